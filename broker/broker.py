@@ -1,0 +1,249 @@
+"""The broker of one server: its parts put together, and what transports ask of it."""
+
+import os
+import random
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from filewarden.broker import status as status_of
+from filewarden.broker.account import Account
+from filewarden.broker.call import Call
+from filewarden.broker.conversation import Conversation
+from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.endpoints import EndpointFolder
+from filewarden.broker.forkserver import ForkServer
+from filewarden.broker.launch import Launched
+from filewarden.broker.ledger import Ledger
+from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.link import Links
+from filewarden.broker.log import Log
+from filewarden.broker.protocol.offer import Offer
+from filewarden.broker.protocol.session import Session
+from filewarden.broker.reactor import Reactor
+from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.seal import Seal
+from filewarden.broker.status import ClientsStatus, ProcessFigures, Status
+from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.worker import Worker
+from filewarden.config.settings import Settings
+from filewarden.config.version import NAME, VERSION
+from filewarden.workers import wire
+from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.context import Limits
+from filewarden.workers.profile import Profile, RootProfile
+from filewarden.workers.wire import Answer, Refusal, Report
+
+CLOSE_TIMEOUT_S = 2.0
+ACCEPTED_LEVELS = ("full", "strong")
+
+
+class Broker:
+    """Conversations above, workers below.
+
+    `on_broken` is told, once, when no worker can serve: the sentence says why and what to do.
+    """
+
+    def __init__(
+        self,
+        *,
+        reactor: Reactor,
+        launched: Launched,
+        settings: Settings,
+        catalogue: Catalogue,
+        transport: str,
+        folder: EndpointFolder,
+        account: Account | None,
+        denied: Sequence[tuple[int, int]],
+        log: Log,
+        on_broken: Callable[[str], None],
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._transport = transport
+        self._log = log
+        self._on_broken = on_broken
+        self._started_at = reactor.now()
+        self._folder = folder
+        self._catalogue = catalogue.offered(scan=settings.pool.scan_workers > 0, write=False)
+        limits = settings.limits
+        self._frame_bytes = wire.max_frame_bytes(limits.max_file_bytes, limits.max_answer_chars)
+        self._links = Links(folder.path, self._frame_bytes)
+        self._ledger = Ledger()
+        self._scheduler = Scheduler(
+            queue_limit=limits.queue,
+            per_client_limit=limits.per_client_in_flight,
+            scan_workers=settings.pool.scan_workers,
+        )
+        self._dispatcher = Dispatcher(
+            reactor=reactor,
+            scheduler=self._scheduler,
+            ledger=self._ledger,
+            deadlines=settings.deadlines,
+            worker_memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
+            frame_bytes=self._frame_bytes,
+        )
+        self._supervisor = Supervisor(
+            reactor=reactor,
+            links=self._links,
+            settings=settings.pool,
+            client=self,
+            jitter=random.random,
+            log=log.warning,
+        )
+        self._fork_server = ForkServer(reactor, launched, self._supervisor, log.warning)
+        self._profile = _profile(settings, account, denied)
+        self._offer = Offer(self._catalogue.offer(), server_version=VERSION, instructions=_instructions(settings))
+        self._seal = Seal(os.urandom(32))
+        self._report: Report | None = None
+        self._figures: ProcessFigures | None = None
+        self._is_draining = False
+        self.clients = ClientsStatus()
+
+    def start(self) -> None:
+        """Start the workers; calls may be submitted at once and wait for the first of them."""
+        self._supervisor.attach(self._fork_server)
+        self._dispatcher.attach(self._supervisor)
+        self._fork_server.start(self._profile)
+
+    def open_conversation(self, caller: Caller) -> Conversation:
+        """A new client's conversation."""
+        return Conversation(
+            session=Session(self._offer),
+            dispatcher=self._dispatcher,
+            catalogue=self._catalogue,
+            seal=self._seal,
+            caller=caller,
+        )
+
+    # Stopping.
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
+        self._is_draining = True
+        self._dispatcher.drain()
+        give_up_at = self._reactor.now() + self._settings.pool.drain_s
+
+        def look() -> None:
+            if self._dispatcher.in_flight == 0 or self._reactor.now() >= give_up_at:
+                self._dispatcher.cancel_all()
+                done()
+            else:
+                self._reactor.at(min(give_up_at, self._reactor.now() + 0.02), look)
+
+        look()
+
+    def close(self) -> None:
+        """Leave no process, socket or folder behind."""
+        self._dispatcher.close()
+        self._supervisor.close()
+        self._supervisor.await_deaths(CLOSE_TIMEOUT_S)
+        if not self._fork_server.close(CLOSE_TIMEOUT_S):
+            self._log.error("the launcher process did not end in time")
+        self._links.close()
+        self._folder.remove()
+
+    # What the supervisor tells.
+
+    def on_idle(self) -> None:
+        """A worker can take a call."""
+        self._dispatcher.on_idle()
+
+    def on_frame(self, worker: Worker, frame: Answer | Refusal) -> None:
+        """A worker answered."""
+        self._dispatcher.on_frame(worker, frame)
+
+    def on_lost(self, call: Call, cause: Exit) -> None:
+        """The worker that ran `call` is gone."""
+        self._log.warning("a call lost its worker", call=call.id, tool=call.tool.name, cause=cause.value)
+        self._dispatcher.on_lost(call, cause)
+
+    def on_report(self, report: Report) -> bool:
+        """Judge a worker's confinement by what it measured."""
+        mode = self._settings.sandbox.mode
+        is_enough = report.refusal is None and (mode != "required" or report.level in ACCEPTED_LEVELS)
+        if not is_enough:
+            reason = report.refusal or f"The sandbox reaches only the level {report.level!r}."
+            self._on_broken(
+                f"{reason} Nothing is served in sandbox mode {mode!r}. "
+                'To run with less, choose --sandbox best-effort knowingly; "filewarden check" shows the settings.'
+            )
+            return False
+        if self._report is None:
+            self._announce(report)
+        self._report = report
+        return True
+
+    def on_broken(self, reason: str) -> None:
+        """No worker can be started any more."""
+        self._on_broken(reason)
+
+    def _announce(self, report: Report) -> None:
+        self._log.info("ready", sandbox=report.level)
+        if report.level not in ACCEPTED_LEVELS:
+            for sentence in report.degraded:
+                self._log.warning(f"sandbox {report.level}: {sentence}")
+
+    # What operators ask.
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every slot was ready once, one is now, and the server is not about to stop."""
+        slots = self._supervisor.slots
+        serving = (State.IDLE, State.BUSY)
+        return (
+            not self._is_draining
+            and all(slot.has_been_ready for slot in slots)
+            and any(slot.worker is not None and slot.worker.state in serving for slot in slots)
+        )
+
+    def status(self) -> Status:
+        """Everything, now."""
+        if self._figures is None:
+            self._figures = ProcessFigures()
+        now = self._reactor.now()
+        sandbox = status_of.sandbox_status(self._settings.sandbox.mode, self._report)
+        pool = status_of.pool_status(self._supervisor)
+        return Status(
+            status=self._health(sandbox.level, pool.ready),
+            server=NAME,
+            version=VERSION,
+            uptime_s=round(now - self._started_at, 3),
+            transport=self._transport,
+            sandbox=sandbox,
+            pool=pool,
+            workers=status_of.worker_rows(self._supervisor, self._figures, now),
+            queue=status_of.queue_status(self._scheduler, self._settings.limits.queue, self._ledger),
+            calls=status_of.calls_status(self._ledger),
+            clients=msgspec.structs.replace(self.clients),
+        )
+
+    def _health(self, level: str, ready: int) -> str:
+        if self._is_draining:
+            return "draining"
+        return "ok" if ready and level in ACCEPTED_LEVELS else "degraded"
+
+
+def _profile(settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]]) -> Profile:
+    limits = settings.limits
+    return Profile(
+        roots=tuple(
+            RootProfile(name=root.name, path=root.path, writable=root.mode == "rw", deny=root.deny)
+            for root in settings.roots
+        ),
+        limits=Limits(limits.max_file_bytes, limits.max_answer_chars, limits.max_results),
+        sandbox=settings.sandbox.mode,
+        memory_mb=settings.pool.worker_memory_mb,
+        uid=None if account is None else account.uid,
+        gid=None if account is None else account.gid,
+        denied=tuple(denied),
+        max_request_bytes=limits.max_message_bytes,
+        start_timeout_s=settings.pool.start_timeout_s,
+    )
+
+
+def _instructions(settings: Settings) -> str:
+    if len(settings.roots) == 1:
+        return 'Read-only access to one folder. Paths are relative to it; start with list_directory on ".".'
+    names = ", ".join(root.name for root in settings.roots[:20])
+    return f'Read-only access to several folders: {names}. A path starts with the folder\'s name; "." lists them.'

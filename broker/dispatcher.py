@@ -1,0 +1,275 @@
+"""Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
+
+from typing import Any
+
+import msgspec
+
+from filewarden.broker.call import Call, Deliver
+from filewarden.broker.ledger import Ledger
+from filewarden.broker.lifecycle import Exit
+from filewarden.broker.memory import OwnMemoryWatch, resident_bytes
+from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.reactor import Reactor, Timer
+from filewarden.broker.scheduler import Overload, Scheduler
+from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.worker import Violation, Worker
+from filewarden.config.settings import DeadlineSettings
+from filewarden.workers import wire
+from filewarden.workers.errors import Code, Details
+from filewarden.workers.tool import Lane, Tool
+from filewarden.workers.wire import Answer, Refusal
+
+BUSY_TICK_S = 0.05
+IDLE_TICK_S = 0.25
+FRAME_COPIES = 4
+"""How often one answer may be held at a time: frame, text, JSON, and what waits for a slow client."""
+
+_LOST: dict[Exit, tuple[Code, str]] = {
+    Exit.DEADLINE: (Code.TIMEOUT, "Timeout: the call took longer than its deadline and was stopped."),
+    Exit.MEMORY: (Code.MEMORY_LIMIT, "Memory limit reached: the call needed more memory than a worker may use."),
+    Exit.CRASH: (Code.WORKER_CRASHED, "The worker that ran this call crashed. Nothing else was affected."),
+    Exit.PROTOCOL: (Code.WORKER_CRASHED, "The worker that ran this call misbehaved and was stopped."),
+    Exit.VIOLATION: (Code.WORKER_CRASHED, "The worker that ran this call tried something forbidden and was stopped."),
+    Exit.CANCELLED: (Code.CANCELLED, "The call was cancelled."),
+    Exit.RECYCLED: (Code.CANCELLED, "The server is shutting down."),
+}
+_QUEUED_TOO_LONG = "Timeout: the call waited for a free worker until its deadline."
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls: the connection, session or stream that limits go by, and the rights that pools go by."""
+
+    client: str
+    principal: str
+
+
+class Dispatcher:
+    """The calls in flight."""
+
+    def __init__(
+        self,
+        *,
+        reactor: Reactor,
+        scheduler: Scheduler,
+        ledger: Ledger,
+        deadlines: DeadlineSettings,
+        worker_memory_bytes: int,
+        frame_bytes: int,
+    ) -> None:
+        self._reactor = reactor
+        self._scheduler = scheduler
+        self._ledger = ledger
+        self._deadlines = deadlines
+        self._worker_memory_bytes = worker_memory_bytes
+        self._frame_bytes = frame_bytes
+        self._own_memory = OwnMemoryWatch()
+        self._supervisor: Supervisor | None = None
+        self._live: dict[int, Call] = {}
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+        self._next_id = 1
+        self._tick_timer: Timer | None = None
+        self._tick_at = 0.0
+        self._was_active = False
+        self._is_draining = False
+
+    def attach(self, supervisor: Supervisor) -> None:
+        """Name the pool that runs the calls."""
+        self._supervisor = supervisor
+        self._arm_tick(IDLE_TICK_S)
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls wait or run."""
+        return len(self._live)
+
+    # Callers.
+
+    def submit(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, deliver: Deliver) -> Call:
+        """Admit a call. `deliver` gets its outcome: at once when it is refused, else later, never after `cancel`."""
+        now = self._reactor.now()
+        lane = tool.lane(arguments)
+        soft_at = now + self._soft_s(tool, lane)
+        call = Call(
+            id=self._next_id,
+            client=caller.client,
+            principal=caller.principal,
+            tool=tool,
+            arguments=arguments,
+            lane=lane,
+            submitted_at=now,
+            soft_at=soft_at,
+            hard_at=soft_at + self._deadlines.grace_s,
+            deliver=deliver,
+        )
+        self._next_id += 1
+        if self._is_draining:
+            self._settle(call, Failed(Code.OVERLOADED, "The server is shutting down.", {}))
+            return call
+        try:
+            self._scheduler.admit(call)
+        except Overload as overload:
+            self._settle(call, Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms}))
+            return call
+        self._live[call.id] = call
+        self._was_active = True
+        if self._tick_at - now > BUSY_TICK_S:
+            self._arm_tick(BUSY_TICK_S)
+        self._pump()
+        return call
+
+    def cancel(self, call: Call) -> None:
+        """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed."""
+        if call.is_settled:
+            return
+        call.is_settled = True
+        self._ledger.count_cancelled(call.tool.name)
+        if self._scheduler.withdraw(call):
+            del self._live[call.id]
+            return
+        self._kill_runner(call, Exit.CANCELLED)
+
+    def drain(self) -> None:
+        """Take no new calls."""
+        self._is_draining = True
+
+    def cancel_all(self) -> None:
+        """End every call with an answer."""
+        for call in list(self._live.values()):
+            if self._scheduler.withdraw(call):
+                del self._live[call.id]
+                self._settle(call, Failed(Code.CANCELLED, "The server is shutting down.", {}))
+            else:
+                self._kill_runner(call, Exit.RECYCLED)
+
+    def _soft_s(self, tool: Tool, lane: Lane) -> float:
+        override = self._deadlines.tool.get(tool.name)
+        if override is not None:
+            return override
+        if tool.writes:
+            return self._deadlines.write_s
+        return self._deadlines.scan_s if lane is Lane.SCAN else self._deadlines.read_s
+
+    # The pool.
+
+    def on_idle(self) -> None:
+        """A worker can take a call."""
+        self._pump()
+
+    def on_frame(self, worker: Worker, frame: Answer | Refusal) -> None:
+        """A worker answered.
+
+        Raises:
+            Violation: it is no answer to the call that it runs.
+        """
+        call = worker.call
+        if call is None or call.id != frame.call:
+            raise Violation("an answer to a call that it does not run")
+        outcome = self._outcome(call, frame)
+        worker.answered(call.id)
+        self._end(call, outcome)
+        if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT and self._supervisor is not None:
+            self._supervisor.condemn(worker, Exit.MEMORY)
+        else:
+            self._pump()
+
+    def on_lost(self, call: Call, cause: Exit) -> None:
+        """The worker that ran `call` is gone."""
+        code, sentence = _LOST[cause]
+        details: Details = {"outcome": "unknown"} if call.tool.writes else {}
+        self._end(call, Failed(code, sentence, details))
+
+    def _outcome(self, call: Call, frame: Answer | Refusal) -> Outcome:
+        if isinstance(frame, Refusal):
+            return Failed(frame.code, frame.message, frame.details)
+        if call.tool.is_text != (frame.text is not None):
+            raise Violation("an answer of the wrong kind")
+        try:
+            result = self._decoder(call.tool).decode(frame.body)
+            text = None if frame.text is None else str(frame.text, "utf-8")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Violation(f"an answer that does not fit its tool: {error}") from None
+        return Succeeded(result, text)
+
+    def _decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
+        decoder = self._decoders.get(tool.name)
+        if decoder is None:
+            decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.result)
+        return decoder
+
+    def _pump(self) -> None:
+        """Give waiting calls to idle workers."""
+        supervisor = self._supervisor
+        if supervisor is None:
+            return
+        while self._scheduler.depth and (worker := supervisor.idle_worker()) is not None:
+            call = self._scheduler.next_call()
+            if call is None:
+                return
+            left_s = call.soft_at - self._reactor.now()
+            frame = wire.pack(wire.Call(call.id, call.tool.name, max(0.0, left_s), wire.pack(call.arguments)))
+            supervisor.assign(worker, call, frame)
+
+    def _end(self, call: Call, outcome: Outcome) -> None:
+        """A call no longer holds a worker."""
+        del self._live[call.id]
+        self._scheduler.finished(call)
+        self._settle(call, outcome)
+
+    def _settle(self, call: Call, outcome: Outcome) -> None:
+        if call.is_settled:
+            return
+        call.is_settled = True
+        self._ledger.count(call.tool.name, outcome, self._reactor.now() - call.submitted_at)
+        call.deliver(outcome)
+
+    def _kill_runner(self, call: Call, cause: Exit) -> None:
+        if self._supervisor is None:
+            return
+        for worker in self._supervisor.workers():
+            if worker.call is call:
+                self._supervisor.condemn(worker, cause)
+
+    # The watch.
+
+    def _arm_tick(self, delay_s: float) -> None:
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        self._tick_at = self._reactor.now() + delay_s
+        self._tick_timer = self._reactor.at(self._tick_at, self._tick)
+
+    def _tick(self) -> None:
+        """Enforce deadlines and memory limits; often while calls are under way, seldom otherwise."""
+        now = self._reactor.now()
+        is_active = bool(self._live) or self._was_active
+        self._was_active = False
+        self._expire(now)
+        if self._supervisor is not None:
+            self._supervisor.tick(now)
+            for worker in self._supervisor.workers():
+                if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
+                    self._supervisor.condemn(worker, Exit.MEMORY)
+            self._guard_own_memory(self._supervisor)
+        self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
+
+    def _guard_own_memory(self, supervisor: Supervisor) -> None:
+        """End every worker that may be the cause when this process grows for no reason that its work explains."""
+        running = sum(worker.call is not None for worker in supervisor.workers())
+        expected = FRAME_COPIES * self._frame_bytes * (1 + running)
+        if self._own_memory.is_excessive(resident_bytes(), expected):
+            for worker in supervisor.workers():
+                supervisor.condemn(worker, Exit.PROTOCOL)
+
+    def _expire(self, now: float) -> None:
+        for call in list(self._live.values()):
+            if now < call.hard_at or call.id not in self._live:
+                continue
+            if self._scheduler.withdraw(call):
+                del self._live[call.id]
+                self._settle(call, Failed(Code.TIMEOUT, _QUEUED_TOO_LONG, {}))
+            else:
+                self._kill_runner(call, Exit.DEADLINE)
+
+    def close(self) -> None:
+        """End the watch."""
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()

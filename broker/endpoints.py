@@ -1,0 +1,82 @@
+"""The private folder of one server's ZeroMQ endpoints, and the sweep of folders that dead servers left."""
+
+import fcntl
+import os
+import stat
+from collections.abc import Sequence
+
+PREFIX = "filewarden-"
+LONGEST_FOLDER = 107 - 34
+"""A Unix socket's path has 107 bytes (unix(7)); an endpoint's name takes 33 of them."""
+
+
+class EndpointFolder:
+    """A folder with a random name and mode 0700, locked while its server lives."""
+
+    def __init__(self, path: str, lock_fd: int) -> None:
+        self.path = path
+        self._lock_fd = lock_fd
+
+    def give_to(self, uid: int, gid: int) -> None:
+        """Hand it to the account that the server is about to become."""
+        os.fchown(self._lock_fd, uid, gid)
+
+    def remove(self) -> None:
+        """Take it away with everything in it; what cannot be removed is left for the next sweep."""
+        _remove(self.path)
+        os.close(self._lock_fd)
+
+
+def make_endpoint_folder(candidates: Sequence[str]) -> EndpointFolder:
+    """Make a folder in the first of `candidates` that can hold one, after sweeping that place.
+
+    Raises:
+        OSError: none of them can.
+    """
+    failure = OSError("no folder for the workers' sockets: every candidate's path is too long")
+    for parent in candidates:
+        path = os.path.join(parent, PREFIX + os.urandom(6).hex())
+        if len(os.fsencode(path)) > LONGEST_FOLDER:
+            continue
+        try:
+            sweep(parent)
+            os.mkdir(path, 0o700)
+            return EndpointFolder(path, _lock(path))
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def sweep(parent: str) -> None:
+    """Remove the folders of servers that are dead: ours, and no longer locked."""
+    with os.scandir(parent) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
+    for name in names:
+        path = os.path.join(parent, name)
+        try:
+            found = os.lstat(path)
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+                continue
+            os.close(_lock(path))
+        except OSError:
+            continue  # locked by a living server, or gone meanwhile
+        _remove(path)
+
+
+def _lock(path: str) -> int:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _remove(path: str) -> None:
+    try:
+        for name in os.listdir(path):
+            os.unlink(os.path.join(path, name))
+        os.rmdir(path)
+    except OSError:
+        return

@@ -1,0 +1,46 @@
+"""Starting the launcher process: the first thing a server does, before any other import."""
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+
+LAUNCHER_MODULE = "from filewarden.workers.launcher import main; main()"
+CONTROL_FD = 3
+
+
+class Launched:
+    """A launcher process: its id, our end of its control socket, and the read end of its standard error."""
+
+    def __init__(self, pid: int, control: socket.socket, errors_fd: int) -> None:
+        self.pid = pid
+        self.control = control
+        self.errors_fd = errors_fd
+
+
+def launch(program: Sequence[str] = ("-c", LAUNCHER_MODULE)) -> Launched:
+    """Spawn the launcher in a fresh isolated interpreter that inherits nothing but its control socket.
+
+    `program` is what the interpreter runs. Its standard error is a pipe of ours, so that whatever runs in a worker can
+    neither reach the terminal nor flood it.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    errors_fd, errors_write = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR)
+    pid = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-X", "utf8", *program],
+        {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "PATH": os.defpath},
+        file_actions=[
+            # In this order: descriptor 3 may itself be one of those that are still to be duplicated.
+            (os.POSIX_SPAWN_DUP2, null, 0),
+            (os.POSIX_SPAWN_DUP2, null, 1),
+            (os.POSIX_SPAWN_DUP2, errors_write, 2),
+            (os.POSIX_SPAWN_DUP2, theirs.fileno(), CONTROL_FD),
+        ],
+        setpgroup=0,
+    )
+    theirs.close()
+    os.close(errors_write)
+    os.close(null)
+    return Launched(pid, ours, errors_fd)

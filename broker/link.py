@@ -1,0 +1,102 @@
+"""The broker's end of the link to one worker: a ZeroMQ PAIR socket that only that process can join.
+
+The endpoint is a path with a random name in a private folder; ZeroMQ's filter (ZMQ_IPC_FILTER_PID, zmq_setsockopt(3))
+admits the worker's process alone, and the path is unlinked after the first frame, so that nobody can connect later.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import zmq
+
+IPC_FILTER_PID = 58
+RECEIVE_HIGH_WATER_MARK = 16
+
+
+class LinkError(Exception):
+    """The link cannot be made or used."""
+
+
+class Links:
+    """The ZeroMQ context of one server, and the folder of its endpoints."""
+
+    def __init__(self, folder: str, max_frame_bytes: int) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
+        self._folder = folder
+        self._max_frame_bytes = max_frame_bytes
+
+    def endpoint(self) -> str:
+        """A fresh path for one worker."""
+        return os.path.join(self._folder, os.urandom(16).hex())
+
+    def listen(self, endpoint: str, pid: int) -> "Link":
+        """Bind `endpoint` for the process `pid` alone."""
+        socket = self._context.socket(zmq.PAIR)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
+        # A small send mark raised EAGAIN with one call outstanding; the scheduler bounds what is under way.
+        socket.setsockopt(zmq.SNDHWM, 0)
+        socket.setsockopt(zmq.MAXMSGSIZE, self._max_frame_bytes)
+        try:
+            socket.setsockopt(IPC_FILTER_PID, pid)
+            socket.bind(f"ipc://{endpoint}")
+        except zmq.ZMQError as error:
+            socket.close()
+            raise LinkError(f"cannot listen for a worker: {error.strerror}") from None
+        return Link(socket, endpoint)
+
+    def close(self) -> None:
+        """End the context; every link must be closed before."""
+        self._context.term()
+
+
+class Link:
+    """One worker's socket."""
+
+    __slots__ = ("_endpoint", "_socket", "fd")
+
+    def __init__(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+        self._socket = socket
+        self._endpoint = endpoint
+        self.fd = int(socket.getsockopt(zmq.FD))
+
+    def send(self, frame: bytes) -> None:
+        """Hand over one frame without waiting.
+
+        Raises:
+            LinkError: ZeroMQ does not take it.
+        """
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            raise LinkError(str(error)) from None
+
+    def receive(self) -> Iterator[memoryview | bytes]:
+        """Every frame that has arrived. A worker never sends a message of several parts.
+
+        Raises:
+            LinkError: a part of a longer message.
+        """
+        while self.is_readable():
+            try:
+                frame = self._socket.recv(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return
+            if frame.more:
+                raise LinkError("a message of several parts")
+            yield frame.buffer
+
+    def is_readable(self) -> bool:
+        """Whether a frame waits. Ask before sleeping: the descriptor signals only changes (zmq_getsockopt(3))."""
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+
+    def unlink(self) -> None:
+        """Take the endpoint out of the file system; the link itself stays."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._endpoint)
+
+    def close(self) -> None:
+        """End the link and free what it buffered."""
+        self.unlink()
+        self._socket.close()

@@ -1,0 +1,30 @@
+"""What can be wrong with a message: the JSON-RPC codes MCP uses, and the error that carries one."""
+
+from enum import IntEnum
+
+RequestId = int | str
+"""Echoed with its JSON type unchanged; `0` and `""` are ids like any other."""
+
+
+class ErrorCode(IntEnum):
+    """`error.code` on the wire; the last four never go to a client of another era."""
+
+    PARSE_ERROR = -32700
+    INVALID_REQUEST = -32600
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL_ERROR = -32603
+    RESOURCE_NOT_FOUND = -32002
+    HEADER_MISMATCH = -32020
+    MISSING_CLIENT_CAPABILITY = -32021
+    UNSUPPORTED_PROTOCOL_VERSION = -32022
+
+
+class ProtocolError(Exception):
+    """The message itself cannot be served; `data` is any JSON value, left out when None."""
+
+    def __init__(self, code: ErrorCode, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data

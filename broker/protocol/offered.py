@@ -1,0 +1,20 @@
+"""One tool as the protocol sees it: what a list shows of it, and how its arguments are checked."""
+
+from collections.abc import Callable
+
+import msgspec
+
+
+class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
+    """`output_schema` is None for a tool whose answer is text; schemas go to the wire as they are."""
+
+    name: str
+    """1 to 64 of `A-Z a-z 0-9 _ -`."""
+    title: str
+    description: str
+    input_schema: dict[str, object]
+    output_schema: dict[str, object] | None
+    annotations: dict[str, object]
+    """All four hints set: readOnlyHint, destructiveHint, idempotentHint, openWorldHint; `title` optional."""
+    check: Callable[[bytes], msgspec.Struct]
+    """A JSON object to typed arguments; raises `ToolFailure` with `invalid_argument`."""

@@ -1,0 +1,138 @@
+"""The event loop as the broker needs it, and the plain one that stdio runs on.
+
+HTTP brings an asyncio loop behind the same interface; the broker knows neither. Times are monotonic seconds.
+"""
+
+import heapq
+import selectors
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+Action = Callable[[], None]
+
+
+class Timer(Protocol):
+    """A pending `Reactor.at`."""
+
+    def cancel(self) -> None:
+        """Never run it; nothing happens when it already ran."""
+
+
+class Reactor(Protocol):
+    """Readiness of descriptors, timers, and the end of a tick."""
+
+    def now(self) -> float:
+        """The monotonic clock."""
+
+    def watch(self, fd: int, ready: Action) -> None:
+        """Run `ready` whenever `fd` is readable."""
+
+    def watch_writable(self, fd: int, ready: Action) -> None:
+        """Run `ready` whenever `fd` accepts bytes. At most one of the two watches exists for a descriptor."""
+
+    def forget(self, fd: int) -> None:
+        """End a watch; nothing happens when there is none."""
+
+    def at(self, when: float, action: Action) -> Timer:
+        """Run `action` at `when`."""
+
+    def settle(self, action: Action) -> None:
+        """Run `action` once at the end of this tick, however often it was asked for."""
+
+
+class PendingTimer:
+    """A timer of the plain loop."""
+
+    __slots__ = ("action", "when")
+
+    def __init__(self, when: float, action: Action) -> None:
+        self.when = when
+        self.action: Action | None = action
+
+    def cancel(self) -> None:
+        """Never run it."""
+        self.action = None
+
+    def __lt__(self, other: "PendingTimer") -> bool:
+        return self.when < other.when
+
+
+class SelectorReactor:
+    """A loop over `selectors`: no task, no future, and no import of asyncio on the way to a first answer."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[PendingTimer] = []
+        self._settling: dict[Action, None] = {}
+        self._is_stopping = False
+
+    def now(self) -> float:
+        """The monotonic clock."""
+        return time.monotonic()
+
+    def watch(self, fd: int, ready: Action) -> None:
+        """Run `ready` whenever `fd` is readable."""
+        self._selector.register(fd, selectors.EVENT_READ, ready)
+
+    def watch_writable(self, fd: int, ready: Action) -> None:
+        """Run `ready` whenever `fd` accepts bytes."""
+        self._selector.register(fd, selectors.EVENT_WRITE, ready)
+
+    def forget(self, fd: int) -> None:
+        """End a watch; nothing happens when there is none."""
+        try:
+            self._selector.unregister(fd)
+        except KeyError:
+            return
+
+    def at(self, when: float, action: Action) -> Timer:
+        """Run `action` at `when`."""
+        timer = PendingTimer(when, action)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def settle(self, action: Action) -> None:
+        """Run `action` once at the end of this tick."""
+        self._settling[action] = None
+
+    def stop(self) -> None:
+        """Let `run` return at the end of this tick."""
+        self._is_stopping = True
+
+    def run(self) -> None:
+        """Run until `stop`."""
+        self._is_stopping = False
+        while True:
+            self._end_tick()
+            if self._is_stopping:
+                return
+            for key, _events in self._selector.select(self._sleep_s()):
+                if key.fd in self._selector.get_map():  # not forgotten by an earlier callback of this tick
+                    key.data()
+            self._run_timers()
+
+    def _end_tick(self) -> None:
+        while self._settling:
+            actions = list(self._settling)
+            self._settling.clear()
+            for action in actions:
+                action()
+
+    def _sleep_s(self) -> float | None:
+        while self._timers and self._timers[0].action is None:
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return None
+        return max(0.0, self._timers[0].when - time.monotonic())
+
+    def _run_timers(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0].when <= now:
+            action = heapq.heappop(self._timers).action
+            if action is not None:
+                action()
+
+    def close(self) -> None:
+        """Free the selector's descriptor."""
+        self._selector.close()

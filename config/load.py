@@ -1,0 +1,98 @@
+"""From arguments, environment and file to frozen settings: precedence, origins, and every problem at once."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from filewarden.config.environment import read_environment
+from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.flags import CommandLine, read_flags
+from filewarden.config.folders import config_file, home_folder, state_folder
+from filewarden.config.options import options
+from filewarden.config.root_policy import home_folders
+from filewarden.config.roots import DEFAULT, Roots, read_roots
+from filewarden.config.rules import examine
+from filewarden.config.settings import Settings, default_scan_workers
+from filewarden.config.sources import Given, Source
+from filewarden.config.toml_file import read_toml_file
+
+NO_ROOT = (
+    "no folder to serve: run `filewarden serve DIR`, set MCP_ROOT, or write [[roots]] with a path "
+    "into the configuration file"
+)
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings in force. `origins` has a row for every dotted key, roots as `roots.0.path`."""
+
+    settings: Settings
+    origins: dict[str, str]
+    warnings: tuple[str, ...]
+    file: str | None
+    """The configuration file that was read, absolute."""
+
+
+def load(arguments: Sequence[str], environ: Mapping[str, str], *, home: str | None = None) -> Loaded:
+    """Read every source and check the whole. `arguments` follow the command's name.
+
+    Defaults < file < environment < flags. ConfigError carries every problem of every source, also of values that a
+    stronger source overrides.
+    """
+    home = home or home_folder(environ)
+    line = read_flags(arguments)
+    path = line.config or config_file(environ, home)
+    file = Source() if path is None else read_toml_file(path, home, is_named=line.config is not None)
+    sources = [file, read_environment(environ, home), line.source]
+    given = _merged(sources)
+    settings = _settings(given)
+    origins = {key: given[key].origin if key in given else DEFAULT for key in options()}
+    problems = [problem for source in sources for problem in source.problems]
+    findings = examine(settings, origins, {problem.key for problem in problems})
+    roots = _roots(sources, line, home, _our_paths(settings, environ, home, file.file))
+    problems += findings.problems + roots.problems
+    if not any(source.roots for source in sources) and not any(p.key.startswith("roots") for p in problems):
+        problems.append(Problem("roots", "", NO_ROOT))
+    if problems:
+        raise ConfigError(problems)
+    return Loaded(
+        settings=msgspec.structs.replace(settings, roots=tuple(roots.settings)),
+        origins={**roots.origins, **origins},
+        warnings=(*(text for source in sources for text in source.warnings), *roots.warnings, *findings.warnings),
+        file=file.file,
+    )
+
+
+def _merged(sources: Sequence[Source]) -> dict[str, Given]:
+    return {key: value for source in sources for key, value in source.values.items()}
+
+
+def _settings(given: Mapping[str, Given]) -> Settings:
+    tree: dict[str, dict[str, object]] = {}
+    for key, one in given.items():
+        option = options()[key]
+        tree.setdefault(option.section, {})[option.name] = one.value
+    settings = msgspec.convert(tree, Settings)
+    if "pool.scan_workers" in given:
+        return settings
+    scan_workers = default_scan_workers(settings.pool.workers)
+    return msgspec.structs.replace(settings, pool=msgspec.structs.replace(settings.pool, scan_workers=scan_workers))
+
+
+def _roots(sources: Sequence[Source], line: CommandLine, home: str | None, ours: Mapping[str, str]) -> Roots:
+    """Those of the strongest source that names any."""
+    given = next((source.roots for source in reversed(sources) if source.roots), [])
+    return read_roots(given, allows_writing=line.allows_writing, homes=home_folders(home) if given else (), ours=ours)
+
+
+def _our_paths(settings: Settings, environ: Mapping[str, str], home: str | None, file: str | None) -> dict[str, str]:
+    """Our own files and folders that a root could hold, by real path."""
+    paths = {
+        file: "the configuration file",
+        settings.http.token_file: "the token",
+        settings.audit.file: "the audit log",
+        settings.log.file: "the log",
+    }
+    if home is not None or os.path.isabs(environ.get("XDG_STATE_HOME", "")):
+        paths[state_folder(environ, home)] = "the state folder"
+    return {os.path.realpath(path): what for path, what in paths.items() if path}

@@ -1,0 +1,258 @@
+"""The frozen `Settings` tree: every default, every bound, and one sentence on each setting.
+
+Everything else that knows about a setting (flags, variables, messages, the commented file, the schema) is derived from
+its field here. `Meta.extra` may carry `flag` (the command-line flag that sets it), `metavar` (how the help calls its
+value) and `is_path` (a leading `~` and relative paths are resolved where it is read).
+"""
+
+import os
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+def available_cores() -> int:
+    """How many cores this process may run on: the affinity mask where the system has one."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """Two to four, by the cores there are."""
+    return max(2, min(4, available_cores()))
+
+
+def default_scan_workers(workers: int | None = None) -> int:
+    """All cores but one, so that small reads stay fast; always fewer than there are workers."""
+    return min(max(1, available_cores() - 1), (default_workers() if workers is None else workers) - 1)
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table of the file."""
+
+
+class RootSettings(Section, frozen=True, kw_only=True):
+    """A folder that is served."""
+
+    path: Annotated[
+        str, Meta(min_length=1, max_length=4096, description="The folder to serve.", extra={"is_path": True})
+    ]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=255,
+            description="What clients call this root; by default the folder's name, made unique.",
+        ),
+    ] = ""
+    mode: Annotated[
+        Literal["ro", "rw"], Meta(description='"ro" serves it for reading only, "rw" offers the write tools too.')
+    ] = "ro"
+    deny: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...],
+        Meta(max_length=1000, description="Globs of what is invisible, unreadable and unwritable in every tool."),
+    ] = ()
+
+
+class PoolSettings(Section, frozen=True, kw_only=True):
+    """The worker processes."""
+
+    workers: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Worker processes for reading; by default one for each core, at least 2 and at most 4.",
+            extra={"flag": "--workers", "metavar": "N"},
+        ),
+    ] = msgspec.field(default_factory=default_workers)
+    spares: Annotated[int, Meta(ge=0, le=16, description="Warm, confined workers that wait to take over.")] = 1
+    write_workers: Annotated[
+        int, Meta(ge=1, le=16, description="Workers of the read-write pool, started only when a root is rw.")
+    ] = 1
+    scan_workers: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=63,
+            description="Workers that may walk and search at the same time, fewer than pool.workers; by default one "
+            "less than there are cores; 0 removes the scan tools.",
+        ),
+    ] = msgspec.field(default_factory=default_scan_workers)
+    worker_memory_mb: Annotated[
+        int, Meta(ge=64, le=65536, description="Hard limit on the memory of one worker, in megabytes.")
+    ] = 256
+    recycle_after_calls: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Calls after which a worker is replaced by a fresh one, about.")
+    ] = 10000
+    start_timeout_s: Annotated[
+        float, Meta(ge=0.1, le=300, description="Seconds that a worker may take to become ready.")
+    ] = 5.0
+    drain_s: Annotated[
+        float, Meta(ge=0, le=300, description="Seconds that running calls get when the server is told to stop.")
+    ] = 5.0
+
+
+class DeadlineSettings(Section, frozen=True, kw_only=True):
+    """How long calls may take: soft deadlines, the hard one follows after the grace."""
+
+    read_s: Annotated[float, Meta(gt=0, le=3600, description="Seconds for one short read.")] = 10.0
+    scan_s: Annotated[float, Meta(gt=0, le=3600, description="Seconds for one walk or search.")] = 20.0
+    write_s: Annotated[float, Meta(gt=0, le=3600, description="Seconds for one write.")] = 20.0
+    grace_s: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds past the deadline until the worker is killed.")
+    ] = 0.25
+    tool: Annotated[
+        dict[str, Annotated[float, Meta(gt=0, le=3600)]],
+        Meta(max_length=100, description="Seconds for single tools, by the tool's name."),
+    ] = {}
+
+
+class LimitSettings(Section, frozen=True, kw_only=True):
+    """How much one call, answer or client may take."""
+
+    max_file_bytes: Annotated[
+        int,
+        Meta(ge=1, le=67108864, description="Largest file read as a whole; ranges work on files of any size."),
+    ] = 1048576
+    max_answer_chars: Annotated[
+        int,
+        Meta(ge=1000, le=10_000_000, description="Where lists, trees and searches stop and give a cursor instead."),
+    ] = 40000
+    max_results: Annotated[
+        int, Meta(ge=1, le=10000, description="The most matches that one search_files call may ask for.")
+    ] = 200
+    queue: Annotated[
+        int, Meta(ge=1, le=100_000, description="Calls that may wait; further ones are refused as overloaded.")
+    ] = 256
+    per_client_in_flight: Annotated[
+        int, Meta(ge=1, le=10000, description="Calls of one client that may wait or run at the same time.")
+    ] = 32
+    max_message_bytes: Annotated[
+        int, Meta(ge=4096, le=268435456, description="Largest message that a client may send.")
+    ] = 16777216
+
+
+class HttpSettings(Section, frozen=True, kw_only=True):
+    """The HTTP listener."""
+
+    enabled: Annotated[bool, Meta(description="Serve HTTP instead of stdio.", extra={"flag": "--http"})] = False
+    host: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=255,
+            description="Address to listen on; one that is not loopback needs auth.",
+            extra={"flag": "--host", "metavar": "H"},
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="Port to listen on; 0 takes a free one.",
+            extra={"flag": "--port", "metavar": "N"},
+        ),
+    ] = 8765
+    auth: Annotated[
+        Literal["token", "none"],
+        Meta(
+            description='Who may call: holders of the token, or with "none" (loopback only) anyone on this machine.',
+            extra={"flag": "--auth"},
+        ),
+    ] = "token"
+    token_file: Annotated[
+        str,
+        Meta(
+            max_length=4096,
+            description='Where the token is kept, created at first start; "" is a file in the state folder.',
+            extra={"is_path": True},
+        ),
+    ] = ""
+    allowed_origins: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...],
+        Meta(max_length=100, description="Web origins that may call, beyond our own."),
+    ] = ()
+    allowed_hosts: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...],
+        Meta(max_length=100, description="Host names that requests may be addressed to, beyond localhost."),
+    ] = ()
+    max_sessions: Annotated[int, Meta(ge=1, le=10000, description="Sessions that may be open at the same time.")] = 100
+    session_idle_s: Annotated[
+        float, Meta(ge=1, le=604800, description="Seconds without a request until a session is closed.")
+    ] = 1800.0
+
+
+class StatusSettings(Section, frozen=True, kw_only=True):
+    """Where the state of the server can be looked at."""
+
+    address: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=300,
+            description='"auto": the HTTP listener, or a private Unix socket beside stdio; else "host:port" or "off".',
+            extra={"flag": "--status", "metavar": "ADDRESS|off"},
+        ),
+    ] = "auto"
+
+
+class SandboxSettings(Section, frozen=True, kw_only=True):
+    """How workers are confined."""
+
+    mode: Annotated[
+        Literal["required", "best-effort", "off"],
+        Meta(
+            description='"required" never serves from a worker that is not confined, "best-effort" does and says so.',
+            extra={"flag": "--sandbox"},
+        ),
+    ] = "required"
+    user: Annotated[
+        str,
+        Meta(
+            max_length=255,
+            description='The user that workers become when started as root; "" is the owner of the first root, '
+            "or a nobody-like user where that is root.",
+        ),
+    ] = ""
+
+
+class AuditSettings(Section, frozen=True, kw_only=True):
+    """The record of calls."""
+
+    file: Annotated[
+        str,
+        Meta(max_length=4096, description='File with one line for each call; "" is off.', extra={"is_path": True}),
+    ] = ""
+
+
+class LogSettings(Section, frozen=True, kw_only=True):
+    """What the server says about itself."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least grave messages that are logged.", extra={"flag": "--log-level"}),
+    ] = "info"
+    format: Annotated[
+        Literal["text", "json"], Meta(description="How a log line is written.", extra={"flag": "--log-format"})
+    ] = "text"
+    file: Annotated[
+        str, Meta(max_length=4096, description='File for the log; "" is stderr.', extra={"is_path": True})
+    ] = ""
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    roots: tuple[RootSettings, ...] = ()
+    pool: PoolSettings = msgspec.field(default_factory=PoolSettings)
+    deadlines: DeadlineSettings = msgspec.field(default_factory=DeadlineSettings)
+    limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
+    http: HttpSettings = msgspec.field(default_factory=HttpSettings)
+    status: StatusSettings = msgspec.field(default_factory=StatusSettings)
+    sandbox: SandboxSettings = msgspec.field(default_factory=SandboxSettings)
+    audit: AuditSettings = msgspec.field(default_factory=AuditSettings)
+    log: LogSettings = msgspec.field(default_factory=LogSettings)

@@ -1,0 +1,54 @@
+"""How the settings in force are shown: each with its value and its origin."""
+
+from collections.abc import Iterator
+
+from filewarden.config.errors import printable
+from filewarden.config.load import Loaded
+from filewarden.config.options import options, root_options
+from filewarden.config.values import written
+
+Row = tuple[str, object, str]
+"""Name, value, origin."""
+
+
+def show(loaded: Loaded) -> str:
+    """Aligned lines for a person, in the order and sections of the file."""
+    sections = list(_sections(loaded))
+    rows = [(name, printable(written(value)), origin) for _, _, rows in sections for name, value, origin in rows]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"configuration file: {printable(loaded.file) if loaded.file else 'none'}"]
+    remaining = iter(rows)
+    for _, heading, section_rows in sections:
+        lines += ["", heading]
+        for _ in section_rows:
+            name, value, origin = next(remaining)
+            lines.append(f"{name:<{widths[0]}} = {value:<{widths[1]}}  {printable(origin)}")
+    lines += [f"\nwarning: {warning}" for warning in loaded.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def show_json(loaded: Loaded) -> str:
+    """`{"file", "settings": {"pool.workers": {"value", "origin"}, ...}, "warnings"}` with ASCII letters only."""
+    import json
+
+    settings = {
+        f"{prefix}.{name}": {"value": value, "origin": origin}
+        for prefix, _, rows in _sections(loaded)
+        for name, value, origin in rows
+    }
+    answer = {"file": loaded.file, "settings": settings, "warnings": loaded.warnings}
+    return json.dumps(answer, indent=2) + "\n"
+
+
+def _sections(loaded: Loaded) -> Iterator[tuple[str, str, list[Row]]]:
+    """Dotted prefix, heading and rows of each table."""
+    for number, root in enumerate(loaded.settings.roots):
+        prefix = f"roots.{number}"
+        rows = [(name, getattr(root, name), loaded.origins[f"{prefix}.{name}"]) for name in root_options()]
+        yield prefix, "[[roots]]", rows
+    by_section: dict[str, list[Row]] = {}
+    for key, option in options().items():
+        value: object = getattr(getattr(loaded.settings, option.section), option.name)
+        by_section.setdefault(option.section, []).append((option.name, value, loaded.origins[key]))
+    for section, rows in by_section.items():
+        yield section, f"[{section}]", rows

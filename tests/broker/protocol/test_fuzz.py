@@ -1,0 +1,146 @@
+"""Whatever a client sends, a session returns; and each request is answered exactly once."""
+
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from filewarden.broker.protocol.actions import CancelCall, Exchange, StartCall
+from filewarden.broker.protocol.offer import Offer
+from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.protocol.session import Session
+from filewarden.workers.errors import Code
+
+Json = dict[str, object]
+
+quick = settings(
+    max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+METHODS = [
+    "initialize",
+    "ping",
+    "tools/list",
+    "tools/call",
+    "server/discover",
+    "notifications/cancelled",
+    "no/such",
+    "",
+]
+WORDS = ["jsonrpc", "2.0", "id", "method", "params", "name", "arguments", "_meta", "cursor", "requestId", *METHODS]
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+    max_leaves=12,
+)
+params = values | st.fixed_dictionaries(
+    {"name": st.sampled_from(["read_file", "get_file_info", "none"])},
+    optional={"arguments": values | st.just({"path": "a"}), "_meta": values},
+)
+envelopes = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0") | values, "method": st.sampled_from(METHODS) | values},
+    optional={"id": st.integers(0, 3) | st.sampled_from(["", "1"]) | values, "params": params},
+)
+frames = (
+    st.binary(max_size=60)
+    | (envelopes | values | st.lists(envelopes | values, max_size=4)).map(msgspec.json.encode)
+    | st.tuples(envelopes.map(msgspec.json.encode), st.integers(0, 200), st.binary(max_size=2)).map(
+        lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] :]
+    )
+)
+versions = st.sampled_from([None, "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+
+
+class Facts(msgspec.Struct):
+    size: int = 1
+
+
+OUTCOMES: list[Outcome] = [Succeeded(Facts()), Succeeded(Facts(), "text"), Failed(Code.NOT_FOUND, "Not found.")]
+
+
+@pytest.fixture
+def sessions(offer: Offer) -> dict[str | None, Session]:
+    """Sessions that live as long as the test, so that frames meet what earlier ones left behind."""
+    found: dict[str | None, Session] = {None: Session(offer)}
+    for version in ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"):
+        found[version] = Session(offer)
+        opening = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "f", "version": "0"}}
+        found[version].receive(
+            msgspec.json.encode({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": opening})
+        )
+    return found
+
+
+@quick
+@given(version=versions, sent=st.lists(frames, max_size=8))
+def test_no_frame_makes_a_session_raise(
+    version: str | None, sent: list[bytes], sessions: dict[str | None, Session]
+) -> None:
+    session = sessions[version]
+    for frame in sent:
+        exchange = session.receive(frame)
+        assert exchange.running == sum(isinstance(each, StartCall) for each in exchange.actions) - sum(
+            isinstance(each, CancelCall) and each.call in exchange.actions for each in exchange.actions
+        )
+        if exchange.answer is not None:
+            msgspec.json.decode(exchange.answer)
+            exchange.answer.decode()
+            assert b"\n" not in exchange.answer
+
+
+@quick
+@given(sent=st.lists(st.binary(max_size=40), max_size=5))
+def test_no_bytes_make_a_fresh_session_raise(sent: list[bytes], offer: Offer) -> None:
+    session = Session(offer)
+    for frame in sent:
+        session.receive(frame)
+
+
+def ids_in(exchange: Exchange | None) -> list[object]:
+    if exchange is None or exchange.answer is None:
+        return []
+    found = msgspec.json.decode(exchange.answer)
+    return [each["id"] for each in found] if isinstance(found, list) else [found["id"]]
+
+
+requests = st.tuples(st.sampled_from([each for each in METHODS if each != "notifications/cancelled"]), params)
+
+
+@quick
+@given(data=st.data(), version=versions, asked=st.lists(st.lists(requests, min_size=1, max_size=5), max_size=6))
+def test_every_request_is_answered_once_unless_cancelled(
+    data: st.DataObject, version: str | None, asked: list[list[tuple[str, object]]], sessions: dict[str | None, Session]
+) -> None:
+    session = sessions[version]
+    session.close()
+    expected: set[object] = set()
+    stopped: set[object] = set()
+    answered: Counter[object] = Counter()
+    running: list[StartCall] = []
+    for group in asked:
+        messages: list[Json] = []
+        for method, given_params in group:
+            request_id = f"r{len(expected)}"
+            expected.add(request_id)
+            messages.append({"jsonrpc": "2.0", "id": request_id, "method": method, "params": given_params})
+        as_batch = session.revision is not None and session.revision.has_batches
+        for frame in [messages] if as_batch else messages:
+            exchange = session.receive(msgspec.json.encode(frame))
+            running += [each for each in exchange.actions if isinstance(each, StartCall)]
+            answered.update(ids_in(exchange))
+    for call in data.draw(st.permutations(running)):
+        if data.draw(st.booleans()):
+            notice = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": call.request_id}}
+            (action,) = session.receive(msgspec.json.encode(notice)).actions
+            assert isinstance(action, CancelCall)
+            answered.update(ids_in(action.ended))
+            stopped.add(call.request_id)
+        answered.update(ids_in(session.complete(call, data.draw(st.sampled_from(OUTCOMES)))))
+    assert answered == Counter(expected - stopped)
+    assert not session.in_flight

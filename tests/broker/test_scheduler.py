@@ -1,0 +1,158 @@
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from filewarden.broker.call import Call
+from filewarden.broker.scheduler import Overload, Scheduler
+from filewarden.workers.tool import Lane, Tool
+
+MakeCall = Callable[..., Call]
+
+
+def scheduler(queue_limit: int = 100, per_client_limit: int = 50, scan_workers: int = 1) -> Scheduler:
+    return Scheduler(queue_limit=queue_limit, per_client_limit=per_client_limit, scan_workers=scan_workers)
+
+
+def drain(subject: Scheduler) -> list[Call]:
+    calls = []
+    while (call := subject.next_call()) is not None:
+        calls.append(call)
+    return calls
+
+
+def test_an_empty_scheduler_has_nothing_to_run() -> None:
+    assert scheduler().next_call() is None
+
+
+def test_calls_of_one_client_run_in_order(make_call: MakeCall) -> None:
+    subject, calls = scheduler(), [make_call() for _ in range(5)]
+    for call in calls:
+        subject.admit(call)
+    assert drain(subject) == calls
+
+
+def test_a_client_with_many_calls_costs_another_one_turn(make_call: MakeCall) -> None:
+    subject = scheduler()
+    for _ in range(20):
+        subject.admit(make_call("greedy"))
+    polite = make_call("polite")
+    subject.admit(polite)
+    assert drain(subject).index(polite) == 1
+
+
+def test_scans_never_hold_more_workers_than_configured(make_call: MakeCall) -> None:
+    subject = scheduler(scan_workers=2)
+    scans = [make_call(lane=Lane.SCAN) for _ in range(5)]
+    for call in scans:
+        subject.admit(call)
+    running = drain(subject)
+    assert running == scans[:2]
+    subject.finished(running[0])
+    assert drain(subject) == [scans[2]]
+
+
+def test_reads_run_while_scans_wait_for_their_share(make_call: MakeCall) -> None:
+    subject = scheduler(scan_workers=1)
+    for _ in range(3):
+        subject.admit(make_call(lane=Lane.SCAN))
+    read = make_call()
+    subject.admit(read)
+    assert read in drain(subject)
+
+
+def test_a_flood_of_reads_does_not_starve_scans(make_call: MakeCall) -> None:
+    subject = scheduler()
+    for _ in range(10):
+        subject.admit(make_call("reader"))
+    scan = make_call("searcher", Lane.SCAN)
+    subject.admit(scan)
+    assert scan in [subject.next_call(), subject.next_call()]
+
+
+def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(make_call: MakeCall) -> None:
+    subject = scheduler(queue_limit=2)
+    subject.admit(make_call())
+    subject.admit(make_call())
+    with pytest.raises(Overload, match="2 calls are waiting") as refusal:
+        subject.admit(make_call())
+    assert refusal.value.retry_after_ms > 0
+    assert subject.depth == 2
+
+
+def test_a_client_may_not_have_more_in_flight_than_its_share(make_call: MakeCall) -> None:
+    subject = scheduler(per_client_limit=2)
+    first = make_call("greedy")
+    subject.admit(first)
+    assert subject.next_call() is first
+    subject.admit(make_call("greedy"))
+    with pytest.raises(Overload, match="2 of yours"):
+        subject.admit(make_call("greedy"))
+    subject.admit(make_call("polite"))
+    subject.finished(first)
+    subject.admit(make_call("greedy"))
+
+
+def test_a_withdrawn_call_never_runs(make_call: MakeCall) -> None:
+    subject, first, second = scheduler(), make_call(), make_call()
+    subject.admit(first)
+    subject.admit(second)
+    assert subject.withdraw(first)
+    assert not subject.withdraw(first)
+    assert drain(subject) == [second]
+
+
+def test_a_running_call_cannot_be_withdrawn(make_call: MakeCall) -> None:
+    subject, call = scheduler(), make_call()
+    subject.admit(call)
+    subject.next_call()
+    assert not subject.withdraw(call)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(steps=st.lists(st.tuples(st.sampled_from("arfw"), st.integers(0, 3), st.booleans()), max_size=80))
+def test_every_admitted_call_runs_or_is_withdrawn_exactly_once(steps: list[tuple[str, int, bool]]) -> None:
+    subject = scheduler(queue_limit=10, per_client_limit=5, scan_workers=2)
+    waiting: list[Call] = []
+    running: list[Call] = []
+    for number, (step, client, is_scan) in enumerate(steps):
+        if step == "a":
+            call = _call(number, str(client), Lane.SCAN if is_scan else Lane.QUICK)
+            try:
+                subject.admit(call)
+            except Overload:
+                continue
+            waiting.append(call)
+        elif step == "r" and (taken := subject.next_call()) is not None:
+            waiting.remove(taken)
+            running.append(taken)
+        elif step == "f" and running:
+            subject.finished(running.pop(0))
+        elif step == "w" and waiting:
+            assert subject.withdraw(waiting.pop())
+        assert subject.depth == len(waiting)
+        assert sum(call.lane is Lane.SCAN for call in running) <= 2
+
+
+def _call(number: int, client: str, lane: Lane) -> Call:
+    tool = Tool(
+        name="noop",
+        title="",
+        description="",
+        arguments=msgspec.Struct,
+        result=msgspec.Struct,
+        run=lambda _context, _arguments: msgspec.Struct(),
+    )
+    return Call(
+        id=number,
+        client=client,
+        principal="local",
+        tool=tool,
+        arguments=msgspec.Struct(),
+        lane=lane,
+        submitted_at=0.0,
+        soft_at=1.0,
+        hard_at=2.0,
+        deliver=lambda _outcome: None,
+    )

@@ -1,0 +1,100 @@
+"""The private Unix socket of every server: whoever connects gets the status as one JSON document."""
+
+import contextlib
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from filewarden.broker.reactor import Reactor
+from filewarden.broker.status import Status
+
+SUFFIX = ".sock"
+BACKLOG = 16
+SEND_BUFFER_BYTES = 1024 * 1024
+
+
+class ControlSocket:
+    """A listener in the runtime folder, mode 0600, named after this process."""
+
+    def __init__(self, folder: str, status: Callable[[], Status], reactor: Reactor) -> None:
+        self._path = os.path.join(folder, f"{os.getpid()}{SUFFIX}")
+        self._status = status
+        self._reactor = reactor
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        old_mask = os.umask(0o177)
+        try:
+            with _short_path(self._path) as path:
+                self._listener.bind(path)
+        finally:
+            os.umask(old_mask)
+        self._listener.listen(BACKLOG)
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._reactor.watch(self._listener.fileno(), self._answer)
+
+    def _answer(self) -> None:
+        with contextlib.suppress(OSError):  # a caller that left again
+            connection, _address = self._listener.accept()
+            with connection:
+                connection.setblocking(False)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+                connection.send(msgspec.json.encode(self._status()) + b"\n")
+
+    def close(self) -> None:
+        """Take the socket away."""
+        self._reactor.forget(self._listener.fileno())
+        self._listener.close()
+        with contextlib.suppress(OSError):  # after a change of account the folder is no longer ours; see `find`
+            os.unlink(self._path)
+
+
+def query(path: str, timeout_s: float) -> bytes:
+    """The status document of the server behind `path`.
+
+    Raises:
+        OSError: nobody answers there in time.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_s)
+        with _short_path(path) as short:
+            connection.connect(short)
+        parts = []
+        while data := connection.recv(65_536):
+            parts.append(data)
+    return b"".join(parts)
+
+
+def find(folder: str, timeout_s: float) -> list[bytes]:
+    """The status documents of all servers with a socket in `folder`; sockets of dead servers are removed."""
+    documents = []
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    for name in names:
+        path = os.path.join(folder, name)
+        if not name.endswith(SUFFIX) or not stat.S_ISSOCK(os.lstat(path).st_mode):
+            continue
+        try:
+            documents.append(query(path, timeout_s))
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            continue
+    return documents
+
+
+@contextlib.contextmanager
+def _short_path(path: str) -> Iterator[str]:
+    """A name for `path` that fits into a socket address whatever the length of its folder (unix(7): 107 bytes)."""
+    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+    finally:
+        os.close(folder)

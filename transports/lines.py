@@ -1,0 +1,45 @@
+"""From bytes to lines, bounded. Pure."""
+
+from collections.abc import Iterator
+
+
+class TooLong:
+    """Stands where a line was longer than allowed; its bytes are gone."""
+
+
+TOO_LONG = TooLong()
+
+
+class LineSplitter:
+    """Collects bytes until a line is whole. A line over `limit` bytes is dropped up to its end and reported once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._length = 0
+        self._is_dropping = False
+
+    def feed(self, data: bytes) -> Iterator[bytes | TooLong]:
+        """Every line that `data` completes, without its line end; blank lines are skipped."""
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            line = self._finish(data[start:end])
+            start = end + 1
+            if line is TOO_LONG or (isinstance(line, bytes) and not line.isspace() and line):
+                yield line
+        self._keep(data[start:])
+
+    def _finish(self, tail: bytes) -> bytes | TooLong:
+        self._keep(tail)
+        line = TOO_LONG if self._is_dropping else b"".join(self._parts)
+        self._parts, self._length, self._is_dropping = [], 0, False
+        return line.removesuffix(b"\r") if isinstance(line, bytes) else line
+
+    def _keep(self, part: bytes) -> None:
+        if self._is_dropping or not part:
+            return
+        self._length += len(part)
+        if self._length > self._limit:
+            self._parts, self._is_dropping = [], True
+        else:
+            self._parts.append(part)

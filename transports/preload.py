@@ -1,0 +1,27 @@
+"""What the front-end imports at first need, imported early: a server started as root gives up its rights, and the
+interpreter's own folder may be closed to the account that it becomes."""
+
+import importlib
+from collections.abc import Iterable
+
+LATE_IMPORTS = (
+    "base64",
+    "binascii",
+    "difflib",
+    "encodings.idna",
+    "encodings.unicode_escape",
+    "hashlib",
+    "hmac",
+    "linecache",
+    "msgpack",
+    "psutil",
+    "select",
+    "threading",
+    "traceback",
+)
+
+
+def preload(names: Iterable[str] = LATE_IMPORTS) -> None:
+    """Import every module that could be needed after the change of account."""
+    for name in names:
+        importlib.import_module(name)

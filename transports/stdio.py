@@ -1,0 +1,162 @@
+"""MCP over standard input and output: one JSON message a line, one client, nothing else on standard output."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from filewarden.broker.broker import Broker
+from filewarden.broker.dispatcher import Caller
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.reactor import Reactor
+from filewarden.transports.lines import LineSplitter, TooLong
+from filewarden.transports.outlet import Outlet
+
+CHUNK_BYTES = 256 * 1024
+LAST_ANSWERS_S = 1.0
+"""How long calls that are under way at the end of input may still be answered."""
+LAST_FLUSH_S = 0.25
+
+
+def claim_standard_streams() -> tuple[int, int]:
+    """Take input and output for the protocol alone: what prints by mistake goes to standard error instead.
+
+    Returns the descriptors to read from and to write to.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        for fd in (0, 1):
+            msvcrt.setmode(fd, os.O_BINARY)
+    protocol_in, protocol_out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return protocol_in, protocol_out
+
+
+class Stdio:
+    """The one conversation of a server on stdio. `stop` is called once, when it is over."""
+
+    def __init__(
+        self,
+        *,
+        reactor: Reactor,
+        broker: Broker,
+        streams: tuple[int, int],
+        max_line_bytes: int,
+        stop: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._broker = broker
+        self._stop = stop
+        self._input_fd = streams[0]
+        self._outlet = Outlet(streams[1], reactor, self._leave, self._resume_reading)
+        self._lines = LineSplitter(max_line_bytes)
+        self._max_line_bytes = max_line_bytes
+        self._conversation = broker.open_conversation(Caller("stdio", "local"))
+        self._is_reading = False
+        self._has_left = False
+
+    def start(self) -> None:
+        """Read from now on."""
+        self._broker.clients.stdio = 1
+        try:
+            self._resume_reading()
+        except (PermissionError, OSError):
+            self._input_fd = _feed_by_thread(self._input_fd)  # a plain file cannot be watched
+            self._resume_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._is_reading and not self._has_left:
+            self._reactor.watch(self._input_fd, self._read)
+            self._is_reading = True
+
+    def _pause_reading(self) -> None:
+        if self._is_reading:
+            self._reactor.forget(self._input_fd)
+            self._is_reading = False
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._input_fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.finish()
+            return
+        for line in self._lines.feed(data):
+            if isinstance(line, TooLong):
+                self._conversation.refuse(self._too_long(), self._reply)
+            else:
+                self._conversation.receive(line, self._reply)
+        if self._outlet.is_full:
+            self._pause_reading()
+
+    def _too_long(self) -> ProtocolError:
+        return ProtocolError(
+            ErrorCode.INVALID_REQUEST,
+            f"Invalid request: a message may have at most {self._max_line_bytes} bytes (limits.max_message_bytes)",
+        )
+
+    def _reply(self, frame: bytes | None) -> None:
+        if frame is not None:
+            self._outlet.write_line(frame)
+
+    def finish(self) -> None:
+        """The input ended: what is under way gets a moment to be answered, then everything ends."""
+        self._pause_reading()
+        give_up_at = self._reactor.now() + LAST_ANSWERS_S
+
+        def look() -> None:
+            if self._conversation.in_flight and self._reactor.now() < give_up_at and not self._has_left:
+                self._reactor.at(self._reactor.now() + 0.01, look)
+            else:
+                self._leave()
+
+        look()
+
+    def stop_reading(self) -> None:
+        """Take no more requests; the server is draining."""
+        self._pause_reading()
+
+    def _leave(self) -> None:
+        if self._has_left:
+            return
+        self._has_left = True
+        self._pause_reading()
+        self._conversation.close()
+        self._broker.clients.stdio = 0
+        self._stop()
+
+    def flush(self) -> None:
+        """Write what is left, for a moment, when the loop no longer runs."""
+        import select
+
+        give_up_at = self._reactor.now() + LAST_FLUSH_S
+        while not self._outlet.is_empty and (left_s := give_up_at - self._reactor.now()) > 0:
+            select.select([], [self._outlet.fd], [], left_s)
+            self._outlet.flush()
+
+
+def _feed_by_thread(source: int) -> int:
+    """A watchable descriptor with the bytes of one that is not."""
+    import threading
+
+    read_end, write_end = os.pipe()
+
+    def copy() -> None:
+        try:
+            while data := os.read(source, CHUNK_BYTES):
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(write_end, view) :]
+        except OSError:
+            pass  # the server ended; nobody reads any more
+        finally:
+            os.close(write_end)
+
+    threading.Thread(target=copy, daemon=True, name="stdin").start()
+    return read_end

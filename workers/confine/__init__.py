@@ -1,0 +1,1 @@
+"""Kernel confinement of a worker: one module for each kernel interface, and the ordered steps."""

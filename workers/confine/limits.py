@@ -1,0 +1,94 @@
+"""Resource limits of a worker: memory, file size, descriptors, processor time, and its place among the OOM victims."""
+
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+MIB = 1 << 20
+HEADROOM_MB = 256
+"""Address space beside the data: thread stacks and malloc arenas are reserved whole and hardly used."""
+OPEN_FILES = 64
+PROCESSOR_S = 3600
+"""A backstop for the day the broker is gone; a busy worker is recycled long before."""
+OOM_SCORE = 900
+UNKNOWN_USE_MB = 256
+"""Assumed for the process's present use where there is no /proc to read it from."""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """What a process has mapped, in bytes."""
+
+    address_space: int
+    data: int
+
+
+class LimitsReport(msgspec.Struct, frozen=True):
+    """The limits that now hold, by the kernel's names; `oom_score`: the kernel prefers this process as a victim."""
+
+    held: dict[str, int]
+    oom_score: bool
+
+    @property
+    def bounds_memory(self) -> bool:
+        """Whether an allocation beyond the limit fails by itself; other systems know these limits by name only."""
+        return "RLIMIT_DATA" in self.held
+
+
+def measure() -> Use:
+    """Read the present use of this process (proc_pid_statm(5))."""
+    import resource
+
+    try:
+        with open("/proc/self/statm", "rb") as statm:
+            pages = [int(field) for field in statm.read().split()]
+    except OSError:
+        return Use(UNKNOWN_USE_MB * MIB, UNKNOWN_USE_MB * MIB)
+    page = resource.getpagesize()
+    return Use(pages[0] * page, pages[5] * page)
+
+
+def wanted(memory_mb: int, max_write_bytes: int, open_files: int, use: Use) -> Iterator[tuple[str, int]]:
+    """Each limit with its value. Memory counts from what the interpreter has mapped already.
+
+    RLIMIT_NPROC is left alone: it counts a user's processes, not ours, and the filter forbids new ones.
+    """
+    yield "RLIMIT_FSIZE", max_write_bytes
+    yield "RLIMIT_NOFILE", open_files
+    yield "RLIMIT_CORE", 0  # a core dump would hold file contents
+    yield "RLIMIT_CPU", PROCESSOR_S
+    if sys.platform == "linux":
+        yield "RLIMIT_MEMLOCK", 0
+        yield "RLIMIT_MSGQUEUE", 0
+        yield "RLIMIT_DATA", use.data + memory_mb * MIB
+        yield "RLIMIT_AS", use.address_space + (memory_mb + HEADROOM_MB) * MIB
+
+
+def apply(memory_mb: int, max_write_bytes: int, open_files: int = OPEN_FILES) -> LimitsReport:
+    """Set every limit, soft and hard, of the calling process. A lower hard limit that was there before stays.
+
+    Raises OSError: the kernel refused a limit, or the system has none (ENOSYS).
+    """
+    limits = wanted(memory_mb, max_write_bytes, open_files, measure())
+    return LimitsReport({name: _lower(name, value) for name, value in limits}, _be_an_early_victim())
+
+
+def _lower(name: str, value: int) -> int:
+    import resource
+
+    limit: int = getattr(resource, name)
+    hard = resource.getrlimit(limit)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(limit, (value, value))
+    return value
+
+
+def _be_an_early_victim() -> bool:
+    """Only before the process stops being dumpable: later its /proc files belong to root. Not fatal: a courtesy."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as adjustment:
+            adjustment.write(str(OOM_SCORE))
+    except OSError:
+        return False
+    return True

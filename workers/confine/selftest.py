@@ -1,0 +1,80 @@
+"""The attacks that a worker tries on itself after the last step: what counts is not what was asked, but what holds."""
+
+import errno
+import os
+import signal
+from collections.abc import Callable
+
+from filewarden.workers.confine.layers import Check, Layers
+from filewarden.workers.confine.steps import Plan
+from filewarden.workers.confine.syscalls import syscall
+
+_HIDDEN = (errno.EACCES, errno.ENOENT, errno.EPERM)
+_REFUSED = (errno.EPERM,)
+_NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM)
+_NO_UNNAMED_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
+
+_AF_UNIX, _SOCK_STREAM = 1, 1
+_CLONE_SIGHAND = 0x800
+_PROT_EXEC, _MAP_PRIVATE_ANONYMOUS, _PAGE = 4, 0x22, 4096
+
+
+def run(plan: Plan, layers: Layers) -> list[Check]:
+    """Every check in a fixed order, about 50 µs in all. None leaves a trace, whichever layers are missing."""
+    root = plan.roots[0][0]
+    checks = [
+        _check("root_readable", (0,), lambda: _read_folder(root)),
+        _check("outside_unreadable", _HIDDEN, _read_outside),
+        _check("no_sockets", _REFUSED, _open_socket),
+        _check("no_processes", _REFUSED, _clone),
+        _check("no_signals", _REFUSED, lambda: os.kill(os.getppid(), 0)),
+        _check("no_new_code", _REFUSED, _map_code),
+    ]
+    if plan.profile == "ro":
+        checks.append(_check("root_not_writable", _NOT_WRITABLE, lambda: _create(root, layers.landlock.active)))
+    return checks
+
+
+def _check(name: str, expected: tuple[int, ...], attempt: Callable[[], None]) -> Check:
+    try:
+        attempt()
+    except OSError as error:
+        return Check(name, error.errno in expected, error.errno or 0)
+    return Check(name, 0 in expected, 0)
+
+
+def _read_folder(root: int) -> None:
+    os.close(os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root))
+
+
+def _read_outside() -> None:
+    os.close(os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _open_socket() -> None:
+    os.close(syscall("socket", _AF_UNIX, _SOCK_STREAM, 0))
+
+
+def _clone() -> None:
+    """With flags that the kernel itself finds invalid, so that without a filter no process comes of it."""
+    syscall("clone", _CLONE_SIGHAND | signal.SIGCHLD)
+
+
+def _map_code() -> None:
+    address = syscall("mmap", 0, _PAGE, _PROT_EXEC, _MAP_PRIVATE_ANONYMOUS, -1, 0)
+    syscall("munmap", address, _PAGE)
+
+
+def _create(root: int, landlock_holds: bool) -> None:
+    """Create a file without a name: if that is possible after all, nobody sees it and it vanishes with the close.
+
+    Some filesystems have no such files. A named one is then tried only behind Landlock, which is to refuse it: the
+    filter of a read-only worker would not let the worker remove what it made.
+    """
+    try:
+        os.close(os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=root))
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED_FILES or not landlock_holds:
+            raise
+        name = f".filewarden-{os.getpid()}.tmp"
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=root))

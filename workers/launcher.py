@@ -1,0 +1,108 @@
+"""The launcher: the small process beside the front-end that forks zygotes and restarts them.
+
+It is a fresh interpreter that reads nothing untrusted, holds no network, and imports next to nothing, so that the first
+zygote starts its own imports within milliseconds. It keeps the privileges that the server was started with: opening a
+root below a private folder needs them, also when a zygote has to be replaced later. Its protocol on the control
+socket (SEQPACKET, unix(7)) has two messages:
+
+    P<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
+    Z           start a zygote; answered with Z<pid> and the zygote's control socket attached
+
+The first zygote starts before the profile arrives and is sent at once.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+CONTROL_FD = 3
+PROFILE_BYTES = 262_144
+
+ServeZygote = Callable[[socket.socket], None]
+
+
+def serve_product(control: socket.socket) -> None:
+    """Become a zygote that knows the product's tools."""
+    from filewarden.workers.catalogue import CATALOGUE
+    from filewarden.workers.zygote import serve
+
+    serve(control, CATALOGUE)
+
+
+def main(serve_zygote: ServeZygote = serve_product) -> None:
+    """Serve the control socket until the front-end closes it or dies; then leave no process behind."""
+    control = socket.socket(fileno=CONTROL_FD)
+    launcher = Launcher(control, serve_zygote)
+    try:
+        launcher.start_zygote()
+        while message := control.recv(PROFILE_BYTES):
+            launcher.handle(message)
+    except OSError:
+        pass  # the front-end is gone: the end of this process is the answer
+    finally:
+        launcher.end()
+
+
+class Launcher:
+    """The zygotes of one server."""
+
+    def __init__(self, control: socket.socket, serve_zygote: ServeZygote) -> None:
+        self._control = control
+        self._serve_zygote = serve_zygote
+        self._profile: bytes | None = None
+        self._zygotes: dict[int, socket.socket] = {}
+
+    def handle(self, message: bytes) -> None:
+        """Obey one message of the front-end."""
+        if message[:1] == b"P" and self._profile is None:
+            self._profile = message[1:]
+            for channel in self._zygotes.values():
+                with contextlib.suppress(OSError):  # that zygote died meanwhile; the front-end asks for another
+                    channel.send(self._profile)
+                channel.close()
+        elif message[:1] == b"Z":
+            self.start_zygote()
+
+    def start_zygote(self) -> None:
+        """Fork a zygote and hand its control socket to the front-end."""
+        self._reap()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            self._become_zygote(theirs, ours)
+        theirs.close()
+        if self._profile is not None:
+            ours.send(self._profile)
+        socket.send_fds(self._control, [b"Z%d" % pid], [ours.fileno()])
+        self._zygotes[pid] = ours
+        if self._profile is not None:
+            ours.close()
+
+    def _become_zygote(self, control: socket.socket, front_end: socket.socket) -> None:
+        status = 1
+        try:
+            front_end.close()
+            self._control.close()
+            for channel in self._zygotes.values():
+                channel.close()
+            self._serve_zygote(control)
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        for pid in list(self._zygotes):
+            if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                del self._zygotes[pid]
+
+    def end(self) -> None:
+        """Kill and reap every zygote; their workers die with them."""
+        for pid in self._zygotes:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)

@@ -1,0 +1,161 @@
+"""Lines of an open file, found in blocks: any range of a file of any size in constant memory.
+
+Lines end with a line feed. In every byte encoding we know that is one byte which is part of nothing else; UTF-16 and
+UTF-32 are turned into UTF-8 on the way. An end of file without a line feed ends a line too.
+"""
+
+import codecs
+import os
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+_BLOCK_BYTES = 65536
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of lines."""
+
+    data: bytes
+    lines: int
+    is_complete: bool = True
+    """Whether it is all that was asked for; else the size limit or the deadline ended it."""
+    is_cut: bool = False
+    """Whether a single line was longer than the limit, and only a part of it is here."""
+    has_more: bool = False
+    """Whether the file goes on after it."""
+
+
+def plain_blocks(fd: int, start: int) -> Iterator[bytes]:
+    """Give the bytes of a file from `start` on."""
+    while block := os.pread(fd, _BLOCK_BYTES, start):
+        yield block
+        start += len(block)
+
+
+def wide_blocks(fd: int, start: int, encoding: str) -> Iterator[bytes]:
+    """Give a file of UTF-16 or UTF-32 as UTF-8; raises UnicodeError where it is not."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for block in plain_blocks(fd, start):
+        text = decoder.decode(block).encode()
+        if text:
+            yield text
+    decoder.decode(b"", True)
+
+
+class Lines:
+    """A file read forwards, line counts known, line contents untouched."""
+
+    def __init__(self, blocks: Iterator[bytes], is_overdue: Callable[[], bool]) -> None:
+        self._blocks = blocks
+        self._is_overdue = is_overdue
+        self._rest = b""
+
+    def skip(self, count: int) -> int:
+        """Pass `count` lines; gives how many there were, fewer at the end. Raises TimeoutError past the deadline."""
+        passed = 0
+        is_inside = False
+        while passed < count:
+            block = self._next()
+            if not block:
+                return passed + is_inside
+            if self._is_overdue():
+                raise TimeoutError
+            found = block.count(b"\n")
+            if passed + found >= count:
+                self._rest = block[_end_of(block, count - passed) :]
+                return count
+            passed += found
+            is_inside = not block.endswith(b"\n")
+        return passed
+
+    def take(self, count: int, max_bytes: int) -> Span:
+        """Read up to `count` lines, at most `max_bytes` of them."""
+        data = bytearray()
+        seen = 0
+        while seen < count:
+            block = self._next()
+            if not block:
+                break
+            found = min(block.count(b"\n"), count - seen)
+            seen += found
+            if seen == count:
+                end = _end_of(block, found)
+                self._rest = block[end:]
+                block = block[:end]
+            data += block
+            if len(data) > max_bytes or (seen < count and self._is_overdue()):
+                return _shortened(data, max_bytes)
+        else:
+            self._rest = self._next()
+            return Span(data=bytes(data), lines=seen, has_more=bool(self._rest))
+        return Span(data=bytes(data), lines=_count(data))
+
+    def last(self, count: int, max_bytes: int) -> Span:
+        """Read to the end and give the last `count` lines, at most `max_bytes`. Raises TimeoutError."""
+        data = b""
+        has_more = False
+        while block := self._next():
+            if self._is_overdue():
+                raise TimeoutError
+            data += block
+            if len(data) > 2 * max_bytes + _BLOCK_BYTES:
+                data = data[-(max_bytes + 1) :]
+                has_more = True
+        return _last_of(data, count, max_bytes, is_whole=not has_more)
+
+    def _next(self) -> bytes:
+        if self._rest:
+            block, self._rest = self._rest, b""
+            return block
+        return next(self._blocks, b"")
+
+
+def last_lines(fd: int, start: int, size: int, count: int, max_bytes: int) -> Span:
+    """Read the last `count` lines of a file of `size` bytes from its end, at most `max_bytes` of them."""
+    data = b""
+    begin = size
+    found = 0
+    while begin > start and len(data) <= max_bytes and found <= count:
+        below = max(start, begin - _BLOCK_BYTES)
+        block = os.pread(fd, begin - below, below)
+        found += block.count(b"\n")
+        data = block + data
+        begin = below
+    return _last_of(data, count, max_bytes, is_whole=begin <= start)
+
+
+def _last_of(data: bytes, count: int, max_bytes: int, *, is_whole: bool) -> Span:
+    at = len(data) - data.endswith(b"\n")
+    for _ in range(count):
+        at = data.rfind(b"\n", 0, at)
+        if at < 0:
+            break
+    begin = at + 1
+    if (at >= 0 or is_whole) and len(data) - begin <= max_bytes:
+        return Span(data=data[begin:], lines=_count(data[begin:]))
+    kept = data[-max_bytes:]
+    first = kept.find(b"\n", 0, len(kept) - 1)
+    if first < 0:
+        return Span(data=kept, lines=1, is_complete=False, is_cut=True)
+    # A limit that falls on a line's start still drops that line: one line less is no harm, half a line would be.
+    return Span(data=kept[first + 1 :], lines=_count(kept[first + 1 :]), is_complete=False)
+
+
+def _shortened(data: bytearray, max_bytes: int) -> Span:
+    last = data.rfind(b"\n", 0, max_bytes)
+    if last < 0:
+        return Span(data=bytes(data[:max_bytes]), lines=1, is_complete=False, is_cut=True, has_more=True)
+    kept = bytes(data[: last + 1])
+    return Span(data=kept, lines=kept.count(b"\n"), is_complete=False, has_more=True)
+
+
+def _end_of(block: bytes, count: int) -> int:
+    at = 0
+    for _ in range(count):
+        at = block.index(b"\n", at) + 1
+    return at
+
+
+def _count(data: bytes | bytearray) -> int:
+    return data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))

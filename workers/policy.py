@@ -1,0 +1,48 @@
+"""Which objects beneath the roots are closed to clients, and which root's settings hold where roots overlap."""
+
+import os
+
+from filewarden.workers.deny import DenyRules
+from filewarden.workers.paths import Names, beneath
+
+
+class Policy:
+    """The deny rules of all roots and the objects closed wherever they lie. Roots are known by their position."""
+
+    def __init__(
+        self, rules: tuple[DenyRules, ...], places: tuple[Names, ...], denied_objects: frozenset[tuple[int, int]]
+    ) -> None:
+        """`places` are the roots' real absolute paths as names; `denied_objects` are (st_dev, st_ino)."""
+        self._rules = rules
+        self._places = places
+        self._denied_objects = denied_objects
+        self.denied_inodes = frozenset(inode for _, inode in denied_objects)
+        """For a first look that needs no stat."""
+        self.has_rules = any(rules)
+        self.has_denied_objects = bool(denied_objects)
+
+    def denies(self, root: int, names: Names) -> bool:
+        """Whether a rule closes the object with these real names, or a folder above it."""
+        return self.has_rules and any(self._rules[at].deny(inside) for at, inside in self.governing(root, names))
+
+    def suspects(self, root: int, names: Names) -> bool:
+        """Whether the names may be another spelling of a denied object's."""
+        return any(self._rules[at].suspect(inside) for at, inside in self.governing(root, names))
+
+    def denies_object(self, state: os.stat_result) -> bool:
+        """Whether this very object is closed, whatever it is called."""
+        return state.st_ino in self.denied_inodes and (state.st_dev, state.st_ino) in self._denied_objects
+
+    def governing(self, root: int, names: Names) -> list[tuple[int, Names]]:
+        """Every root that holds the object, with the object's names in it; the one it was reached by comes first."""
+        found = [(root, names)]
+        if len(self._places) > 1:
+            absolute = (*self._places[root], *names)
+            for other, place in enumerate(self._places):
+                if other != root:
+                    found.extend((other, rest) for rest in beneath(absolute, (place,)))
+        return found
+
+    def innermost(self, root: int, names: Names) -> int:
+        """Find the most specific root that holds the object: its mode decides."""
+        return min(self.governing(root, names), key=lambda pair: len(pair[1]))[0]

@@ -1,0 +1,92 @@
+"""What a zygote is told once: the roots and the bounds of every worker that it forks."""
+
+import msgspec
+
+from filewarden.workers.context import Limits
+
+
+class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One folder that workers serve. `path` is absolute; `deny` holds globs."""
+
+    name: str
+    path: str
+    writable: bool
+    deny: tuple[str, ...] = ()
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that is the same for all workers of one pool.
+
+    `uid` and `gid` are the account to change to, or None to stay. `denied` names objects by (st_dev, st_ino) that no
+    tool touches wherever they lie: the token, the state folder, the configuration in use. Sizes of frames in bytes.
+    """
+
+    roots: tuple[RootProfile, ...]
+    limits: Limits
+    sandbox: str
+    memory_mb: int
+    uid: int | None = None
+    gid: int | None = None
+    denied: tuple[tuple[int, int], ...] = ()
+    max_request_bytes: int
+    start_timeout_s: float
+
+
+class Spawn(msgspec.Struct, frozen=True, tag="spawn"):
+    """Front-end to zygote, with the read end of the start gate attached: fork one worker."""
+
+    serial: int
+    endpoint: str
+    secret: str
+
+
+class Spawned(msgspec.Struct, frozen=True, tag="spawned"):
+    """Zygote to front-end, with a pidfd attached: the worker exists and waits at its gate."""
+
+    serial: int
+    pid: int
+
+
+class Exited(msgspec.Struct, frozen=True, tag="exited"):
+    """Zygote to front-end: a worker was reaped. `status` is an exit code, or minus the signal's number."""
+
+    serial: int
+    status: int
+
+
+class Unusable(msgspec.Struct, frozen=True, tag="unusable"):
+    """Zygote to front-end: it cannot serve this profile, and why."""
+
+    reason: str
+
+
+FromZygote = Spawned | Exited | Unusable
+
+CONTROL_BYTES = 262_144
+"""Upper bound of one control message (unix(7): a SEQPACKET message is never split)."""
+
+_encode = msgspec.json.Encoder().encode
+_decode_profile = msgspec.json.Decoder(Profile).decode
+_decode_spawn = msgspec.json.Decoder(Spawn).decode
+_decode_from_zygote = msgspec.json.Decoder(Spawned | Exited | Unusable).decode
+
+
+def encode(message: Profile | Spawn | FromZygote) -> bytes:
+    """One control message."""
+    return _encode(message)
+
+
+def decode_profile(data: bytes) -> Profile:
+    """The first message that a zygote gets; msgspec.DecodeError when it is none."""
+    return _decode_profile(data)
+
+
+def decode_spawn(data: bytes) -> Spawn:
+    """Any later message to a zygote; msgspec.DecodeError when it is none."""
+    return _decode_spawn(data)
+
+
+def decode_from_zygote(data: bytes) -> FromZygote:
+    """A zygote's report; msgspec.DecodeError when it is none."""
+    message: FromZygote = _decode_from_zygote(data)
+    return message

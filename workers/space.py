@@ -1,0 +1,303 @@
+"""The roots of a worker, and how a client's text becomes an open handle beneath one of them."""
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Self
+
+import msgspec
+
+from filewarden.workers import names as shown
+from filewarden.workers.deny import DenyRules, deny_rules
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths import (
+    FOLDER,
+    O_PATH,
+    READ,
+    KernelResolver,
+    Names,
+    Resolver,
+    Start,
+    Unresolved,
+    WalkingResolver,
+    normalise,
+)
+from filewarden.workers.policy import Policy
+from filewarden.workers.refusals import denied, failure
+from filewarden.workers.spelling import Roots, split_absolute
+
+_KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
+_ARTICLES = {"pipe": "a named pipe", "socket": "a socket", "device": "a device"}
+
+
+class Root(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder that clients may reach."""
+
+    name: str
+    path: str
+    """Absolute, as configured."""
+    fd: int
+    writable: bool = False
+    deny: DenyRules = DenyRules()
+    real_path: str = ""
+    """`path` with all links resolved when the root was opened; empty: the same."""
+
+
+class Handle:
+    """An open object beneath a root: its descriptor, where it really lies, and its state when it was opened."""
+
+    __slots__ = ("fd", "names", "path", "root", "stat")
+
+    def __init__(self, fd: int, root: Root, names: Names, path: str, state: os.stat_result) -> None:
+        self.fd = fd
+        self.root = root
+        self.names = names
+        self.path = path
+        """What clients call it: relative, with `/`, beginning with the root's name where there are several."""
+        self.stat = state
+
+    @property
+    def kind(self) -> str:
+        """`file`, `directory`, `symlink`, `pipe`, `socket` or `device`."""
+        return kind_of(self.stat.st_mode)
+
+    def close(self) -> None:
+        """Give the descriptor back; a second call does nothing."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One name in a folder, a link that stays inside seen as what it leads to."""
+
+    kind: str
+    stat: os.stat_result
+    """Of the target, except for kind `symlink`: of the link itself."""
+    is_link: bool
+
+
+def open_root(name: str, path: str, *, writable: bool = False, deny: Sequence[str] = ()) -> Root:
+    """Open a configured folder; raises OSError when it is not there, ToolFailure when a deny rule is no glob."""
+    fd = os.open(path, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return Root(name=name, path=path, fd=fd, writable=writable, deny=deny_rules(deny), real_path=os.path.realpath(path))
+
+
+def kind_of(mode: int) -> str:
+    """Name a file type, as clients see it."""
+    return _KINDS.get(stat.S_IFMT(mode), "device")
+
+
+class Space:
+    """All roots of one worker."""
+
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        denied_objects: frozenset[tuple[int, int]] = frozenset(),
+        *,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """`denied_objects` are (st_dev, st_ino), closed wherever they lie. Without a resolver, the best available."""
+        self.roots = tuple(roots)
+        self._resolver = resolver or best_resolver()
+        prefixes = tuple(split_absolute([root.path, root.real_path or root.path]) for root in roots)
+        self._texts = Roots(tuple(os.fsencode(root.name) for root in roots), prefixes)
+        places = tuple(split_absolute([root.real_path or root.path])[0] for root in roots)
+        self._policy = Policy(tuple(root.deny for root in roots), places, denied_objects)
+        self._starts = tuple(
+            Start(root.fd, prefixes[index], partial(self._policy.denies, index)) for index, root in enumerate(roots)
+        )
+
+    # -- client text to handles
+
+    def names_all_roots(self, path: str) -> bool:
+        """Whether the path means the list of roots, which no handle stands for."""
+        return len(self.roots) > 1 and self._texts.locate(path).root is None
+
+    def resolve(self, path: str) -> Handle:
+        """Open whatever `path` names, links followed; it can be examined but not read."""
+        return self._open(path, O_PATH)
+
+    def open_file(self, path: str) -> Handle:
+        """Open a regular file for reading."""
+        handle = self._open(path, READ)
+        kind = handle.kind
+        if kind == "file":
+            return handle
+        handle.close()
+        text = shown.echo(path)
+        if kind == "directory":
+            raise ToolFailure(Code.NOT_A_FILE, f"Not a file: {text!r} is a directory. List it with list_directory.")
+        raise ToolFailure(Code.UNSUPPORTED, f"{text!r} is {_ARTICLES.get(kind, 'a link')}, not a regular file.")
+
+    def open_directory(self, path: str) -> Handle:
+        """Open a folder for listing."""
+        return self._open(path, FOLDER)
+
+    def open_parent(self, path: str) -> tuple[Handle, bytes] | None:
+        """Open the folder that holds `path`; the last name comes back unfollowed. None for a root: it has no parent."""
+        index, names = self._locate(path)
+        if names[-1:] in ((b"",), (b".",), (b"..",)):
+            with self._reach(index, names, O_PATH, path) as handle:
+                names = handle.names
+        if not names:
+            return None
+        folder = self._reach(index, names[:-1], O_PATH | os.O_DIRECTORY, path)
+        if self._policy.denies(index, (*folder.names, names[-1])):
+            folder.close()
+            raise denied(path)
+        return folder, names[-1]
+
+    # -- what a folder holds
+
+    def examine(self, folder: Handle, name: bytes) -> Entry | None:
+        """Tell what a name in a folder is; None when it is closed to clients; raises OSError."""
+        names = (*folder.names, name)
+        index = self._index(folder.root)
+        state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+        if self._policy.denies(index, names) or self._policy.denies_object(state):
+            return None
+        if not stat.S_ISLNK(state.st_mode):
+            return Entry(kind=kind_of(state.st_mode), stat=state, is_link=False)
+        try:
+            with self._open_names(index, names, O_PATH, "") as target:
+                return Entry(kind=target.kind, stat=target.stat, is_link=True)
+        except Unresolved as error:
+            return None if self._policy.denies(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
+        except ToolFailure:
+            return None
+
+    def open_folder(self, root: Root, names: Names) -> Handle:
+        """Open a folder by its real names, no link allowed, as walks do; raises OSError."""
+        index = self._index(root)
+        fd = self._resolver.open_plain(self._starts[index], names, FOLDER)
+        return Handle(fd, root, names, "", os.fstat(fd))
+
+    def judge(self, root: Root) -> Callable[[Names], bool] | None:
+        """Tell how to ask whether a rule closes real names; None when there are no rules, so that a walk need not."""
+        return self._starts[self._index(root)].is_denied if self._policy.has_rules else None
+
+    def denies_object(self, state: os.stat_result) -> bool:
+        """Whether this very object is closed, whatever it is called."""
+        return self._policy.denies_object(state)
+
+    @property
+    def denied_inodes(self) -> frozenset[int]:
+        """The inode numbers of closed objects, for a first look that needs no stat."""
+        return self._policy.denied_inodes
+
+    def display(self, root: Root, names: Names) -> str:
+        """Say what clients call an object."""
+        if len(self.roots) == 1:
+            return shown.show_path(names)
+        return shown.show_path((os.fsencode(root.name), *names))
+
+    def may_write(self, root: Root, names: Names) -> bool:
+        """Whether the operator lets clients write here; of overlapping roots the innermost decides."""
+        return self.roots[self._policy.innermost(self._index(root), names)].writable
+
+    # -- inside
+
+    def _locate(self, path: str) -> tuple[int, Names]:
+        place = self._texts.locate(path)
+        if place.root is None:
+            raise ToolFailure(
+                Code.NOT_A_FILE, f"{shown.echo(path)!r} is the list of roots. Begin the path with the name of one."
+            )
+        return place.root, place.names
+
+    def _open(self, path: str, flags: int) -> Handle:
+        index, names = self._locate(path)
+        return self._reach(index, names, flags, path)
+
+    def _reach(self, index: int, names: Names, flags: int, path: str) -> Handle:
+        try:
+            return self._open_names(index, names, flags, path)
+        except Unresolved as error:
+            if self._policy.denies(index, error.names):
+                raise denied(path) from None
+            raise failure(error, path) from None
+
+    def _open_names(self, index: int, names: Names, flags: int, path: str) -> Handle:
+        if self._policy.has_rules:
+            self._refuse_denied_way(index, names, path)
+        resolved = self._resolver.open(self._starts[index], names, flags)
+        try:
+            state = os.fstat(resolved.fd)
+            if self._is_closed(index, resolved.names, state):
+                raise denied(path)
+        except BaseException:
+            os.close(resolved.fd)
+            raise
+        root = self.roots[index]
+        return Handle(resolved.fd, root, resolved.names, self.display(root, resolved.names), state)
+
+    def _refuse_denied_way(self, index: int, names: Names, path: str) -> None:
+        """Refuse by the text alone, so that an object that is denied and one that is absent look the same."""
+        for end in range(1, len(names) + 1):
+            if end == len(names) or names[end] == b"..":
+                at = normalise(names[:end])
+                if at and self._policy.denies(index, at):
+                    raise denied(path)
+
+    def _is_closed(self, index: int, names: Names, state: os.stat_result) -> bool:
+        if self._policy.has_rules and (self._policy.denies(index, names) or self._is_alias(index, names)):
+            return True
+        return self._policy.has_denied_objects and (
+            self._policy.denies_object(state) or self._lies_in_denied(index, names)
+        )
+
+    def _lies_in_denied(self, index: int, names: Names) -> bool:
+        for end in range(len(names)):
+            try:
+                above = os.stat(b"/".join(names[:end]) or b".", dir_fd=self.roots[index].fd, follow_symlinks=False)
+            except OSError:
+                return True  # It changed under us; the caller may try again.
+            if self._policy.denies_object(above):
+                return True
+        return False
+
+    def _is_alias(self, index: int, names: Names) -> bool:
+        """Whether a folding file system opened a denied object by another spelling of its name."""
+        if not self._policy.suspects(index, names):
+            return False
+        for end in range(len(names)):
+            try:
+                fd = self._resolver.open_plain(self._starts[index], names[:end], FOLDER)
+            except OSError:
+                return True
+            try:
+                if os.fsdecode(names[end]) not in os.listdir(fd):
+                    return True
+            finally:
+                os.close(fd)
+        return False
+
+    def _index(self, root: Root) -> int:
+        return next(index for index, one in enumerate(self.roots) if one is root)
+
+
+def best_resolver() -> Resolver:
+    """Take the kernel's own where it has one, else the walker; every case holds with both."""
+    try:
+        # Loads ctypes, which the front-end must not.
+        from filewarden.workers import openat2
+    except ImportError:
+        return WalkingResolver()
+    return KernelResolver() if openat2.is_available() else WalkingResolver()

@@ -1,0 +1,102 @@
+"""A worker's life: confine, connect, confine again, prove it, then one call at a time until it is killed."""
+
+import os
+import random
+import signal
+import sys
+import time
+
+import msgspec
+
+from filewarden.workers import wire
+from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.channel import Channel, ChannelClosedError
+from filewarden.workers.confinement import Confinement
+from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.profile import Profile, Spawn
+from filewarden.workers.space import Root, Space
+from filewarden.workers.tool import Text, Tool
+
+BALLAST_BYTES = 8 * 1024 * 1024
+
+
+class Worker:
+    """One forked child of the zygote."""
+
+    def __init__(self, catalogue: Catalogue, profile: Profile, roots: tuple[Root, ...]) -> None:
+        self._catalogue = catalogue
+        self._profile = profile
+        self._roots = roots
+        self._space = Space(roots, frozenset(profile.denied))
+
+    def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
+        """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
+        _forget_the_zygote()
+        confinement = Confinement(self._profile, self._roots, zygote_pid)
+        confinement.before_link()
+        if not os.read(gate, 1):
+            return
+        os.close(gate)
+        try:
+            channel = Channel(spawn.endpoint, zygote_pid, self._profile.max_request_bytes + wire.REPORT_BYTES)
+            channel.send(wire.pack(wire.Hello(spawn.secret)))
+            if not isinstance(wire.unpack_to_worker(channel.receive_within(self._profile.start_timeout_s)), wire.Go):
+                return
+            confinement.after_link()
+            channel.send(wire.pack(wire.Ready(wire.pack_report(confinement.report()))))
+            self._serve(channel)
+        except ChannelClosedError:
+            return
+
+    def _serve(self, channel: Channel) -> None:
+        ballast: bytearray | None = bytearray(BALLAST_BYTES)
+        while True:
+            call = wire.unpack_to_worker(channel.receive())
+            if not isinstance(call, wire.Call):
+                return
+            try:
+                frame = self._perform(call)
+            except MemoryError:
+                ballast = None  # without it even a short send can fail; the broker replaces this worker
+                frame = wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached."))
+            channel.send(frame)
+            if ballast is None:
+                return
+
+    def _perform(self, call: wire.Call) -> bytes:
+        context = Context(self._space, self._profile.limits, time.monotonic() + call.soft_s)
+        try:
+            tool = self._catalogue.find(call.tool)
+            return _run(tool, context, call)
+        except ToolFailure as failure:
+            return wire.refuse(call.call, failure)
+        except MemoryError:
+            raise
+        except OSError as error:
+            return wire.refuse(call.call, _os_failure(error))
+        except Exception:
+            # The boundary of an operation: its bug costs this call an answer, not the worker.
+            sys.excepthook(*sys.exc_info())
+            return wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error."))
+
+
+def _run(tool: Tool, context: Context, call: wire.Call) -> bytes:
+    arguments = msgspec.msgpack.decode(call.arguments, type=tool.arguments)
+    result = tool.run(context, arguments)
+    if isinstance(result, Text):
+        return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(result.text)))
+    return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
+
+
+def _os_failure(error: OSError) -> ToolFailure:
+    if error.errno is not None and os.strerror(error.errno):
+        return ToolFailure(Code.IO_ERROR, f"The system reports: {os.strerror(error.errno)}.")
+    return ToolFailure(Code.IO_ERROR, "The system reports an input/output error.")
+
+
+def _forget_the_zygote() -> None:
+    """Undo what a fork inherits and a worker must not share."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    random.seed()

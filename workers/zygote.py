@@ -1,0 +1,169 @@
+"""The zygote: a process that has imported everything a worker may need, and forks workers on request.
+
+It is single-threaded, owns no ZeroMQ context, and reads only the launcher's profile and the front-end's spawn messages.
+The order of its steps is the one of the sandbox brief: import and call every lazy path once, freeze the collector,
+open the roots while the privileges last, change the account, and only then fork workers, each of which confines itself.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+
+from filewarden.workers import profile as messages
+from filewarden.workers.allocator import tune_allocator
+from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.confine.privileges import die_with_parent, drop_user, set_process_name
+from filewarden.workers.errors import ToolFailure
+from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
+from filewarden.workers.space import Root, open_root
+
+GATE_FDS = 1
+STANDARD_MODULES = (
+    "base64",
+    "binascii",
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.utf_16",
+    "encodings.utf_32",
+    "linecache",
+    "msgpack",
+    "resource",
+    "stringprep",
+    "traceback",
+    "unicodedata",
+)
+
+
+class Child:
+    """A child of this zygote: its serial number and the descriptor that tells when it is gone."""
+
+    def __init__(self, serial: int, pid: int, pidfd: int) -> None:
+        self.serial = serial
+        self.pid = pid
+        self.pidfd = pidfd
+
+
+def serve(control: socket.socket, catalogue: Catalogue) -> None:
+    """Serve spawn messages until the front-end closes `control` or dies; then kill every worker and return."""
+    launcher_pid = os.getppid()
+    die_with_parent(launcher_pid)
+    set_process_name("fw-zygote")
+    catalogue.warm_up()
+    _import_worker_side()
+    tune_allocator()
+    data = control.recv(CONTROL_BYTES)
+    if not data:
+        return
+    profile = messages.decode_profile(data)
+    try:
+        roots = _open_roots(profile)
+        if profile.uid is not None and profile.gid is not None:
+            drop_user(profile.uid, profile.gid)
+            die_with_parent(launcher_pid)  # a change of uid cancels the parent-death signal (prctl(2))
+    except OSError as error:
+        control.send(messages.encode(Unusable(f"a root cannot be opened: {error.strerror}")))
+        return
+    except ToolFailure as failure:
+        control.send(messages.encode(Unusable(f"a deny rule is no glob: {failure.message}")))
+        return
+    gc.collect()
+    gc.freeze()
+    Zygote(control, catalogue, profile, roots).run()
+
+
+def _import_worker_side() -> None:
+    """Import what workers import at first need: after the change of account and the confinement nothing can be."""
+    import importlib
+    import pkgutil
+
+    import filewarden.workers as package
+
+    for name in STANDARD_MODULES:
+        importlib.import_module(name)
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+
+
+def _open_roots(profile: Profile) -> tuple[Root, ...]:
+    return tuple(open_root(root.name, root.path, writable=root.writable, deny=root.deny) for root in profile.roots)
+
+
+class Zygote:
+    """The loop of one zygote: forks, reaps, reports."""
+
+    def __init__(self, control: socket.socket, catalogue: Catalogue, profile: Profile, roots: tuple[Root, ...]) -> None:
+        self._control = control
+        self._catalogue = catalogue
+        self._profile = profile
+        self._roots = roots
+        self._workers: dict[int, Child] = {}
+        self._poll = select.poll()
+
+    def run(self) -> None:
+        """Obey the front-end until it is gone."""
+        self._poll.register(self._control.fileno(), select.POLLIN)
+        try:
+            while True:
+                for fd, _event in self._poll.poll():
+                    if fd != self._control.fileno():
+                        self._reap(self._workers.pop(fd))
+                    elif not self._obey():
+                        return
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        finally:
+            self._kill_all()
+
+    def _obey(self) -> bool:
+        data, fds, _flags, _address = socket.recv_fds(self._control, CONTROL_BYTES, GATE_FDS)
+        if not data:
+            return False
+        message = messages.decode_spawn(data)
+        gate = fds[0]
+        self._spawn(message, gate)
+        return True
+
+    def _spawn(self, message: Spawn, gate: int) -> None:
+        gc.collect()
+        gc.freeze()
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(message, gate)
+        os.close(gate)
+        worker = Child(message.serial, pid, os.pidfd_open(pid))
+        self._workers[worker.pidfd] = worker
+        self._poll.register(worker.pidfd, select.POLLIN)
+        socket.send_fds(self._control, [messages.encode(Spawned(message.serial, pid))], [worker.pidfd])
+
+    def _become_worker(self, message: Spawn, gate: int) -> None:
+        zygote_pid = os.getppid()
+        status = 1
+        try:
+            self._control.close()
+            for sibling in self._workers.values():
+                os.close(sibling.pidfd)
+            from filewarden.workers.worker import Worker as ConfinedWorker
+
+            ConfinedWorker(self._catalogue, self._profile, self._roots).run(message, gate, zygote_pid)
+            status = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _reap(self, worker: Child) -> None:
+        self._poll.unregister(worker.pidfd)
+        _pid, status = os.waitpid(worker.pid, 0)
+        os.close(worker.pidfd)
+        self._control.send(messages.encode(Exited(worker.serial, os.waitstatus_to_exitcode(status))))
+
+    def _kill_all(self) -> None:
+        for worker in self._workers.values():
+            signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
+        for worker in self._workers.values():
+            os.waitpid(worker.pid, 0)
