@@ -18,6 +18,7 @@ from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
+from filewarden.broker.offering import offered_tools
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
@@ -93,7 +94,7 @@ class Broker:
         )
         self._fork_server = ForkServer(reactor, launched, self._supervisor, log.warning)
         self._profile = _profile(settings, account, denied)
-        self._offer = Offer(self._catalogue.offer(), server_version=VERSION, instructions=_instructions(settings))
+        self._offer = Offer(offered_tools(self._catalogue), server_version=VERSION, instructions=_instructions(settings))
         self._seal = Seal(os.urandom(32))
         self._report: Report | None = None
         self._figures: ProcessFigures | None = None

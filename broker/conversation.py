@@ -83,6 +83,8 @@ class Conversation:
 
     def _start(self, start: StartCall, exchange: Exchange) -> None:
         tool = self._catalogue.find(start.tool)
+        if tool is None:  # the session offers only what the catalogue has
+            raise KeyError(start.tool)
         question = b""
         arguments = start.arguments
         if _has_cursor(arguments):

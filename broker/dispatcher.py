@@ -260,13 +260,14 @@ class Dispatcher:
                 supervisor.condemn(worker, Exit.PROTOCOL)
 
     def _expire(self, now: float) -> None:
-        for call in list(self._live.values()):
-            if now < call.hard_at or call.id not in self._live:
-                continue
+        """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call."""
+        expired = [call for call in self._live.values() if now >= call.hard_at]
+        for call in expired:
             if self._scheduler.withdraw(call):
                 del self._live[call.id]
                 self._settle(call, Failed(Code.TIMEOUT, _QUEUED_TOO_LONG, {}))
-            else:
+        for call in expired:
+            if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)
 
     def close(self) -> None:

@@ -128,10 +128,12 @@ class SelectorReactor:
 
     def _run_timers(self) -> None:
         now = time.monotonic()
+        due = []  # collected first: an action that asks for another at once must not keep the loop here
         while self._timers and self._timers[0].when <= now:
-            action = heapq.heappop(self._timers).action
-            if action is not None:
-                action()
+            due.append(heapq.heappop(self._timers))
+        for timer in due:
+            if timer.action is not None:
+                timer.action()
 
     def close(self) -> None:
         """Free the selector's descriptor."""

@@ -104,6 +104,7 @@ class Supervisor:
         self._dirty: set[Worker] = set()
         self._is_closing = False
         self._has_served = False
+        """Whether a worker of the present zygote was ready."""
         self.restarts_total = 0
 
     def attach(self, fork_server: ForkServer) -> None:
@@ -213,7 +214,9 @@ class Supervisor:
             self.condemn(worker, Exit.CRASH)
             if worker.pidfd is None:
                 self._bury(worker)
-        self._retry_at(self._backoff.failed(self._reactor.now()))
+        now = self._reactor.now()
+        self._retry_at(now if self._has_served else self._backoff.failed(now))
+        self._has_served = False
 
     def on_unusable(self, reason: str) -> None:
         """No zygote will ever serve this profile."""
@@ -238,8 +241,10 @@ class Supervisor:
         starting = sum(worker.state is State.STARTING for worker in alive)
         at_once = STARTS_AT_ONCE if self._has_served else 1
         for _ in range(min(missing, at_once - starting)):
-            if not self._backoff.may_start(self._reactor.now()):
-                self._retry_at(self._backoff.not_before)
+            now = self._reactor.now()
+            if not self._backoff.may_start(now):
+                if self._backoff.not_before > now:  # else one try is under way, and its end leads here again
+                    self._retry_at(self._backoff.not_before)
                 return
             self._start(self._fork_server)
         self._promote()

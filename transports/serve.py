@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,6 +23,9 @@ from filewarden.config.settings import Settings
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.preload import preload
 from filewarden.workers.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from filewarden.transports.pages_thread import PagesThread
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
@@ -100,12 +104,15 @@ def serve_stdio(surroundings: Surroundings) -> int:
         failures.append(reason)
         reactor.stop()
 
+    pages = _open_pages(surroundings)
     broker = make_broker(surroundings, reactor, "stdio", fail)
     broker.start()
     control = open_control(surroundings, broker, reactor)
     if surroundings.account is not None:
         preload()
         become(surroundings.account)
+    if pages is not None:
+        pages.start(broker, reactor)
     limits = surroundings.settings.limits
     stdio = Stdio(
         reactor=reactor,
@@ -130,6 +137,15 @@ def serve_stdio(surroundings: Surroundings) -> int:
         surroundings.log.error(failures[0])
         return EXIT_FAILURE
     return EXIT_OK
+
+
+def _open_pages(surroundings: Surroundings) -> "PagesThread | None":
+    """The status pages beside stdio, where the settings give them an address; only then is anything of HTTP loaded."""
+    if surroundings.settings.status.address in ("auto", "off"):
+        return None
+    from filewarden.transports.pages_thread import PagesThread
+
+    return PagesThread(surroundings.settings, surroundings.environ, surroundings.log)
 
 
 def make_broker(

@@ -39,7 +39,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     is_path: bool
 
 
-class _Unmatchable(Exception):  # noqa: N818
+class _Unmatchable(Exception):
     """A pattern that Git accepts and that matches nothing."""
 
 

@@ -227,4 +227,4 @@ def _members(text: str, shown: str) -> list[bytes]:
 
 
 def _invalid(pattern: str, problem: str) -> ToolFailure:
-    return ToolFailure(Code.INVALID_ARGUMENT, f"The pattern {names.echo(pattern)!r} {problem}.")
+    return ToolFailure(Code.INVALID_ARGUMENT, f"The pattern '{names.echo(pattern)}' {problem}.")

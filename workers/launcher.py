@@ -8,7 +8,7 @@ socket (SEQPACKET, unix(7)) has two messages:
     P<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
     Z           start a zygote; answered with Z<pid> and the zygote's control socket attached
 
-The first zygote starts before the profile arrives and is sent at once.
+The first zygote starts before the profile arrives, and is sent once it has it.
 """
 
 import contextlib
@@ -53,32 +53,38 @@ class Launcher:
         self._serve_zygote = serve_zygote
         self._profile: bytes | None = None
         self._zygotes: dict[int, socket.socket] = {}
+        self._waiting: list[int] = []
 
     def handle(self, message: bytes) -> None:
         """Obey one message of the front-end."""
         if message[:1] == b"P" and self._profile is None:
             self._profile = message[1:]
-            for channel in self._zygotes.values():
-                with contextlib.suppress(OSError):  # that zygote died meanwhile; the front-end asks for another
-                    channel.send(self._profile)
-                channel.close()
+            for pid in self._waiting:
+                self._hand_over(pid, self._profile)
+            self._waiting.clear()
         elif message[:1] == b"Z":
             self.start_zygote()
 
     def start_zygote(self) -> None:
-        """Fork a zygote and hand its control socket to the front-end."""
+        """Fork a zygote; without a profile it has its imports to do and is handed over later."""
         self._reap()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
             self._become_zygote(theirs, ours)
         theirs.close()
-        if self._profile is not None:
-            ours.send(self._profile)
-        socket.send_fds(self._control, [b"Z%d" % pid], [ours.fileno()])
         self._zygotes[pid] = ours
-        if self._profile is not None:
-            ours.close()
+        if self._profile is None:
+            self._waiting.append(pid)
+        else:
+            self._hand_over(pid, self._profile)
+
+    def _hand_over(self, pid: int, profile: bytes) -> None:
+        """Give a zygote its profile, then its control socket to the front-end: in this order, whoever is faster."""
+        with self._zygotes[pid] as channel:
+            with contextlib.suppress(OSError):  # it died meanwhile; the front-end sees its socket closed
+                channel.send(profile)
+            socket.send_fds(self._control, [b"Z%d" % pid], [channel.fileno()])
 
     def _become_zygote(self, control: socket.socket, front_end: socket.socket) -> None:
         status = 1

@@ -47,7 +47,7 @@ def parse(text: str) -> bytes:
     except UnicodeEncodeError:
         raise ToolFailure(
             Code.INVALID_ARGUMENT,
-            f"The text {echo(text)!r} holds half a surrogate pair. Write a byte that is not UTF-8 as \\xHH.",
+            f"The text '{echo(text)}' holds half a surrogate pair. Write a byte that is not UTF-8 as \\xHH.",
         ) from None
     if b"\\x" not in raw:
         return raw

@@ -12,14 +12,14 @@ def denied(text: str) -> ToolFailure:
     """Refuse in the one way for whatever a client may not reach: outside, behind a link, or closed by a rule."""
     return ToolFailure(
         Code.ACCESS_DENIED,
-        f"Access denied: {names.echo(text)!r} is outside the allowed folders or closed to clients. "
+        f"Access denied: '{names.echo(text)}' is outside the allowed folders or closed to clients. "
         'Use a path relative to the root; "." lists it.',
     )
 
 
 def failure(error: OSError, text: str) -> ToolFailure:
     """Say what a failed system call means for the client who asked for `text`."""
-    shown = repr(names.echo(text))
+    shown = f"'{names.echo(text)}'"
     code = error.errno
     if code in (errno.EXDEV, errno.ELOOP):
         return denied(text)

@@ -143,8 +143,8 @@ class Space:
         handle.close()
         text = shown.echo(path)
         if kind == "directory":
-            raise ToolFailure(Code.NOT_A_FILE, f"Not a file: {text!r} is a directory. List it with list_directory.")
-        raise ToolFailure(Code.UNSUPPORTED, f"{text!r} is {_ARTICLES.get(kind, 'a link')}, not a regular file.")
+            raise ToolFailure(Code.NOT_A_FILE, f"Not a file: '{text}' is a directory. List it with list_directory.")
+        raise ToolFailure(Code.UNSUPPORTED, f"'{text}' is {_ARTICLES.get(kind, 'a link')}, not a regular file.")
 
     def open_directory(self, path: str) -> Handle:
         """Open a folder for listing."""
@@ -218,7 +218,7 @@ class Space:
         place = self._texts.locate(path)
         if place.root is None:
             raise ToolFailure(
-                Code.NOT_A_FILE, f"{shown.echo(path)!r} is the list of roots. Begin the path with the name of one."
+                Code.NOT_A_FILE, f"'{shown.echo(path)}' is the list of roots. Begin the path with the name of one."
             )
         return place.root, place.names
 

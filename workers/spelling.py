@@ -64,7 +64,7 @@ class Roots(msgspec.Struct, frozen=True):
             known = ", ".join(names.show(label) for label in self.labels)
             raise ToolFailure(
                 Code.NOT_FOUND,
-                f"Path not found: {names.echo(text)!r}. A path begins with the name of a root: {known}.",
+                f"Path not found: '{names.echo(text)}'. A path begins with the name of a root: {known}.",
             )
         return Place(None, ())
 
@@ -81,7 +81,7 @@ def _checked(text: str) -> bytes:
     if not text or text.isspace():
         raise ToolFailure(Code.INVALID_ARGUMENT, 'The path is empty. Give a path relative to the root, or "." for it.')
     if "\0" in text:
-        raise ToolFailure(Code.INVALID_ARGUMENT, f"The path {names.echo(text)!r} holds a NUL character.")
+        raise ToolFailure(Code.INVALID_ARGUMENT, f"The path '{names.echo(text)}' holds a NUL character.")
     if text.startswith("\\\\"):
         raise denied(text)
     # An escape takes four characters for one byte, so a longer text cannot be a path that the kernel takes.
@@ -89,11 +89,11 @@ def _checked(text: str) -> bytes:
     if raw is None or len(raw) > MAX_PATH_BYTES - 1:
         raise ToolFailure(
             Code.INVALID_ARGUMENT,
-            f"The path {names.echo(text)!r} is too long: {MAX_PATH_BYTES - 1} bytes are allowed.",
+            f"The path '{names.echo(text)}' is too long: {MAX_PATH_BYTES - 1} bytes are allowed.",
         )
     if len(raw) > MAX_NAME_BYTES and any(len(part) > MAX_NAME_BYTES for part in raw.split(b"/")):
         raise ToolFailure(
             Code.INVALID_ARGUMENT,
-            f"A name in the path {names.echo(text)!r} is too long: {MAX_NAME_BYTES} bytes are allowed.",
+            f"A name in the path '{names.echo(text)}' is too long: {MAX_NAME_BYTES} bytes are allowed.",
         )
     return raw

@@ -55,3 +55,5 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     writes: bool = False
     destructive: bool = False
     idempotent: bool = True
+    aliases: dict[str, str] = {}
+    """Other spellings of arguments, as the reference filesystem server has them: accepted, not shown."""

@@ -11,6 +11,7 @@ import msgspec
 from filewarden.workers import wire
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
+from filewarden.workers.confine.privileges import set_process_name
 from filewarden.workers.confinement import Confinement
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
@@ -33,6 +34,7 @@ class Worker:
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
         _forget_the_zygote()
+        set_process_name("fw-worker")
         confinement = Confinement(self._profile, self._roots, zygote_pid)
         confinement.before_link()
         if not os.read(gate, 1):
@@ -68,6 +70,8 @@ class Worker:
         context = Context(self._space, self._profile.limits, time.monotonic() + call.soft_s)
         try:
             tool = self._catalogue.find(call.tool)
+            if tool is None:
+                raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
             return _run(tool, context, call)
         except ToolFailure as failure:
             return wire.refuse(call.call, failure)

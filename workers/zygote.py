@@ -14,7 +14,7 @@ import socket
 from filewarden.workers import profile as messages
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.confine.privileges import die_with_parent, drop_user, set_process_name
+from filewarden.workers.confine.privileges import die_with_parent, drop_bounding_set, drop_user, set_process_name
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 from filewarden.workers.space import Root, open_root
@@ -50,7 +50,6 @@ def serve(control: socket.socket, catalogue: Catalogue) -> None:
     launcher_pid = os.getppid()
     die_with_parent(launcher_pid)
     set_process_name("fw-zygote")
-    catalogue.warm_up()
     _import_worker_side()
     tune_allocator()
     data = control.recv(CONTROL_BYTES)
@@ -60,6 +59,7 @@ def serve(control: socket.socket, catalogue: Catalogue) -> None:
     try:
         roots = _open_roots(profile)
         if profile.uid is not None and profile.gid is not None:
+            drop_bounding_set()  # a right that the account change takes away
             drop_user(profile.uid, profile.gid)
             die_with_parent(launcher_pid)  # a change of uid cancels the parent-death signal (prctl(2))
     except OSError as error:

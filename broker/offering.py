@@ -1,0 +1,22 @@
+"""What of the catalogue is offered to clients, as the protocol core sees it."""
+
+from filewarden.broker.protocol.offered import OfferedTool
+from filewarden.workers.arguments import ArgumentCheck
+from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.schemas import annotations, input_schema, output_schema
+
+
+def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
+    """Every tool of the catalogue, in its order."""
+    return tuple(
+        OfferedTool(
+            name=tool.name,
+            title=tool.title,
+            description=tool.description,
+            input_schema=input_schema(tool),
+            output_schema=output_schema(tool),
+            annotations=dict(annotations(tool)),
+            check=ArgumentCheck(tool),
+        )
+        for tool in catalogue
+    )

@@ -1,0 +1,213 @@
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
+FAULTY = (str(Path(__file__).parent / "end_to_end" / "faulty" / "server.py"),)
+ANSWER_TIMEOUT_S = 20.0
+EXIT_TIMEOUT_S = 10.0
+CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+
+Json = dict[str, Any]
+
+
+class StdioServer:
+    """A real server process on stdio, its client, and what the operator sees of it."""
+
+    def __init__(self, arguments: list[str], environ: dict[str, str], program: tuple[str, ...]) -> None:
+        self.environ = environ
+        self.process = subprocess.Popen(
+            [sys.executable, *program, "serve", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+        )
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self._answers: dict[Any, Json] = {}
+        self._next_id = 0
+        self._errors: list[bytes] = []
+        self._threads = [
+            threading.Thread(target=self._read_answers, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _read_answers(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self._errors.extend(self.process.stderr)
+
+    @property
+    def errors(self) -> str:
+        return b"".join(self._errors).decode()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def send_line(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def send(self, method: str, params: Json | None = None) -> int:
+        self._next_id += 1
+        message = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params or {}}
+        self.send_line(json.dumps(message).encode())
+        return self._next_id
+
+    def notify(self, method: str, params: Json) -> None:
+        self.send_line(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode())
+
+    def receive(self, timeout_s: float = ANSWER_TIMEOUT_S) -> Json:
+        line = self.lines.get(timeout=timeout_s)
+        assert line is not None, f"the server ended: {self.errors}"
+        message: Json = json.loads(line)
+        return message
+
+    def answer(self, request_id: int, timeout_s: float = ANSWER_TIMEOUT_S) -> Json:
+        give_up_at = time.monotonic() + timeout_s
+        while request_id not in self._answers:
+            message = self.receive(max(0.01, give_up_at - time.monotonic()))
+            assert message["id"] not in self._answers, "answered twice"
+            self._answers[message["id"]] = message
+        return self._answers.pop(request_id)
+
+    def request(self, method: str, params: Json | None = None) -> Json:
+        return self.answer(self.send(method, params))
+
+    def initialize(self, revision: str = "2025-06-18") -> Json:
+        result: Json = self.request("initialize", {**CLIENT, "protocolVersion": revision})["result"]
+        self.notify("notifications/initialized", {})
+        return result
+
+    def start_call(self, tool: str, **arguments: Any) -> int:
+        return self.send("tools/call", {"name": tool, "arguments": arguments})
+
+    def call(self, tool: str, **arguments: Any) -> Json:
+        result: Json = self.answer(self.start_call(tool, **arguments))["result"]
+        return result
+
+    def status(self) -> Json:
+        from filewarden.config.folders import runtime_folder
+        from filewarden.transports.control import query
+
+        path = os.path.join(runtime_folder(self.environ, os.geteuid()), f"{self.pid}.sock")
+        document: Json = json.loads(query(path, ANSWER_TIMEOUT_S))
+        return document
+
+    def wait_for_status(self, condition: Callable[[Json], bool], timeout_s: float = 10.0) -> Json:
+        """The first status that fulfils `condition`."""
+        give_up_at = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(OSError):
+                status = self.status()
+                if condition(status):
+                    return status
+            assert time.monotonic() < give_up_at, f"never seen; last: {self.status()}"
+            threading.Event().wait(0.02)
+
+    def wait_until_ready(self) -> Json:
+        return self.wait_for_status(
+            lambda status: status["pool"]["ready"] == status["pool"]["size"]
+            and status["pool"]["spares"] == self.expected_spares
+        )
+
+    expected_spares = 1
+
+    def finish(self) -> int:
+        """Close the input as a client does; the exit status."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        return self.process.wait(EXIT_TIMEOUT_S)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait(EXIT_TIMEOUT_S)
+        with contextlib.suppress(BrokenPipeError, OSError):
+            if self.process.stdin is not None:
+                self.process.stdin.close()
+        for thread in self._threads:
+            thread.join(EXIT_TIMEOUT_S)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+StartServer = Callable[..., StdioServer]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small root that everybody may read, below a folder that nobody else may enter."""
+    root = tmp_path / "project"
+    root.mkdir(mode=0o755)
+    root.chmod(0o755)
+    for path, text in {
+        "README.md": "# My Project\n\nA cool project.\n",
+        "notes.txt": "Some notes here.\n",
+        ".hidden": "secret\n",
+        "src/main.py": "print('hello')\n",
+        "src/utils.py": "def add(a, b): return a + b\n",
+        "data/sample.json": '{"key": "value"}\n',
+    }.items():
+        file = root / path
+        file.parent.mkdir(exist_ok=True)
+        file.parent.chmod(0o755)
+        file.write_text(text)
+        file.chmod(0o644)
+    return root
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """The bare environment that clients start servers with; state goes to a folder of the test's own."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    return {"HOME": str(home), "PATH": os.defpath, "XDG_STATE_HOME": str(home / "state")}
+
+
+@pytest.fixture
+def start_server(tree: Path, environ: dict[str, str]) -> Iterator[StartServer]:
+    """Start servers on stdio; each is gone after the test."""
+    servers: list[StdioServer] = []
+
+    def start(
+        *arguments: str, faulty: bool = False, program: tuple[str, ...] = PRODUCT, **variables: str
+    ) -> StdioServer:
+        program = FAULTY if faulty else program
+        server = StdioServer([str(tree), *arguments], {**environ, **variables}, program)
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> StdioServer:
+    """A server whose client is initialized."""
+    server = start_server()
+    server.initialize()
+    return server

@@ -1,0 +1,19 @@
+"""The product's server with the misbehaving tools beside its own."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    sys.path.insert(0, str(Path(__file__).parent))
+    from filewarden.broker.launch import launch
+    from filewarden.transports.serve import serve
+    from tools import FAULTY  # type: ignore[import-not-found,unused-ignore] # lies beside this script
+
+    launched = launch((str(Path(__file__).parent / "launcher.py"),))
+    return serve(sys.argv[2:], os.environ, launched, FAULTY)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,205 @@
+"""What misbehaving calls and killed workers cost: one call, one worker, for one deadline."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+DEADLINE_S = 0.85
+SLACK_S = 0.25
+Json = dict[str, Any]
+
+
+def failure(result: Json) -> str:
+    assert result["isError"], result
+    code: str = result["structuredContent"]["error"]["code"]
+    return code
+
+
+def busy(status: Json) -> list[Json]:
+    return [row for row in status["workers"] if row["state"] == "busy"]
+
+
+@pytest.fixture
+def faulty(start_server: Callable[..., Any], short_deadlines: dict[str, str]) -> Any:
+    server = start_server(faulty=True, **short_deadlines)
+    server.initialize()
+    server.wait_until_ready()
+    return server
+
+
+def test_a_spinning_call_is_ended_at_its_deadline_and_its_slot_is_back(faulty: Any) -> None:
+    start = time.monotonic()
+    assert failure(faulty.call("spin")) == "timeout"
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S
+    status = faulty.wait_for_status(lambda status: not busy(status) and status["pool"]["ready"] == 3)
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S + 1
+    row = status["workers"][0]
+    assert (row["state"], row["restarts"], row["last_exit"]) == ("idle", 1, "deadline")
+    assert status["calls"]["timeouts"] == 1
+    assert status["pool"]["restarts_total"] == 1
+
+
+def test_others_notice_nothing_while_a_call_spins(faulty: Any) -> None:
+    spinning = faulty.start_call("spin")
+    start = time.monotonic()
+    for _ in range(20):
+        assert not faulty.call("get_file_info", path="README.md").get("isError")
+    assert time.monotonic() - start < DEADLINE_S
+    assert failure(faulty.answer(spinning)["result"]) == "timeout"
+
+
+def test_a_stopped_worker_is_killed_at_the_deadline(
+    faulty: Any, all_gone: Callable[[set[int], float], bool]
+) -> None:
+    call = faulty.start_call("sleep")
+    row = busy(faulty.wait_for_status(busy))[0]
+    os.kill(row["pid"], signal.SIGSTOP)
+    start = time.monotonic()
+    assert failure(faulty.answer(call)["result"]) == "timeout"
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S
+    status = faulty.wait_for_status(lambda status: status["workers"][row["slot"]]["state"] == "idle")
+    assert status["workers"][row["slot"]]["pid"] != row["pid"]
+    assert all_gone({row["pid"]}, 1.0)
+
+
+def test_a_worker_killed_from_outside_costs_one_call(faulty: Any) -> None:
+    call = faulty.start_call("sleep")
+    row = busy(faulty.wait_for_status(busy))[0]
+    start = time.monotonic()
+    os.kill(row["pid"], signal.SIGKILL)
+    assert failure(faulty.answer(call)["result"]) == "worker_crashed"
+    assert time.monotonic() - start <= SLACK_S
+    status = faulty.wait_for_status(lambda status: status["workers"][row["slot"]]["state"] == "idle")
+    assert status["workers"][row["slot"]]["last_exit"] == "crash"
+    assert status["workers"][row["slot"]]["restarts"] == 1
+
+
+def test_a_call_that_eats_memory_gets_a_typed_error_and_the_server_goes_on(faulty: Any) -> None:
+    reading = faulty.start_call("get_file_info", path="README.md")
+    start = time.monotonic()
+    assert failure(faulty.call("eat", megabytes=10_000)) == "memory_limit"
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S
+    assert not faulty.answer(reading)["result"].get("isError")
+    status = faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3 and not busy(status))
+    assert [row["last_exit"] for row in status["workers"]].count("memory") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM])
+def test_a_crash_costs_one_call(faulty: Any, number: signal.Signals) -> None:
+    assert failure(faulty.call("die", number=int(number))) == "worker_crashed"
+    assert not faulty.call("get_file_info", path="README.md").get("isError")
+
+
+def test_a_forbidden_system_call_is_reported_as_a_violation(faulty: Any) -> None:
+    assert failure(faulty.call("exec")) == "worker_crashed"
+    faulty.wait_for_status(lambda status: status["workers"][0]["last_exit"] == "violation")
+
+
+def test_a_bug_in_a_tool_costs_an_answer_not_a_worker_and_tells_nothing(faulty: Any) -> None:
+    result = faulty.call("break")
+    assert failure(result) == "io_error"
+    assert "passwd" not in str(result)
+    assert faulty.status()["pool"]["restarts_total"] == 0
+
+
+def test_a_call_that_waits_until_its_deadline_costs_no_worker(faulty: Any) -> None:
+    calls = [faulty.start_call("spin") for _ in range(4)]
+    assert [failure(faulty.answer(call)["result"]) for call in calls] == ["timeout"] * 4
+    assert faulty.status()["pool"]["restarts_total"] == 3
+
+
+def test_cancelling_a_running_call_frees_the_worker_and_gives_no_answer(faulty: Any) -> None:
+    call = faulty.start_call("spin")
+    row = busy(faulty.wait_for_status(busy))[0]
+    faulty.notify("notifications/cancelled", {"requestId": call})
+    status = faulty.wait_for_status(lambda status: not busy(status) and status["pool"]["ready"] == 3)
+    assert status["workers"][row["slot"]]["last_exit"] == "cancelled"
+    assert status["calls"]["cancelled"] == 1
+    later = faulty.send("ping")
+    assert faulty.receive()["id"] == later
+
+
+def test_cancelling_a_waiting_call_costs_no_worker(faulty: Any) -> None:
+    running = [faulty.start_call("sleep", seconds=0.3) for _ in range(3)]
+    waiting = faulty.start_call("sleep", seconds=0.3)
+    faulty.notify("notifications/cancelled", {"requestId": waiting})
+    for call in running:
+        assert faulty.answer(call)["result"]["structuredContent"]["done"]
+    assert faulty.status()["pool"]["restarts_total"] == 0
+    assert faulty.status()["calls"]["cancelled"] == 1
+
+
+def test_a_full_queue_refuses_at_once(start_server: Callable[..., Any], short_deadlines: dict[str, str]) -> None:
+    server = start_server(faulty=True, **short_deadlines, FILEWARDEN_LIMITS_QUEUE="2")
+    server.initialize()
+    server.wait_until_ready()
+    for _ in range(3):
+        server.start_call("sleep", seconds=0.5)
+    server.wait_for_status(lambda status: len(busy(status)) == 3)
+    for _ in range(2):
+        server.start_call("sleep", seconds=0.1)
+    start = time.monotonic()
+    error = server.call("sleep")["structuredContent"]["error"]
+    assert time.monotonic() - start < SLACK_S
+    assert error["code"] == "overloaded"
+    assert error["retry_after_ms"] > 0
+    assert server.status()["queue"]["rejected_total"] == 1
+
+
+def test_scans_leave_workers_to_short_reads(faulty: Any) -> None:
+    scans = [faulty.start_call("scan", seconds=0.4) for _ in range(3)]
+    start = time.monotonic()
+    for _ in range(20):
+        assert not faulty.call("get_file_info", path="README.md").get("isError")
+    assert time.monotonic() - start < 0.4
+    assert len([row for row in faulty.status()["workers"] if row["tool"] == "scan"]) <= 1
+    for call in scans:
+        faulty.answer(call)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_ten_thousand_calls_are_answered_once_each_while_workers_are_killed(
+    faulty: Any, descendants: Callable[[int], set[int]]
+) -> None:
+    calls, window = 10_000, 24
+    processes_before = len(descendants(faulty.pid))
+    descriptors_before = len(os.listdir(f"/proc/{faulty.pid}/fd"))
+    expected: dict[int, str] = {}
+    outcomes: Counter[str] = Counter()
+    names = ["README.md", "notes.txt", "src/main.py", "data/sample.json"]
+    next_kill = time.monotonic()
+    kills = 0
+    for number in range(calls + window):
+        if number < calls:
+            name = names[number % len(names)]
+            expected[faulty.start_call("get_file_info", path=name)] = name
+        if number >= window:
+            message = faulty.receive()
+            name = expected.pop(message["id"])  # KeyError: answered twice, or never asked
+            result = message["result"]
+            if result.get("isError"):
+                outcomes[failure(result)] += 1
+            else:
+                assert result["structuredContent"]["path"] == name
+                outcomes["ok"] += 1
+        if time.monotonic() >= next_kill:
+            next_kill = time.monotonic() + 0.05
+            workers = [row["pid"] for row in faulty.status()["workers"] if row["pid"] and row["state"] != "starting"]
+            if workers:
+                kills += 1
+                os.kill(workers[kills % len(workers)], signal.SIGKILL)
+    assert not expected
+    assert outcomes["ok"] + outcomes["worker_crashed"] == calls
+    assert kills >= 20
+    assert outcomes["worker_crashed"] <= kills
+    faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
+    assert len(descendants(faulty.pid)) == processes_before
+    assert len(os.listdir(f"/proc/{faulty.pid}/fd")) <= descriptors_before + 2

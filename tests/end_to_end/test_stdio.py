@@ -1,0 +1,328 @@
+"""The whole path on stdio: what a client sees, and how a server starts and ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+START = Callable[..., Any]
+Json = dict[str, Any]
+NO_WORKERS = (str(Path(__file__).parent / "faulty" / "no_workers.py"),)
+SERVE = [sys.executable, "-c", "from filewarden.transports.cli import main; raise SystemExit(main())", "serve"]
+
+
+def test_initialize_is_answered_though_no_worker_ever_comes(start_server: START) -> None:
+    server = start_server(program=NO_WORKERS, FILEWARDEN_DEADLINES_READ_S="0.3")
+    assert server.initialize()["serverInfo"]["name"] == "filewarden"
+    assert server.call("list_directory")["structuredContent"]["error"]["code"] == "timeout"
+    assert server.status()["pool"]["ready"] == 0
+
+
+def test_a_call_that_comes_before_the_workers_waits_for_them(server: Any) -> None:
+    assert "My Project" in server.call("read_file", path="README.md")["content"][0]["text"]
+
+
+def test_answers_come_in_any_order_each_to_its_id(server: Any, tree: Path) -> None:
+    for number in range(200):
+        (tree / f"file{number}.txt").write_text(f"content {number}")
+        (tree / f"file{number}.txt").chmod(0o644)
+    calls = {}
+    for number in range(200):
+        calls[number] = server.start_call("read_file", path=f"file{number}.txt")
+        if number >= 20:
+            answer = server.answer(calls[number - 20])
+            assert answer["result"]["content"][0]["text"] == f"content {number - 20}"
+
+
+def test_a_greedy_client_is_refused_beyond_its_share(start_server: START) -> None:
+    server = start_server(FILEWARDEN_LIMITS_PER_CLIENT_IN_FLIGHT="4")
+    server.initialize()
+    calls = [server.start_call("get_file_info", path=".") for _ in range(30)]
+    answers = [server.answer(call)["result"] for call in calls]
+    codes = {answer["structuredContent"].get("error", {}).get("code") for answer in answers}
+    assert codes <= {None, "overloaded"}
+    assert None in codes
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"not json at all", -32700),
+        (b"{", -32700),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":"\xff"}', -32700),
+        (b"[" * 100_000, -32700),
+        (b"[]", -32600),
+        (b"1", -32600),
+        (b'{"jsonrpc":"2.0","id":7}', -32600),
+        (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
+        (b'{"jsonrpc":"1.0","id":7,"method":"ping"}', -32600),
+        (b'{"jsonrpc":"2.0","id":7,"method":"no/such"}', -32601),
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"no_such"}}', -32602),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_bad_line_gets_an_error_and_the_next_is_served(server: Any, line: bytes, code: int) -> None:
+    server.send_line(line)
+    assert server.receive()["error"]["code"] == code
+    assert server.request("ping")["result"] == {}
+
+
+def test_a_line_over_the_limit_is_refused_and_the_next_is_served(start_server: START) -> None:
+    server = start_server(FILEWARDEN_LIMITS_MAX_MESSAGE_BYTES="100000")
+    server.initialize()
+    server.send_line(b'{"jsonrpc":"2.0","id":5,"method":"ping","params":{"x":"' + b"x" * 3_000_000 + b'"}}')
+    error = server.receive()["error"]
+    assert error["code"] == -32600
+    assert "limits.max_message_bytes" in error["message"]
+    assert server.request("ping")["result"] == {}
+
+
+def test_a_long_line_within_the_limit_is_served(server: Any) -> None:
+    answer = server.request("ping", {"padding": "x" * 10_000_000})
+    assert answer["result"] == {}
+
+
+def test_notifications_and_blank_lines_get_no_answer(server: Any) -> None:
+    server.notify("notifications/initialized", {})
+    server.notify("no/such/notification", {})
+    server.send_line(b"")
+    server.send_line(b"   \r")
+    assert server.request("ping")["result"] == {}
+
+
+def test_the_end_of_input_ends_everything(
+    server: Any, descendants: Callable[[int], set[int]], all_gone: Callable[[set[int], float], bool]
+) -> None:
+    server.wait_until_ready()
+    below = descendants(server.pid)
+    assert len(below) >= 5
+    start = time.monotonic()
+    assert server.finish() == 0
+    assert time.monotonic() - start < 2
+    assert all_gone(below, 1.0)
+
+
+def test_calls_under_way_at_the_end_of_input_are_still_answered(tree: Path, environ: dict[str, str]) -> None:
+    lines = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}},
+        {
+            "jsonrpc": "2.0",
+            "id": 2,
+            "method": "tools/call",
+            "params": {"name": "read_file", "arguments": {"path": "notes.txt"}},
+        },
+    ]
+    text = "\n".join(json.dumps(line) for line in lines) + "\n"
+    done = subprocess.run([*SERVE, str(tree)], input=text, capture_output=True, text=True, env=environ, timeout=20)
+    answers = {message["id"]: message for message in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 0
+    assert "Some notes" in answers[2]["result"]["content"][0]["text"]
+
+
+def test_input_from_a_file_is_served(tree: Path, environ: dict[str, str], tmp_path: Path) -> None:
+    script = tmp_path / "script.jsonl"
+    script.write_text('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n')
+    with script.open() as lines:
+        done = subprocess.run([*SERVE, str(tree)], stdin=lines, capture_output=True, text=True, env=environ, timeout=20)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["id"] == 1
+
+
+def test_sigterm_lets_running_calls_finish_and_leaves_no_process(
+    start_server: START, descendants: Callable[[int], set[int]], all_gone: Callable[[set[int], float], bool]
+) -> None:
+    server = start_server(faulty=True)
+    server.initialize()
+    server.wait_until_ready()
+    below = descendants(server.pid)
+    call = server.start_call("sleep", seconds=0.7)
+    server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.answer(call)["result"]["structuredContent"]["done"]
+    assert server.process.wait(5) == 0
+    assert all_gone(below, 1.0)
+
+
+def test_sigterm_does_not_wait_longer_than_the_drain_time(start_server: START) -> None:
+    server = start_server(faulty=True, FILEWARDEN_POOL_DRAIN_S="0.5")
+    server.initialize()
+    server.wait_until_ready()
+    call = server.start_call("sleep", seconds=60)
+    server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
+    start = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.answer(call)["result"]["structuredContent"]["error"]["code"] == "cancelled"
+    assert server.process.wait(5) == 0
+    assert time.monotonic() - start < 2.5
+
+
+def test_sigkill_of_the_front_end_leaves_no_worker_after_a_second(
+    start_server: START, descendants: Callable[[int], set[int]], all_gone: Callable[[set[int], float], bool]
+) -> None:
+    server = start_server(faulty=True)
+    server.initialize()
+    server.wait_until_ready()
+    server.start_call("spin")
+    server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
+    below = descendants(server.pid)
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait(5)
+    assert all_gone(below, 1.0)
+
+
+def test_a_killed_zygote_is_replaced_with_its_workers(
+    server: Any, descendants: Callable[[int], set[int]], all_gone: Callable[[set[int], float], bool]
+) -> None:
+    server.wait_until_ready()
+    workers = {row["pid"] for row in server.status()["workers"]}
+    parent = int(Path(f"/proc/{workers.copy().pop()}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(parent, signal.SIGKILL)
+    assert all_gone(workers, 1.0)
+    server.wait_until_ready()
+    assert not workers & {row["pid"] for row in server.status()["workers"]}
+    assert not server.call("list_directory").get("isError")
+
+
+def test_a_reader_that_leaves_ends_the_server(tree: Path, environ: dict[str, str]) -> None:
+    read_end, write_end = os.pipe()
+    with subprocess.Popen(
+        [*SERVE, str(tree)], stdin=subprocess.PIPE, stdout=write_end, stderr=subprocess.DEVNULL, env=environ
+    ) as server:
+        os.close(write_end)
+        os.close(read_end)
+        assert server.stdin is not None
+        server.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        server.stdin.flush()
+        assert server.wait(10) == 0
+
+
+def test_a_client_that_does_not_read_costs_bounded_memory_and_gets_everything_later(
+    start_server: START, tree: Path
+) -> None:
+    import psutil
+
+    big = tree / "big.txt"
+    big.write_text("x" * 900_000)
+    big.chmod(0o644)
+    parent, child = socket.socketpair()
+    process = subprocess.Popen(
+        [*SERVE, str(tree)], stdin=child, stdout=child, stderr=subprocess.DEVNULL, env=start_server().environ
+    )
+    child.close()
+    with parent, parent.makefile("rb") as answers:
+        parent.settimeout(20)
+        parent.sendall(b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}\n')
+        assert json.loads(answers.readline())["id"] == 0
+        call = {"name": "read_file", "arguments": {"path": "big.txt"}}
+        for number in range(1, 31):
+            message = {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call}
+            parent.sendall(json.dumps(message).encode() + b"\n")
+        seen = set()
+        resident = 0
+        for _ in range(30):
+            resident = max(resident, psutil.Process(process.pid).memory_info().rss)
+            seen.add(json.loads(answers.readline())["id"])
+        assert seen == set(range(1, 31))
+        assert resident < 200 * 1024 * 1024
+    assert process.wait(10) == 0
+
+
+def test_nothing_but_protocol_reaches_standard_output(start_server: START) -> None:
+    server = start_server(faulty=True)
+    server.initialize()
+    server.call("break")
+    server.call("list_directory")
+    server.finish()
+    lines = []
+    while (line := server.lines.get(timeout=5)) is not None:
+        lines.append(line)
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in lines)
+
+
+@pytest.mark.parametrize("mode", ["required", "best-effort", "off"])
+def test_every_sandbox_mode_serves_and_says_what_it_is(start_server: START, mode: str) -> None:
+    server = start_server("--sandbox", mode)
+    server.initialize()
+    assert not server.call("list_directory").get("isError")
+    sandbox = server.status()["sandbox"]
+    assert sandbox["mode"] == mode
+    if mode == "off":
+        assert sandbox["level"] == "off"
+        assert not any(layer["active"] for layer in sandbox["layers"].values())
+    else:
+        assert sandbox["level"] in ("strong", "full")
+        assert all(sandbox["layers"][name]["active"] for name in ("landlock", "seccomp", "no_new_privs", "rlimits"))
+
+
+def test_workers_are_confined_as_seen_from_outside(server: Any) -> None:
+    server.wait_until_ready()
+    for row in server.status()["workers"]:
+        for task in Path(f"/proc/{row['pid']}/task").iterdir():
+            facts = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+            assert facts["NoNewPrivs"] == "1"
+            assert facts["Seccomp"] == "2"
+            assert int(facts["CapEff"], 16) == 0
+            assert int(facts["CapBnd"], 16) == 0 or os.geteuid() != 0, "only root can empty the bounding set"
+            assert "0" not in facts["Uid"].split()
+
+
+def test_a_server_started_as_root_gives_its_rights_up(server: Any) -> None:
+    server.wait_until_ready()
+    facts = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{server.pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    assert "0" not in facts["Uid"].split()
+    assert int(facts["CapEff"], 16) == 0
+
+
+def test_bad_configuration_ends_with_status_2_and_every_problem(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*SERVE, "/no/such/folder", "--workers", "0", "--bogus"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=20,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    for word in ("/no/such/folder", "workers", "bogus"):
+        assert word in done.stderr
+
+
+def test_status_lists_every_running_server(start_server: START, environ: dict[str, str]) -> None:
+    first, second = start_server(), start_server()
+    for server in (first, second):
+        server.initialize()
+        server.wait_until_ready()
+    done = subprocess.run(
+        [*SERVE[:-1], "status", "--json"], capture_output=True, text=True, env=environ, timeout=20, check=True
+    )
+    documents = json.loads(done.stdout)
+    assert len(documents) == 2
+    for document in documents:
+        assert document["server"] == "filewarden"
+        assert document["clients"] == {"stdio": 1, "http": 0, "sse": 0}
+    text = subprocess.run([*SERVE[:-1], "status"], capture_output=True, text=True, env=environ, timeout=20, check=True)
+    assert "last exit" in text.stdout
+
+
+def test_the_status_socket_is_private_and_goes_away(server: Any, environ: dict[str, str]) -> None:
+    from filewarden.config.folders import runtime_folder
+
+    path = Path(runtime_folder(environ, os.geteuid())) / f"{server.pid}.sock"
+    server.wait_until_ready()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    server.finish()
+    assert not path.exists() or os.geteuid() == 0

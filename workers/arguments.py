@@ -1,0 +1,79 @@
+"""The check of a call's arguments: from a client's JSON to the tool's own struct, or a sentence that helps."""
+
+from typing import Any
+
+import msgspec
+
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.schemas import input_schema
+from filewarden.workers.tool import Tool
+
+
+class ArgumentCheck:
+    """Decodes the arguments of one tool."""
+
+    def __init__(self, tool: Tool) -> None:
+        self._tool = tool
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(tool.arguments, strict=True)
+        self._aliases = tuple((alias.encode(), alias, name) for alias, name in tool.aliases.items())
+
+    def __call__(self, raw: bytes) -> msgspec.Struct:
+        """Decode a JSON object; raises ToolFailure(invalid_argument) that says what is allowed."""
+        if any(alias in raw for alias, _, _ in self._aliases):
+            raw = _renamed(raw, self._tool.aliases)
+        try:
+            checked: msgspec.Struct = self._decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise ToolFailure(Code.INVALID_ARGUMENT, _sentence(self._tool, str(error))) from None
+        except (msgspec.DecodeError, RecursionError):
+            raise ToolFailure(Code.INVALID_ARGUMENT, "The arguments are not a JSON object.") from None
+        return checked
+
+
+def _renamed(raw: bytes, aliases: dict[str, str]) -> bytes:
+    try:
+        given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return raw
+    for alias, name in aliases.items():
+        if alias in given:
+            if name in given:
+                raise ToolFailure(Code.INVALID_ARGUMENT, f"{alias} is another spelling of {name}: give one of them.")
+            given[name] = given.pop(alias)
+    return msgspec.json.encode(given)
+
+
+def _sentence(tool: Tool, problem: str) -> str:
+    """Say which argument is wrong and what is allowed. The decoder's own text names both, in its own notation."""
+    from filewarden.workers.names import echo
+
+    what, _, where = problem.partition(" - at `$")
+    argument = where.rstrip("`").lstrip(".")
+    quoted = problem.split("`")
+    if problem.startswith("Object contains unknown field"):
+        return _unknown(tool, problem.partition("`")[2].rpartition("`")[0])
+    if problem.startswith("Object missing required field"):
+        return f"The argument {quoted[1]!r} of {tool.name} is missing."
+    if not argument:
+        return f"The arguments of {tool.name} must be a JSON object."
+    allowed = _choices(tool, argument)
+    if what.startswith("Invalid enum value") and allowed:
+        return f"The argument {argument!r} must be one of {', '.join(allowed)}."
+    what = echo(what.replace("`", "").replace(" | null", ""))
+    if what.startswith("Expected "):
+        return f"The argument {echo(argument)!r} must be {what.removeprefix('Expected ').replace(', got', ', not')}."
+    return f"The argument {echo(argument)!r} is wrong: {what}."
+
+
+def _choices(tool: Tool, argument: str) -> list[str]:
+    return [str(one) for one in input_schema(tool)["properties"].get(argument, {}).get("enum", ())]
+
+
+def _unknown(tool: Tool, name: str) -> str:
+    import difflib
+
+    from filewarden.workers.names import echo
+
+    known = [field.encode_name for field in msgspec.structs.fields(tool.arguments)]
+    near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.0)
+    return f"{tool.name} has no argument {echo(name)!r}; did you mean {near[0]!r}? It takes: {', '.join(known)}."

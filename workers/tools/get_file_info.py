@@ -1,0 +1,170 @@
+"""The tool `get_file_info`: what is known about one path without reading it."""
+
+import os
+import stat
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from filewarden.workers.tool import Tool
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+    from filewarden.workers.paths import Names
+    from filewarden.workers.space import Handle, Root, Space
+
+
+class GetFileInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Describe one file or folder."""
+
+    path: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=16384, description="File or folder, relative to the root.")
+    ]
+
+
+class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `get_file_info`; times are whole seconds since the epoch."""
+
+    name: str
+    path: str
+    type: str
+    size: int | None
+    modified: int
+    created: int
+    extension: str | None
+    readable: bool
+    writable: bool
+    mode: str
+    links: int
+    symlink_target: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
+    """Describe one path; a link that leads nowhere allowed is described itself."""
+    from filewarden.workers.errors import Code, ToolFailure
+    from filewarden.workers.refusals import denied, failure
+
+    space, path = context.space, arguments.path
+    if space.names_all_roots(path):
+        raise ToolFailure(Code.NOT_A_FILE, "That is the list of roots: list it with list_directory, or name one root.")
+    found = space.open_parent(path)
+    if found is None:
+        with space.resolve(path) as root:
+            return _describe(space, path, root.root, (), root.stat, None)
+    folder, name = found
+    with folder:
+        names = (*folder.names, name)
+        try:
+            entry = space.examine(folder, name)
+        except OSError as error:
+            raise failure(error, path) from None
+        if entry is None:
+            raise denied(path)
+        target = _target(space, folder, name) if entry.is_link or entry.kind == "symlink" else None
+        if entry.kind == "symlink":
+            return _describe(space, path, folder.root, names, entry.stat, target)
+        with space.resolve(path) as handle:
+            return _describe(space, path, folder.root, names, handle.stat, target, handle.fd)
+
+
+def _describe(
+    space: "Space",
+    path: str,
+    root: "Root",
+    names: "Names",
+    state: os.stat_result,
+    target: str | None,
+    fd: int | None = None,
+) -> FileInfo:
+    from filewarden.workers.space import kind_of
+
+    kind = kind_of(state.st_mode)
+    shown = space.display(root, names)
+    name = shown.rpartition("/")[2]
+    return FileInfo(
+        name=name,
+        path=shown,
+        type=kind,
+        size=_size(kind, state),
+        modified=state.st_mtime_ns // 1_000_000_000,
+        created=_created(state, fd),
+        extension=None if kind == "directory" else _extension(name),
+        readable=_is_readable(space, path, kind),
+        writable=kind in ("file", "directory") and space.may_write(root, names) and _permits_writing(state),
+        mode=f"{stat.S_IMODE(state.st_mode):04o}",
+        links=state.st_nlink,
+        symlink_target=msgspec.UNSET if target is None else target,
+    )
+
+
+def _size(kind: str, state: os.stat_result) -> int | None:
+    # A link's own size is the length of its target, which may lie outside.
+    return None if kind == "directory" else 0 if kind == "symlink" else state.st_size
+
+
+def _created(state: os.stat_result, fd: int | None) -> int:
+    if fd is not None:
+        # Loads ctypes, which the front-end must not.
+        from filewarden.workers.statx import birth_time
+
+        born = birth_time(fd)
+        if born is not None:
+            return born
+    return int(getattr(state, "st_birthtime", state.st_ctime_ns // 1_000_000_000))
+
+
+def _extension(name: str) -> str:
+    """Give the suffix as pathlib does: the last dot neither begins nor ends the name."""
+    at = name.rfind(".")
+    return name[at:].lower() if 0 < at < len(name) - 1 else ""
+
+
+def _is_readable(space: "Space", path: str, kind: str) -> bool:
+    """Whether a call here could read it, found by trying: modes do not tell of access lists and confinement."""
+    from filewarden.workers.errors import ToolFailure
+
+    if kind not in ("file", "directory"):
+        return False
+    try:
+        with space.open_file(path) if kind == "file" else space.open_directory(path):
+            return True
+    except ToolFailure:
+        return False
+
+
+def _permits_writing(state: os.stat_result) -> bool:
+    """Whether the mode lets this process's user write. access(2) would answer for the read-only mount of a reader."""
+    user = os.geteuid()
+    if user == 0:
+        return True
+    if state.st_uid == user:
+        return bool(state.st_mode & stat.S_IWUSR)
+    if state.st_gid == os.getegid() or state.st_gid in os.getgroups():
+        return bool(state.st_mode & stat.S_IWGRP)
+    return bool(state.st_mode & stat.S_IWOTH)
+
+
+def _target(space: "Space", folder: "Handle", name: bytes) -> str | None:
+    """Read what a link says, if it is relative and stays inside: other targets tell of what lies outside."""
+    from filewarden.workers.names import show
+    from filewarden.workers.paths import normalise
+
+    try:
+        target = os.readlink(name, dir_fd=folder.fd)
+    except OSError:
+        return None
+    inside = normalise((*folder.names, *target.split(b"/")))
+    judge = space.judge(folder.root)
+    if target.startswith(b"/") or inside is None or (judge is not None and judge(inside)):
+        return None
+    return show(target)
+
+
+TOOL = Tool(
+    name="get_file_info",
+    title="Describe a path",
+    description="Describes one file or folder: type, size, times, permissions, and what a call could do with it.",
+    arguments=GetFileInfo,
+    result=FileInfo,
+    run=run,
+)

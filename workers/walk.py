@@ -1,0 +1,204 @@
+"""A walk over the folders below one folder: in a fixed order, never through a link, and resumable.
+
+Each folder is opened by its real names from the root's own handle, with links refused, so a folder that is swapped for
+a link or moved away during the walk cannot lead anywhere else; one descriptor is open at a time. A folder's files come
+before its subfolders, both in the order of their bytes. A position is the folder's names and the last file examined in
+it (empty: none yet); where it was taken from a client, it only says what to leave out.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from filewarden.workers.ignore import Ignore, read_rules
+from filewarden.workers.paths import Names
+
+if TYPE_CHECKING:
+    from filewarden.workers.space import Handle, Space
+
+MAX_PATH_BYTES = 4000
+_FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a walk leaves out by name. Paths are relative to the folder where the walk starts."""
+
+    wants_name: Callable[[bytes], object] | None = None
+    """Whether a file's name alone can be of interest; None: any."""
+    enters: Callable[[int, bytes], bool] | None = None
+    """Whether to look into a folder of this depth (0: in the start) and name; None: all."""
+    excludes: Callable[[bytes, bytes], bool] | None = None
+    """Whether a name (second) in a folder (first, empty or with a slash at its end) is left out."""
+    respects_gitignore: bool = False
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    """One folder of a walk, open until the next one is asked for."""
+
+    handle: "Handle"
+    names: Names
+    """Relative to the start."""
+    files: list[bytes]
+    """Names of everything that is not a folder, sorted."""
+    links: frozenset[bytes]
+    """Those of `files` that are links; they are not followed here."""
+    specials: frozenset[bytes]
+    """Those of `files` that are pipes, sockets or devices."""
+
+
+class _Pending(msgspec.Struct, frozen=True):
+    names: Names
+    ignore: Ignore | None
+    after: Names | None
+
+
+class Walk:
+    """A walk from one folder: iterate over `folders()`; `position` then says where a walk that stopped goes on."""
+
+    def __init__(
+        self,
+        space: "Space",
+        start: "Handle",
+        filters: Filters,
+        is_overdue: Callable[[], bool],
+        after: Names | None = None,
+    ) -> None:
+        self._space = space
+        self._root = start.root
+        self._start = start.names
+        self._filters = filters
+        self._is_overdue = is_overdue
+        self._judge = space.judge(start.root)
+        self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
+        self.skipped = 0
+        """Folders that could not be opened."""
+        self.position: Names | None = None
+        """Set when the deadline ended the walk: what to pass as `after`."""
+
+    def folders(self) -> Generator[Folder, None, None]:
+        """Open folder after folder; those without a file of interest are not shown."""
+        is_first = True
+        while self._pending:
+            # The first folder is always read, so that a resumed walk makes progress.
+            if not is_first and self._is_overdue():
+                self.position = (*self._pending[-1].names, b"")
+                return
+            is_first = False
+            todo = self._pending.pop()
+            handle = self._open(todo.names)
+            if handle is None:
+                continue
+            with handle:
+                folder = self._read(handle, todo)
+                if folder.files:
+                    yield folder
+
+    def _open(self, names: Names) -> "Handle | None":
+        try:
+            handle = self._space.open_folder(self._root, (*self._start, *names))
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self.skipped += 1
+            return None
+        if self._space.denies_object(handle.stat):
+            handle.close()
+            return None
+        return handle
+
+    def _read(self, handle: "Handle", todo: _Pending) -> Folder:
+        ignore = todo.ignore
+        if ignore is not None:
+            ignore = Ignore(ignore, b"/".join(handle.names), read_rules(handle.fd))
+        refuses = self._refusal(handle, todo.names, ignore)
+        files, below, links, specials = self._sort(handle, todo, refuses)
+        after = todo.after
+        if after is not None:
+            last = after[0]
+            if len(after) == 1:
+                files = [name for name in files if name > last]
+            else:
+                files = []
+                below = [name for name in below if name >= last]
+        for name in reversed(below):
+            names = (*todo.names, name)
+            rest = after[1:] if after is not None and len(after) > 1 and name == after[0] else None
+            self._pending.append(_Pending(names, ignore, rest))
+        return Folder(
+            handle=handle, names=todo.names, files=files, links=frozenset(links), specials=frozenset(specials)
+        )
+
+    def _sort(
+        self, handle: "Handle", todo: _Pending, refuses: Callable[[bytes, bool], bool] | None
+    ) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
+        """Read a folder once; gives files and folders of interest in order, and which files are links or special."""
+        wants, enters = self._filters.wants_name, self._filters.enters
+        depth = len(todo.names)
+        denied_inodes = self._space.denied_inodes
+        files: list[bytes] = []
+        below: list[bytes] = []
+        links: list[bytes] = []
+        specials: list[bytes] = []
+        with os.scandir(handle.fd) as entries:
+            for entry in entries:
+                name = entry.name.encode(_FILE_SYSTEM_ENCODING, "surrogateescape")
+                if entry.is_dir(follow_symlinks=False):
+                    if (enters is None or enters(depth, name)) and (refuses is None or not refuses(name, True)):
+                        below.append(name)
+                elif (wants is None or wants(name)) and (refuses is None or not refuses(name, False)):
+                    if denied_inodes and entry.inode() in denied_inodes and self._is_denied(handle, name):
+                        continue
+                    files.append(name)
+                    if entry.is_symlink():
+                        links.append(name)
+                    elif not entry.is_file(follow_symlinks=False):
+                        specials.append(name)
+        files.sort()
+        below.sort()
+        return files, self._short_enough(handle, below), links, specials
+
+    def _short_enough(self, handle: "Handle", below: list[bytes]) -> list[bytes]:
+        room = MAX_PATH_BYTES - sum(len(name) + 1 for name in handle.names)
+        if room > 256:
+            return below
+        kept = [name for name in below if len(name) < room]
+        self.skipped += len(below) - len(kept)
+        return kept
+
+    def _is_denied(self, handle: "Handle", name: bytes) -> bool:
+        try:
+            return self._space.denies_object(os.stat(name, dir_fd=handle.fd, follow_symlinks=False))
+        except OSError:
+            return True
+
+    def _refusal(self, handle: "Handle", names: Names, ignore: Ignore | None) -> Callable[[bytes, bool], bool] | None:
+        """Put together what leaves out a name of this folder; None when nothing does."""
+        judge, excludes = self._judge, self._filters.excludes
+        if judge is None and excludes is None and ignore is None:
+            return None
+        real = b"/".join(handle.names)
+        prefix = b"".join(name + b"/" for name in names)
+
+        def refuses(name: bytes, is_folder: bool) -> bool:
+            return (
+                (ignore is not None and ignore.hides(real, name, is_folder=is_folder))
+                or (excludes is not None and excludes(prefix, name))
+                or (judge is not None and judge((*handle.names, name)))
+            )
+
+        return refuses
+
+    def _ignore_above(self) -> Ignore:
+        """Read the rules of the folders from the root down to the start, which is read when the walk opens it."""
+        chain = Ignore(None, b"", None)
+        for count in range(len(self._start)):
+            names = self._start[:count]
+            try:
+                with self._space.open_folder(self._root, names) as handle:
+                    chain = Ignore(chain, b"/".join(names), read_rules(handle.fd))
+            except OSError:
+                continue
+        return chain
