@@ -30,12 +30,16 @@ from filewarden.broker.worker import Worker
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.workers import wire
+from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.context import Limits
 from filewarden.workers.profile import Profile, RootProfile
 from filewarden.workers.wire import Answer, Refusal, Report
 
 CLOSE_TIMEOUT_S = 2.0
+SETTLE_S = 0.5
+"""When the start is over and what only pays off later may be done."""
+GC_THRESHOLD = 20_000
 ACCEPTED_LEVELS = ("full", "strong")
 
 
@@ -106,6 +110,7 @@ class Broker:
         self._supervisor.attach(self._fork_server)
         self._dispatcher.attach(self._supervisor)
         self._fork_server.start(self._profile)
+        self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
 
     def open_conversation(self, caller: Caller) -> Conversation:
         """A new client's conversation."""
@@ -223,6 +228,16 @@ class Broker:
         if self._is_draining:
             return "draining"
         return "ok" if ready and level in ACCEPTED_LEVELS else "degraded"
+
+
+def _settle_down() -> None:
+    """Keep big blocks of memory, and spare the collector what lives for ever."""
+    import gc
+
+    tune_allocator()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
 def _profile(settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]]) -> Profile:

@@ -30,7 +30,7 @@ def launch(program: Sequence[str] = ("-c", LAUNCHER_MODULE)) -> Launched:
     pid = os.posix_spawn(
         sys.executable,
         [sys.executable, "-I", "-X", "utf8", *program],
-        {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1", "PATH": os.defpath},
+        {"LC_ALL": "C.UTF-8", "PATH": os.defpath},
         file_actions=[
             # In this order: descriptor 3 may itself be one of those that are still to be duplicated.
             (os.POSIX_SPAWN_DUP2, null, 0),

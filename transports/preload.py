@@ -7,6 +7,7 @@ from collections.abc import Iterable
 LATE_IMPORTS = (
     "base64",
     "binascii",
+    "ctypes",
     "difflib",
     "encodings.idna",
     "encodings.unicode_escape",

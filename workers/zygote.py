@@ -14,7 +14,15 @@ import socket
 from filewarden.workers import profile as messages
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.confine.privileges import die_with_parent, drop_bounding_set, drop_user, set_process_name
+from filewarden.workers.confine import landlock, seccomp
+from filewarden.workers.confine.privileges import (
+    die_with_parent,
+    drop_bounding_set,
+    drop_capabilities,
+    drop_user,
+    set_dumpable,
+    set_process_name,
+)
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 from filewarden.workers.space import Root, open_root
@@ -51,7 +59,9 @@ def serve(control: socket.socket, catalogue: Catalogue) -> None:
     die_with_parent(launcher_pid)
     set_process_name("fw-zygote")
     _import_worker_side()
-    tune_allocator()
+    tune_allocator(single_arena=True)
+    landlock.abi()
+    seccomp.program("ro")
     data = control.recv(CONTROL_BYTES)
     if not data:
         return
@@ -59,8 +69,7 @@ def serve(control: socket.socket, catalogue: Catalogue) -> None:
     try:
         roots = _open_roots(profile)
         if profile.uid is not None and profile.gid is not None:
-            drop_bounding_set()  # a right that the account change takes away
-            drop_user(profile.uid, profile.gid)
+            _become(profile.uid, profile.gid)
             die_with_parent(launcher_pid)  # a change of uid cancels the parent-death signal (prctl(2))
     except OSError as error:
         control.send(messages.encode(Unusable(f"a root cannot be opened: {error.strerror}")))
@@ -85,6 +94,14 @@ def _import_worker_side() -> None:
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+
+
+def _become(uid: int, gid: int) -> None:
+    """Change the account for good. Workers then write their own /proc files, and end that again for themselves."""
+    drop_bounding_set()  # needs a right that the change takes away
+    drop_user(uid, gid)
+    drop_capabilities()
+    set_dumpable()
 
 
 def _open_roots(profile: Profile) -> tuple[Root, ...]:

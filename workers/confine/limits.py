@@ -1,9 +1,13 @@
 """Resource limits of a worker: memory, file size, descriptors, processor time, and its place among the OOM victims."""
 
+import os
 import sys
 from collections.abc import Iterator
 
 import msgspec
+
+if sys.platform != "win32":
+    import resource  # not at first need: a worker that is forked in a namespace finds no files to import
 
 MIB = 1 << 20
 HEADROOM_MB = 256
@@ -37,13 +41,14 @@ class LimitsReport(msgspec.Struct, frozen=True):
 
 def measure() -> Use:
     """Read the present use of this process (proc_pid_statm(5))."""
-    import resource
-
     try:
-        with open("/proc/self/statm", "rb") as statm:
-            pages = [int(field) for field in statm.read().split()]
+        fd = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return Use(UNKNOWN_USE_MB * MIB, UNKNOWN_USE_MB * MIB)
+    try:
+        pages = [int(field) for field in os.read(fd, 200).split()]
+    finally:
+        os.close(fd)
     page = resource.getpagesize()
     return Use(pages[0] * page, pages[5] * page)
 
@@ -74,8 +79,6 @@ def apply(memory_mb: int, max_write_bytes: int, open_files: int = OPEN_FILES) ->
 
 
 def _lower(name: str, value: int) -> int:
-    import resource
-
     limit: int = getattr(resource, name)
     hard = resource.getrlimit(limit)[1]
     if hard != resource.RLIM_INFINITY:
@@ -87,8 +90,12 @@ def _lower(name: str, value: int) -> int:
 def _be_an_early_victim() -> bool:
     """Only before the process stops being dumpable: later its /proc files belong to root. Not fatal: a courtesy."""
     try:
-        with open("/proc/self/oom_score_adj", "w") as adjustment:
-            adjustment.write(str(OOM_SCORE))
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
         return False
-    return True
+    try:
+        return os.write(fd, b"%d" % OOM_SCORE) > 0
+    except OSError:
+        return False
+    finally:
+        os.close(fd)

@@ -55,6 +55,11 @@ def drop_capabilities() -> None:
     syscall("capset", ctypes.addressof(header), ctypes.addressof(sets))
 
 
+def set_dumpable() -> None:
+    """Own the files under /proc/self again: a change of user gives them to root until the next fork decides anew."""
+    syscall("prctl", _SET_DUMPABLE, 1)
+
+
 def set_not_dumpable() -> None:
     """No core dump, no ptrace and no look into /proc/PID/mem by another process of the same user."""
     syscall("prctl", _SET_DUMPABLE, 0)

@@ -26,7 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     profile: seccomp.Profile
     roots: tuple[tuple[int, bool], ...]
-    """Open descriptors, O_PATH will do, each with "is writable"."""
+    """At least one open descriptor, O_PATH will do, each with "is writable"."""
     memory_mb: int
     parent_pid: int
     """As `os.getppid()` shows it to the worker."""
@@ -108,7 +108,9 @@ def restrict_paths(plan: Plan) -> Layer:
 
 def find_openat2(plan: Plan) -> Layer:
     """Whether paths can be resolved by the kernel in one step; where not, the walker does it one name at a time."""
-    how = ctypes.create_string_buffer(struct.pack("=QQQ", os.O_PATH, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS), 24)
+    how = ctypes.create_string_buffer(
+        struct.pack("=QQQ", os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS), 24
+    )
     name = ctypes.create_string_buffer(b".")
     root = plan.roots[0][0]
     os.close(syscall("openat2", root, ctypes.addressof(name), ctypes.addressof(how), 24))

@@ -5,10 +5,12 @@ import errno
 import functools
 import os
 import sys
+from collections.abc import Callable
 
 import msgspec
 
 ABSENT = -1
+_ZEROS = (0,) * 6
 NEWEST = 469
 """file_setattr, Linux 6.17: a number above this one is a call that nobody has judged yet."""
 
@@ -187,9 +189,15 @@ def native() -> Machine | None:
 
 
 @functools.cache
-def libc() -> ctypes.CDLL:
-    """Open the C library that is loaded already, with `errno` kept for `ctypes.get_errno`."""
-    return ctypes.CDLL(None, use_errno=True)
+def _entry() -> Callable[..., int]:
+    """Look up `syscall` in the C library that is loaded already, with `errno` kept for `ctypes.get_errno`.
+
+    Six words after the number, used or not: without their types each would be passed as 32 bits.
+    """
+    function = ctypes.CDLL(None, use_errno=True).syscall
+    function.restype = ctypes.c_long
+    function.argtypes = [ctypes.c_long] * 7
+    return function
 
 
 def syscall(name: str, *arguments: int) -> int:
@@ -201,11 +209,7 @@ def syscall(name: str, *arguments: int) -> int:
     number = ABSENT if machine is None else machine.number(name)
     if number == ABSENT:
         raise OSError(errno.ENOSYS, "not available on this system", name)
-    # libc takes its arguments from registers: six words, whether used or not, so that none arrives cut to 32 bits.
-    words = [ctypes.c_long(word) for word in (*arguments, *(0,) * (6 - len(arguments)))]
-    function = libc().syscall
-    function.restype = ctypes.c_long
-    result: int = function(ctypes.c_long(number), *words)
+    result = _entry()(number, *arguments, *_ZEROS[len(arguments) :])
     if result == -1:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), name)
