@@ -1,0 +1,168 @@
+"""The packages that are shipped, and what they may need at start."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filewarden.config.version import VERSION
+from filewarden.transports.preload import LATE_IMPORTS
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("broker", "config", "transports", "workers")
+
+START_MAY_NOT_IMPORT = {
+    "argparse",
+    "asyncio",
+    "dataclasses",
+    "http",
+    "json",
+    "logging",
+    "pathlib",
+    "prometheus_client",
+    "psutil",
+    "shutil",
+    "ssl",
+    "starlette",
+    "subprocess",
+    "tempfile",
+    "tomllib",
+    "urllib",
+    "uvicorn",
+    "uvloop",
+    "watchfiles",
+}
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_every_folder_with_modules_is_a_listed_package() -> None:
+    folders = {
+        "filewarden." + str(init.parent.relative_to(ROOT)).replace("/", ".")
+        for package in PACKAGES
+        for init in (ROOT / package).rglob("__init__.py")
+    }
+    assert folders == set(project()["tool"]["setuptools"]["packages"])
+
+
+def test_every_folder_with_modules_has_an_init() -> None:
+    for package in PACKAGES:
+        for module in (ROOT / package).rglob("*.py"):
+            assert (module.parent / "__init__.py").exists(), module
+
+
+def test_every_init_holds_a_docstring_and_nothing_else() -> None:
+    for package in PACKAGES:
+        for init in (ROOT / package).rglob("__init__.py"):
+            body = ast.parse(init.read_text()).body
+            assert len(body) == 1
+            assert isinstance(body[0], ast.Expr)
+
+
+def test_the_typing_tree_links_each_package() -> None:
+    for package in PACKAGES:
+        assert (ROOT / ".typing" / "filewarden" / package).resolve() == ROOT / package
+        assert (ROOT / package / "py.typed").exists()
+
+
+def test_the_version_is_the_package_s() -> None:
+    assert project()["project"]["version"] == VERSION
+
+
+STDIO = """
+import json, sys
+before = set(sys.modules)
+import filewarden.transports.cli, filewarden.broker.launch
+import filewarden.transports.serve, filewarden.transports.stdio, filewarden.workers.catalogue
+from filewarden.config.load import load
+load([sys.argv[1]], {"HOME": "/nonexistent"})
+print(json.dumps(sorted(set(sys.modules) - before - {"json"})))
+"""
+ZYGOTE = """
+import sys
+before = set(sys.modules)
+import filewarden.workers.launcher
+names = sorted(set(sys.modules) - before)
+import json
+print(json.dumps(names))
+"""
+
+
+def _imported(code: str, *arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=30
+    )
+    found: set[str] = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    return found
+
+
+def test_the_way_to_a_first_answer_on_stdio_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert not _imported(STDIO, str(tmp_path)) & START_MAY_NOT_IMPORT
+
+
+def test_the_launcher_imports_next_to_nothing() -> None:
+    assert _imported(ZYGOTE) <= {
+        "_bisect", "_heapq", "_socket", "array", "collections", "contextlib", "enum", "errno", "filewarden",
+        "functools", "itertools", "keyword", "math", "operator", "reprlib", "select", "selectors", "signal", "socket",
+        "types", "_collections", "_functools", "_operator", "_signal", "copyreg",
+    }  # fmt: skip
+
+
+def _late_imports(module: Path) -> set[str]:
+    tree = ast.parse(module.read_text())
+    found = set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found.add(node.module)
+    return found
+
+
+SERVING = [
+    *sorted((ROOT / "broker").rglob("*.py")),
+    *(ROOT / "transports" / name for name in ("control.py", "outlet.py", "stdio.py", "lines.py")),
+    *(ROOT / "workers" / name for name in ("arguments.py", "allocator.py", "catalogue.py", "schemas.py", "wire.py")),
+]
+BEFORE_THE_CHANGE = {"grp", "msvcrt", "pwd"}
+
+
+@pytest.mark.parametrize("module", SERVING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_the_front_end_imports_late_is_loaded_before_it_gives_its_rights_up(module: Path) -> None:
+    late = {name for name in _late_imports(module) if not name.startswith("filewarden.")}
+    assert late <= set(LATE_IMPORTS) | set(sys.builtin_module_names) | BEFORE_THE_CHANGE | {"fcntl", "gc"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_the_built_wheel_holds_every_module_and_runs_alone(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+        timeout=120,
+        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    assert list(tmp_path.glob("*.tar.gz"))
+    import zipfile
+
+    shipped = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
+    expected = {
+        f"filewarden/{module.relative_to(ROOT)}" for package in PACKAGES for module in (ROOT / package).rglob("*.py")
+    }
+    assert shipped == expected
+    subprocess.run(
+        [sys.executable, "-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import filewarden.transports.cli", str(wheel)],
+        check=True,
+        timeout=30,
+    )
