@@ -33,7 +33,10 @@ _LOST: dict[Exit, tuple[Code, str]] = {
     Exit.CANCELLED: (Code.CANCELLED, "The call was cancelled."),
     Exit.RECYCLED: (Code.CANCELLED, "The server is shutting down."),
 }
-_QUEUED_TOO_LONG = "Timeout: the call waited for a free worker until its deadline."
+_QUEUED_TOO_LONG = Failed(Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {})
+_NO_WORKER = Failed(
+    Code.WORKER_CRASHED, "No worker can be started, so nothing can be served now. The server's log says why.", {}
+)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -249,7 +252,16 @@ class Dispatcher:
                 if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
                     self._supervisor.condemn(worker, Exit.MEMORY)
             self._guard_own_memory(self._supervisor)
+            if self._supervisor.is_down():
+                self._turn_away(_NO_WORKER)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
+
+    def _turn_away(self, outcome: Failed) -> None:
+        """Answer every waiting call at once."""
+        for call in list(self._live.values()):
+            if self._scheduler.withdraw(call):
+                del self._live[call.id]
+                self._settle(call, outcome)
 
     def _guard_own_memory(self, supervisor: Supervisor) -> None:
         """End every worker that may be the cause when this process grows for no reason that its work explains."""
@@ -265,7 +277,7 @@ class Dispatcher:
         for call in expired:
             if self._scheduler.withdraw(call):
                 del self._live[call.id]
-                self._settle(call, Failed(Code.TIMEOUT, _QUEUED_TOO_LONG, {}))
+                self._settle(call, _QUEUED_TOO_LONG)
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)

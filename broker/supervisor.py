@@ -133,6 +133,12 @@ class Supervisor:
         """Whether new workers are started freely."""
         return self._backoff.breaker()
 
+    def is_down(self) -> bool:
+        """Whether nothing serves and starting has failed too often to wait for it."""
+        return self._backoff.breaker() is not Breaker.CLOSED and not any(
+            worker.state in (State.IDLE, State.BUSY) for worker in self._workers.values()
+        )
+
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
         """Give an idle worker a call."""
         try:

@@ -154,20 +154,21 @@ class Worker:
         self.state = advance(self.state, Event.CONDEMNED)
         self.exit = cause
         self._kill()
-        return self._let_go()
+        return self.leave()
 
     def exited(self) -> Call | None:
         """Its process is gone; the call that it ran is handed back."""
         self.state = advance(self.state, Event.EXITED)
         if self.exit is None:
             self.exit = Exit.CRASH
-        call = self._let_go()
+        call = self.leave()
         if self._pidfd is not None:
             os.close(self._pidfd)
             self._pidfd = None
         return call
 
-    def _let_go(self) -> Call | None:
+    def leave(self) -> Call | None:
+        """Close the link and the gate; the call that it ran is handed back."""
         call, self.call, self.busy_since = self.call, None, None
         self._close_gate()
         if self._link is not None:

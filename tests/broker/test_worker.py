@@ -1,0 +1,227 @@
+"""The broker's side of one worker, with an honest or a hostile peer on a real ZeroMQ link."""
+
+import contextlib
+import os
+import select
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from filewarden.broker.call import Call
+from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.link import Links
+from filewarden.broker.worker import Violation, Worker
+from filewarden.workers import wire
+
+REPORT = wire.pack_report(
+    wire.Report(level="strong", layers={"seccomp": {"active": True}}, degraded=("no namespaces",), refusal=None)
+)
+MAX_FRAME = 100_000
+
+
+class Peer:
+    """What connects to a worker's endpoint."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self.socket = self.context.socket(zmq.PAIR)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.setsockopt(zmq.RCVTIMEO, 5000)
+        self.socket.connect(f"ipc://{endpoint}")
+
+    def send(self, message: Any) -> None:
+        self.socket.send(message if isinstance(message, bytes) else wire.pack(message))
+
+    def close(self) -> None:
+        self.socket.close()
+        self.context.term()
+
+
+@pytest.fixture
+def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
+    folder = Path("/tmp") / f"fw-test-{os.urandom(6).hex()}"  # short: a socket's path has 107 bytes
+    folder.mkdir(mode=0o700)
+    links = Links(str(folder), MAX_FRAME)
+    yield links
+    links.close()
+    for left in folder.iterdir():
+        left.unlink()
+    folder.rmdir()
+
+
+@pytest.fixture
+def worker(links: Links) -> Iterator[Worker]:
+    """A worker whose process is this one, so that the pid filter lets the test in."""
+    worker = Worker(1, links.endpoint(), 0.0)
+    gate = worker.open_gate()
+    read_end, write_end = os.pipe()  # stands for a pidfd: readable only when closed
+    worker.spawned(os.getpid(), read_end, links)
+    assert os.read(gate, 1) == b"\0"
+    os.close(gate)
+    yield worker
+    worker.leave()
+    for fd in (read_end, write_end):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+@pytest.fixture
+def peer(worker: Worker) -> Iterator[Peer]:
+    peer = Peer(worker.endpoint)
+    yield peer
+    peer.close()
+
+
+def frames(worker: Worker, timeout_s: float = 5.0) -> list[Any]:
+    """What arrives within a time."""
+    assert worker.link_fd is not None
+    poll = select.poll()
+    poll.register(worker.link_fd, select.POLLIN)
+    for _ in range(100):
+        found = list(worker.receive())
+        if found:
+            return found
+        poll.poll(timeout_s * 10)
+    return []
+
+
+def greet(worker: Worker, peer: Peer) -> None:
+    peer.send(wire.Hello(worker.secret))
+    poll = zmq.Poller()
+    poll.register(peer.socket, zmq.POLLIN)
+    while not poll.poll(10):
+        worker.receive()
+    assert isinstance(wire.unpack_to_worker(peer.socket.recv()), wire.Go)
+
+
+def make_ready(worker: Worker, peer: Peer) -> None:
+    greet(worker, peer)
+    peer.send(wire.Ready(REPORT))
+    (ready,) = frames(worker)
+    worker.confined(ready, 1.0)
+
+
+def test_the_endpoint_is_gone_after_the_hello_and_the_link_stays(worker: Worker, peer: Peer) -> None:
+    assert os.path.exists(worker.endpoint)
+    greet(worker, peer)
+    assert not os.path.exists(worker.endpoint)
+    peer.send(wire.Ready(REPORT))
+    assert len(frames(worker)) == 1
+
+
+def test_a_report_makes_it_idle(worker: Worker, peer: Peer) -> None:
+    make_ready(worker, peer)
+    assert worker.state is State.IDLE
+    assert worker.report is not None
+    assert worker.report.level == "strong"
+
+
+def test_a_call_goes_there_and_its_answer_comes_back(
+    worker: Worker, peer: Peer, make_call: Callable[..., Call]
+) -> None:
+    make_ready(worker, peer)
+    call = make_call()
+    worker.assign(call, wire.pack(wire.Call(call.id, "noop", 1.0, b"\x80")), 2.0)
+    assert worker.state is State.BUSY
+    received = wire.unpack_to_worker(peer.socket.recv())
+    assert isinstance(received, wire.Call)
+    peer.send(wire.Answer(received.call, memoryview(b"\x80"), None))
+    (answer,) = frames(worker)
+    assert worker.answered(answer.call) is call
+    assert (worker.state, worker.calls_total) == (State.IDLE, 1)
+
+
+HOSTILE = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b"\xc1", id="no MessagePack"),
+    pytest.param(b"\x91\xa5bogus", id="unknown type"),
+    pytest.param(wire.pack(wire.Hello("0" * 32)), id="wrong secret"),
+    pytest.param(wire.pack(wire.Go()), id="a message of ours"),
+    pytest.param(b"\xdd\xff\xff\xff\xff", id="array of four billion"),
+    pytest.param(b"\x94\xa6answer\x01\xc6\xff\xff\xff\xff", id="lying length"),
+    pytest.param(b"\x91" * 50_000, id="nested"),
+    pytest.param(b"\x95\xa7refusal\x01\xadaccess_denied\xa1x\x80", id="fine but out of turn"),
+]
+
+
+@pytest.mark.parametrize("frame", HOSTILE)
+def test_an_illegal_first_frame_is_a_violation(worker: Worker, peer: Peer, frame: bytes) -> None:
+    peer.send(frame)
+    with pytest.raises(Violation):
+        for each in frames(worker):
+            worker.answered(each.call)
+
+
+def test_a_second_hello_is_a_violation(worker: Worker, peer: Peer) -> None:
+    greet(worker, peer)
+    peer.send(wire.Hello(worker.secret))
+    with pytest.raises(Violation):
+        frames(worker)
+
+
+def test_a_message_of_several_parts_is_a_violation(worker: Worker, peer: Peer) -> None:
+    peer.socket.send_multipart([wire.pack(wire.Hello(worker.secret)), b"more"])
+    with pytest.raises(Violation):
+        frames(worker)
+
+
+def test_a_report_before_the_hello_or_twice_is_a_violation(worker: Worker, peer: Peer) -> None:
+    with pytest.raises(Violation):
+        worker.confined(wire.Ready(REPORT), 1.0)
+    make_ready(worker, peer)
+    with pytest.raises(Violation):
+        worker.confined(wire.Ready(REPORT), 1.0)
+
+
+@pytest.mark.parametrize("report", [b"", b"\xc0", b"\x81\xa1a\x01", b"\x80", REPORT + b"\0", b"\x91" * 70_000])
+def test_a_report_that_is_none_is_a_violation(worker: Worker, peer: Peer, report: bytes) -> None:
+    greet(worker, peer)
+    with pytest.raises(Violation):
+        worker.confined(wire.Ready(report), 1.0)
+
+
+def test_an_answer_to_another_call_is_a_violation(worker: Worker, peer: Peer, make_call: Callable[..., Call]) -> None:
+    make_ready(worker, peer)
+    with pytest.raises(Violation):
+        worker.answered(1)
+    call = make_call()
+    worker.assign(call, b"x", 2.0)
+    with pytest.raises(Violation):
+        worker.answered(call.id + 1)
+
+
+def test_an_oversize_frame_is_dropped(worker: Worker, peer: Peer) -> None:
+    greet(worker, peer)
+    peer.send(wire.Answer(1, memoryview(bytes(MAX_FRAME * 2)), None))
+    assert frames(worker, 0.2) == []
+
+
+def test_a_condemned_worker_hands_its_call_back(worker: Worker, peer: Peer, make_call: Callable[..., Call]) -> None:
+    make_ready(worker, peer)
+    call = make_call()
+    worker.assign(call, b"x", 2.0)
+    assert worker.leave() is call
+    assert worker.link_fd is None
+
+
+def test_another_process_cannot_join(links: Links) -> None:
+    worker = Worker(2, links.endpoint(), 0.0)
+    os.close(worker.open_gate())
+    read_end, write_end = os.pipe()
+    worker.spawned(os.getppid(), read_end, links)  # the filter names somebody else
+    intruder = Peer(worker.endpoint)
+    intruder.send(wire.Hello(worker.secret))
+    assert frames(worker, 0.2) == []
+    assert os.path.exists(worker.endpoint)
+    intruder.close()
+    worker.leave()
+    os.close(read_end)
+    os.close(write_end)
+
+
+def test_exits_have_the_names_of_the_status_document() -> None:
+    assert {exit_.value for exit_ in Exit} == {
+        "deadline", "memory", "cancelled", "crash", "recycled", "protocol", "violation",
+    }  # fmt: skip
