@@ -97,8 +97,10 @@ class Broker:
             log=log.warning,
         )
         self._fork_server = ForkServer(reactor, launched, self._supervisor, log.warning)
-        self._profile = _profile(settings, account, denied)
-        self._offer = Offer(offered_tools(self._catalogue), server_version=VERSION, instructions=_instructions(settings))
+        self._profile = _profile(settings, account, denied, folder.path)
+        self._offer = Offer(
+            offered_tools(self._catalogue), server_version=VERSION, instructions=_instructions(settings)
+        )
         self._seal = Seal(os.urandom(32))
         self._report: Report | None = None
         self._figures: ProcessFigures | None = None
@@ -240,13 +242,14 @@ def _settle_down() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
-def _profile(settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]]) -> Profile:
+def _profile(settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]], endpoints: str) -> Profile:
     limits = settings.limits
     return Profile(
         roots=tuple(
             RootProfile(name=root.name, path=root.path, writable=root.mode == "rw", deny=root.deny)
             for root in settings.roots
         ),
+        endpoints=endpoints,
         limits=Limits(limits.max_file_bytes, limits.max_answer_chars, limits.max_results),
         sandbox=settings.sandbox.mode,
         memory_mb=settings.pool.worker_memory_mb,

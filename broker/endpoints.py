@@ -6,6 +6,7 @@ import stat
 from collections.abc import Sequence
 
 PREFIX = "filewarden-"
+NAME_DIGITS = 12
 LONGEST_FOLDER = 107 - 34
 """A Unix socket's path has 107 bytes (unix(7)); an endpoint's name takes 33 of them."""
 
@@ -22,8 +23,8 @@ class EndpointFolder:
         os.fchown(self._lock_fd, uid, gid)
 
     def remove(self) -> None:
-        """Take it away with everything in it; what cannot be removed is left for the next sweep."""
-        _remove(self.path)
+        """Take it away with its sockets; what cannot be removed is left for the next sweep."""
+        _remove(self.path, self._lock_fd)
         os.close(self._lock_fd)
 
 
@@ -35,7 +36,7 @@ def make_endpoint_folder(candidates: Sequence[str]) -> EndpointFolder:
     """
     failure = OSError("no folder for the workers' sockets: every candidate's path is too long")
     for parent in candidates:
-        path = os.path.join(parent, PREFIX + os.urandom(6).hex())
+        path = os.path.join(parent, PREFIX + os.urandom(NAME_DIGITS // 2).hex())
         if len(os.fsencode(path)) > LONGEST_FOLDER:
             continue
         try:
@@ -48,19 +49,25 @@ def make_endpoint_folder(candidates: Sequence[str]) -> EndpointFolder:
 
 
 def sweep(parent: str) -> None:
-    """Remove the folders of servers that are dead: ours, and no longer locked."""
+    """Remove the folders of dead servers: of our making, and no longer locked. Nothing but sockets is touched."""
     with os.scandir(parent) as entries:
-        names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
+        names = [entry.name for entry in entries if _is_our_name(entry.name)]
     for name in names:
         path = os.path.join(parent, name)
         try:
-            found = os.lstat(path)
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-                continue
-            os.close(_lock(path))
+            lock_fd = _lock(path)
         except OSError:
-            continue  # locked by a living server, or gone meanwhile
-        _remove(path)
+            continue  # locked by a living server, closed to us, or gone meanwhile
+        found = os.fstat(lock_fd)
+        # A server started as root gives its folder to the account that it becomes.
+        if stat.S_IMODE(found.st_mode) == 0o700 and (found.st_uid == os.geteuid() or os.geteuid() == 0):
+            _remove(path, lock_fd)
+        os.close(lock_fd)
+
+
+def _is_our_name(name: str) -> bool:
+    digits = name.removeprefix(PREFIX)
+    return name.startswith(PREFIX) and len(digits) == NAME_DIGITS and not digits.strip("0123456789abcdef")
 
 
 def _lock(path: str) -> int:
@@ -73,10 +80,12 @@ def _lock(path: str) -> int:
     return fd
 
 
-def _remove(path: str) -> None:
+def _remove(path: str, fd: int) -> None:
+    """Unlink the sockets in the open folder, then the folder if that left it empty."""
     try:
-        for name in os.listdir(path):
-            os.unlink(os.path.join(path, name))
+        for name in os.listdir(fd):
+            if stat.S_ISSOCK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                os.unlink(name, dir_fd=fd)
         os.rmdir(path)
     except OSError:
         return

@@ -52,7 +52,8 @@ class ForkServer:
 
     def start(self, profile: Profile) -> None:
         """Tell the launcher what zygotes are for; the first one is already on its way."""
-        self._launched.control.send(b"P" + messages.encode(profile))
+        wants_namespaces = b"-" if profile.sandbox == "off" else b"N"
+        self._launched.control.send(b"P" + wants_namespaces + messages.encode(profile))
         self._reactor.watch(self._launched.control.fileno(), self._on_launcher)
         os.set_blocking(self._launched.errors_fd, False)
         self._reactor.watch(self._launched.errors_fd, self._on_stderr)
@@ -70,7 +71,9 @@ class ForkServer:
         """Ask for a worker; `gate` is closed here."""
         try:
             if self._zygote is not None:
-                socket.send_fds(self._zygote, [messages.encode(Spawn(serial, endpoint, secret))], [gate])
+                socket.send_fds(
+                    self._zygote, [messages.encode(Spawn(serial, os.path.basename(endpoint), secret))], [gate]
+                )
         except OSError:
             self._lose_zygote("its control socket is closed")
         finally:

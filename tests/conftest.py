@@ -127,8 +127,9 @@ class StdioServer:
 
     def wait_until_ready(self) -> Json:
         return self.wait_for_status(
-            lambda status: status["pool"]["ready"] == status["pool"]["size"]
-            and status["pool"]["spares"] == self.expected_spares
+            lambda status: (
+                status["pool"]["ready"] == status["pool"]["size"] and status["pool"]["spares"] == self.expected_spares
+            )
         )
 
     expected_spares = 1

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
+from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 
 OVERVIEW = """\
 Filewarden: a local MCP file server for agents you do not trust.

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from filewarden.config.errors import ConfigError
 from filewarden.config.load import load
-
-EXIT_OK, EXIT_USAGE = 0, 2
+from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
 
 
 def check(arguments: Sequence[str]) -> int:

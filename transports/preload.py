@@ -1,5 +1,7 @@
-"""What the front-end imports at first need, imported early: a server started as root gives up its rights, and the
-interpreter's own folder may be closed to the account that it becomes."""
+"""What the front-end imports at first need, imported early.
+
+A server started as root gives up its rights, and the interpreter's own folder may be closed to the account it becomes.
+"""
 
 import importlib
 from collections.abc import Iterable

@@ -10,8 +10,8 @@ from filewarden.broker.status import Status, WorkerStatus
 from filewarden.config.errors import ConfigError
 from filewarden.config.folders import runtime_folder
 from filewarden.transports.control import find
+from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 
-EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 ANSWER_TIMEOUT_S = 2.0
 MEBIBYTE = 1024 * 1024
 HEADINGS = ("slot", "pid", "state", "tool", "busy", "memory", "cpu", "calls", "restarts", "last exit")

@@ -22,7 +22,7 @@ class ArgumentCheck:
         if any(alias in raw for alias, _, _ in self._aliases):
             raw = _renamed(raw, self._tool.aliases)
         try:
-            checked: msgspec.Struct = self._decoder.decode(raw)
+            checked: msgspec.Struct = self._decoder.decode(raw or b"{}")
         except msgspec.ValidationError as error:
             raise ToolFailure(Code.INVALID_ARGUMENT, _sentence(self._tool, str(error))) from None
         except (msgspec.DecodeError, RecursionError):

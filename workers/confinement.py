@@ -8,8 +8,8 @@ from filewarden.workers.confine import selftest
 from filewarden.workers.confine.layers import ConfinementError, Layers, Mode
 from filewarden.workers.confine.level import assess, is_accepted
 from filewarden.workers.confine.steps import Plan, confine_after_link, confine_before_link
+from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile
-from filewarden.workers.space import Root
 from filewarden.workers.wire import Report
 
 
@@ -19,12 +19,14 @@ class Confinement:
     A layer that fails in mode "required" ends the attempt; the worker then only reports why, and the broker ends it.
     """
 
-    def __init__(self, profile: Profile, roots: tuple[Root, ...], zygote_pid: int) -> None:
+    def __init__(self, profile: Profile, place: Place, zygote_pid: int) -> None:
         self._mode: Mode = msgspec.convert(profile.sandbox, Mode)
         self._plan = Plan(
             mode=self._mode,
             profile="ro",
-            roots=tuple((root.fd, False) for root in roots),
+            roots=tuple((root.fd, False) for root in place.roots),
+            is_enclosed=place.is_enclosed,
+            why_open=place.why_open,
             memory_mb=profile.memory_mb,
             parent_pid=zygote_pid,
         )

@@ -22,6 +22,8 @@ _SINGLE = (
 _MULTI = ("big5", "cp932", "cp949", "euc-jp", "gb18030", "shift-jis")
 KNOWN = ("utf-8", "utf-16", "utf-32", *_WIDE, *_SINGLE, *_MULTI)
 """In none of the byte encodings is 0x0A ever a part of another character, so lines can be cut before decoding."""
+_CODECS = {name: codecs.lookup(name) for name in KNOWN}
+"""Loaded with this module: a confined worker can read no more code from disk."""
 _ALIASES = {  # some stand for an encoding that holds all of theirs
     "utf8": "utf-8",
     "utf-8-sig": "utf-8",
@@ -44,12 +46,6 @@ _ALIASES = {  # some stand for an encoding that holds all of theirs
     "gbk": "gb18030",
     "tis-620": "cp874",
 }
-
-
-def preload() -> None:
-    """Load every codec: a confined worker cannot read them from disk any more. Takes about 8 ms."""
-    for name in KNOWN:
-        codecs.lookup(name)
 
 
 class Encoding(msgspec.Struct, frozen=True):
@@ -75,7 +71,7 @@ def known_name(asked: str) -> str:
     name = asked.strip().lower().replace("_", "-").replace(" ", "-")
     name = name.replace("windows-", "cp").replace("iso-8859", "iso8859")
     name = _ALIASES.get(name, name)
-    if name == "auto" or name in KNOWN:
+    if name == "auto" or name in _CODECS:
         return name
     raise ToolFailure(
         Code.INVALID_ARGUMENT,

@@ -5,8 +5,9 @@ zygote starts its own imports within milliseconds. It keeps the privileges that 
 root below a private folder needs them, also when a zygote has to be replaced later. Its protocol on the control
 socket (SEQPACKET, unix(7)) has two messages:
 
-    P<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
-    Z           start a zygote; answered with Z<pid> and the zygote's control socket attached
+    PN<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
+    P-<profile>  the same, without namespaces: the sandbox is switched off
+    Z            start a zygote; answered with Z<pid> and the zygote's control socket attached
 
 The first zygote starts before the profile arrives, and is sent once it has it.
 """
@@ -17,18 +18,22 @@ import signal
 import socket
 from collections.abc import Callable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from filewarden.workers.confine.namespaces import Isolation
+
 CONTROL_FD = 3
 PROFILE_BYTES = 262_144
 
-ServeZygote = Callable[[socket.socket], None]
+ServeZygote = Callable[[socket.socket, "Isolation"], None]
 
 
-def serve_product(control: socket.socket) -> None:
+def serve_product(control: socket.socket, isolation: "Isolation") -> None:
     """Become a zygote that knows the product's tools."""
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.zygote import serve
 
-    serve(control, CATALOGUE)
+    serve(control, isolation, CATALOGUE)
 
 
 def main(serve_zygote: ServeZygote = serve_product) -> None:
@@ -51,14 +56,19 @@ class Launcher:
     def __init__(self, control: socket.socket, serve_zygote: ServeZygote) -> None:
         self._control = control
         self._serve_zygote = serve_zygote
+        self._pid = os.getpid()
         self._profile: bytes | None = None
+        self._wants_namespaces = True
         self._zygotes: dict[int, socket.socket] = {}
         self._waiting: list[int] = []
 
     def handle(self, message: bytes) -> None:
         """Obey one message of the front-end."""
         if message[:1] == b"P" and self._profile is None:
-            self._profile = message[1:]
+            self._wants_namespaces = message[1:2] == b"N"
+            self._profile = message[2:]
+            if not self._wants_namespaces:
+                self._start_over()
             for pid in self._waiting:
                 self._hand_over(pid, self._profile)
             self._waiting.clear()
@@ -79,6 +89,15 @@ class Launcher:
         else:
             self._hand_over(pid, self._profile)
 
+    def _start_over(self) -> None:
+        """Replace the zygotes that were started in the belief that namespaces are wanted."""
+        for pid in self._waiting:
+            self._zygotes.pop(pid).close()
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        self._waiting.clear()
+        self.start_zygote()
+
     def _hand_over(self, pid: int, profile: bytes) -> None:
         """Give a zygote its profile, then its control socket to the front-end: in this order, whoever is faster."""
         with self._zygotes[pid] as channel:
@@ -93,14 +112,26 @@ class Launcher:
             self._control.close()
             for channel in self._zygotes.values():
                 channel.close()
-            self._serve_zygote(control)
-            status = 0
+            status = self._live_as_zygote(control)
         except BaseException:
             import traceback
 
             traceback.print_exc()
         finally:
             os._exit(status)
+
+    def _live_as_zygote(self, control: socket.socket) -> int:
+        """Become the zygote itself or, in namespaces of its own, the parent that waits for it; the exit status."""
+        from filewarden.workers.confine.namespaces import Isolation, isolate
+        from filewarden.workers.confine.privileges import die_with_parent
+
+        isolation = isolate() if self._wants_namespaces else Isolation(is_active=False, why="switched off")
+        if isolation.is_active and (child := os.fork()):
+            control.close()
+            die_with_parent(self._pid)
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF
+        self._serve_zygote(control, isolation)
+        return 0
 
     def _reap(self) -> None:
         for pid in list(self._zygotes):

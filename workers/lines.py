@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-_BLOCK_BYTES = 65536
+BLOCK_BYTES = 65536
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 def plain_blocks(fd: int, start: int) -> Iterator[bytes]:
     """Give the bytes of a file from `start` on."""
-    while block := os.pread(fd, _BLOCK_BYTES, start):
+    while block := os.pread(fd, BLOCK_BYTES, start):
         yield block
         start += len(block)
 
@@ -99,7 +99,7 @@ class Lines:
             if self._is_overdue():
                 raise TimeoutError
             data += block
-            if len(data) > 2 * max_bytes + _BLOCK_BYTES:
+            if len(data) > 2 * max_bytes + BLOCK_BYTES:
                 data = data[-(max_bytes + 1) :]
                 has_more = True
         return _last_of(data, count, max_bytes, is_whole=not has_more)
@@ -117,7 +117,7 @@ def last_lines(fd: int, start: int, size: int, count: int, max_bytes: int) -> Sp
     begin = size
     found = 0
     while begin > start and len(data) <= max_bytes and found <= count:
-        below = max(start, begin - _BLOCK_BYTES)
+        below = max(start, begin - BLOCK_BYTES)
         block = os.pread(fd, begin - below, below)
         found += block.count(b"\n")
         data = block + data

@@ -22,6 +22,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     roots: tuple[RootProfile, ...]
+    endpoints: str
+    """The folder that workers find their endpoints in, as the front-end sees it."""
     limits: Limits
     sandbox: str
     memory_mb: int
@@ -37,6 +39,7 @@ class Spawn(msgspec.Struct, frozen=True, tag="spawn"):
 
     serial: int
     endpoint: str
+    """The name of its endpoint in the folder."""
     secret: str
 
 

@@ -26,8 +26,10 @@ def annotations(tool: Tool) -> dict[str, bool]:
 
 
 def input_schema(tool: Tool) -> Schema:
-    """Give the JSON Schema of the arguments."""
-    return _schema(tool.arguments)
+    """Give the JSON Schema of the arguments; an optional one is left out rather than null, so null is not shown."""
+    schema = _schema(tool.arguments)
+    properties = {name: _without_null(node) for name, node in schema.get("properties", {}).items()}
+    return {**schema, "properties": properties}
 
 
 def output_schema(tool: Tool) -> Schema | None:

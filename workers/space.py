@@ -124,8 +124,6 @@ class Space:
             Start(root.fd, prefixes[index], partial(self._policy.denies, index)) for index, root in enumerate(roots)
         )
 
-    # -- client text to handles
-
     def names_all_roots(self, path: str) -> bool:
         """Whether the path means the list of roots, which no handle stands for."""
         return len(self.roots) > 1 and self._texts.locate(path).root is None
@@ -217,9 +215,7 @@ class Space:
     def _locate(self, path: str) -> tuple[int, Names]:
         place = self._texts.locate(path)
         if place.root is None:
-            raise ToolFailure(
-                Code.NOT_A_FILE, f"'{shown.echo(path)}' is the list of roots. Begin the path with the name of one."
-            )
+            raise ToolFailure(Code.NOT_A_FILE, f"'{shown.echo(path)}' lists the roots. Begin with the name of one.")
         return place.root, place.names
 
     def _open(self, path: str, flags: int) -> Handle:
@@ -259,9 +255,9 @@ class Space:
     def _is_closed(self, index: int, names: Names, state: os.stat_result) -> bool:
         if self._policy.has_rules and (self._policy.denies(index, names) or self._is_alias(index, names)):
             return True
-        return self._policy.has_denied_objects and (
-            self._policy.denies_object(state) or self._lies_in_denied(index, names)
-        )
+        if not self._policy.has_denied_objects:
+            return False
+        return self._policy.denies_object(state) or self._lies_in_denied(index, names)
 
     def _lies_in_denied(self, index: int, names: Names) -> bool:
         for end in range(len(names)):

@@ -80,14 +80,14 @@ class Walk:
 
     def folders(self) -> Generator[Folder, None, None]:
         """Open folder after folder; those without a file of interest are not shown."""
-        is_first = True
+        may_stop = False
         while self._pending:
-            # The first folder is always read, so that a resumed walk makes progress.
-            if not is_first and self._is_overdue():
+            if may_stop and self._is_overdue():
                 self.position = (*self._pending[-1].names, b"")
                 return
-            is_first = False
             todo = self._pending.pop()
+            # One folder beyond the way back to the position is always read, so that every page makes progress.
+            may_stop = may_stop or todo.after is None or len(todo.after) == 1
             handle = self._open(todo.names)
             if handle is None:
                 continue

@@ -1,5 +1,6 @@
 """A worker's life: confine, connect, confine again, prove it, then one call at a time until it is killed."""
 
+import mmap
 import os
 import random
 import signal
@@ -15,8 +16,9 @@ from filewarden.workers.confine.privileges import set_process_name
 from filewarden.workers.confinement import Confinement
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
-from filewarden.workers.space import Root, Space
+from filewarden.workers.space import Space
 from filewarden.workers.tool import Text, Tool
 
 BALLAST_BYTES = 8 * 1024 * 1024
@@ -25,23 +27,24 @@ BALLAST_BYTES = 8 * 1024 * 1024
 class Worker:
     """One forked child of the zygote."""
 
-    def __init__(self, catalogue: Catalogue, profile: Profile, roots: tuple[Root, ...]) -> None:
+    def __init__(self, catalogue: Catalogue, profile: Profile, place: Place) -> None:
         self._catalogue = catalogue
         self._profile = profile
-        self._roots = roots
-        self._space = Space(roots, frozenset(profile.denied))
+        self._place = place
+        self._space = Space(place.roots, frozenset(profile.denied))
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
         _forget_the_zygote()
         set_process_name("fw-worker")
-        confinement = Confinement(self._profile, self._roots, zygote_pid)
+        confinement = Confinement(self._profile, self._place, zygote_pid)
         confinement.before_link()
         if not os.read(gate, 1):
             return
         os.close(gate)
         try:
-            channel = Channel(spawn.endpoint, zygote_pid, self._profile.max_request_bytes + wire.REPORT_BYTES)
+            endpoint = os.path.join(self._place.endpoints, spawn.endpoint)
+            channel = Channel(endpoint, zygote_pid, self._profile.max_request_bytes + wire.REPORT_BYTES)
             channel.send(wire.pack(wire.Hello(spawn.secret)))
             if not isinstance(wire.unpack_to_worker(channel.receive_within(self._profile.start_timeout_s)), wire.Go):
                 return
@@ -52,7 +55,8 @@ class Worker:
             return
 
     def _serve(self, channel: Channel) -> None:
-        ballast: bytearray | None = bytearray(BALLAST_BYTES)
+        # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
+        ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         while True:
             call = wire.unpack_to_worker(channel.receive())
             if not isinstance(call, wire.Call):
@@ -60,10 +64,10 @@ class Worker:
             try:
                 frame = self._perform(call)
             except MemoryError:
-                ballast = None  # without it even a short send can fail; the broker replaces this worker
+                ballast.close()  # without it even a short send can fail; the broker replaces this worker
                 frame = wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached."))
             channel.send(frame)
-            if ballast is None:
+            if ballast.closed:
                 return
 
     def _perform(self, call: wire.Call) -> bytes:

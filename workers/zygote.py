@@ -1,8 +1,8 @@
 """The zygote: a process that has imported everything a worker may need, and forks workers on request.
 
 It is single-threaded, owns no ZeroMQ context, and reads only the launcher's profile and the front-end's spawn messages.
-The order of its steps is the one of the sandbox brief: import and call every lazy path once, freeze the collector,
-open the roots while the privileges last, change the account, and only then fork workers, each of which confines itself.
+It imports and calls every lazy path once, settles in the place where its workers will live, and only then forks
+workers, each of which confines itself.
 """
 
 import gc
@@ -15,17 +15,12 @@ from filewarden.workers import profile as messages
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.confine import landlock, seccomp
-from filewarden.workers.confine.privileges import (
-    die_with_parent,
-    drop_bounding_set,
-    drop_capabilities,
-    drop_user,
-    set_dumpable,
-    set_process_name,
-)
+from filewarden.workers.confine.limits import be_an_early_victim
+from filewarden.workers.confine.namespaces import Isolation
+from filewarden.workers.confine.privileges import die_with_parent, set_process_name
 from filewarden.workers.errors import ToolFailure
+from filewarden.workers.place import Place, settle
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
-from filewarden.workers.space import Root, open_root
 
 GATE_FDS = 1
 STANDARD_MODULES = (
@@ -53,33 +48,32 @@ class Child:
         self.pidfd = pidfd
 
 
-def serve(control: socket.socket, catalogue: Catalogue) -> None:
+def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) -> None:
     """Serve spawn messages until the front-end closes `control` or dies; then kill every worker and return."""
-    launcher_pid = os.getppid()
-    die_with_parent(launcher_pid)
+    parent_pid = os.getppid()  # 0 when it is in another process id namespace
+    die_with_parent(parent_pid)
     set_process_name("fw-zygote")
     _import_worker_side()
     tune_allocator(single_arena=True)
     landlock.abi()
     seccomp.program("ro")
+    be_an_early_victim()
     data = control.recv(CONTROL_BYTES)
     if not data:
         return
     profile = messages.decode_profile(data)
     try:
-        roots = _open_roots(profile)
-        if profile.uid is not None and profile.gid is not None:
-            _become(profile.uid, profile.gid)
-            die_with_parent(launcher_pid)  # a change of uid cancels the parent-death signal (prctl(2))
+        place = settle(profile, isolation)
     except OSError as error:
         control.send(messages.encode(Unusable(f"a root cannot be opened: {error.strerror}")))
         return
     except ToolFailure as failure:
         control.send(messages.encode(Unusable(f"a deny rule is no glob: {failure.message}")))
         return
+    die_with_parent(parent_pid)  # a change of account cancels the parent-death signal (prctl(2))
     gc.collect()
     gc.freeze()
-    Zygote(control, catalogue, profile, roots).run()
+    Zygote(control, catalogue, profile, place).run()
 
 
 def _import_worker_side() -> None:
@@ -96,26 +90,14 @@ def _import_worker_side() -> None:
             importlib.import_module(module.name)
 
 
-def _become(uid: int, gid: int) -> None:
-    """Change the account for good. Workers then write their own /proc files, and end that again for themselves."""
-    drop_bounding_set()  # needs a right that the change takes away
-    drop_user(uid, gid)
-    drop_capabilities()
-    set_dumpable()
-
-
-def _open_roots(profile: Profile) -> tuple[Root, ...]:
-    return tuple(open_root(root.name, root.path, writable=root.writable, deny=root.deny) for root in profile.roots)
-
-
 class Zygote:
     """The loop of one zygote: forks, reaps, reports."""
 
-    def __init__(self, control: socket.socket, catalogue: Catalogue, profile: Profile, roots: tuple[Root, ...]) -> None:
+    def __init__(self, control: socket.socket, catalogue: Catalogue, profile: Profile, place: Place) -> None:
         self._control = control
         self._catalogue = catalogue
         self._profile = profile
-        self._roots = roots
+        self._place = place
         self._workers: dict[int, Child] = {}
         self._poll = select.poll()
 
@@ -164,7 +146,7 @@ class Zygote:
                 os.close(sibling.pidfd)
             from filewarden.workers.worker import Worker as ConfinedWorker
 
-            ConfinedWorker(self._catalogue, self._profile, self._roots).run(message, gate, zygote_pid)
+            ConfinedWorker(self._catalogue, self._profile, self._place).run(message, gate, zygote_pid)
             status = 0
         except BaseException:
             import traceback

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 
 import msgspec
@@ -31,7 +31,7 @@ def outcomes() -> list[tuple[int, Outcome]]:
 
 
 @pytest.fixture
-def make_call(tool: Tool, outcomes: list[tuple[int, Outcome]]) -> Iterator[MakeCall]:
+def make_call(tool: Tool, outcomes: list[tuple[int, Outcome]]) -> MakeCall:
     ids = count(1)
 
     def make(client: str = "a", lane: Lane = Lane.QUICK) -> Call:
@@ -49,4 +49,4 @@ def make_call(tool: Tool, outcomes: list[tuple[int, Outcome]]) -> Iterator[MakeC
             deliver=lambda outcome: outcomes.append((number, outcome)),
         )
 
-    yield make
+    return make

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import zmq
+
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
@@ -150,8 +151,12 @@ HOSTILE = [
 def test_an_illegal_first_frame_is_a_violation(worker: Worker, peer: Peer, frame: bytes) -> None:
     peer.send(frame)
     with pytest.raises(Violation):
-        for each in frames(worker):
-            worker.answered(each.call)
+        take_answers(worker)
+
+
+def take_answers(worker: Worker) -> None:
+    for frame in frames(worker):
+        worker.answered(frame.call)
 
 
 def test_a_second_hello_is_a_violation(worker: Worker, peer: Peer) -> None:

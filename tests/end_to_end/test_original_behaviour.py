@@ -167,7 +167,9 @@ def test_an_unknown_argument_names_the_nearest(server: Any) -> None:
     assert "show_hidden" in text(result)
 
 
-@pytest.mark.parametrize("path", ["../../etc/passwd", "../outside.txt", "/etc/passwd", "src/../../outside.txt", "\\\\host\\x"])
+@pytest.mark.parametrize(
+    "path", ["../../etc/passwd", "../outside.txt", "/etc/passwd", "src/../../outside.txt", "\\\\host\\x"]
+)
 @pytest.mark.parametrize("tool", ["list_directory", "read_file", "get_file_info"])
 def test_traversal_is_denied(server: Any, tree: Path, tool: str, path: str) -> None:
     write(tree.parent / "outside.txt", b"canary")

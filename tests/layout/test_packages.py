@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from filewarden.config.version import VERSION
 from filewarden.transports.preload import LATE_IMPORTS
 
@@ -162,7 +163,13 @@ def test_the_built_wheel_holds_every_module_and_runs_alone(tmp_path: Path) -> No
     }
     assert shipped == expected
     subprocess.run(
-        [sys.executable, "-I", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import filewarden.transports.cli", str(wheel)],
+        [
+            sys.executable,
+            "-I",
+            "-c",
+            "import sys; sys.path.insert(0, sys.argv[1]); import filewarden.transports.cli",
+            str(wheel),
+        ],
         check=True,
         timeout=30,
     )

@@ -12,6 +12,7 @@ Level = Literal["full", "strong", "partial", "paths-only", "off"]
 _OLDEST_SOUND_LANDLOCK = 3
 _PROVES = {
     "outside_unreadable": "landlock",
+    "outside_invisible": "namespaces",
     "root_not_writable": "landlock",
     "no_sockets": "seccomp",
     "no_processes": "seccomp",

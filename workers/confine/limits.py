@@ -75,7 +75,7 @@ def apply(memory_mb: int, max_write_bytes: int, open_files: int = OPEN_FILES) ->
     Raises OSError: the kernel refused a limit, or the system has none (ENOSYS).
     """
     limits = wanted(memory_mb, max_write_bytes, open_files, measure())
-    return LimitsReport({name: _lower(name, value) for name, value in limits}, _be_an_early_victim())
+    return LimitsReport({name: _lower(name, value) for name, value in limits}, be_an_early_victim())
 
 
 def _lower(name: str, value: int) -> int:
@@ -87,7 +87,7 @@ def _lower(name: str, value: int) -> int:
     return value
 
 
-def _be_an_early_victim() -> bool:
+def be_an_early_victim() -> bool:
     """Only before the process stops being dumpable: later its /proc files belong to root. Not fatal: a courtesy."""
     try:
         fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)

@@ -30,6 +30,8 @@ def run(plan: Plan, layers: Layers) -> list[Check]:
         _check("no_signals", _REFUSED, lambda: os.kill(os.getppid(), 0)),
         _check("no_new_code", _REFUSED, _map_code),
     ]
+    if layers.namespaces.active:
+        checks.append(_check("outside_invisible", (errno.ENOENT,), lambda: _look_at("/etc")))
     if plan.profile == "ro":
         checks.append(_check("root_not_writable", _NOT_WRITABLE, lambda: _create(root, layers.landlock.active)))
     return checks
@@ -49,6 +51,10 @@ def _read_folder(root: int) -> None:
 
 def _read_outside() -> None:
     os.close(os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _look_at(path: str) -> None:
+    os.stat(path)
 
 
 def _open_socket() -> None:

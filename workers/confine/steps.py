@@ -33,6 +33,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     max_write_bytes: int = 0
     """The size no file may grow past; 0 for read-only workers (their stderr must then not be a regular file)."""
     uid: int | None = None
+    is_enclosed: bool = False
+    """Whether the zygote lives in namespaces of its own and sees nothing but the roots; `why_open` says why not."""
+    why_open: str = ""
     gid: int | None = None
     """The account to become when started as root; None: there is none to change to."""
 
@@ -54,7 +57,10 @@ def confine_before_link(plan: Plan) -> Layers:
     if plan.mode == "off":
         reached = dict.fromkeys(LAYER_NAMES, Layer(active=False, why="switched off by the configuration"))
     else:
-        reached = {"namespaces": _NO_NAMESPACES, "seccomp": Layer(active=False, why="not installed yet")}
+        reached = {
+            "namespaces": Layer(active=plan.is_enclosed, why=plan.why_open),
+            "seccomp": Layer(active=False, why="not installed yet"),
+        }
         reached |= {step.layer: _perform(step, plan) for step in BEFORE_LINK}
     _die_with_parent(plan)
     return Layers(**reached)
@@ -136,7 +142,6 @@ BEFORE_LINK: tuple[Step, ...] = (
 )
 FILTER = Step("seccomp", filter_syscalls, "run on Linux, x86-64 or aarch64, with CONFIG_SECCOMP_FILTER")
 LAYER_NAMES: tuple[LayerName, ...] = (*(step.layer for step in BEFORE_LINK), "seccomp", "namespaces")
-_NO_NAMESPACES = Layer(active=False, why="not built yet")
 
 
 def _perform(step: Step, plan: Plan) -> Layer:

@@ -6,8 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-
-import msgspec
+from typing import NamedTuple
 
 ABSENT = -1
 _ZEROS = (0,) * 6
@@ -108,6 +107,7 @@ NUMBERS: dict[str, tuple[int, int]] = {  # x86-64, aarch64
     "pidfd_getfd": (438, 438),
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
+    "pivot_root": (155, 41),
     "pkey_mprotect": (329, 288),
     "poll": (7, ABSENT),
     "ppoll": (271, 73),
@@ -153,6 +153,7 @@ NUMBERS: dict[str, tuple[int, int]] = {  # x86-64, aarch64
     "tkill": (200, 130),
     "truncate": (76, 45),
     "umask": (95, 166),
+    "umount2": (166, 39),
     "unlinkat": (263, 35),
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
@@ -163,7 +164,7 @@ NUMBERS: dict[str, tuple[int, int]] = {  # x86-64, aarch64
 }
 
 
-class Machine(msgspec.Struct, frozen=True):
+class Machine(NamedTuple):
     """One architecture: its name as `uname` gives it, its audit number, its column in `NUMBERS`."""
 
     name: str

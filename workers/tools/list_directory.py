@@ -31,7 +31,9 @@ class ListDirectory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         Literal["name", "size", "modified"],
         msgspec.Meta(description="name: folders first; size: largest first; modified: newest first."),
     ] = "name"
-    cursor: Annotated[str, msgspec.Meta(max_length=16384)] | None = msgspec.field(default=None)
+    cursor: Annotated[
+        str | None, msgspec.Meta(description="next_cursor of the page before, with the same arguments.")
+    ] = None
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,9 @@ class _Page:
 
     def keys(self, after: _Key | None) -> list[_Key]:
         """Find the next keys in order, as many as could be shown at most and one more."""
-        return heapq.nsmallest(self.most, (key for key in self._all_keys() if after is None or key > after))
+        with os.scandir(self._folder.fd) as entries:
+            keys = self._all_keys(entries)
+            return heapq.nsmallest(self.most, (key for key in keys if after is None or key > after))
 
     def item(self, name: bytes) -> Item | None:
         """Make one entry as shown; None if it is gone, closed, or cannot be examined."""
@@ -96,8 +100,8 @@ class _Page:
             path=text if base == "." else f"{base}/{text}",
         )
 
-    def _all_keys(self) -> Iterator[_Key]:
-        for count, entry in enumerate(os.scandir(self._folder.fd), 1):
+    def _all_keys(self, entries: "Iterator[os.DirEntry[str]]") -> Iterator[_Key]:
+        for count, entry in enumerate(entries, 1):
             if count % _CHECK_EVERY == 0 and self._context.is_overdue():
                 raise ToolFailure(Code.TIMEOUT, "The folder is too large to be sorted in time. Search for names in it.")
             if entry.name.startswith(".") and not self._arguments.show_hidden:
@@ -149,7 +153,7 @@ def run(context: "Context", arguments: ListDirectory) -> Listing:
     from filewarden.workers.budget import Budget
 
     if context.space.names_all_roots(arguments.path):
-        return _list_roots(context)
+        return _list_roots(context, arguments.sort_by)
     asked = cursors.fingerprint(arguments.path, arguments.show_hidden, arguments.sort_by)
     after = _after(arguments, asked)
     entries: list[Item] = []
@@ -190,7 +194,7 @@ def _after(arguments: ListDirectory, asked: int) -> _Key | None:
     return position.number, os.fsdecode(position.name).casefold(), position.name
 
 
-def _list_roots(context: "Context") -> Listing:
+def _list_roots(context: "Context", sort_by: str) -> Listing:
     entries = []
     for root in context.space.roots:
         state = os.fstat(root.fd)
@@ -198,6 +202,7 @@ def _list_roots(context: "Context") -> Listing:
         entries.append(
             Item(name=path, type="directory", size=None, modified=state.st_mtime_ns // 1_000_000_000, path=path)
         )
+    entries.sort(key=lambda entry: (-entry.modified if sort_by == "modified" else 0, entry.name.casefold(), entry.name))
     return Listing(path=".", total=len(entries), entries=entries, truncated=False)
 
 

@@ -104,7 +104,7 @@ def _read_whole(context: "Context", handle: "Handle", encoding: str) -> Text:
     limit = context.limits.max_file_bytes
     if handle.stat.st_size > limit:
         raise _too_large(handle.stat.st_size, limit)
-    data = _read_up_to(handle.fd, handle.stat.st_size, limit + 1)
+    data = read_up_to(handle.fd, handle.stat.st_size, limit + 1)
     if len(data) > limit:
         raise _too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
     settled = settle(encoding, data[:4])
@@ -114,7 +114,7 @@ def _read_whole(context: "Context", handle: "Handle", encoding: str) -> Text:
     return _answer(handle, decoded, settled, offset=1, size=len(data))
 
 
-def _read_up_to(fd: int, expected: int, most: int) -> bytes:
+def read_up_to(fd: int, expected: int, most: int) -> bytes:
     """Read a file to its end or `most` bytes. The size is only a guess: it may grow, and some files say 0."""
     data = os.read(fd, min(expected + 1, most))
     if len(data) <= expected and len(data) < most:
@@ -145,7 +145,7 @@ def _read_range(context: "Context", handle: "Handle", arguments: ReadFile, encod
     # Wide encodings were turned into UTF-8 on the way.
     decoded = (span.data, settled.name) if settled.is_wide else to_utf8(span.data, settled, is_cut=span.is_cut)
     if decoded is None:
-        return _binary(handle, span.data, handle.stat.st_size, settled)
+        return _binary(handle, span.data, handle.stat.st_size, settled, is_truncated=not span.is_complete)
     return _answer(handle, decoded, settled, offset=offset, size=handle.stat.st_size, span=span)
 
 
@@ -197,12 +197,12 @@ def _answer(
             lines=lines,
             truncated=span is not None and not span.is_complete,
             next_offset=offset + lines if goes_on and offset is not None else msgspec.UNSET,
-            changed_during_read=_has_changed(handle),
+            changed_during_read=has_changed(handle),
         ),
     )
 
 
-def _binary(handle: "Handle", data: bytes, size: int, settled: "Encoding") -> Text:
+def _binary(handle: "Handle", data: bytes, size: int, settled: "Encoding", *, is_truncated: bool = False) -> Text:
     import binascii
 
     shown = binascii.b2a_base64(data, newline=False).decode("ascii")
@@ -214,7 +214,8 @@ def _binary(handle: "Handle", data: bytes, size: int, settled: "Encoding") -> Te
             encoding=settled.name,
             binary=True,
             lines=0,
-            changed_during_read=_has_changed(handle),
+            truncated=is_truncated,
+            changed_during_read=has_changed(handle),
         ),
     )
 
@@ -231,7 +232,7 @@ def _line_ending(text: bytes) -> str | None:
     return "cr" if not feeds else "mixed"
 
 
-def _has_changed(handle: "Handle") -> bool:
+def has_changed(handle: "Handle") -> bool:
     before, after = handle.stat, os.fstat(handle.fd)
     return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (
         after.st_size,

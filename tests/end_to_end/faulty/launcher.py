@@ -4,13 +4,16 @@ import socket
 import sys
 from pathlib import Path
 
+from filewarden.workers.confine.namespaces import Isolation
 
-def serve_zygote(control: socket.socket) -> None:
+
+def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
-    from filewarden.workers.zygote import serve
     from tools import FAULTY  # type: ignore[import-not-found,unused-ignore] # lies beside this script
 
-    serve(control, FAULTY)
+    from filewarden.workers.zygote import serve
+
+    serve(control, isolation, FAULTY)
 
 
 if __name__ == "__main__":

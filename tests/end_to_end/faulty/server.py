@@ -7,9 +7,10 @@ from pathlib import Path
 
 def main() -> int:
     sys.path.insert(0, str(Path(__file__).parent))
+    from tools import FAULTY  # type: ignore[import-not-found,unused-ignore] # lies beside this script
+
     from filewarden.broker.launch import launch
     from filewarden.transports.serve import serve
-    from tools import FAULTY  # type: ignore[import-not-found,unused-ignore] # lies beside this script
 
     launched = launch((str(Path(__file__).parent / "launcher.py"),))
     return serve(sys.argv[2:], os.environ, launched, FAULTY)

@@ -5,6 +5,7 @@ import signal
 import time
 
 import msgspec
+
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.context import Context
 from filewarden.workers.tool import Lane, Tool

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import mmap
 import os
+import re
 import resource
 import select
 import signal
@@ -17,7 +18,6 @@ from collections.abc import Callable
 from typing import Literal
 
 import msgspec
-import re2
 import zmq
 
 from filewarden.workers.confine import landlock, level, privileges, seccomp, selftest
@@ -267,7 +267,7 @@ def statx(root: int) -> None:
 
 def compute(_root: int) -> str:
     text = base64.b64encode(os.urandom(100_000)) + b" needle"
-    found = re2.search(rb"(n.{2}dle)$", text)
+    found = re.search(rb"(n.{2}dle)$", text)
     time.sleep(0.001)
     return "ok" if found and msgspec.json.decode(msgspec.json.encode({"a": [1]})) == {"a": [1]} else "wrong"
 

@@ -1,0 +1,42 @@
+"""The folder that is served under measurement: small files, a folder of ten, and a big tree to get lost in."""
+
+import os
+
+SMALL_FILE = "small.txt"
+SMALL_BYTES = 1024
+TEN_FOLDER = "ten"
+TREE_FOLDER = "tree"
+FILES_PER_FOLDER = 1000
+MISSING_PATTERN = "**/*.never"
+
+
+def build_ground(place: str, tree_entries: int) -> None:
+    """Fill `place`, readable for all: a server that was started as root gives its rights away before it reads."""
+    os.chmod(place, 0o755)  # noqa: S103 - nothing private is in it
+    _write(os.path.join(place, SMALL_FILE), SMALL_BYTES)
+    for number in range(10):
+        _write(os.path.join(_folder(place, TEN_FOLDER), f"file-{number}.txt"), SMALL_BYTES)
+    tree = _folder(place, TREE_FOLDER)
+    for number in range(max(1, tree_entries // FILES_PER_FOLDER)):
+        _fill(_folder(tree, f"folder-{number:04}"), min(FILES_PER_FOLDER, tree_entries))
+
+
+def _fill(folder: str, files: int) -> None:
+    # Links to one file a folder: ten times faster than files, and the same work for whoever walks.
+    seed = os.path.join(folder, "file-0000.txt")
+    _write(seed, 1)
+    for number in range(1, files):
+        os.link(seed, os.path.join(folder, f"file-{number:04}.txt"))
+
+
+def _folder(parent: str, name: str) -> str:
+    path = os.path.join(parent, name)
+    os.makedirs(path, exist_ok=True)
+    os.chmod(path, 0o755)  # noqa: S103 - nothing private is in it
+    return path
+
+
+def _write(path: str, size: int) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(("The quick brown fox jumps over the lazy dog.\n" * (size // 45 + 1))[:size])
+    os.chmod(path, 0o644)

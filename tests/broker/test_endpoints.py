@@ -1,0 +1,88 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from filewarden.broker.endpoints import make_endpoint_folder, sweep
+
+
+@pytest.fixture
+def parent() -> Path:
+    folder = Path("/tmp") / f"fw-test-{os.urandom(4).hex()}"  # short: a socket's path has 107 bytes
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def leave_a_dead_server(parent: Path, name: str) -> Path:
+    folder = parent / name
+    folder.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as endpoint:
+        endpoint.bind(str(folder / "0"))
+    return folder
+
+
+def test_a_folder_is_private_and_goes_away_with_its_sockets(parent: Path) -> None:
+    folder = make_endpoint_folder([str(parent)])
+    assert Path(folder.path).stat().st_mode & 0o777 == 0o700
+    with socket.socket(socket.AF_UNIX) as endpoint:
+        endpoint.bind(os.path.join(folder.path, "x"))
+    folder.remove()
+    assert not os.path.exists(folder.path)
+    parent.rmdir()
+
+
+def test_the_folder_of_a_dead_server_is_swept(parent: Path) -> None:
+    dead = leave_a_dead_server(parent, "filewarden-0123456789ab")
+    make_endpoint_folder([str(parent)]).remove()
+    assert not dead.exists()
+    parent.rmdir()
+
+
+def test_the_folder_of_a_living_server_stays(parent: Path) -> None:
+    living = make_endpoint_folder([str(parent)])
+    make_endpoint_folder([str(parent)]).remove()
+    assert os.path.exists(living.path)
+    living.remove()
+    parent.rmdir()
+
+
+@pytest.mark.parametrize("name", ["filewarden-notes", "filewarden-0123456789AB", "filewarden-0123456789abc", "other"])
+def test_a_folder_of_another_name_is_never_touched(parent: Path, name: str) -> None:
+    folder = leave_a_dead_server(parent, name)
+    sweep(str(parent))
+    assert (folder / "0").exists()
+    (folder / "0").unlink()
+    folder.rmdir()
+    parent.rmdir()
+
+
+def test_only_sockets_are_removed(parent: Path) -> None:
+    folder = leave_a_dead_server(parent, "filewarden-0123456789ab")
+    (folder / "precious.txt").write_text("mine")
+    sweep(str(parent))
+    assert (folder / "precious.txt").read_text() == "mine"
+    (folder / "precious.txt").unlink()
+    folder.rmdir()
+    parent.rmdir()
+
+
+def test_a_link_of_our_name_is_not_followed(parent: Path) -> None:
+    target = leave_a_dead_server(parent, "target")
+    (parent / "filewarden-0123456789ab").symlink_to(target)
+    sweep(str(parent))
+    assert (target / "0").exists()
+    for path in (target / "0", parent / "filewarden-0123456789ab"):
+        path.unlink()
+    target.rmdir()
+    parent.rmdir()
+
+
+def test_a_folder_whose_path_is_too_long_for_a_socket_is_passed_over(parent: Path) -> None:
+    long = parent / ("x" * 100)
+    long.mkdir()
+    folder = make_endpoint_folder([str(long), str(parent)])
+    assert os.path.dirname(folder.path) == str(parent)
+    folder.remove()
+    long.rmdir()
+    parent.rmdir()

@@ -1,0 +1,198 @@
+from collections.abc import Callable
+
+import pytest
+
+from filewarden.transports.gate import Gate, own_hosts, own_origins, parse_origin
+
+Make = Callable[..., Gate]
+GOOD = {b"host": b"localhost:8765", b"authorization": b"Bearer secret-secret-secret"}
+JSON_BODY = {**GOOD, b"content-type": b"application/json"}
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return make_gate()
+
+
+def make_gate(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    allowed_hosts: tuple[str, ...] = (),
+    allowed_origins: tuple[str, ...] = (),
+) -> Gate:
+    return Gate(
+        hosts=own_hosts(host, port, allowed_hosts),
+        origins=own_origins(host, port, allowed_origins),
+        routes={"/mcp": ("POST", "DELETE"), "/health": ("GET", "HEAD"), "/status": ("GET",)},
+        token=b"secret-secret-secret",
+        max_body_bytes=100,
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "passes"),
+    [
+        (b"localhost:8765", True),
+        (b"LocalHost:8765", True),
+        (b"127.0.0.1:8765", True),
+        (b"[::1]:8765", True),
+        (b"localhost", False),
+        (b"localhost:8766", False),
+        (b"localhost:08765", False),
+        (b"localhost:8765.evil.example", False),
+        (b"localhost.:8765", False),
+        (b"evil.example:8765", False),
+        (b"127.0.0.2:8765", False),
+        (b"user@localhost:8765", False),
+        (b"localhost:8765, localhost:8765", False),
+        (b"\xff", False),
+        (b"", False),
+        (None, False),
+    ],
+)
+def test_host_must_name_us(gate: Gate, host: bytes | None, passes: bool) -> None:
+    fields = {name: value for name, value in GOOD.items() if name != b"host"}
+    if host is not None:
+        fields[b"host"] = host
+    refusal = gate.refusal("GET", "/status", fields)
+    assert (None if refusal is None else refusal.status) == (None if passes else 421)
+
+
+@pytest.mark.parametrize(
+    ("origin", "passes"),
+    [
+        (b"http://localhost:8765", True),
+        (b"HTTP://127.0.0.1:8765", True),
+        (b"http://[::1]:8765", True),
+        (b"null", False),
+        (b"", False),
+        (b"https://localhost:8765", False),
+        (b"http://localhost", False),
+        (b"http://localhost:8765/", False),
+        (b"http://localhost:8765.evil.example", False),
+        (b"http://localhost:87650", False),
+        (b"http://user@localhost:8765", False),
+        (b"http://localhost:8765, http://evil.example", False),
+        (b"http://evil.example", False),
+        (b"file://", False),
+        (b"localhost:8765", False),
+    ],
+)
+def test_an_origin_must_be_ours(gate: Gate, origin: bytes, passes: bool) -> None:
+    refusal = gate.refusal("GET", "/status", {**GOOD, b"origin": origin})
+    assert (None if refusal is None else refusal.status) == (None if passes else 403)
+
+
+def test_the_settings_name_further_origins_exactly() -> None:
+    gate = make_gate(allowed_origins=("https://app.example", "http://tools.example:9000"))
+    for origin, passes in {
+        b"https://app.example": True,
+        b"https://app.example:443": True,
+        b"http://app.example": False,
+        b"https://app.example.evil": False,
+        b"http://tools.example:9000": True,
+        b"http://tools.example": False,
+    }.items():
+        assert (gate.refusal("GET", "/status", {**GOOD, b"origin": origin}) is None) is passes, origin
+
+
+def test_the_settings_name_further_hosts() -> None:
+    gate = make_gate(allowed_hosts=("Files.example.org", "other.example:9000"))
+    for host, passes in {
+        b"files.example.org": True,
+        b"files.example.org:8765": True,
+        b"files.example.org:9000": False,
+        b"other.example:9000": True,
+        b"other.example": False,
+        b"other.example:8765": False,
+    }.items():
+        assert (gate.refusal("GET", "/status", {**GOOD, b"host": host}) is None) is passes, host
+
+
+def test_an_address_that_is_listened_on_is_our_name_and_a_wildcard_is_not() -> None:
+    assert "192.168.1.5:8765" in own_hosts("192.168.1.5", 8765, ())
+    assert "[fe80::1]:8765" in own_hosts("fe80::1", 8765, ())
+    assert not {"0.0.0.0:8765", "[::]:8765"} & (own_hosts("0.0.0.0", 8765, ()) | own_hosts("::", 8765, ()))
+
+
+def test_the_default_port_may_be_left_out() -> None:
+    assert {"localhost", "127.0.0.1:80"} <= own_hosts("127.0.0.1", 80, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://a", ("http", "a", 80)),
+        ("https://A:8443", ("https", "a", 8443)),
+        ("app://x", ("app", "x", 0)),
+        ("null", None),
+        ("http://", None),
+        ("http://a:", None),
+        ("http://a:123456", None),
+        ("http://a b", None),
+        ("http://a\n", None),
+    ],
+)
+def test_origins_are_parsed(text: str, expected: tuple[str, str, int] | None) -> None:
+    assert parse_origin(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fields", "status"),
+    [
+        ("GET", "/nothing", GOOD, 404),
+        ("GET", "/mcp/", GOOD, 404),
+        ("GET", "/mcp", GOOD, 405),
+        ("OPTIONS", "/mcp", GOOD, 405),
+        ("GET", "/status", {b"host": b"localhost:8765"}, 401),
+        ("GET", "/health", {b"host": b"localhost:8765"}, None),
+        ("POST", "/mcp", JSON_BODY, None),
+        ("POST", "/mcp", {**JSON_BODY, b"content-length": b"100"}, None),
+        ("POST", "/mcp", {**JSON_BODY, b"content-length": b"101"}, 413),
+        ("POST", "/mcp", {**GOOD, b"content-type": b"text/plain"}, 415),
+        ("POST", "/mcp", GOOD, 415),
+        ("DELETE", "/mcp", GOOD, None),
+    ],
+)
+def test_the_rest_of_the_head(
+    gate: Gate, method: str, path: str, fields: dict[bytes, bytes], status: int | None
+) -> None:
+    refusal = gate.refusal(method, path, fields)
+    assert (None if refusal is None else refusal.status) == status
+
+
+def test_what_is_wrong_is_said_in_the_fixed_order(gate: Gate) -> None:
+    wrong = {b"host": b"evil", b"origin": b"http://evil", b"content-length": b"999", b"content-type": b"x"}
+    statuses = []
+    repairs = [{b"host": b"localhost:8765"}, {b"origin": b"http://localhost:8765"}, {}, GOOD, {b"content-length": b"1"}]
+    path = "/nothing"
+    for repair in repairs:
+        refusal = gate.refusal("POST", path, wrong)
+        statuses.append(refusal.status if refusal else 0)
+        wrong |= repair
+        if len(statuses) == 3:
+            path = "/mcp"
+    refusal = gate.refusal("POST", path, wrong)
+    statuses.append(refusal.status if refusal else 0)
+    assert statuses == [421, 403, 404, 401, 413, 415]
+
+
+@pytest.mark.parametrize(
+    ("authorization", "challenge"),
+    [
+        (None, b'Bearer realm="mcp"'),
+        (b"Bearer wrong", b'Bearer realm="mcp", error="invalid_token"'),
+        (b"Basic secret-secret-secret", b'Bearer realm="mcp", error="invalid_token"'),
+        (b"Bearer ", b'Bearer realm="mcp", error="invalid_token"'),
+        (b"Bearer secret-secret-secret2", b'Bearer realm="mcp", error="invalid_token"'),
+    ],
+)
+def test_a_challenge_says_whether_a_token_was_sent(gate: Gate, authorization: bytes | None, challenge: bytes) -> None:
+    fields = {b"host": b"localhost:8765"}
+    if authorization is not None:
+        fields[b"authorization"] = authorization
+    refusal = gate.refusal("GET", "/status", fields)
+    assert refusal is not None
+    assert refusal.status == 401
+    assert dict(refusal.headers)[b"www-authenticate"] == challenge

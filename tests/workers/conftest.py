@@ -1,0 +1,104 @@
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from filewarden.workers import openat2
+from filewarden.workers.context import Context, Limits
+from filewarden.workers.paths import KernelResolver, Resolver, WalkingResolver
+from filewarden.workers.space import Root, Space, open_root
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+class Places(msgspec.Struct, frozen=True):
+    """An allowed folder, the forbidden one beside it, and the secret in that."""
+
+    root: Path
+    outside: Path
+    canary: str
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    made = Places(tmp_path / "R", tmp_path / "OUT", secrets.token_hex(32))
+    made.root.mkdir()
+    for folder in (made.outside, tmp_path / "R-evil", tmp_path / "R ", tmp_path / "R.", tmp_path / "r"):
+        folder.mkdir()
+        (folder / "canary.txt").write_text(made.canary)
+    (made.root / "a.txt").write_text("alpha\n")
+    (made.root / "sub" / "deep").mkdir(parents=True)
+    (made.root / "sub" / "b.py").write_text("b = 1\n")
+    (made.root / "sub" / "deep" / "c.py").write_text("c = 1\n")
+    return made
+
+
+@pytest.fixture
+def root(places: Places) -> Path:
+    return places.root
+
+
+@pytest.fixture(params=["openat2", "walker"])
+def resolver(request: pytest.FixtureRequest) -> Resolver:
+    if request.param == "walker":
+        return WalkingResolver()
+    if not openat2.is_available():
+        pytest.skip("this kernel has no openat2")
+    return KernelResolver()
+
+
+OpenSpace = Callable[..., Space]
+
+
+@pytest.fixture
+def open_space(root: Path, resolver: Resolver) -> Iterator[OpenSpace]:
+    """Make spaces over `root` (or given roots); afterwards no descriptor may be left open."""
+    opened: list[Root] = []
+    before = len(os.listdir(DESCRIPTORS))
+
+    def make(
+        *roots: Root,
+        deny: tuple[str, ...] = (),
+        denied: frozenset[tuple[int, int]] = frozenset(),
+        writable: bool = False,
+    ) -> Space:
+        chosen = roots or (open_root("R", str(root), deny=deny, writable=writable),)
+        opened.extend(chosen)
+        return Space(chosen, denied, resolver=resolver)
+
+    yield make
+    for one in opened:
+        os.close(one.fd)
+    assert len(os.listdir(DESCRIPTORS)) == before, "a descriptor was left open"
+
+
+@pytest.fixture
+def space(open_space: OpenSpace) -> Space:
+    return open_space()
+
+
+MakeContext = Callable[..., Context]
+
+
+@pytest.fixture
+def make_context() -> MakeContext:
+    def make(
+        space: Space,
+        *,
+        max_file_bytes: int = 1048576,
+        max_answer_chars: int = 40000,
+        max_results: int = 200,
+        seconds: float = 60.0,
+    ) -> Context:
+        return Context(space, Limits(max_file_bytes, max_answer_chars, max_results), time.monotonic() + seconds)
+
+    return make
+
+
+@pytest.fixture
+def context(space: Space, make_context: MakeContext) -> Context:
+    return make_context(space)

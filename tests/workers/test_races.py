@@ -1,0 +1,177 @@
+"""Calls while another process swaps names under them; the naive way must leak, or the run is void."""
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.space import Space
+from filewarden.workers.tools import get_file_info, list_directory, search_files
+
+RENAME_EXCHANGE = 2
+AT_FDCWD = -100
+SHORT_S = 2.0
+LONG_S = 30.0
+
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="renameat2 is Linux's"), pytest.mark.timeout(120)]
+
+
+@contextmanager
+def swapping(first: Path, second: Path) -> Iterator[None]:
+    """Exchange two names as fast as possible in another process, until left."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    one, two = os.fsencode(first), os.fsencode(second)
+    if libc.renameat2(AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE) != 0:
+        pytest.skip("this file system cannot exchange names")
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        while os.getppid() == parent:
+            for _ in range(1000):
+                libc.renameat2(AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE)
+        os._exit(0)
+    try:
+        yield
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
+class Places(Protocol):
+    root: Path
+    outside: Path
+    canary: str
+
+
+def naive_open_after_check(root: Path, path: str) -> str:
+    """Check a string, open it later: what this project does not do."""
+    if not (root / path).resolve().is_relative_to(root.resolve()):
+        return ""
+    return (root / path).read_text()
+
+
+def hammer(seconds: float, attempt: Callable[[], str], canary: str) -> tuple[int, int]:
+    """Count the tries, and the canaries that came out."""
+    tries = leaks = 0
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        try:
+            leaks += canary in attempt()
+        except (OSError, ToolFailure) as error:
+            if isinstance(error, ToolFailure) and error.code not in (
+                Code.ACCESS_DENIED,
+                Code.NOT_FOUND,
+                Code.NOT_A_FILE,
+                Code.NOT_A_DIRECTORY,
+            ):
+                raise
+        tries += 1
+    return tries, leaks
+
+
+def require_a_leak(root: Path, path: str, canary: str) -> None:
+    for _ in range(10):
+        if hammer(1.0, lambda: naive_open_after_check(root, path), canary)[1]:
+            return
+    pytest.skip("void: the naive way did not leak on this machine")
+
+
+DURATIONS = [
+    pytest.param(SHORT_S, id="short"),
+    pytest.param(LONG_S, id="long", marks=pytest.mark.slow),
+]
+
+
+def read(space: Space, path: str) -> str:
+    with space.open_file(path) as handle:
+        return os.read(handle.fd, 1000).decode()
+
+
+@pytest.mark.parametrize("seconds", DURATIONS)
+def test_t01_the_last_name_is_swapped_for_a_link_out(space: Space, places: Places, seconds: float) -> None:
+    root = places.root
+    (root / "f").write_text("harmless")
+    (root / "link").symlink_to(places.outside / "canary.txt")
+    with swapping(root / "f", root / "link"):
+        require_a_leak(root, "f", places.canary)
+        tries, leaks = hammer(seconds, lambda: read(space, "f"), places.canary)
+    assert leaks == 0
+    assert tries > 1000
+
+
+@pytest.mark.parametrize("seconds", DURATIONS)
+def test_t02_a_folder_on_the_way_is_swapped_for_a_link_out(space: Space, places: Places, seconds: float) -> None:
+    root = places.root
+    (root / "d").mkdir()
+    (root / "d" / "canary.txt").write_text("harmless")
+    (root / "link").symlink_to(places.outside)
+    with swapping(root / "d", root / "link"):
+        require_a_leak(root, "d/canary.txt", places.canary)
+        tries, leaks = hammer(seconds, lambda: read(space, "d/canary.txt"), places.canary)
+    assert leaks == 0
+    assert tries > 1000
+
+
+@pytest.mark.parametrize("seconds", DURATIONS)
+def test_t07_folders_are_swapped_during_lists_and_searches(context: Context, places: Places, seconds: float) -> None:
+    root = places.root
+    (places.outside / places.canary).touch()
+    for number in range(50):
+        (root / f"n{number}" / "d").mkdir(parents=True)
+    (root / "link").symlink_to(places.outside)
+
+    def attempt() -> str:
+        found = search_files.run(context, search_files.SearchFiles(pattern="*", recursive=True, max_results=200))
+        listed = list_directory.run(context, list_directory.ListDirectory(path="n25/d"))
+        return repr((found, listed))
+
+    def describe() -> str:
+        return repr(get_file_info.run(context, get_file_info.GetFileInfo(path=f"n25/d/{places.canary}")).type)
+
+    with swapping(root / "n25" / "d", root / "link"):
+        tries, leaks = hammer(seconds, attempt, places.canary)
+        described = hammer(seconds / 4, describe, "file")[1]
+    assert (leaks, described) == (0, 0)
+    assert tries > 20
+
+
+@pytest.mark.parametrize("seconds", DURATIONS)
+def test_l21_a_pipe_swapped_in_never_blocks(space: Space, places: Places, seconds: float) -> None:
+    root = places.root
+    (root / "f").write_text("harmless")
+    os.mkfifo(root / "p")
+    longest = 0.0
+    give_up_at = time.monotonic() + seconds
+    with swapping(root / "f", root / "p"):
+        while time.monotonic() < give_up_at:
+            begun = time.monotonic()
+            try:
+                assert read(space, "f") == "harmless"
+            except ToolFailure as failure:
+                if failure.code is not Code.UNSUPPORTED:
+                    raise
+            longest = max(longest, time.monotonic() - begun)
+    assert longest < 1.0
+
+
+@pytest.mark.parametrize("seconds", DURATIONS)
+def test_a_denied_file_swapped_in_is_never_read(
+    open_space: Callable[..., Space], places: Places, seconds: float
+) -> None:
+    root = places.root
+    (root / "f").write_text("harmless")
+    (root / ".env").write_text(places.canary)
+    (root / "link").symlink_to(".env")
+    space = open_space(deny=(".env",))
+    with swapping(root / "f", root / "link"):
+        tries, leaks = hammer(seconds, lambda: read(space, "f"), places.canary)
+    assert leaks == 0
+    assert tries > 1000

@@ -1,0 +1,167 @@
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.space import Space, open_root
+from filewarden.workers.tools.get_file_info import FileInfo, GetFileInfo, run
+
+MakeContext = Callable[..., Context]
+
+
+def info(context: Context, path: str) -> FileInfo:
+    return run(context, GetFileInfo(path=path))
+
+
+def test_a_file_has_exactly_these_fields(context: Context, root: Path) -> None:
+    begun = int(time.time())
+    made = root / "New.TAR.GZ"
+    made.write_text("12345")
+    made.chmod(0o640)
+    os.utime(made, (1_000_000_000, 1_000_000_000))
+    known = msgspec.to_builtins(info(context, "New.TAR.GZ"))
+    created = known.pop("created")
+    assert begun - 5 <= created <= int(time.time()) + 5
+    assert known == {
+        "name": "New.TAR.GZ",
+        "path": "New.TAR.GZ",
+        "type": "file",
+        "size": 5,
+        "modified": 1_000_000_000,
+        "extension": ".gz",
+        "readable": True,
+        "writable": False,
+        "mode": "0640",
+        "links": 1,
+    }
+
+
+def test_a_folder_has_no_size_and_no_extension(context: Context) -> None:
+    known = info(context, "sub/deep/")
+    assert (known.name, known.path, known.type) == ("deep", "sub/deep", "directory")
+    assert (known.size, known.extension, known.readable) == (None, None, True)
+
+
+@pytest.mark.parametrize("path", [".", "sub/..", "{root}"])
+def test_p10_the_root_can_be_described(context: Context, root: Path, path: str) -> None:
+    known = info(context, path.format(root=root))
+    assert (known.name, known.path, known.type) == (".", ".", "directory")
+
+
+@pytest.mark.parametrize(
+    ("name", "extension"),
+    [("a.txt", ".txt"), ("none", ""), (".bashrc", ""), (".config.JSON", ".json"), ("a.", ""), ("a.b.c", ".c")],
+)
+def test_the_extension_is_the_lower_case_suffix(context: Context, root: Path, name: str, extension: str) -> None:
+    (root / name).touch()
+    assert info(context, name).extension == extension
+
+
+def test_l09_an_inner_link_has_its_targets_type(context: Context, root: Path) -> None:
+    (root / "l").symlink_to("sub/b.py")
+    (root / "absolute").symlink_to(root / "sub")
+    known = info(context, "l")
+    assert (known.name, known.path, known.type, known.size) == ("l", "l", "file", 6)
+    assert known.symlink_target == "sub/b.py"
+    assert info(context, "absolute").type == "directory"
+    assert info(context, "absolute").symlink_target is msgspec.UNSET
+    assert info(context, "absolute/b.py").path == "sub/b.py"
+
+
+OUTWARD = ["{out}/canary.txt", "../OUT/canary.txt", "../R/a.txt", "/dev/zero", "/proc/self/environ", "../OUT/none"]
+
+
+@pytest.mark.parametrize("target", OUTWARD)
+def test_l16_a_link_out_is_a_link_and_its_target_is_not_told(context: Context, root: Path, target: str) -> None:
+    (root / "l").symlink_to(target.format(out=root.parent / "OUT"))
+    known = info(context, "l")
+    assert (known.type, known.size, known.readable, known.writable) == ("symlink", 0, False, False)
+    assert known.symlink_target is msgspec.UNSET
+
+
+def test_a_dangling_link_inside_tells_its_target(context: Context, root: Path) -> None:
+    (root / "l").symlink_to("sub/none\n")
+    known = info(context, "l")
+    assert (known.type, known.symlink_target) == ("symlink", r"sub/none\x0A")
+
+
+def test_l05_a_loop_is_a_link(context: Context, root: Path) -> None:
+    (root / "a").symlink_to("b")
+    (root / "b").symlink_to("a")
+    assert info(context, "a").type == "symlink"
+
+
+def test_l11_c07_a_link_to_a_denied_object_is_denied(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path
+) -> None:
+    (root / "ok").symlink_to(".env")
+    context = make_context(open_space(deny=(".env",)))
+    for path in ("ok", ".env"):
+        with pytest.raises(ToolFailure) as refused:
+            info(context, path)
+        assert refused.value.code is Code.ACCESS_DENIED
+
+
+def test_l19_a_pipe_is_described_and_not_readable(context: Context, root: Path) -> None:
+    os.mkfifo(root / "p")
+    known = info(context, "p")
+    assert (known.type, known.readable, known.writable) == ("pipe", False, False)
+
+
+def test_l28_what_may_not_be_read_says_so(context: Context, root: Path) -> None:
+    (root / "a.txt").chmod(0)
+    known = info(context, "a.txt")
+    assert known.mode == "0000"
+    assert known.readable is (os.geteuid() == 0)
+
+
+def test_writable_says_what_a_call_could_do(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path
+) -> None:
+    context = make_context(open_space(writable=True))
+    assert info(context, "a.txt").writable
+    (root / "a.txt").chmod(0o444)
+    assert info(context, "a.txt").writable is (os.geteuid() == 0)
+    assert info(context, "sub").writable
+
+
+def test_l17_hard_links_are_counted(context: Context, root: Path) -> None:
+    os.link(root / "a.txt", root / "again")
+    assert info(context, "again").links == 2
+    assert stat.S_ISREG((root / "again").stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("none", Code.NOT_FOUND),
+        ("a.txt/", Code.NOT_A_DIRECTORY),
+        ("a.txt/x", Code.NOT_A_DIRECTORY),
+        ("..", Code.ACCESS_DENIED),
+        ("d/canary.txt", Code.ACCESS_DENIED),
+        ("d/", Code.ACCESS_DENIED),
+        ("/etc/passwd", Code.ACCESS_DENIED),
+        ("", Code.INVALID_ARGUMENT),
+    ],
+)
+def test_what_cannot_be_described_is_refused(context: Context, root: Path, path: str, code: Code) -> None:
+    (root / "d").symlink_to("../OUT")
+    with pytest.raises(ToolFailure) as refused:
+        info(context, path)
+    assert refused.value.code is code
+
+
+def test_the_list_of_roots_is_no_object(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path
+) -> None:
+    context = make_context(open_space(open_root("one", str(root)), open_root("two", str(root / "sub"))))
+    with pytest.raises(ToolFailure) as refused:
+        info(context, ".")
+    assert "list_directory" in refused.value.message
+    assert (info(context, "one").name, info(context, "two/b.py").path) == ("one", "two/b.py")

@@ -1,0 +1,204 @@
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.space import Space, open_root
+from filewarden.workers.tools.list_directory import ListDirectory, Listing, run
+
+MakeContext = Callable[..., Context]
+
+
+def names(listing: Listing) -> list[str]:
+    return [entry.name for entry in listing.entries]
+
+
+def everything(context: Context, arguments: ListDirectory) -> list[str]:
+    found: list[str] = []
+    while True:
+        listing = run(context, arguments)
+        found += names(listing)
+        assert listing.total == len(listing.entries)
+        assert listing.truncated == (listing.next_cursor is not msgspec.UNSET)
+        if isinstance(listing.next_cursor, msgspec.UnsetType):
+            return found
+        arguments = msgspec.structs.replace(arguments, cursor=listing.next_cursor)
+
+
+def test_an_entry_has_exactly_these_fields(context: Context, root: Path) -> None:
+    os.utime(root / "a.txt", (1_000_000_000.9, 1_000_000_000.9))
+    listing = msgspec.to_builtins(run(context, ListDirectory()))
+    assert list(listing) == ["path", "total", "entries", "truncated"]
+    modified = int((root / "sub").stat().st_mtime)
+    assert listing["entries"] == [
+        {"name": "sub", "type": "directory", "size": None, "modified": modified, "path": "sub"},
+        {"name": "a.txt", "type": "file", "size": 6, "modified": 1_000_000_000, "path": "a.txt"},
+    ]
+    below = run(context, ListDirectory(path="./sub/"))
+    assert below.path == "sub"
+    assert [entry.path for entry in below.entries] == ["sub/deep", "sub/b.py"]
+
+
+def test_names_are_sorted_with_folders_first_and_without_case(context: Context, root: Path) -> None:
+    for name in ("B.txt", "c.txt", "A2"):
+        (root / name).touch()
+    (root / "Zoo").mkdir()
+    (root / "linked").symlink_to("sub")
+    assert names(run(context, ListDirectory())) == ["linked", "sub", "Zoo", "a.txt", "A2", "B.txt", "c.txt"]
+
+
+def test_sizes_are_sorted_largest_first_and_times_newest_first(context: Context, root: Path) -> None:
+    for number, name in enumerate(("x", "y", "z"), 1):
+        (root / name).write_bytes(b"x" * number * 100)
+        os.utime(root / name, (2_000_000_000 - number, 2_000_000_000 - number))
+    (root / "out").symlink_to("../OUT/canary.txt")
+    assert names(run(context, ListDirectory(sort_by="size"))) == ["z", "y", "x", "a.txt", "out", "sub"]
+    assert names(run(context, ListDirectory(sort_by="modified")))[:3] == ["x", "y", "z"]
+
+
+def test_hidden_names_are_shown_when_asked_for(context: Context, root: Path) -> None:
+    (root / ".hidden").touch()
+    assert ".hidden" not in names(run(context, ListDirectory()))
+    assert ".hidden" in names(run(context, ListDirectory(show_hidden=True)))
+
+
+@pytest.mark.parametrize("sort_by", ["name", "size", "modified"])
+def test_o10_pages_hold_every_entry_once(space: Space, make_context: MakeContext, root: Path, sort_by: str) -> None:
+    for number in range(300):
+        (root / f"f{number:03}").write_bytes(b"x" * (number % 7))
+    for number in range(20):
+        (root / f"d{number:03}").mkdir()
+    arguments = msgspec.convert({"sort_by": sort_by}, ListDirectory)
+    whole = names(run(make_context(space), arguments))
+    assert len(whole) == 322
+    small = make_context(space, max_answer_chars=2000)
+    assert everything(small, arguments) == whole
+    assert len(msgspec.json.encode(run(small, arguments))) <= 2000
+
+
+def test_o10_a_page_of_a_large_folder_is_quick(context: Context, root: Path) -> None:
+    folder = os.open(root, os.O_RDONLY)
+    for number in range(20_000):
+        os.mknod(f"f{number:05}", dir_fd=folder)
+    os.close(folder)
+    begun = time.process_time()
+    listing = run(context, ListDirectory())
+    assert listing.truncated
+    assert time.process_time() - begun < 1.0
+
+
+def test_past_the_deadline_a_large_folder_is_refused(space: Space, make_context: MakeContext, root: Path) -> None:
+    for number in range(1100):
+        (root / f"f{number}").touch()
+    with pytest.raises(ToolFailure) as refused:
+        run(make_context(space, seconds=-1.0), ListDirectory())
+    assert refused.value.code is Code.TIMEOUT
+
+
+def test_o14_a_cursor_belongs_to_its_arguments(space: Space, make_context: MakeContext, root: Path) -> None:
+    for number in range(50):
+        (root / f"f{number}").touch()
+    context = make_context(space, max_answer_chars=1000)
+    cursor = run(context, ListDirectory()).next_cursor
+    assert isinstance(cursor, str)
+    for arguments in (
+        ListDirectory(cursor=cursor, sort_by="size"),
+        ListDirectory(cursor=cursor, path="sub"),
+        ListDirectory(cursor="x"),
+    ):
+        with pytest.raises(ToolFailure) as refused:
+            run(context, arguments)
+        assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+def test_l16_l19_every_kind_of_entry_has_its_word(context: Context, root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    (root / "inner").symlink_to("a.txt")
+    (root / "inner_dir").symlink_to("sub")
+    (root / "inner_pipe").symlink_to("pipe")
+    (root / "out").symlink_to("../OUT/canary.txt")
+    (root / "dangling").symlink_to("none")
+    (root / "loop").symlink_to("loop")
+    (root / "device").symlink_to("/dev/zero")
+    kinds = {entry.name: entry.type for entry in run(context, ListDirectory()).entries}
+    assert kinds == {
+        "sub": "directory",
+        "inner_dir": "directory",
+        "a.txt": "file",
+        "inner": "file",
+        "pipe": "pipe",
+        "inner_pipe": "pipe",
+        "out": "symlink",
+        "dangling": "symlink",
+        "loop": "symlink",
+        "device": "symlink",
+    }
+
+
+def test_l16_nothing_of_an_outside_target_is_told(context: Context, root: Path) -> None:
+    (root / "out").symlink_to("../OUT/canary.txt")
+    (entry,) = (entry for entry in run(context, ListDirectory()).entries if entry.name == "out")
+    assert entry.size == 0
+
+
+def test_c07_l11_closed_entries_are_not_listed(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path
+) -> None:
+    (root / "secret.key").touch()
+    (root / "ok.txt").symlink_to("secret.key")
+    state = (root / "a.txt").stat()
+    space = open_space(deny=("*.key",), denied=frozenset({(state.st_dev, state.st_ino)}))
+    for sort_by in ("name", "size"):
+        listing = run(make_context(space), msgspec.convert({"sort_by": sort_by}, ListDirectory))
+        assert names(listing) == ["sub"]
+        assert listing.skipped is msgspec.UNSET
+
+
+def test_o01_o12_odd_names_are_listed_escaped(context: Context, root: Path) -> None:
+    folder = os.fsencode(root)
+    for name in (b"a\n[FILE] forged.txt", b"caf\xe9", b"\x1b[2J", "\u202e".encode()):
+        with open(folder + b"/" + name, "w", encoding="ascii"):
+            pass
+    listing = run(context, ListDirectory())
+    assert len(listing.entries) == 6
+    assert all(entry.name.isprintable() for entry in listing.entries)
+    assert r"a\x0A[FILE] forged.txt" in names(listing)
+
+
+def test_l28_an_entry_that_cannot_be_examined_is_counted(context: Context, root: Path) -> None:
+    (root / "sub").chmod(0o400)
+    try:
+        listing = run(context, ListDirectory(path="sub"))
+    finally:
+        (root / "sub").chmod(0o700)
+    if os.geteuid() != 0:
+        assert (listing.total, listing.skipped) == (0, 2)
+
+
+def test_several_roots_are_listed_by_a_dot(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path
+) -> None:
+    space = open_space(open_root("two", str(root / "sub")), open_root("one", str(root)))
+    listing = run(make_context(space), ListDirectory())
+    assert [(entry.name, entry.type, entry.size, entry.path) for entry in listing.entries] == [
+        ("one", "directory", None, "one"),
+        ("two", "directory", None, "two"),
+    ]
+    below = run(make_context(space), ListDirectory(path="two"))
+    assert (below.path, [entry.path for entry in below.entries]) == ("two", ["two/deep", "two/b.py"])
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("none", Code.NOT_FOUND), ("a.txt", Code.NOT_A_DIRECTORY), ("..", Code.ACCESS_DENIED), ("d", Code.ACCESS_DENIED)],
+)
+def test_l03_what_is_no_folder_here_is_refused(context: Context, root: Path, path: str, code: Code) -> None:
+    (root / "d").symlink_to("../OUT")
+    with pytest.raises(ToolFailure) as refused:
+        run(context, ListDirectory(path=path))
+    assert refused.value.code is code

@@ -1,0 +1,49 @@
+"""A finished HTTP answer as a value, and the two ASGI messages, or the bytes, that it becomes."""
+
+from http import HTTPStatus
+
+import msgspec
+from starlette.types import Send
+
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
+from filewarden.broker.protocol.response import error_response
+
+Header = tuple[bytes, bytes]
+
+_COMMON: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_JSON: tuple[Header, ...] = (*_COMMON, (b"content-type", b"application/json"))
+RETRY_AFTER: Header = (b"retry-after", b"5")
+CLOSE: Header = (b"connection", b"close")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A status, a JSON body or none, and what headers it needs beside the usual ones."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[Header, ...] = ()
+
+    def all_headers(self) -> list[Header]:
+        """Everything that goes before the body."""
+        length = (b"content-length", b"%d" % len(self.body))
+        return [*(_JSON if self.body else _COMMON), length, *self.headers]
+
+
+def problem(status: int, sentence: str, *headers: Header, request_id: RequestId | None = None) -> Answer:
+    """A refusal: a JSON-RPC error, without an id where none was read."""
+    error = ProtocolError(ErrorCode.INVALID_REQUEST, f"Invalid request: {sentence}")
+    return Answer(status, error_response(error, request_id), headers)
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    """Send it through ASGI."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.all_headers()})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def on_the_wire(answer: Answer) -> bytes:
+    """HTTP/1.1 for a connection that is closed afterwards."""
+    reason = HTTPStatus(answer.status).phrase
+    head = [b"HTTP/1.1 %d %s" % (answer.status, reason.encode())]
+    head += [name + b": " + value for name, value in (*answer.all_headers(), CLOSE)]
+    return b"\r\n".join([*head, b"", answer.body])

@@ -1,0 +1,128 @@
+"""Who may ask for what: the decisions that come before any endpoint, as a pure function of a request's head.
+
+The order is fixed: Host, Origin, path and method, credential, size, type. What is refused early says least.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from filewarden.transports.answer import CLOSE, Answer, problem
+from filewarden.transports.fields import Fields, bearer_token, content_length, is_json
+from filewarden.transports.sockets import bracketed
+
+Origin = tuple[str, str, int]
+"""Scheme, host, port."""
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - addresses that no request may be addressed to
+DEFAULT_PORTS = {"http": 80, "https": 443}
+OPEN_PATHS = frozenset({"/health", "/livez", "/readyz"})
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/:@?#\[\]\s,]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """What is let through on one listener. `routes` has the methods of every path that exists."""
+
+    hosts: frozenset[str]
+    origins: frozenset[Origin]
+    routes: Mapping[str, tuple[str, ...]]
+    token: bytes | None
+    """None lets everybody in."""
+    max_body_bytes: int
+
+    def refusal(self, method: str, path: str, fields: Fields) -> Answer | None:
+        """The answer to a request that may not pass, None for one that may."""
+        return (
+            self._wrong_host(fields)
+            or self._wrong_origin(fields)
+            or self._wrong_route(method, path)
+            or self._wrong_credential(path, fields)
+            or (self._wrong_body(fields) if method == "POST" else None)
+        )
+
+    def is_trusted(self, fields: Fields) -> bool:
+        """Whether the request carries the credential, or none is needed."""
+        if self.token is None:
+            return True
+        return hmac.compare_digest(bearer_token(fields) or b"", self.token)
+
+    def _wrong_host(self, fields: Fields) -> Answer | None:
+        host = fields.get(b"host", b"").decode("latin-1").lower()
+        if host in self.hosts:
+            return None
+        return problem(421, "the Host field names another server; allow it with http.allowed_hosts")
+
+    def _wrong_origin(self, fields: Fields) -> Answer | None:
+        value = fields.get(b"origin")
+        if value is None or parse_origin(value.decode("latin-1")) in self.origins:
+            return None
+        return problem(403, "this Origin may not call; allow it with http.allowed_origins")
+
+    def _wrong_route(self, method: str, path: str) -> Answer | None:
+        methods = self.routes.get(path)
+        if methods is None:
+            return problem(404, "there is nothing at this path")
+        if method in methods:
+            return None
+        return problem(405, "this path does not take that method", (b"allow", ", ".join(methods).encode()))
+
+    def _wrong_credential(self, path: str, fields: Fields) -> Answer | None:
+        if path in OPEN_PATHS or self.is_trusted(fields):
+            return None
+        if bearer_token(fields) is None:
+            challenge, sentence = b'Bearer realm="mcp"', "send the server's token as Authorization: Bearer"
+        else:
+            challenge, sentence = b'Bearer realm="mcp", error="invalid_token"', "this is not the server's token"
+        return problem(401, sentence, (b"www-authenticate", challenge))
+
+    def _wrong_body(self, fields: Fields) -> Answer | None:
+        if content_length(fields) > self.max_body_bytes:
+            return too_large(self.max_body_bytes, fields)
+        if not is_json(fields):
+            return problem(415, "the Content-Type must be application/json in UTF-8")
+        return None
+
+
+def too_large(limit_bytes: int, fields: Fields) -> Answer:
+    """A body beyond the limit. A client that waits for 100 Continue will not send it: that ends the connection."""
+    headers = (CLOSE,) if b"expect" in fields else ()
+    return problem(413, f"a message may have at most {limit_bytes} bytes (limits.max_message_bytes)", *headers)
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Scheme, host and port of a web origin; None for `null` and whatever else is none."""
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None:
+        return None
+    scheme, host, port = found.groups()
+    return scheme, host, int(port) if port else DEFAULT_PORTS.get(scheme, 0)
+
+
+def own_origins(host: str, port: int, allowed: Iterable[str]) -> frozenset[Origin]:
+    """Pages that this server could have sent, and those that the settings name."""
+    named = (parse_origin(each) for each in allowed)
+    return frozenset(("http", name, port) for name in _own_names(host)) | {each for each in named if each is not None}
+
+
+def own_hosts(host: str, port: int, allowed: Iterable[str]) -> frozenset[str]:
+    """What a Host field may say: one of our names with our port, or a name of the settings, with the port it has there.
+
+    A name of the settings without a port stands for itself, as behind a proxy, and for itself with our port.
+    """
+    found = {f"{name}:{port}" for name in _own_names(host)}
+    if port == DEFAULT_PORTS["http"]:
+        found.update(_own_names(host))
+    for each in allowed:
+        name = each.lower()
+        found.add(name)
+        if ":" not in name.rpartition("]")[2]:
+            found.add(f"{name}:{port}")
+    return frozenset(found)
+
+
+def _own_names(host: str) -> tuple[str, ...]:
+    return LOCAL_HOSTS if host in WILDCARDS else (*LOCAL_HOSTS, bracketed(host).lower())

@@ -1,0 +1,191 @@
+"""The `--http` server: listener, token, broker and loop put together, run, and taken apart again."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+
+import msgspec
+
+from filewarden.broker.account import become
+from filewarden.broker.broker import Broker
+from filewarden.config.rules import split_address
+from filewarden.config.settings import Settings
+from filewarden.transports.app import mcp_app, pages_app
+from filewarden.transports.connection import ConnectionLimits
+from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
+from filewarden.transports.listener import HttpListener, route_uvicorn_log
+from filewarden.transports.loop import AsyncioReactor, new_loop
+from filewarden.transports.pages import BrokerSource
+from filewarden.transports.preload import preload
+from filewarden.transports.sessions import Sessions
+from filewarden.transports.sockets import bind, bracketed, port_of
+from filewarden.transports.sse import SseClients
+from filewarden.transports.surroundings import Surroundings, make_broker, open_control
+from filewarden.transports.token import read_or_create_token, token_path
+
+LAST_ANSWERS_S = 1.0
+SPARE_CONNECTIONS = 64
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What was opened with the rights that the server was started with."""
+
+    sockets: list[socket.socket]
+    pages_sockets: list[socket.socket]
+    """Empty unless the status pages have an address of their own."""
+    token: str | None
+    token_path: str
+
+
+def serve_http(surroundings: Surroundings) -> int:
+    """Serve until a signal comes; the exit status.
+
+    Raises:
+        ConfigError: a port or the token file cannot be used.
+    """
+    opened = open_door(surroundings)
+    route_uvicorn_log(surroundings.log)
+    loop = new_loop()
+    try:
+        return loop.run_until_complete(_serve(surroundings, opened))
+    finally:
+        loop.close()
+
+
+def open_door(surroundings: Surroundings) -> Opened:
+    """Bind the sockets and read or create the token.
+
+    Raises:
+        ConfigError: one of them cannot be had.
+    """
+    http, address = surroundings.settings.http, surroundings.settings.status.address
+    sockets = bind("http.port", http.host, http.port)
+    pages_sockets = [] if address in ("auto", "off") else bind("status.address", *split_address(address))
+    if http.auth == "none":
+        return Opened(sockets=sockets, pages_sockets=pages_sockets, token=None, token_path="")
+    path = token_path(http.token_file, surroundings.environ)
+    token = read_or_create_token(path)
+    return Opened(sockets=sockets, pages_sockets=pages_sockets, token=token, token_path=path)
+
+
+async def _serve(surroundings: Surroundings, opened: Opened) -> int:
+    loop = asyncio.get_running_loop()
+    reactor = AsyncioReactor(loop)
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def end(reason: str) -> None:
+        if not ended.done():
+            ended.set_result(reason)
+
+    loop.set_exception_handler(_exception_handler(surroundings, end))
+    broker = make_broker(surroundings, reactor, "http", end)
+    broker.start()
+    control = open_control(surroundings, broker, reactor)
+    if surroundings.account is not None:
+        preload()
+        become(surroundings.account)
+    server = _Server(surroundings, opened, broker, reactor)
+    try:
+        await server.start()
+        _stop_on_signal(loop, lambda: server.drain(lambda: end("")))
+        _announce(surroundings.settings, opened)
+        reason = await ended
+        await server.stop()
+    finally:
+        if control is not None:
+            control.close()
+        broker.close()
+    if reason:
+        surroundings.log.error(reason)
+    return EXIT_FAILURE if reason else EXIT_OK
+
+
+class _Server:
+    """The listeners and what clients hold open."""
+
+    def __init__(self, surroundings: Surroundings, opened: Opened, broker: Broker, reactor: AsyncioReactor) -> None:
+        settings = surroundings.settings
+        http = settings.http
+        self._broker = broker
+        self._sessions = Sessions(broker, reactor, limit=http.max_sessions, idle_s=http.session_idle_s)
+        self._clients = SseClients(broker, surroundings.log, http.max_sessions)
+        limits = ConnectionLimits(connections=2 * http.max_sessions + SPARE_CONNECTIONS)
+        source = BrokerSource(broker)
+        app = mcp_app(
+            settings=settings,
+            port=port_of(opened.sockets),
+            token=opened.token,
+            source=source,
+            sessions=self._sessions,
+            clients=self._clients,
+        )
+        self._listeners = [HttpListener(opened.sockets, app, limits)]
+        if opened.pages_sockets:
+            host = split_address(settings.status.address)[0]
+            port = port_of(opened.pages_sockets)
+            pages = pages_app(settings=settings, host=host, port=port, token=opened.token, source=source)
+            self._listeners.append(HttpListener(opened.pages_sockets, pages, limits))
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        for listener in self._listeners:
+            await listener.start()
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Take no new calls; streams that owe no answer end now, and probes hear that we are not ready."""
+        self._broker.drain(done)
+        self._clients.close(busy=False)
+
+    async def stop(self) -> None:
+        """Send what is still to be sent, for a moment."""
+        self._clients.close(busy=True)
+        self._sessions.close()
+        for listener in self._listeners:
+            await listener.stop(LAST_ANSWERS_S)
+
+
+def _stop_on_signal(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    """Run `stop` on SIGTERM and SIGINT, once; a second signal ends the process at once."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def on_signal() -> None:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal)
+
+
+def _exception_handler(
+    surroundings: Surroundings, end: Callable[[str], None]
+) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
+    """A bug in an action of the reactor would leave a call without an end, so it ends the server instead."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if "handle" not in context:
+            surroundings.log.error(str(context.get("message")), error=repr(error))
+            return
+        shown = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+        end(f"internal error: {context.get('message')}: {shown}")
+
+    return handle
+
+
+def _announce(settings: Settings, opened: Opened) -> None:
+    """Say where to connect, and with what."""
+    lines = [f"Filewarden listens on http://{bracketed(settings.http.host)}:{port_of(opened.sockets)}/mcp"]
+    if opened.pages_sockets:
+        host = split_address(settings.status.address)[0]
+        lines.append(f"Status pages on http://{bracketed(host)}:{port_of(opened.pages_sockets)}/status")
+    if opened.token is not None:
+        lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()

@@ -1,0 +1,133 @@
+"""The status pages beside stdio: a thread with its own loop, which asks the server's thread through a socket pair.
+
+No object of the server is touched from the thread. The control socket would do as well, but not for a server started
+as root: the account that it becomes cannot enter the folder of that socket.
+"""
+
+import asyncio
+import contextlib
+import select
+import socket
+import sys
+import threading
+from collections.abc import Mapping
+
+import msgspec
+
+from filewarden.broker.broker import Broker
+from filewarden.broker.log import Log
+from filewarden.broker.reactor import Reactor
+from filewarden.broker.status import Status
+from filewarden.config.rules import split_address
+from filewarden.config.settings import Settings
+from filewarden.transports.app import pages_app
+from filewarden.transports.connection import ConnectionLimits
+from filewarden.transports.listener import HttpListener, route_uvicorn_log
+from filewarden.transports.sockets import bind, bracketed, port_of
+from filewarden.transports.token import read_or_create_token, token_path
+
+ANSWER_TIMEOUT_S = 1.0
+ANSWER_BYTES = 1024 * 1024
+CONNECTIONS = 32
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What the thread is told."""
+
+    is_ready: bool
+    status: Status
+
+
+class _Counter:
+    """The end of the pair in the server's thread: each byte asks for one snapshot."""
+
+    def __init__(self, end: socket.socket, broker: Broker) -> None:
+        end.setblocking(False)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ANSWER_BYTES)
+        self._end = end
+        self._broker = broker
+
+    def answer(self) -> None:
+        """Answer what was asked; a thread that does not take its answers misses some."""
+        try:
+            for _question in self._end.recv(64):
+                snapshot = Snapshot(self._broker.is_ready, self._broker.status())
+                self._end.send(msgspec.json.encode(snapshot))
+        except OSError:  # the thread waits for a second, then says that nobody answered
+            return
+
+
+class RemoteSource:
+    """The end in the thread of the pages."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._end = end
+        self._decoder = msgspec.json.Decoder(Snapshot)
+
+    def status(self) -> Status:
+        """Everything, now."""
+        return self._ask().status
+
+    def is_ready(self) -> bool:
+        """Whether the server takes calls."""
+        return self._ask().is_ready
+
+    def _ask(self) -> Snapshot:
+        """Wait for the answer, for a second at most.
+
+        Raises:
+            OSError: the server's thread does not answer.
+        """
+        self._forget_late_answers()
+        self._end.send(b"?")
+        select.select([self._end], [], [], ANSWER_TIMEOUT_S)
+        return self._decoder.decode(self._end.recv(ANSWER_BYTES))
+
+    def _forget_late_answers(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._end.recv(ANSWER_BYTES):
+                pass
+
+
+class PagesThread:
+    """Opened with the rights that the server was started with, started without them.
+
+    Raises:
+        ConfigError: the address or the token file cannot be used.
+    """
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], log: Log) -> None:
+        self._settings = settings
+        self._host, port = split_address(settings.status.address)
+        self._sockets = bind("status.address", self._host, port)
+        self._token: str | None = None
+        self._token_path = ""
+        if settings.http.auth == "token":
+            self._token_path = token_path(settings.http.token_file, environ)
+            self._token = read_or_create_token(self._token_path)
+        route_uvicorn_log(log)
+
+    def start(self, broker: Broker, reactor: Reactor) -> None:
+        """Serve from now on, until the process ends."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        reactor.watch(ours.fileno(), _Counter(ours, broker).answer)
+        source = RemoteSource(theirs)
+        threading.Thread(target=lambda: asyncio.run(self._serve(source)), daemon=True, name="status pages").start()
+        port = port_of(self._sockets)
+        lines = [f"Status pages on http://{bracketed(self._host)}:{port}/status"]
+        if self._token is not None:
+            lines.append(f"Token file: {self._token_path}")
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+
+    async def _serve(self, source: RemoteSource) -> None:
+        app = pages_app(
+            settings=self._settings,
+            host=self._host,
+            port=port_of(self._sockets),
+            token=self._token,
+            source=source,
+        )
+        await HttpListener(self._sockets, app, ConnectionLimits(connections=CONNECTIONS)).start()
+        await asyncio.Event().wait()

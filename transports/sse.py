@@ -1,0 +1,145 @@
+"""HTTP+SSE: `GET /sse` opens a client's stream, `POST /message` takes what that client says.
+
+Two dialects. A client that asks for `text/event-stream` gets the transport of MCP 2024-11-05. Any other gets the one
+of the small servers that came before: it is told its `client_id`, and pings are events.
+"""
+
+import secrets
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from filewarden.broker.broker import Broker
+from filewarden.broker.conversation import Conversation
+from filewarden.broker.dispatcher import Caller
+from filewarden.broker.log import Log
+from filewarden.config.version import NAME, VERSION
+from filewarden.transports.answer import RETRY_AFTER, Answer, problem, send_answer
+from filewarden.transports.body import GoneError, TooLargeError, read_body
+from filewarden.transports.fields import EVENTS, asks_for, fields_of, query_value
+from filewarden.transports.gate import too_large
+from filewarden.transports.sessions import ID_BYTES, PRINCIPAL
+from filewarden.transports.streams import EventStream, event
+
+ABORT_KEY = "filewarden.abort"
+"""In the scope: ends the connection at once, whatever still waits to be sent."""
+COMMENT = b": keep-alive\n\n"
+PING = event(b"ping", b"{}")
+
+
+class SseClient:
+    """A stream and the conversation that it carries."""
+
+    def __init__(self, client_id: str, conversation: Conversation, stream: EventStream) -> None:
+        self.id = client_id
+        self.conversation = conversation
+        self.stream = stream
+
+    def reply(self, frame: bytes | None) -> None:
+        """Send what answers a message, if anything does."""
+        if frame is not None:
+            self.stream.push(event(b"message", frame))
+
+
+class SseClients:
+    """Those connected now, `limit` at most."""
+
+    def __init__(self, broker: Broker, log: Log, limit: int) -> None:
+        self._broker = broker
+        self._log = log
+        self._limit = limit
+        self._clients: dict[str, SseClient] = {}
+        self._opened = 0
+        self.dropped = 0
+        """How many lost their stream because they did not read it."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further stream may be opened."""
+        return len(self._clients) >= self._limit
+
+    def find(self, client_id: str) -> SseClient | None:
+        """The connected client with that id."""
+        return self._clients.get(client_id)
+
+    def add(self, scope: Scope, *, is_standard: bool) -> SseClient:
+        """A new client, whose first event tells it where to send its messages."""
+        self._opened += 1
+        client_id = secrets.token_urlsafe(ID_BYTES)
+
+        def overflow() -> None:
+            self.dropped += 1
+            self._log.warning("an SSE client that did not read its events was dropped", dropped=self.dropped)
+            scope.get(ABORT_KEY, lambda: None)()
+
+        stream = EventStream(COMMENT if is_standard else PING, overflow)
+        conversation = self._broker.open_conversation(Caller(f"sse-{self._opened}", PRINCIPAL))
+        client = SseClient(client_id, conversation, stream)
+        if is_standard:
+            stream.push(event(b"endpoint", f"/message?session_id={client_id}".encode()))
+        else:
+            facts = {"client_id": client_id, "server": NAME, "version": VERSION}
+            stream.push(event(b"connected", msgspec.json.encode(facts)))
+        self._clients[client_id] = client
+        self._broker.clients.sse = len(self._clients)
+        return client
+
+    def remove(self, client: SseClient) -> None:
+        """Its calls end with it."""
+        del self._clients[client.id]
+        self._broker.clients.sse = len(self._clients)
+        client.conversation.close()
+
+    def close(self, *, busy: bool) -> None:
+        """End the streams; with `busy` also those that a call is still to be answered on."""
+        for client in list(self._clients.values()):
+            if busy or not client.conversation.in_flight:
+                client.stream.end()
+
+
+class SseEndpoint:
+    """`GET /sse`."""
+
+    def __init__(self, clients: SseClients) -> None:
+        self._clients = clients
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hold the stream until either side ends it."""
+        if self._clients.is_full:
+            answer = problem(503, "too many streams are open (http.max_sessions)", RETRY_AFTER)
+            await send_answer(send, answer)
+            return
+        client = self._clients.add(scope, is_standard=asks_for(fields_of(scope), EVENTS))
+        try:
+            await client.stream.run(receive, send)
+        finally:
+            self._clients.remove(client)
+
+
+class MessageEndpoint:
+    """`POST /message`: always accepted with 202, and answered on the stream."""
+
+    def __init__(self, clients: SseClients, max_body_bytes: int) -> None:
+        self._clients = clients
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand one message to the client's conversation."""
+        client_id = query_value(scope["query_string"], b"session_id", b"client_id")
+        if not client_id:
+            await send_answer(send, problem(400, "name the stream with session_id or client_id; GET /sse opens one"))
+            return
+        client = self._clients.find(client_id)
+        if client is None:
+            await send_answer(send, problem(404, "there is no such stream, or it has ended; GET /sse opens another"))
+            return
+        try:
+            body = await read_body(receive, self._max_body_bytes)
+        except TooLargeError:
+            await send_answer(send, too_large(self._max_body_bytes, fields_of(scope)))
+            return
+        except GoneError:
+            return
+        if self._clients.find(client_id) is client:  # it may have left meanwhile
+            client.conversation.receive(body, client.reply)
+        await send_answer(send, Answer(202))

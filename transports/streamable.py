@@ -1,0 +1,122 @@
+"""Streamable HTTP at `/mcp`: one message in, one JSON answer out, in sessions that `initialize` opens.
+
+A client that disconnects cancels nothing (legacy revisions): its call runs on, and the answer is dropped.
+"""
+
+import asyncio
+
+from starlette.types import Receive, Scope, Send
+
+from filewarden.broker.protocol.errors import RequestId
+from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Request, decode
+from filewarden.broker.protocol.response import encode, error_response
+from filewarden.transports.answer import RETRY_AFTER, Answer, problem, send_answer
+from filewarden.transports.body import GoneError, TooLargeError, read_body
+from filewarden.transports.era import Way, way_of
+from filewarden.transports.fields import EVENTS, JSON, Fields, accepts, fields_of
+from filewarden.transports.gate import too_large
+from filewarden.transports.sessions import HttpSession, Sessions
+
+METHODS = ("POST", "DELETE")
+SESSION_ID = b"mcp-session-id"
+VERSION = b"mcp-protocol-version"
+CANCELLED_CODE = -32800
+"""Ends the HTTP exchange of a cancelled request, which has no response: outside the reserved range, as LSP has it."""
+_NO_SESSION = "a session id is required; open a session with initialize"
+_UNKNOWN_SESSION = "there is no such session, or it has ended; open another with initialize"
+_NOT_MODERN = "this endpoint is opened with initialize, in one of the revisions up to 2025-11-25"
+
+
+class Streamable:
+    """The endpoint as an ASGI application."""
+
+    def __init__(self, sessions: Sessions, max_body_bytes: int) -> None:
+        self._sessions = sessions
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request that the guard let through."""
+        fields = fields_of(scope)
+        try:
+            if scope["method"] == "DELETE":
+                answer = self._delete(fields)
+            elif not (accepts(fields, JSON) and accepts(fields, EVENTS)):
+                answer = problem(406, "Accept must admit application/json and text/event-stream")
+            else:
+                answer = await self._post(fields, await read_body(receive, self._max_body_bytes))
+        except TooLargeError:
+            answer = too_large(self._max_body_bytes, fields)
+        except GoneError:
+            return
+        await send_answer(send, answer)
+
+    def _delete(self, fields: Fields) -> Answer:
+        way = way_of(fields.get(VERSION), fields.get(SESSION_ID), None)
+        if way is Way.MODERN:
+            return problem(405, "this protocol version knows only POST", (b"allow", b"POST"))
+        if way is Way.LOST:
+            return problem(400, _NO_SESSION)
+        session = self._session(fields)
+        if isinstance(session, Answer):
+            return session
+        self._sessions.end(session)
+        return Answer(204)
+
+    async def _post(self, fields: Fields, body: bytes) -> Answer:
+        message = decode(body)
+        match way_of(fields.get(VERSION), fields.get(SESSION_ID), message):
+            case Way.SESSION:
+                session = self._session(fields)
+                return session if isinstance(session, Answer) else await self._converse(session, message)
+            case Way.OPENING:
+                return self._open(message)
+            case Way.MODERN:
+                return _unserved(message, _NOT_MODERN)
+            case Way.LOST:
+                return _unserved(message, _NO_SESSION)
+
+    def _session(self, fields: Fields) -> HttpSession | Answer:
+        session = self._sessions.find(fields.get(SESSION_ID, b""))
+        if session is None:
+            return problem(404, _UNKNOWN_SESSION)
+        version = fields.get(VERSION)
+        if version is not None and version.decode("latin-1") != session.revision:
+            return problem(400, f"this session speaks protocol version {session.revision}")
+        return session
+
+    def _open(self, message: Message | Batch) -> Answer:
+        if self._sessions.is_full:
+            return problem(503, "too many sessions are open (http.max_sessions)", RETRY_AFTER)
+        session = self._sessions.mint()
+        frames: list[bytes | None] = []
+        session.conversation.accept(message, frames.append)  # initialize is answered at once
+        answer = Answer(200, frames[0] or b"")
+        if not session.revision:
+            return answer
+        self._sessions.keep(session)
+        return Answer(answer.status, answer.body, ((SESSION_ID, session.id.encode()),))
+
+    async def _converse(self, session: HttpSession, message: Message | Batch) -> Answer:
+        answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+        def reply(frame: bytes | None) -> None:
+            if not answered.done():
+                answered.set_result(frame)
+
+        exchange = session.conversation.accept(message, reply)
+        frame = await answered
+        if frame is not None:
+            return Answer(400 if exchange.is_refused else 200, frame)
+        return Answer(200, _cancelled(message.id)) if isinstance(message, Request) else Answer(202)
+
+
+def _unserved(message: Message | Batch, sentence: str) -> Answer:
+    """What no session takes; a body that is no message at all is told so."""
+    if isinstance(message, Malformed):
+        return Answer(400, error_response(message.error, message.id))
+    return problem(400, sentence, request_id=message.id if isinstance(message, Request) else None)
+
+
+def _cancelled(request_id: RequestId) -> bytes:
+    error = {"code": CANCELLED_CODE, "message": "Request cancelled"}
+    return encode({"jsonrpc": "2.0", "id": request_id, "error": error})

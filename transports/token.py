@@ -1,0 +1,97 @@
+"""The bearer token: a private file that holds it, read at start or created then."""
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+
+from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.folders import ensure_private_folder, state_folder
+
+TOKEN_BYTES = 32
+LONGEST_FILE = 4096
+_TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]{16,}=*", re.ASCII)
+"""What a bearer token may be (RFC 6750, b64token), and at least so long that nobody guesses it."""
+
+
+def token_path(token_file: str, environ: Mapping[str, str]) -> str:
+    """Where the token is kept: the file of the settings, else `token` in the state folder, which is made.
+
+    Raises:
+        ConfigError: there is no usable state folder.
+    """
+    if token_file:
+        return token_file
+    folder = state_folder(environ)
+    ensure_private_folder(folder)
+    return os.path.join(folder, "token")
+
+
+def read_or_create_token(path: str) -> str:
+    """The token in `path`, created when there is no file.
+
+    Raises:
+        ConfigError: the file cannot be used, with what to do about it.
+    """
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _unfit(path, f"cannot be read: {error.strerror}") from None
+    try:
+        _create(path)
+        return _read(path)
+    except OSError as error:
+        raise _unfit(path, f"cannot be created: {error.strerror}; name another with http.token_file") from None
+
+
+def _read(path: str) -> str:
+    if stat.S_ISLNK(os.lstat(path).st_mode):
+        raise _unfit(path, "is a symbolic link: name the file itself with http.token_file, or remove the link")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _insist_on_private(path, os.fstat(fd))
+        content = os.read(fd, LONGEST_FILE)
+    finally:
+        os.close(fd)
+    token = content.removesuffix(b"\n").removesuffix(b"\r")
+    if _TOKEN.fullmatch(token) is None:
+        sentence = "holds no token (one line of at least 16 letters and digits): remove it, and a new one is created"
+        raise _unfit(path, sentence)
+    return token.decode()
+
+
+def _insist_on_private(path: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _unfit(path, "is no regular file: remove it, and a new one is created")
+    if found.st_uid != os.geteuid():
+        raise _unfit(path, f"belongs to user {found.st_uid}, not to us: remove it, or change its owner")
+    if found.st_mode & 0o077:
+        mode = stat.S_IMODE(found.st_mode)
+        raise _unfit(
+            path, f"can be read by others (mode {mode:04o}): run chmod 600, and create a new token if in doubt"
+        )
+
+
+def _create(path: str) -> None:
+    """Write the whole file under another name first, so that nobody ever reads half a token or an open one."""
+    draft = f"{path}.{os.getpid()}.{secrets.token_hex(4)}"
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, 0o600)
+            file.write(secrets.token_urlsafe(TOKEN_BYTES).encode() + b"\n")
+            file.flush()
+            os.fsync(fd)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return  # another server was faster: its token is the token
+    finally:
+        os.unlink(draft)
+
+
+def _unfit(path: str, sentence: str) -> ConfigError:
+    return ConfigError([Problem("http.token_file", "", f"{path} {sentence}")])

@@ -1,0 +1,75 @@
+"""Where the workers of one zygote live: its roots, its endpoints, its account, and the namespaces around them.
+
+The order matters when the server was started as root: mounts and root handles need root's rights, because a root may
+lie below a private folder; then the account changes; only then comes the user namespace, which maps the new account
+alone.
+"""
+
+import os
+
+import msgspec
+
+from filewarden.workers.confine.namespaces import ENDPOINTS, FIX, Isolation, Mount, enclose, own_user_namespace
+from filewarden.workers.confine.privileges import drop_bounding_set, drop_capabilities, drop_user, set_dumpable
+from filewarden.workers.profile import Profile
+from filewarden.workers.space import Root, open_root
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What every worker of a zygote starts from. `why_open` is a sentence when it is not enclosed, or not wholly."""
+
+    roots: tuple[Root, ...]
+    endpoints: str
+    """The folder of endpoints as seen from here."""
+    is_enclosed: bool
+    why_open: str
+
+
+def settle(profile: Profile, isolation: Isolation) -> Place:
+    """Open the roots, enclose this process, change its account, and drop every capability.
+
+    Raises:
+        OSError: a root is not there any more, or the account cannot be changed.
+        ToolFailure: a deny rule is no glob.
+    """
+    roots = tuple(open_root(root.name, root.path, writable=root.writable, deny=root.deny) for root in profile.roots)
+    place = Place(roots, profile.endpoints, False, isolation.why)
+    proc = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if isolation.is_active:
+            place = _enclosed(place)
+        if profile.sandbox != "off":
+            drop_bounding_set()  # needs a right that the change of account takes away
+            if profile.uid is not None and profile.gid is not None:
+                drop_user(profile.uid, profile.gid)
+                set_dumpable()
+            if place.is_enclosed and isolation.needs_user_namespace:
+                place = _in_user_namespace(place, proc)
+                drop_bounding_set()  # a new namespace begins with all of it
+            drop_capabilities()
+    finally:
+        os.close(proc)
+    return place
+
+
+def _enclosed(place: Place) -> Place:
+    try:
+        paths = enclose([Mount(root.path, writable=False) for root in place.roots], place.endpoints)
+    except OSError as error:
+        return msgspec.structs.replace(place, why_open=f"{error.strerror}: {FIX}")
+    return Place(tuple(map(_moved, place.roots, paths)), ENDPOINTS, True, "")
+
+
+def _moved(root: Root, path: str) -> Root:
+    """The same root, reached through its mount in here: read-only, without devices or programs."""
+    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.close(root.fd)
+    return msgspec.structs.replace(root, fd=fd)
+
+
+def _in_user_namespace(place: Place, proc: int) -> Place:
+    try:
+        own_user_namespace(proc)
+    except OSError as error:
+        return msgspec.structs.replace(place, why_open=f"no user namespace: {error.strerror}")
+    return place
