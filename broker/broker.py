@@ -2,12 +2,11 @@
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
 from filewarden.broker import status as status_of
-from filewarden.broker.account import Account
 from filewarden.broker.call import Call
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller, Dispatcher
@@ -32,8 +31,6 @@ from filewarden.config.version import NAME, VERSION
 from filewarden.workers import wire
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.context import Limits
-from filewarden.workers.profile import Profile, RootProfile
 from filewarden.workers.wire import Answer, Refusal, Report
 
 CLOSE_TIMEOUT_S = 2.0
@@ -58,8 +55,6 @@ class Broker:
         catalogue: Catalogue,
         transport: str,
         folder: EndpointFolder,
-        account: Account | None,
-        denied: Sequence[tuple[int, int]],
         log: Log,
         on_broken: Callable[[str], None],
     ) -> None:
@@ -97,7 +92,6 @@ class Broker:
             log=log.warning,
         )
         self._fork_server = ForkServer(reactor, launched, self._supervisor, log.warning)
-        self._profile = _profile(settings, account, denied, folder.path)
         self._offer = Offer(
             offered_tools(self._catalogue), server_version=VERSION, instructions=_instructions(settings)
         )
@@ -111,7 +105,7 @@ class Broker:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
         self._supervisor.attach(self._fork_server)
         self._dispatcher.attach(self._supervisor)
-        self._fork_server.start(self._profile)
+        self._fork_server.start()
         self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
 
     def open_conversation(self, caller: Caller) -> Conversation:
@@ -149,7 +143,7 @@ class Broker:
         if not self._fork_server.close(CLOSE_TIMEOUT_S):
             self._log.error("the launcher process did not end in time")
         self._links.close()
-        self._folder.remove()
+        self._folder.close()
 
     # What the supervisor tells.
 
@@ -240,25 +234,6 @@ def _settle_down() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
-
-
-def _profile(settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]], endpoints: str) -> Profile:
-    limits = settings.limits
-    return Profile(
-        roots=tuple(
-            RootProfile(name=root.name, path=root.path, writable=root.mode == "rw", deny=root.deny)
-            for root in settings.roots
-        ),
-        endpoints=endpoints,
-        limits=Limits(limits.max_file_bytes, limits.max_answer_chars, limits.max_results),
-        sandbox=settings.sandbox.mode,
-        memory_mb=settings.pool.worker_memory_mb,
-        uid=None if account is None else account.uid,
-        gid=None if account is None else account.gid,
-        denied=tuple(denied),
-        max_request_bytes=limits.max_message_bytes,
-        start_timeout_s=settings.pool.start_timeout_s,
-    )
 
 
 def _instructions(settings: Settings) -> str:

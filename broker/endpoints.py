@@ -22,9 +22,8 @@ class EndpointFolder:
         """Hand it to the account that the server is about to become."""
         os.fchown(self._lock_fd, uid, gid)
 
-    def remove(self) -> None:
-        """Take it away with its sockets; what cannot be removed is left for the next sweep."""
-        _remove(self.path, self._lock_fd)
+    def close(self) -> None:
+        """Let go of the lock; the launcher takes the folder away."""
         os.close(self._lock_fd)
 
 

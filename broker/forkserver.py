@@ -10,7 +10,7 @@ import msgspec
 from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import Reactor
 from filewarden.workers import profile as messages
-from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
+from filewarden.workers.profile import CONTROL_BYTES, Exited, Spawn, Spawned, Unusable
 
 LOG_LINES_PER_SECOND = 60
 STDERR_CHUNK_BYTES = 65_536
@@ -50,10 +50,8 @@ class ForkServer:
         self._log_budget = LOG_LINES_PER_SECOND
         self._log_second = 0
 
-    def start(self, profile: Profile) -> None:
-        """Tell the launcher what zygotes are for; the first one is already on its way."""
-        wants_namespaces = b"-" if profile.sandbox == "off" else b"N"
-        self._launched.control.send(b"P" + wants_namespaces + messages.encode(profile))
+    def start(self) -> None:
+        """Listen for the first zygote: it is on its way since the launcher got its profile."""
         self._reactor.watch(self._launched.control.fileno(), self._on_launcher)
         os.set_blocking(self._launched.errors_fd, False)
         self._reactor.watch(self._launched.errors_fd, self._on_stderr)

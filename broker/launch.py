@@ -17,6 +17,14 @@ class Launched:
         self.control = control
         self.errors_fd = errors_fd
 
+    def send_profile(self, encoded: bytes, *, namespaces: bool) -> None:
+        """Tell the launcher what zygotes are for; the first one has begun its imports already."""
+        self.control.send((b"PN" if namespaces else b"P-") + encoded)
+
+    def take_away_at_the_end(self, path: str) -> None:
+        """Let the launcher remove a socket, or a folder of sockets, when the server is gone, however it ended."""
+        self.control.send(b"T" + os.fsencode(path))
+
 
 def launch(program: Sequence[str] = ("-c", LAUNCHER_MODULE)) -> Launched:
     """Spawn the launcher in a fresh isolated interpreter that inherits nothing but its control socket.

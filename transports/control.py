@@ -19,39 +19,38 @@ SEND_BUFFER_BYTES = 1024 * 1024
 class ControlSocket:
     """A listener in the runtime folder, mode 0600, named after this process."""
 
-    def __init__(self, folder: str, status: Callable[[], Status], reactor: Reactor) -> None:
-        self._path = os.path.join(folder, f"{os.getpid()}{SUFFIX}")
-        self._status = status
-        self._reactor = reactor
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, f"{os.getpid()}{SUFFIX}")
+        self._watched_by: Reactor | None = None
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
+            os.unlink(self.path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         old_mask = os.umask(0o177)
         try:
-            with _short_path(self._path) as path:
+            with _short_path(self.path) as path:
                 self._listener.bind(path)
         finally:
             os.umask(old_mask)
         self._listener.listen(BACKLOG)
 
-    def start(self) -> None:
+    def start(self, status: Callable[[], Status], reactor: Reactor) -> None:
         """Answer from now on."""
-        self._reactor.watch(self._listener.fileno(), self._answer)
+        self._watched_by = reactor
+        reactor.watch(self._listener.fileno(), lambda: self._answer(status))
 
-    def _answer(self) -> None:
+    def _answer(self, status: Callable[[], Status]) -> None:
         with contextlib.suppress(OSError):  # a caller that left again
             connection, _address = self._listener.accept()
             with connection:
                 connection.setblocking(False)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-                connection.send(msgspec.json.encode(self._status()) + b"\n")
+                connection.send(msgspec.json.encode(status()) + b"\n")
 
     def close(self) -> None:
-        """Take the socket away."""
-        self._reactor.forget(self._listener.fileno())
+        """Answer no more; the launcher takes the socket away."""
+        if self._watched_by is not None:
+            self._watched_by.forget(self._listener.fileno())
         self._listener.close()
-        with contextlib.suppress(OSError):  # after a change of account the folder is no longer ours; see `find`
-            os.unlink(self._path)
 
 
 def query(path: str, timeout_s: float) -> bytes:

@@ -10,21 +10,26 @@ from collections.abc import Callable
 
 import msgspec
 
-from filewarden.broker.account import become
 from filewarden.broker.broker import Broker
 from filewarden.config.rules import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.app import mcp_app, pages_app
 from filewarden.transports.connection import ConnectionLimits
+from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
 from filewarden.transports.listener import HttpListener, route_uvicorn_log
 from filewarden.transports.loop import AsyncioReactor, new_loop
 from filewarden.transports.pages import BrokerSource
-from filewarden.transports.preload import preload
 from filewarden.transports.sessions import Sessions
 from filewarden.transports.sockets import bind, bracketed, port_of
 from filewarden.transports.sse import SseClients
-from filewarden.transports.surroundings import Surroundings, make_broker, open_control
+from filewarden.transports.surroundings import (
+    Surroundings,
+    give_up_rights,
+    make_broker,
+    open_control,
+    tell_launcher,
+)
 from filewarden.transports.token import read_or_create_token, token_path
 
 LAST_ANSWERS_S = 1.0
@@ -48,10 +53,12 @@ def serve_http(surroundings: Surroundings) -> int:
         ConfigError: a port or the token file cannot be used.
     """
     opened = open_door(surroundings)
+    control = open_control(surroundings)
+    tell_launcher(surroundings, control)
     route_uvicorn_log(surroundings.log)
     loop = new_loop()
     try:
-        return loop.run_until_complete(_serve(surroundings, opened))
+        return loop.run_until_complete(_serve(surroundings, opened, control))
     finally:
         loop.close()
 
@@ -72,7 +79,7 @@ def open_door(surroundings: Surroundings) -> Opened:
     return Opened(sockets=sockets, pages_sockets=pages_sockets, token=token, token_path=path)
 
 
-async def _serve(surroundings: Surroundings, opened: Opened) -> int:
+async def _serve(surroundings: Surroundings, opened: Opened, control: ControlSocket | None) -> int:
     loop = asyncio.get_running_loop()
     reactor = AsyncioReactor(loop)
     ended: asyncio.Future[str] = loop.create_future()
@@ -82,12 +89,11 @@ async def _serve(surroundings: Surroundings, opened: Opened) -> int:
             ended.set_result(reason)
 
     loop.set_exception_handler(_exception_handler(surroundings, end))
+    give_up_rights(surroundings)
     broker = make_broker(surroundings, reactor, "http", end)
     broker.start()
-    control = open_control(surroundings, broker, reactor)
-    if surroundings.account is not None:
-        preload()
-        become(surroundings.account)
+    if control is not None:
+        control.start(broker.status, reactor)
     server = _Server(surroundings, opened, broker, reactor)
     try:
         await server.start()

@@ -13,6 +13,7 @@ LATE_IMPORTS = (
     "difflib",
     "encodings.idna",
     "encodings.unicode_escape",
+    "filewarden.workers.names",
     "hashlib",
     "hmac",
     "linecache",

@@ -7,13 +7,18 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from filewarden.broker.account import become
 from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import Reactor, SelectorReactor
 from filewarden.config.errors import ConfigError
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
-from filewarden.transports.preload import preload
-from filewarden.transports.surroundings import Surroundings, make_broker, open_control, prepare
+from filewarden.transports.surroundings import (
+    Surroundings,
+    give_up_rights,
+    make_broker,
+    open_control,
+    prepare,
+    tell_launcher,
+)
 from filewarden.workers.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -48,13 +53,14 @@ def serve_stdio(surroundings: Surroundings) -> int:
         failures.append(reason)
         reactor.stop()
 
+    control = open_control(surroundings)
+    tell_launcher(surroundings, control)
     pages = _open_pages(surroundings)
+    give_up_rights(surroundings)
     broker = make_broker(surroundings, reactor, "stdio", fail)
     broker.start()
-    control = open_control(surroundings, broker, reactor)
-    if surroundings.account is not None:
-        preload()
-        become(surroundings.account)
+    if control is not None:
+        control.start(broker.status, reactor)
     if pages is not None:
         pages.start(broker, reactor)
     limits = surroundings.settings.limits

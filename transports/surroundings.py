@@ -6,18 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from filewarden.broker.account import Account, check_readable, choose_account
+from filewarden.broker.account import Account, become, check_readable, choose_account
 from filewarden.broker.broker import Broker
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
 from filewarden.broker.log import Log, open_log
+from filewarden.broker.pool_profile import pool_profile
 from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, runtime_folder, state_folder
 from filewarden.config.load import Loaded, load
 from filewarden.config.settings import Settings
+from filewarden.transports.confinement import confine_front_end
 from filewarden.transports.control import ControlSocket
+from filewarden.transports.preload import preload
 from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.profile import encode
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,10 +73,7 @@ def prepare(
 def make_broker(
     surroundings: Surroundings, reactor: Reactor, transport: str, on_broken: Callable[[str], None]
 ) -> Broker:
-    """The broker for these settings; the endpoint folder goes to the account that the server becomes."""
-    account = surroundings.account
-    if account is not None:
-        surroundings.folder.give_to(account.uid, account.gid)
+    """The broker for these settings."""
     return Broker(
         reactor=reactor,
         launched=surroundings.launched,
@@ -80,8 +81,6 @@ def make_broker(
         catalogue=surroundings.catalogue,
         transport=transport,
         folder=surroundings.folder,
-        account=account,
-        denied=denied_objects(surroundings),
         log=surroundings.log,
         on_broken=on_broken,
     )
@@ -102,19 +101,39 @@ def denied_objects(surroundings: Surroundings) -> list[tuple[int, int]]:
     return found
 
 
-def open_control(surroundings: Surroundings, broker: Broker, reactor: Reactor) -> ControlSocket | None:
+def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> None:
+    """Name what is served and how, so that the workers come up while the rest is made ready."""
+    launched, folder, account = surroundings.launched, surroundings.folder, surroundings.account
+    if account is not None:
+        folder.give_to(account.uid, account.gid)
+    for path in [folder.path] if control is None else [folder.path, control.path]:
+        launched.take_away_at_the_end(path)
+    profile = pool_profile(surroundings.settings, account, denied_objects(surroundings), folder.path)
+    launched.send_profile(encode(profile), namespaces=profile.sandbox != "off")
+
+
+def give_up_rights(surroundings: Surroundings) -> None:
+    """Become the account of the workers when started as root, and keep only what serving takes."""
+    settings = surroundings.settings
+    if settings.sandbox.mode == "off":
+        return
+    preload()
+    if surroundings.account is not None:
+        become(surroundings.account)
+    confine_front_end([root.path for root in settings.roots], surroundings.folder.path, surroundings.log)
+
+
+def open_control(surroundings: Surroundings) -> ControlSocket | None:
     """The status socket for the command line; without one the server still serves."""
     if surroundings.settings.status.address == "off":
         return None
     try:
         folder = runtime_folder(surroundings.environ, os.geteuid())
         ensure_private_folder(folder)
-        control = ControlSocket(folder, broker.status, reactor)
+        return ControlSocket(folder)
     except (ConfigError, OSError) as error:
         surroundings.log.warning("no status socket: `filewarden status` will not find this server", reason=error)
         return None
-    control.start()
-    return control
 
 
 def _open_log(settings: Settings) -> Log:

@@ -3,11 +3,12 @@
 It is a fresh interpreter that reads nothing untrusted, holds no network, and imports next to nothing, so that the first
 zygote starts its own imports within milliseconds. It keeps the privileges that the server was started with: opening a
 root below a private folder needs them, also when a zygote has to be replaced later. Its protocol on the control
-socket (SEQPACKET, unix(7)) has two messages:
+socket (SEQPACKET, unix(7)) has these messages:
 
     PN<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
     P-<profile>  the same, without namespaces: the sandbox is switched off
     Z            start a zygote; answered with Z<pid> and the zygote's control socket attached
+    T<path>      take away this socket, or this folder of sockets, when the front-end is gone, however it went
 
 The first zygote starts before the profile arrives, and is sent once it has it.
 """
@@ -16,6 +17,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 from collections.abc import Callable
 
 TYPE_CHECKING = False
@@ -61,6 +63,7 @@ class Launcher:
         self._wants_namespaces = True
         self._zygotes: dict[int, socket.socket] = {}
         self._waiting: list[int] = []
+        self._leftovers: list[bytes] = []
 
     def handle(self, message: bytes) -> None:
         """Obey one message of the front-end."""
@@ -74,6 +77,8 @@ class Launcher:
             self._waiting.clear()
         elif message[:1] == b"Z":
             self.start_zygote()
+        elif message[:1] == b"T" and self._profile is None:
+            self._leftovers.append(message[1:])
 
     def start_zygote(self) -> None:
         """Fork a zygote; without a profile it has its imports to do and is handed over later."""
@@ -139,7 +144,25 @@ class Launcher:
                 del self._zygotes[pid]
 
     def end(self) -> None:
-        """Kill and reap every zygote; their workers die with them."""
+        """Kill and reap every zygote, their workers die with them; then remove the sockets that are left."""
         for pid in self._zygotes:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        for path in self._leftovers:
+            with contextlib.suppress(OSError):
+                remove_sockets(path)
+
+
+def remove_sockets(path: bytes) -> None:
+    """Unlink a socket, or the sockets in a folder and then the folder if that left it empty. Links are not followed."""
+    if stat.S_ISSOCK(os.lstat(path).st_mode):
+        os.unlink(path)
+        return
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        for name in os.listdir(folder):
+            if stat.S_ISSOCK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.unlink(name, dir_fd=folder)
+        os.rmdir(path)
+    finally:
+        os.close(folder)

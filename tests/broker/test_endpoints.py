@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.broker.endpoints import make_endpoint_folder, sweep
+from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder, sweep
+from filewarden.workers.launcher import remove_sockets
 
 
 @pytest.fixture
@@ -22,28 +23,34 @@ def leave_a_dead_server(parent: Path, name: str) -> Path:
     return folder
 
 
+def take_away(folder: EndpointFolder) -> None:
+    """What the launcher does at the end."""
+    folder.close()
+    remove_sockets(os.fsencode(folder.path))
+
+
 def test_a_folder_is_private_and_goes_away_with_its_sockets(parent: Path) -> None:
     folder = make_endpoint_folder([str(parent)])
     assert Path(folder.path).stat().st_mode & 0o777 == 0o700
     with socket.socket(socket.AF_UNIX) as endpoint:
         endpoint.bind(os.path.join(folder.path, "x"))
-    folder.remove()
+    take_away(folder)
     assert not os.path.exists(folder.path)
     parent.rmdir()
 
 
 def test_the_folder_of_a_dead_server_is_swept(parent: Path) -> None:
     dead = leave_a_dead_server(parent, "filewarden-0123456789ab")
-    make_endpoint_folder([str(parent)]).remove()
+    take_away(make_endpoint_folder([str(parent)]))
     assert not dead.exists()
     parent.rmdir()
 
 
 def test_the_folder_of_a_living_server_stays(parent: Path) -> None:
     living = make_endpoint_folder([str(parent)])
-    make_endpoint_folder([str(parent)]).remove()
+    take_away(make_endpoint_folder([str(parent)]))
     assert os.path.exists(living.path)
-    living.remove()
+    take_away(living)
     parent.rmdir()
 
 
@@ -83,6 +90,6 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_is_passed_over(parent: Pat
     long.mkdir()
     folder = make_endpoint_folder([str(long), str(parent)])
     assert os.path.dirname(folder.path) == str(parent)
-    folder.remove()
+    take_away(folder)
     long.rmdir()
     parent.rmdir()

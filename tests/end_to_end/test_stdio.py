@@ -285,6 +285,27 @@ def test_workers_live_in_namespaces_of_their_own(server: Any) -> None:
         assert sorted(os.listdir(f"/proc/{row['pid']}/root")) == ["endpoints", "root0"]
 
 
+def test_the_front_end_confines_itself(server: Any) -> None:
+    server.wait_until_ready()
+    for task in Path(f"/proc/{server.pid}/task").iterdir():
+        facts = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+        assert facts["NoNewPrivs"] == "1"
+        assert facts["Seccomp"] == "2"
+
+
+def test_a_killed_server_leaves_no_socket_behind(server: Any, environ: dict[str, str]) -> None:
+    from filewarden.config.folders import state_folder
+
+    server.wait_until_ready()
+    before = set(Path("/tmp").glob("filewarden-*"))
+    server.kill()
+    give_up_at = time.monotonic() + 5
+    while (left := list((Path(state_folder(environ)) / "run").glob("*"))) and time.monotonic() < give_up_at:
+        os.sched_yield()
+    assert not left
+    assert len(set(Path("/tmp").glob("filewarden-*"))) <= len(before)
+
+
 def test_a_server_started_as_root_gives_its_rights_up(server: Any) -> None:
     server.wait_until_ready()
     facts = dict(

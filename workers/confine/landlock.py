@@ -19,6 +19,7 @@ REMOVE_DIR = 1 << 4
 REMOVE_FILE = 1 << 5
 MAKE_DIR = 1 << 7
 MAKE_REG = 1 << 8
+MAKE_SOCK = 1 << 9
 REFER = 1 << 13
 TRUNCATE = 1 << 14
 IOCTL_DEV = 1 << 15
@@ -30,7 +31,9 @@ ON_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 
 _BITS_BY_ABI = (0, 13, 14, 15, 15, 16)  # how many filesystem rights ABI 0, 1, 2, ... knows
 _NET = 0b11  # bind and connect of TCP, ABI 4
-_SCOPES = 0b11  # abstract UNIX sockets and signals, ABI 6
+ABSTRACT_SOCKETS = 1 << 0
+SIGNALS = 1 << 1
+ALL_SCOPES = ABSTRACT_SOCKETS | SIGNALS  # ABI 6
 _QUERY_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _ALL_THREADS = 1 << 3  # ABI 8
@@ -78,20 +81,28 @@ def restrict(roots: Sequence[tuple[int, bool]]) -> LandlockReport:
 
     Raises OSError: as `query`, or what a descriptor is to blame for.
     """
+    return restrict_to([(fd, READ_WRITE if is_writable else READ_ONLY) for fd, is_writable in roots])
+
+
+def restrict_to(rules: Sequence[tuple[int, int]], *, scopes: int = ALL_SCOPES) -> LandlockReport:
+    """The same with the rights spelled out: pairs of descriptor and rights beneath it.
+
+    Raises OSError: as `restrict`.
+    """
     version = query()
     rights = handled(version)
-    ruleset = _create_ruleset(version, rights)
+    ruleset = _create_ruleset(version, rights, scopes)
     try:
-        for fd, is_writable in roots:
-            _allow(ruleset, fd, (READ_WRITE if is_writable else READ_ONLY) & rights)
+        for fd, granted in rules:
+            _allow(ruleset, fd, granted & rights)
         _enforce(ruleset, version)
     finally:
         os.close(ruleset)
-    return LandlockReport(version, network=version >= 4, scopes=version >= 6)
+    return LandlockReport(version, network=version >= 4, scopes=version >= 6 and scopes == ALL_SCOPES)
 
 
-def _create_ruleset(version: int, rights: int) -> int:
-    attributes = struct.pack("=QQQ", rights, _NET, _SCOPES)[: 24 if version >= 6 else 16 if version >= 4 else 8]
+def _create_ruleset(version: int, rights: int, scopes: int) -> int:
+    attributes = struct.pack("=QQQ", rights, _NET, scopes)[: 24 if version >= 6 else 16 if version >= 4 else 8]
     buffer = ctypes.create_string_buffer(attributes, len(attributes))
     return syscall("landlock_create_ruleset", ctypes.addressof(buffer), len(attributes), 0)
 

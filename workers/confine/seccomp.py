@@ -41,6 +41,13 @@ _TRIPWIRES = (
     "fsopen open_tree move_mount mount_setattr"
 )
 
+_NOT_FOR_THE_FRONT_END = (
+    "execve execveat fork vfork ptrace process_vm_readv process_vm_writev bpf mount umount2 pivot_root unshare setns "
+    "perf_event_open userfaultfd keyctl add_key kexec_load init_module finit_module pidfd_getfd open_by_handle_at "
+    "fsopen open_tree move_mount mount_setattr"
+)
+
+_CLONE_THREAD = 0x10000
 _PROT_EXEC = 4
 _MAP_SHARED = 1
 _FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC
@@ -94,6 +101,24 @@ def program(profile: Profile) -> Program:
     if machine is None:
         raise OSError(errno.ENOSYS, "no filter for this system and architecture", "seccomp")
     return assemble(profile, machine)
+
+
+@functools.cache
+def front_end(machine: Machine) -> bytes:
+    """Build the filter of the front-end: all but new programs, new processes and what reaches into the kernel.
+
+    It parses what strangers send, but serves HTTP with whatever calls its libraries make: a list of the forbidden.
+    """
+    is_thread = [_load_argument(0), (_ANY_BIT, 1, 0, _CLONE_THREAD), _return(ERRNO | errno.EPERM), _return(ALLOW)]
+    code = [
+        *_foreign_calls(machine),
+        *_verdict(machine, _NOT_FOR_THE_FRONT_END, ERRNO | errno.EPERM),
+        *_verdict(machine, "clone3 io_uring_setup io_uring_enter", ERRNO | errno.ENOSYS),
+        (_EQUAL, 0, len(is_thread), machine.number("clone")),
+        *is_thread,
+        _return(ALLOW),
+    ]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
 def install(code: bytes) -> None:

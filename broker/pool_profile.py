@@ -1,0 +1,30 @@
+"""What the settings mean for the workers: the profile that the launcher gets before anything else."""
+
+from collections.abc import Sequence
+
+from filewarden.broker.account import Account
+from filewarden.config.settings import Settings
+from filewarden.workers.context import Limits
+from filewarden.workers.profile import Profile, RootProfile
+
+
+def pool_profile(
+    settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]], endpoints: str
+) -> Profile:
+    """The profile of the reading pool; `denied` are (st_dev, st_ino) of what no tool touches."""
+    limits = settings.limits
+    return Profile(
+        roots=tuple(
+            RootProfile(name=root.name, path=root.path, writable=root.mode == "rw", deny=root.deny)
+            for root in settings.roots
+        ),
+        endpoints=endpoints,
+        limits=Limits(limits.max_file_bytes, limits.max_answer_chars, limits.max_results),
+        sandbox=settings.sandbox.mode,
+        memory_mb=settings.pool.worker_memory_mb,
+        uid=None if account is None else account.uid,
+        gid=None if account is None else account.gid,
+        denied=tuple(denied),
+        max_request_bytes=limits.max_message_bytes,
+        start_timeout_s=settings.pool.start_timeout_s,
+    )
