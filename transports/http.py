@@ -55,6 +55,7 @@ def serve_http(surroundings: Surroundings) -> int:
     opened = open_door(surroundings)
     control = open_control(surroundings)
     tell_launcher(surroundings, control)
+    give_up_rights(surroundings)
     route_uvicorn_log(surroundings.log)
     loop = new_loop()
     try:
@@ -89,7 +90,6 @@ async def _serve(surroundings: Surroundings, opened: Opened, control: ControlSoc
             ended.set_result(reason)
 
     loop.set_exception_handler(_exception_handler(surroundings, end))
-    give_up_rights(surroundings)
     broker = make_broker(surroundings, reactor, "http", end)
     broker.start()
     if control is not None:

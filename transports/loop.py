@@ -5,14 +5,15 @@ import time
 
 from filewarden.broker.reactor import Action, Timer
 
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """A fresh loop that nobody runs yet."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
+    """A fresh loop that nobody runs yet. It comes after the front-end's confinement: libuv looks once for io_uring."""
+    return asyncio.new_event_loop() if uvloop is None else uvloop.new_event_loop()
 
 
 class AsyncioReactor:
