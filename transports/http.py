@@ -17,9 +17,10 @@ from filewarden.transports.app import mcp_app, pages_app
 from filewarden.transports.connection import ConnectionLimits
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
-from filewarden.transports.listener import HttpListener, route_uvicorn_log
+from filewarden.transports.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
 from filewarden.transports.loop import AsyncioReactor, new_loop
 from filewarden.transports.pages import BrokerSource
+from filewarden.transports.preload import preload
 from filewarden.transports.sessions import Sessions
 from filewarden.transports.sockets import bind, bracketed, port_of
 from filewarden.transports.sse import SseClients
@@ -55,6 +56,7 @@ def serve_http(surroundings: Surroundings) -> int:
     opened = open_door(surroundings)
     control = open_control(surroundings)
     tell_launcher(surroundings, control)
+    preload(LATE_IMPORTS)
     give_up_rights(surroundings)
     route_uvicorn_log(surroundings.log)
     loop = new_loop()

@@ -15,6 +15,8 @@ from filewarden.transports.connection import Connection, ConnectionLimits
 from filewarden.transports.sockets import BACKLOG
 
 KEEP_ALIVE_S = 60
+LATE_IMPORTS = ("uvicorn.lifespan.off",)
+"""What `Config.load` imports by name: to be loaded before the front-end gives its rights up."""
 UVICORN_LOGGER = "uvicorn.error"
 
 
