@@ -51,7 +51,9 @@ def check_readable(account: Account, roots: Sequence[str]) -> None:
     os.seteuid(account.uid)
     try:
         problems = [
-            _unreadable(root, account) for root, handle in zip(roots, handles, strict=True) if not _can_list(handle)
+            _unreadable(root, handle, account)
+            for root, handle in zip(roots, handles, strict=True)
+            if not _can_list(handle)
         ]
     finally:
         os.seteuid(0)
@@ -78,8 +80,8 @@ def _can_list(handle: int) -> bool:
     return True
 
 
-def _unreadable(root: str, account: Account) -> Problem:
-    mode = stat.filemode(os.stat(root).st_mode)
+def _unreadable(root: str, handle: int, account: Account) -> Problem:
+    mode = stat.filemode(os.fstat(handle).st_mode)
     return Problem(
         "roots",
         "",

@@ -12,6 +12,7 @@ from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.forkserver import ForkServer
+from filewarden.broker.holdings import Holdings
 from filewarden.broker.launch import Launched
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
@@ -70,6 +71,7 @@ class Broker:
         self._frame_bytes = wire.max_frame_bytes(limits.max_file_bytes, limits.max_answer_chars)
         self._links = Links(folder.path, self._frame_bytes)
         self._ledger = Ledger()
+        self.holdings = Holdings()
         self._scheduler = Scheduler(
             queue_limit=limits.queue,
             per_client_limit=limits.per_client_in_flight,
@@ -82,6 +84,7 @@ class Broker:
             deadlines=settings.deadlines,
             worker_memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
             frame_bytes=self._frame_bytes,
+            holdings=self.holdings,
         )
         self._supervisor = Supervisor(
             reactor=reactor,
@@ -135,6 +138,11 @@ class Broker:
 
         look()
 
+    def end_calls(self) -> None:
+        """Answer every call that is still under way: the server stops."""
+        self._dispatcher.drain()
+        self._dispatcher.cancel_all()
+
     def close(self) -> None:
         """Leave no process, socket or folder behind."""
         self._dispatcher.close()
@@ -157,8 +165,13 @@ class Broker:
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
-        self._log.warning("a call lost its worker", call=call.id, tool=call.tool.name, cause=cause.value)
+        log = self._log.debug if cause is Exit.CANCELLED else self._log.warning
+        log("a call lost its worker", call=call.id, tool=call.tool.name, cause=cause.value)
         self._dispatcher.on_lost(call, cause)
+
+    def on_costly(self, call: Call) -> None:
+        """It has become known that `call` itself brought its worker down."""
+        self._dispatcher.on_costly(call)
 
     def on_report(self, report: Report) -> bool:
         """Judge a worker's confinement by what it measured."""
@@ -182,11 +195,15 @@ class Broker:
 
     def _announce(self, report: Report) -> None:
         self._log.info("ready", sandbox=report.level)
-        if report.level not in ACCEPTED_LEVELS:
-            for sentence in report.degraded:
-                self._log.warning(f"sandbox {report.level}: {sentence}")
+        for sentence in report.degraded:
+            self._log.warning(f"sandbox {report.level}: {sentence}")
 
     # What operators ask.
+
+    @property
+    def has_served(self) -> bool:
+        """Whether a worker was ready once."""
+        return self._report is not None
 
     @property
     def is_ready(self) -> bool:

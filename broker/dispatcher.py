@@ -5,10 +5,12 @@ from typing import Any
 import msgspec
 
 from filewarden.broker.call import Call, Deliver
+from filewarden.broker.guard import Guard
+from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.memory import OwnMemoryWatch, resident_bytes
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.supervisor import Supervisor
@@ -21,8 +23,6 @@ from filewarden.workers.wire import Answer, Refusal
 
 BUSY_TICK_S = 0.05
 IDLE_TICK_S = 0.25
-FRAME_COPIES = 4
-"""How often one answer may be held at a time: frame, text, JSON, and what waits for a slow client."""
 
 _LOST: dict[Exit, tuple[Code, str]] = {
     Exit.DEADLINE: (Code.TIMEOUT, "Timeout: the call took longer than its deadline and was stopped."),
@@ -37,6 +37,21 @@ _QUEUED_TOO_LONG = Failed(Code.TIMEOUT, "Timeout: the call waited for a free wor
 _NO_WORKER = Failed(
     Code.WORKER_CRASHED, "No worker can be started, so nothing can be served now. The server's log says why.", {}
 )
+
+
+_COSTLY = (Exit.DEADLINE, Exit.MEMORY, Exit.PROTOCOL, Exit.VIOLATION)
+
+
+def _identity(call: Call) -> Key:
+    return call.principal, call.tool.name, wire.pack(call.arguments)
+
+
+def _refused_for(seconds: float) -> Failed:
+    return Failed(
+        Code.OVERLOADED,
+        "This very call has cost two workers within a minute and is refused for a while. Change its arguments.",
+        {"retry_after_ms": round(1000 * seconds)},
+    )
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -58,6 +73,7 @@ class Dispatcher:
         deadlines: DeadlineSettings,
         worker_memory_bytes: int,
         frame_bytes: int,
+        holdings: Holdings,
     ) -> None:
         self._reactor = reactor
         self._scheduler = scheduler
@@ -65,9 +81,11 @@ class Dispatcher:
         self._deadlines = deadlines
         self._worker_memory_bytes = worker_memory_bytes
         self._frame_bytes = frame_bytes
-        self._own_memory = OwnMemoryWatch()
+        self._holdings = holdings
         self._supervisor: Supervisor | None = None
+        self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
+        self._quarantine = Quarantine()
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
         self._next_id = 1
         self._tick_timer: Timer | None = None
@@ -78,6 +96,12 @@ class Dispatcher:
     def attach(self, supervisor: Supervisor) -> None:
         """Name the pool that runs the calls."""
         self._supervisor = supervisor
+        self._guard = Guard(
+            supervisor,
+            worker_memory_bytes=self._worker_memory_bytes,
+            frame_bytes=self._frame_bytes,
+            holdings=self._holdings,
+        )
         self._arm_tick(IDLE_TICK_S)
 
     @property
@@ -107,6 +131,9 @@ class Dispatcher:
         self._next_id += 1
         if self._is_draining:
             self._settle(call, Failed(Code.OVERLOADED, "The server is shutting down.", {}))
+            return call
+        if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), now)):
+            self._settle(call, _refused_for(closed_s))
             return call
         try:
             self._scheduler.admit(call)
@@ -171,15 +198,22 @@ class Dispatcher:
         worker.answered(call.id)
         self._end(call, outcome)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT and self._supervisor is not None:
+            self._quarantine.lost(_identity(call), self._reactor.now())
             self._supervisor.condemn(worker, Exit.MEMORY)
         else:
             self._pump()
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
+        if cause in _COSTLY:
+            self._quarantine.lost(_identity(call), self._reactor.now())
         code, sentence = _LOST[cause]
         details: Details = {"outcome": "unknown"} if call.tool.writes else {}
         self._end(call, Failed(code, sentence, details))
+
+    def on_costly(self, call: Call) -> None:
+        """It has become known that `call` itself brought its worker down."""
+        self._quarantine.lost(_identity(call), self._reactor.now())
 
     def _outcome(self, call: Call, frame: Answer | Refusal) -> Outcome:
         if isinstance(frame, Refusal):
@@ -248,12 +282,10 @@ class Dispatcher:
         self._expire(now)
         if self._supervisor is not None:
             self._supervisor.tick(now)
-            for worker in self._supervisor.workers():
-                if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
-                    self._supervisor.condemn(worker, Exit.MEMORY)
-            self._guard_own_memory(self._supervisor)
-            if self._supervisor.is_down():
-                self._turn_away(_NO_WORKER)
+        if self._guard is not None:
+            self._guard.look(now)
+        if self._supervisor is not None and self._supervisor.is_down():
+            self._turn_away(_NO_WORKER)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
 
     def _turn_away(self, outcome: Failed) -> None:
@@ -262,14 +294,6 @@ class Dispatcher:
             if self._scheduler.withdraw(call):
                 del self._live[call.id]
                 self._settle(call, outcome)
-
-    def _guard_own_memory(self, supervisor: Supervisor) -> None:
-        """End every worker that may be the cause when this process grows for no reason that its work explains."""
-        running = sum(worker.call is not None for worker in supervisor.workers())
-        expected = FRAME_COPIES * self._frame_bytes * (1 + running)
-        if self._own_memory.is_excessive(resident_bytes(), expected):
-            for worker in supervisor.workers():
-                supervisor.condemn(worker, Exit.PROTOCOL)
 
     def _expire(self, now: float) -> None:
         """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call."""

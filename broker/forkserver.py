@@ -61,6 +61,10 @@ class ForkServer:
         """Whether spawn messages are taken."""
         return self._zygote is not None
 
+    def give_up_zygote(self, reason: str) -> None:
+        """Take the zygote for lost: it hangs. The launcher kills it before it starts another."""
+        self._lose_zygote(reason)
+
     def restart_zygote(self) -> None:
         """Ask for another zygote after one was lost."""
         self._launched.control.send(b"Z")
@@ -78,12 +82,16 @@ class ForkServer:
             os.close(gate)
 
     def _on_launcher(self) -> None:
-        data, fds, _flags, _address = socket.recv_fds(self._launched.control, CONTROL_BYTES, 1)
+        try:
+            data, fds, _flags, _address = socket.recv_fds(self._launched.control, CONTROL_BYTES, 1)
+        except OSError:  # it died with something of ours unread
+            data, fds = b"", []
         if not data:
             self._reactor.forget(self._launched.control.fileno())
             self._listener.on_launcher_lost()
             return
         self._zygote = socket.socket(fileno=fds[0])
+        self._zygote.setblocking(False)
         self._reactor.watch(self._zygote.fileno(), self._on_zygote)
         self._listener.on_zygote()
 
@@ -93,6 +101,8 @@ class ForkServer:
         try:
             data, fds, _flags, _address = socket.recv_fds(self._zygote, CONTROL_BYTES, 1)
             message = messages.decode_from_zygote(data) if data else Unusable("it ended")
+        except BlockingIOError:
+            return
         except (OSError, msgspec.DecodeError) as error:
             data, fds, message = b"", [], Unusable(str(error))
         match message:
@@ -102,18 +112,22 @@ class ForkServer:
                 self._lose_zygote("it sent no handle")
             case Exited(serial=serial, status=status):
                 self._listener.on_exited(serial, status)
+            case Unusable(reason=reason) if data:
+                self._close_zygote()
+                self._listener.on_unusable(reason)
             case Unusable(reason=reason):
                 self._lose_zygote(reason)
-                if data:
-                    self._listener.on_unusable(reason)
 
     def _lose_zygote(self, reason: str) -> None:
-        if self._zygote is None:
-            return
-        self._reactor.forget(self._zygote.fileno())
-        self._zygote.close()
-        self._zygote = None
-        self._listener.on_zygote_lost(reason)
+        if self._zygote is not None:
+            self._close_zygote()
+            self._listener.on_zygote_lost(reason)
+
+    def _close_zygote(self) -> None:
+        if self._zygote is not None:
+            self._reactor.forget(self._zygote.fileno())
+            self._zygote.close()
+            self._zygote = None
 
     def _on_stderr(self) -> None:
         """Drain what the launcher, the zygote and the workers print; pass a few lines a second on to the log."""
@@ -163,7 +177,11 @@ def is_dead_within(pidfd: int, timeout_s: float) -> bool:
 
 
 def _reap(pid: int, timeout_s: float) -> bool:
-    pidfd = os.pidfd_open(pid)
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:  # a system that no worker can live on: the launcher ends as soon as its socket is closed
+        os.waitpid(pid, 0)
+        return True
     try:
         if not is_dead_within(pidfd, timeout_s):
             return False

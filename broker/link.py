@@ -2,20 +2,30 @@
 
 The endpoint is a path with a random name in a private folder; ZeroMQ's filter (ZMQ_IPC_FILTER_PID, zmq_setsockopt(3))
 admits the worker's process alone, and the path is unlinked after the first frame, so that nobody can connect later.
+The end of the connection shows without a monitor socket: a PAIR that had a peer and no longer takes frames has lost it,
+and its descriptor signals that change like any other.
 """
 
 import contextlib
 import os
+import socket as sockets
+import struct
 from collections.abc import Iterator
 
 import zmq
 
 IPC_FILTER_PID = 58
 RECEIVE_HIGH_WATER_MARK = 16
+_CREDENTIALS = struct.Struct("3i")
+"""struct ucred: process, user, group (unix(7))."""
 
 
 class LinkError(Exception):
     """The link cannot be made or used."""
+
+
+class LinkLostError(Exception):
+    """The peer closed the connection, or ZeroMQ did because of what came over it."""
 
 
 class Links:
@@ -44,7 +54,7 @@ class Links:
         except zmq.ZMQError as error:
             socket.close()
             raise LinkError(f"cannot listen for a worker: {error.strerror}") from None
-        return Link(socket, endpoint)
+        return Link(socket, endpoint, pid)
 
     def close(self) -> None:
         """End the context; every link must be closed before."""
@@ -54,11 +64,13 @@ class Links:
 class Link:
     """One worker's socket."""
 
-    __slots__ = ("_endpoint", "_socket", "fd")
+    __slots__ = ("_endpoint", "_is_joined", "_pid", "_socket", "fd")
 
-    def __init__(self, socket: zmq.Socket[bytes], endpoint: str) -> None:
+    def __init__(self, socket: zmq.Socket[bytes], endpoint: str, pid: int) -> None:
         self._socket = socket
         self._endpoint = endpoint
+        self._pid = pid
+        self._is_joined = False
         self.fd = int(socket.getsockopt(zmq.FD))
 
     def send(self, frame: bytes) -> None:
@@ -72,24 +84,60 @@ class Link:
         except zmq.ZMQError as error:
             raise LinkError(str(error)) from None
 
-    def receive(self) -> Iterator[memoryview | bytes]:
+    def receive(self) -> Iterator[zmq.Frame]:
         """Every frame that has arrived. A worker never sends a message of several parts.
 
         Raises:
             LinkError: a part of a longer message.
+            LinkLostError: nothing arrives any more.
         """
-        while self.is_readable():
+        while True:
+            events = self._events()
+            if not events & zmq.POLLIN:
+                if self._has_lost_its_peer(events):
+                    raise LinkLostError
+                return
             try:
                 frame = self._socket.recv(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             if frame.more:
                 raise LinkError("a message of several parts")
-            yield frame.buffer
+            yield frame
 
-    def is_readable(self) -> bool:
-        """Whether a frame waits. Ask before sleeping: the descriptor signals only changes (zmq_getsockopt(3))."""
-        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN)
+    def needs_a_look(self) -> bool:
+        """Whether `receive` has something to tell.
+
+        Ask before sleeping: the descriptor signals only changes (zmq_getsockopt(3)).
+        """
+        events = self._events()
+        return bool(events & zmq.POLLIN) or self._has_lost_its_peer(events)
+
+    def check_sender(self, frame: zmq.Frame) -> None:
+        """Ask the kernel who is behind the connection that `frame` came over, beside ZeroMQ's own filter.
+
+        A descriptor that was closed and used again meanwhile belongs to somebody else, which is the right answer too.
+
+        Raises:
+            LinkError: not the worker's process, or not under this process's account.
+        """
+        try:
+            with sockets.socket(fileno=os.dup(int(frame.get(zmq.SRCFD)))) as connection:
+                raw = connection.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, _CREDENTIALS.size)
+        except (OSError, zmq.ZMQError) as error:
+            raise LinkError(f"a connection without credentials: {error.strerror}") from None
+        pid, uid, _gid = _CREDENTIALS.unpack(raw)
+        if (pid, uid) != (self._pid, os.geteuid()):
+            raise LinkError(f"a connection of process {pid}, user {uid}")
+
+    def _events(self) -> int:
+        return int(self._socket.getsockopt(zmq.EVENTS))
+
+    def _has_lost_its_peer(self, events: int) -> bool:
+        if events & zmq.POLLOUT:  # without a mark on what waits to be sent, exactly as long as there is a peer
+            self._is_joined = True
+            return False
+        return self._is_joined
 
     def unlink(self) -> None:
         """Take the endpoint out of the file system; the link itself stays."""

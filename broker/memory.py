@@ -1,5 +1,6 @@
 """How much memory a process holds, cheaply: /proc where it exists, psutil elsewhere."""
 
+import contextlib
 import os
 import sys
 
@@ -32,16 +33,40 @@ class OwnMemoryWatch:
     ALLOWANCE_BYTES = 64 * 1024 * 1024
 
     def __init__(self) -> None:
-        self._highest_explained = 0
+        self._calm = 0
 
     def is_excessive(self, resident: int, expected: int) -> bool:
-        """Whether `resident` exceeds the calmest state seen by more than `expected` bytes of work and the allowance.
+        """Whether `resident` exceeds the calm state by more than `expected` bytes of work and the allowance."""
+        if self._calm == 0 or resident < self._calm:
+            self._calm = resident  # also after a verdict, or each attack would lift the bar for the next one
+        return resident > self._calm + expected + self.ALLOWANCE_BYTES
 
-        After a verdict the figure becomes the new calm state: what the allocator keeps must not condemn twice.
-        """
-        if self._highest_explained == 0:
-            self._highest_explained = resident
-        if resident <= self._highest_explained + expected + self.ALLOWANCE_BYTES:
-            return False
-        self._highest_explained = resident
-        return True
+    def accept(self, resident: int) -> None:
+        """Take the present figure for calm: what the allocator keeps must not condemn twice."""
+        self._calm = resident
+
+
+def limit_own_data(headroom_bytes: int) -> None:
+    """Put a last fuse under this process: no more private memory than it has now and `headroom_bytes` (setrlimit(2)).
+
+    It is for the moment when the watch cannot run, so it leaves room for any honest load. A lower limit stays.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    with open("/proc/self/statm", "rb", buffering=0) as statm:
+        wanted = int(statm.read(128).split()[5]) * _PAGE_BYTES + headroom_bytes
+    if resource.RLIM_INFINITY in (soft, hard) or wanted < soft:
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
+
+
+def give_back_memory() -> None:
+    """Return what is free to the system (malloc_trim(3)): kept, it would pass for growth. Nothing without glibc."""
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -9,13 +9,24 @@ from filewarden.workers.profile import Profile, RootProfile
 
 
 def pool_profile(
-    settings: Settings, account: Account | None, denied: Sequence[tuple[int, int]], endpoints: str
+    settings: Settings,
+    account: Account | None,
+    denied: Sequence[tuple[int, int]],
+    endpoints: str,
+    own_paths: Sequence[str] = (),
 ) -> Profile:
-    """The profile of the reading pool; `denied` are (st_dev, st_ino) of what no tool touches."""
+    """The profile of the reading pool; `denied` are (st_dev, st_ino) of what no tool touches, `own_paths` where."""
     limits = settings.limits
     return Profile(
         roots=tuple(
-            RootProfile(name=root.name, path=root.path, writable=root.mode == "rw", deny=root.deny)
+            RootProfile(
+                name=root.name,
+                path=root.path,
+                writable=root.mode == "rw",
+                deny=root.deny,
+                links=root.links,
+                one_filesystem=root.one_filesystem,
+            )
             for root in settings.roots
         ),
         endpoints=endpoints,
@@ -25,6 +36,7 @@ def pool_profile(
         uid=None if account is None else account.uid,
         gid=None if account is None else account.gid,
         denied=tuple(denied),
+        own_paths=tuple(own_paths),
         max_request_bytes=limits.max_message_bytes,
         start_timeout_s=settings.pool.start_timeout_s,
     )

@@ -108,7 +108,7 @@ class SelectorReactor:
             if self._is_stopping:
                 return
             for key, _events in self._selector.select(self._sleep_s()):
-                if key.fd in self._selector.get_map():  # not forgotten by an earlier callback of this tick
+                if self._selector.get_map().get(key.fd) is key:  # not forgotten by an earlier callback of this tick
                     key.data()
             self._run_timers()
 

@@ -6,7 +6,8 @@ from filewarden.broker.backoff import Breaker
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.scheduler import Scheduler
-from filewarden.broker.supervisor import Slot, Supervisor
+from filewarden.broker.slot import Slot
+from filewarden.broker.supervisor import Supervisor
 from filewarden.workers.wire import Report
 
 Layers = dict[str, dict[str, bool | int | str | None]]
@@ -116,7 +117,7 @@ class ProcessFigures:
                 process = self._processes[pid] = self._psutil.Process(pid)
             with process.oneshot():
                 return process.memory_info().rss, process.cpu_percent()
-        except self._psutil.Error:
+        except (self._psutil.Error, ValueError):
             self._processes.pop(pid, None)
             return 0, 0.0
 

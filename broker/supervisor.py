@@ -1,55 +1,28 @@
 """The workers of one pool: started, watched, killed, replaced, as the lifecycle says."""
 
 import os
+import signal
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
 from filewarden.broker.backoff import Backoff, Breaker
 from filewarden.broker.call import Call
+from filewarden.broker.exits import REMEMBERED_CRASHES, Exits
 from filewarden.broker.forkserver import ForkServer, is_dead_within
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
+from filewarden.broker.memory import resident_bytes
 from filewarden.broker.reactor import Reactor, Timer
-from filewarden.broker.worker import Violation, Worker
+from filewarden.broker.slot import Slot
+from filewarden.broker.worker import LinkLost, Violation, Worker
 from filewarden.config.settings import PoolSettings
 from filewarden.workers.wire import Answer, Ready, Refusal, Report
 
 SIGSYS_STATUS = -31
+ENDED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
+"""Ways to die that say nothing about the call."""
 STARTS_AT_ONCE = 2
-
-
-class Slot:
-    """One place in the pool, which outlives the workers that fill it."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.worker: Worker | None = None
-        self.restarts = 0
-        self.last_exit: Exit | None = None
-        self.has_been_ready = False
-        self._calls_before = 0
-        self._lost_serial = 0
-
-    @property
-    def calls_total(self) -> int:
-        """Calls answered in this place, by whichever worker."""
-        return self._calls_before + (0 if self.worker is None else self.worker.calls_total)
-
-    def lose(self, cause: Exit) -> None:
-        """Its worker is gone or about to be."""
-        if self.worker is None:
-            return
-        self._calls_before += self.worker.calls_total
-        self._lost_serial = self.worker.serial
-        self.worker = None
-        self.last_exit = cause
-        if cause is not Exit.RECYCLED:
-            self.restarts += 1
-
-    def learn(self, serial: int, cause: Exit) -> None:
-        """The true cause of a crash that was reported before its exit status was known."""
-        if self._lost_serial == serial and self.last_exit is Exit.CRASH:
-            self.last_exit = cause
 
 
 class Client(Protocol):
@@ -67,6 +40,9 @@ class Client(Protocol):
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
+
+    def on_costly(self, call: Call) -> None:
+        """It has become known that `call` itself brought its worker down."""
 
     def on_report(self, report: Report) -> bool:
         """A worker reported its confinement; whether it may serve."""
@@ -106,6 +82,9 @@ class Supervisor:
         self._has_served = False
         """Whether a worker of the present zygote was ready."""
         self.restarts_total = 0
+        self.exits = Exits()
+        self._crashed: OrderedDict[int, Call] = OrderedDict()
+        """The calls of the latest crashed workers, until it is known what they died of."""
 
     def attach(self, fork_server: ForkServer) -> None:
         """Name the fork server that this pool's workers come from."""
@@ -117,7 +96,7 @@ class Supervisor:
         """The idle worker of the lowest slot: its caches are warm, and the others may sleep."""
         for slot in self.slots:
             worker = slot.worker
-            if worker is not None and worker.state is State.IDLE:
+            if worker is not None and worker.state is State.IDLE and not worker.is_cut_off:
                 return worker
         return None
 
@@ -143,10 +122,10 @@ class Supervisor:
         """Give an idle worker a call."""
         try:
             worker.assign(call, frame, self._reactor.now())
-        except Violation as violation:
-            self._condemn_for(worker, violation)
-            return
-        self._mark_dirty(worker)
+        except LinkLost:
+            self._cut_off(worker)
+        else:
+            self._mark_dirty(worker)
 
     def condemn(self, worker: Worker, cause: Exit) -> None:
         """Kill a worker; its slot is filled at once, its call is reported lost."""
@@ -156,10 +135,19 @@ class Supervisor:
         call = worker.condemn(cause)
         self._lose(worker, call, cause)
 
+    def condemn_for(self, worker: Worker, violation: str) -> None:
+        """Kill a worker for what no honest one does."""
+        if worker.state not in (State.STOPPING, State.DEAD):
+            self._log(f"worker {worker.pid} broke the protocol: {violation}")
+            self.condemn(worker, Exit.PROTOCOL)
+
     def tick(self, now: float) -> None:
         """Condemn what takes too long to become ready."""
         for worker in self.workers():
             if worker.state is State.STARTING and now - worker.started_at > self._settings.start_timeout_s:
+                if worker.pid is None and self._fork_server is not None:
+                    self._fork_server.give_up_zygote("it does not answer")
+                    return
                 self._log(f"worker {worker.pid} was not ready within {self._settings.start_timeout_s} s")
                 self.condemn(worker, Exit.DEADLINE)
 
@@ -206,10 +194,19 @@ class Supervisor:
 
     def on_exited(self, serial: int, status: int) -> None:
         """The zygote reaped a worker: only now is it known what killed it."""
-        if status == SIGSYS_STATUS:
-            self._log(f"worker number {serial} was killed for a forbidden system call")
-            for slot in self.slots:
-                slot.learn(serial, Exit.VIOLATION)
+        worker = self._workers.get(serial)
+        call = self._crashed.pop(serial, None) if worker is None else worker.call
+        if call is not None and status not in ENDED_FROM_OUTSIDE:
+            self._client.on_costly(call)
+        if status != SIGSYS_STATUS:
+            return
+        self._log(f"worker number {serial} was killed for a forbidden system call")
+        if worker is not None and worker.exit is None:  # its handle has not told yet
+            worker.exit = Exit.VIOLATION
+            return
+        self.exits.learn(serial, Exit.VIOLATION)
+        for slot in self.slots:
+            slot.learn(serial, Exit.VIOLATION)
 
     def on_zygote_lost(self, reason: str) -> None:
         """Every worker dies with its zygote; the handles will tell of each."""
@@ -297,9 +294,21 @@ class Supervisor:
             for frame in worker.receive():
                 self._on_frame(worker, frame)
         except Violation as violation:
-            self._condemn_for(worker, violation)
-            return
-        self._mark_dirty(worker)
+            self.condemn_for(worker, str(violation))
+        except LinkLost:
+            self._cut_off(worker)
+        else:
+            self._mark_dirty(worker)
+
+    def _cut_off(self, worker: Worker) -> None:
+        """Tell a death, which its handle reports any moment, from a link that was ended for what came over it.
+
+        A process gives its memory back before its files (exit(2)): one that still has some has not died.
+        """
+        worker.is_cut_off = True
+        self._unwatch_link(worker)
+        if resident_bytes(worker.pid):
+            self.condemn_for(worker, "its link ended")
 
     def _on_frame(self, worker: Worker, frame: Ready | Answer | Refusal) -> None:
         if not isinstance(frame, Ready):
@@ -336,10 +345,6 @@ class Supervisor:
 
     # Endings.
 
-    def _condemn_for(self, worker: Worker, violation: Violation) -> None:
-        self._log(f"worker {worker.pid} broke the protocol: {violation}")
-        self.condemn(worker, Exit.PROTOCOL)
-
     def _on_death(self, worker: Worker) -> None:
         was_condemned = worker.state is State.STOPPING
         self._unwatch_link(worker)
@@ -348,16 +353,22 @@ class Supervisor:
         call = worker.exited()
         self._bury(worker)
         if not was_condemned:
-            self._lose(worker, call, Exit.CRASH)
+            self._lose(worker, call, worker.exit or Exit.CRASH)
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
+        self.exits.count(worker.serial, cause)
+        if cause is Exit.CRASH and call is not None:
+            self._crashed[worker.serial] = call
+            while len(self._crashed) > REMEMBERED_CRASHES:
+                self._crashed.popitem(last=False)
         if cause is not Exit.RECYCLED:
             self.restarts_total += 1
         for slot in self.slots:
             if slot.worker is worker:
                 slot.lose(cause)
-        if worker.ready_at is None and not self._is_closing:
+        has_zygote = self._fork_server is not None and self._fork_server.is_ready
+        if worker.ready_at is None and has_zygote and not self._is_closing:
             self._retry_at(self._backoff.failed(self._reactor.now()))
         self._fill()
         if call is not None:

@@ -6,13 +6,17 @@ import signal
 
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Event, Exit, State, advance
-from filewarden.broker.link import Link, LinkError, Links
+from filewarden.broker.link import Link, LinkError, LinkLostError, Links
 from filewarden.workers import wire
 from filewarden.workers.wire import Answer, Go, Hello, Ready, Refusal, Report, WireError
 
 
 class Violation(Exception):
     """The worker broke the protocol and must go."""
+
+
+class LinkLost(Exception):
+    """The worker's connection has ended, because it died or because of what it sent."""
 
 
 class Worker:
@@ -34,6 +38,8 @@ class Worker:
         self.state = State.STARTING
         self.call: Call | None = None
         self.exit: Exit | None = None
+        self.is_cut_off = False
+        """Whether its link is lost: it gets no call any more, and its end is near."""
         self.calls_total = 0
         self._pidfd: int | None = None
         self._gate: int | None = None
@@ -72,24 +78,33 @@ class Worker:
             self._close_gate()
 
     def receive(self) -> list[Ready | Answer | Refusal]:
-        """Every frame that has arrived and is legal now; the handshake's first step is done on the way.
+        """The frame that has arrived and is legal now, if any; the handshake's first step is done on the way.
+
+        There is never more than one: whatever follows a start report or an answer has to wait for a call.
 
         Raises:
-            Violation: an illegal frame.
+            Violation: an illegal frame, or one too many.
+            LinkLost: nothing arrives any more.
         """
         if self._link is None:
             return []
-        frames: list[Ready | Answer | Refusal] = []
+        found: list[Ready | Answer | Refusal] = []
         try:
-            for data in self._link.receive():
-                frame = wire.unpack_from_worker(data)
+            for raw in self._link.receive():
+                if found:
+                    raise Violation("a frame out of turn")
+                frame = wire.unpack_from_worker(raw.buffer)
                 if isinstance(frame, Hello):
+                    self._link.check_sender(raw)
                     self._greet(frame)
                 else:
-                    frames.append(frame)
+                    found.append(frame)
+        except LinkLostError:
+            if not found:
+                raise LinkLost from None
         except (LinkError, WireError) as error:
             raise Violation(str(error)) from None
-        return frames
+        return found
 
     def _greet(self, hello: Hello) -> None:
         if self._has_said_hello or hello.secret != self.secret or self._link is None:
@@ -118,17 +133,17 @@ class Worker:
         """Give it a call.
 
         Raises:
-            Violation: the link does not take the frame.
+            LinkLost: the link does not take the frame.
         """
         self.state = advance(self.state, Event.ASSIGNED)
         self.call = call
         self.busy_since = now
         if self._link is None:
-            raise Violation("no link")
+            raise LinkLost
         try:
             self._link.send(frame)
-        except LinkError as error:
-            raise Violation(str(error)) from None
+        except LinkError:
+            raise LinkLost from None
 
     def answered(self, call_id: int) -> Call:
         """Take back the call that it answers.
@@ -146,8 +161,8 @@ class Worker:
         return call
 
     def has_more(self) -> bool:
-        """Whether a frame waits that the descriptor will not signal again."""
-        return self._link is not None and self._link.is_readable()
+        """Whether a frame or the end of the link waits that the descriptor will not signal again."""
+        return self._link is not None and self._link.needs_a_look()
 
     def condemn(self, cause: Exit) -> Call | None:
         """Kill it; the call that it ran is handed back."""

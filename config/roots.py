@@ -109,7 +109,15 @@ def _place(key: str, given: GivenRoot, name: str, roots: Roots) -> list[_Placed]
     mode: Literal["ro", "rw"] = "rw" if "mode" in given and given["mode"].value == "rw" else "ro"
     globs = given["deny"].value if "deny" in given else ()
     deny = tuple(str(glob) for glob in globs) if isinstance(globs, tuple) else ()
-    return [_Placed(key, given, folder, RootSettings(path=folder.path, name=name, mode=mode, deny=deny))]
+    settings = RootSettings(
+        path=folder.path,
+        name=name,
+        mode=mode,
+        deny=deny,
+        links="refuse" if "links" in given and given["links"].value == "refuse" else "allow",
+        one_filesystem="one_filesystem" in given and given["one_filesystem"].value is True,
+    )
+    return [_Placed(key, given, folder, settings)]
 
 
 def _compare(earlier: _Placed, later: _Placed, roots: Roots) -> None:
@@ -122,6 +130,10 @@ def _compare(earlier: _Placed, later: _Placed, roots: Roots) -> None:
         return
     if (inner.settings.mode, outer.settings.mode) == ("ro", "rw"):
         sentence = f"is read-only, but {outer.key} around it is writable: make both rw, or keep them apart"
+        roots.problems.append(inner.problem(sentence))
+        return
+    if inner.settings.one_filesystem and not outer.settings.one_filesystem:
+        sentence = f"keeps to one file system, but {outer.key} around it does not: set it on both, or keep them apart"
         roots.problems.append(inner.problem(sentence))
         return
     _warn(inner, [f"lies inside {outer.key}, whose own mode and deny rules also apply to it by that way"], roots)

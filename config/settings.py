@@ -54,6 +54,16 @@ class RootSettings(Section, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(min_length=1, max_length=4096)], ...],
         Meta(max_length=1000, description="Globs of what is invisible, unreadable and unwritable in every tool."),
     ] = ()
+    links: Annotated[
+        Literal["allow", "refuse"],
+        Meta(
+            description='"refuse" treats a file of several names (hard links) as denied: another name of it may lie '
+            "outside the root.",
+        ),
+    ] = "allow"
+    one_filesystem: Annotated[
+        bool, Meta(description="Treat what is mounted below the root as denied, bind mounts too.")
+    ] = False
 
 
 class PoolSettings(Section, frozen=True, kw_only=True):

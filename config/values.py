@@ -68,6 +68,8 @@ def written(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
+        case int() if abs(value) >> 64:
+            return hex(value)[:40] + "..."  # no limit of ours has so many digits, and Python refuses to write thousands
         case int() | float():
             return repr(value)
         case str():

@@ -47,3 +47,7 @@ def on_the_wire(answer: Answer) -> bytes:
     head = [b"HTTP/1.1 %d %s" % (answer.status, reason.encode())]
     head += [name + b": " + value for name, value in (*answer.all_headers(), CLOSE)]
     return b"\r\n".join([*head, b"", answer.body])
+
+
+TOO_MUCH = problem(503, "too much is being sent at once; try again", RETRY_AFTER)
+"""To a body that does not fit beside all that other clients are sending."""

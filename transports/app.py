@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
+from filewarden.broker.holdings import Holdings
 from filewarden.config.settings import Settings
 from filewarden.transports import pages, streamable
+from filewarden.transports.body import BodyReader
 from filewarden.transports.gate import Gate, own_hosts, own_origins
 from filewarden.transports.guard import Guard
 from filewarden.transports.pages import Pages, Source
@@ -16,16 +18,23 @@ from filewarden.transports.streamable import Streamable
 
 
 def mcp_app(
-    *, settings: Settings, port: int, token: str | None, source: Source, sessions: Sessions, clients: SseClients
+    *,
+    settings: Settings,
+    port: int,
+    token: str | None,
+    source: Source,
+    sessions: Sessions,
+    clients: SseClients,
+    holdings: Holdings,
 ) -> ASGIApp:
     """Everything that the main listener serves. `/status` is on it unless it has an address of its own, or none."""
     has_status = settings.status.address == "auto"
     methods = {"/mcp": streamable.METHODS, "/sse": ("GET",), "/message": ("POST",), **_page_methods(has_status)}
     gate = _gate(settings, settings.http.host, port, token, methods)
-    limit = settings.limits.max_message_bytes
+    bodies = BodyReader(settings.limits.max_message_bytes, holdings)
     endpoints = [
-        Route("/mcp", Streamable(sessions, limit)),
-        Route("/message", MessageEndpoint(clients, limit)),
+        Route("/mcp", Streamable(sessions, bodies)),
+        Route("/message", MessageEndpoint(clients, bodies)),
         Route("/sse", SseEndpoint(clients)),
         *Pages(source, settings, gate.is_trusted).routes(has_status=has_status),
     ]

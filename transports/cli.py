@@ -19,6 +19,7 @@ usage: filewarden COMMAND [...]
 commands:
   serve [ROOT ...]         serve folders to a client on standard input and output, or over HTTP with --http
   demo [DIR]               start real servers, run the tools on DIR, and show isolation at work
+  doctor                   attack a worker of this machine from inside and show what held
   check                    look at the configuration and the roots; say every problem
   status                   show the workers of the servers that you run
   config show|init|schema  show the settings in force, print a commented file, print the file's JSON Schema
@@ -74,6 +75,15 @@ once, and show isolation at work: a pipe, a runaway scan, a pattern bomb and a f
 Takes about 15 seconds. Exit status 0 only when everything that it claims held.
 """
 
+DOCTOR_HELP = """\
+usage: filewarden doctor [--json] [ROOT ...] [any flag of serve]
+
+Start a real worker of this machine on a temporary folder, attack from inside it as a captured one would, and show layer
+by layer what held, with the error seen. Also looks at the kernel, the limits, the token and the configuration. Takes
+about a second. Exit status 0 when a server with this configuration would serve and everything held that it relies on,
+1 when not, 2 for bad usage or a bad configuration.
+"""
+
 HELP_FLAGS = ("-h", "--help")
 
 Command = Callable[[Sequence[str]], int]
@@ -81,6 +91,7 @@ Command = Callable[[Sequence[str]], int]
 
 def main() -> int:
     """Run the command that the arguments name; the exit status."""
+    _fill_standard_descriptors()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if name == "serve" and not _asks_for_help(arguments):
         return _serve(arguments)
@@ -94,6 +105,8 @@ def main() -> int:
 
 
 def _serve(arguments: Sequence[str]) -> int:
+    if sys.platform != "linux":
+        return _refuse_system()
     from filewarden.broker.launch import launch
 
     launched = launch()
@@ -101,6 +114,17 @@ def _serve(arguments: Sequence[str]) -> int:
     from filewarden.workers.catalogue import CATALOGUE
 
     return serve(arguments, os.environ, launched, CATALOGUE)
+
+
+def _refuse_system() -> int:
+    """Say what this system lacks, before anything is imported that only Linux has."""
+    from filewarden.workers.confine.systems import UnsupportedSystemError, require_supported
+
+    try:
+        require_supported()
+    except UnsupportedSystemError as error:
+        sys.stderr.write(f"{error}\n")
+    return EXIT_FAILURE
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
@@ -116,6 +140,13 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     if _asks_for_help(arguments):
         return _say(help_text() if callable(help_text) else help_text)
     return command(arguments)
+
+
+def _fill_standard_descriptors() -> None:
+    """Whoever starts us with one of them closed must not find a socket of ours in its place."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def _asks_for_help(arguments: Sequence[str]) -> bool:
@@ -170,9 +201,18 @@ def _demo(arguments: Sequence[str]) -> int:
     return run_demo(arguments)
 
 
+def _doctor(arguments: Sequence[str]) -> int:
+    if sys.platform != "linux":
+        return _refuse_system()
+    from filewarden.transports.doctor import run_doctor
+
+    return run_doctor(arguments)
+
+
 COMMANDS: dict[str, tuple[Command, str | Callable[[], str]]] = {
     "serve": (_serve, _serve_help),
     "demo": (_demo, DEMO_HELP),
+    "doctor": (_doctor, DOCTOR_HELP),
     "check": (_check, CHECK_HELP),
     "status": (_status, STATUS_HELP),
     "config": (_config, CONFIG_HELP),

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from filewarden.config.errors import ConfigError
 from filewarden.config.load import load
 from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
+from filewarden.transports.tool_settings import check_tool_names
+from filewarden.workers.catalogue import CATALOGUE
 
 
 def check(arguments: Sequence[str]) -> int:
     """Read the configuration as `serve` would, and say what was found."""
     try:
         loaded = load(arguments, os.environ)
+        check_tool_names(loaded, CATALOGUE)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE

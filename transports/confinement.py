@@ -54,4 +54,3 @@ def _libraries(roots: Sequence[str]) -> Iterable[str]:
         real = os.path.realpath(path)
         if path and os.path.isdir(real) and not any(lies_in(real, root) or lies_in(root, real) for root in roots):
             yield real
-

@@ -100,7 +100,9 @@ class Connection(HttpToolsProtocol):
             self._stop_parsing()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One field of the head."""
+        """One field of the head; fields after the body are nobody's business."""
+        if not self._is_head_open:
+            return
         super().on_header(name, value)
         size = sum(len(each) + len(content) for each, content in self.headers) + len(self.url)
         if len(self.headers) > self._limits.head_fields or size > self._limits.head_bytes:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import socket
-import stat
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -67,26 +66,6 @@ def query(path: str, timeout_s: float) -> bytes:
         while data := connection.recv(65_536):
             parts.append(data)
     return b"".join(parts)
-
-
-def find(folder: str, timeout_s: float) -> list[bytes]:
-    """The status documents of all servers with a socket in `folder`; sockets of dead servers are removed."""
-    documents = []
-    try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
-    for name in names:
-        path = os.path.join(folder, name)
-        if not name.endswith(SUFFIX) or not stat.S_ISSOCK(os.lstat(path).st_mode):
-            continue
-        try:
-            documents.append(query(path, timeout_s))
-        except ConnectionRefusedError:
-            os.unlink(path)
-        except OSError:
-            continue
-    return documents
 
 
 @contextlib.contextmanager

@@ -130,6 +130,7 @@ class _Server:
             source=source,
             sessions=self._sessions,
             clients=self._clients,
+            holdings=broker.holdings,
         )
         self._listeners = [HttpListener(opened.sockets, app, limits)]
         if opened.pages_sockets:

@@ -29,6 +29,11 @@ class LineSplitter:
                 yield line
         self._keep(data[start:])
 
+    def end(self) -> bytes | TooLong | None:
+        """The last line, where nobody ended it; None when there is none."""
+        line = self._finish(b"")
+        return line if line is TOO_LONG or (isinstance(line, bytes) and line.strip()) else None
+
     def _finish(self, tail: bytes) -> bytes | TooLong:
         self._keep(tail)
         line = TOO_LONG if self._is_dropping else b"".join(self._parts)

@@ -2,18 +2,22 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from filewarden.broker.reactor import Action, Timer
 
+_make: Callable[[], asyncio.AbstractEventLoop]
 try:
     import uvloop
 except ImportError:
-    uvloop = None
+    _make = asyncio.new_event_loop
+else:
+    _make = uvloop.new_event_loop
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """A fresh loop that nobody runs yet. It comes after the front-end's confinement: libuv looks once for io_uring."""
-    return asyncio.new_event_loop() if uvloop is None else uvloop.new_event_loop()
+    return _make()
 
 
 class AsyncioReactor:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import islice
 
+from filewarden.broker.holdings import Holdings
 from filewarden.broker.reactor import Reactor
 
 MANY_BYTES = 8 * 1024 * 1024
@@ -17,13 +18,21 @@ PIPE_BYTES = 1024 * 1024
 class Outlet:
     """A descriptor in non-blocking mode, and the lines that wait for it. One flush serves a whole tick."""
 
-    def __init__(self, fd: int, reactor: Reactor, on_broken: Callable[[], None], on_relief: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fd: int,
+        reactor: Reactor,
+        holdings: Holdings,
+        on_broken: Callable[[], None],
+        on_relief: Callable[[], None],
+    ) -> None:
         self.fd = _own_description(fd)
         self._reactor = reactor
         self._on_broken = on_broken
         self._on_relief = on_relief
         self._pieces: deque[memoryview] = deque()
         self._waiting_bytes = 0
+        self._holdings = holdings
         self._is_watching = False
         self._is_broken = False
 
@@ -45,7 +54,7 @@ class Outlet:
             self._reactor.settle(self.flush)
         self._pieces.append(memoryview(line))
         self._pieces.append(memoryview(b"\n"))
-        self._waiting_bytes += len(line) + 1
+        self._count(len(line) + 1)
 
     def flush(self) -> None:
         """Write what the reader takes now, and wait for it to take the rest."""
@@ -67,7 +76,7 @@ class Outlet:
             self._on_relief()
 
     def _drop(self, written: int) -> None:
-        self._waiting_bytes -= written
+        self._count(-written)
         while written:
             first = self._pieces[0]
             if written < len(first):
@@ -75,6 +84,10 @@ class Outlet:
                 return
             written -= len(first)
             self._pieces.popleft()
+
+    def _count(self, size: int) -> None:
+        self._waiting_bytes += size
+        self._holdings.add(size)
 
     def _watch(self) -> None:
         if not self._is_watching:

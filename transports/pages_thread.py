@@ -22,7 +22,8 @@ from filewarden.config.rules import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.app import pages_app
 from filewarden.transports.connection import ConnectionLimits
-from filewarden.transports.listener import HttpListener, route_uvicorn_log
+from filewarden.transports.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.preload import preload
 from filewarden.transports.sockets import bind, bracketed, port_of
 from filewarden.transports.token import read_or_create_token, token_path
 
@@ -107,19 +108,27 @@ class PagesThread:
             self._token_path = token_path(settings.http.token_file, environ)
             self._token = read_or_create_token(self._token_path)
         route_uvicorn_log(log)
+        preload(LATE_IMPORTS)
+        self._log = log
 
     def start(self, broker: Broker, reactor: Reactor) -> None:
         """Serve from now on, until the process ends."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reactor.watch(ours.fileno(), _Counter(ours, broker).answer)
         source = RemoteSource(theirs)
-        threading.Thread(target=lambda: asyncio.run(self._serve(source)), daemon=True, name="status pages").start()
+        threading.Thread(target=lambda: self._run(source), daemon=True, name="status pages").start()
         port = port_of(self._sockets)
         lines = [f"Status pages on http://{bracketed(self._host)}:{port}/status"]
         if self._token is not None:
             lines.append(f"Token file: {self._token_path}")
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
+
+    def _run(self, source: RemoteSource) -> None:
+        try:
+            asyncio.run(self._serve(source))
+        except Exception as error:  # the end of a thread: without this line nobody would know
+            self._log.error("the status pages ended", reason=repr(error))
 
     async def _serve(self, source: RemoteSource) -> None:
         app = pages_app(

@@ -24,6 +24,7 @@ LATE_IMPORTS = (
     "linecache",
     "msgpack",
     "psutil",
+    "resource",
     "select",
     "threading",
     "traceback",

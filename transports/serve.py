@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 def serve(arguments: Sequence[str], environ: Mapping[str, str], launched: Launched, catalogue: Catalogue) -> int:
     """Serve until the client leaves or a signal comes; the exit status."""
+    _forget_the_starter()
     try:
         surroundings = prepare(arguments, environ, launched, catalogue)
         if surroundings.settings.http.enabled:
@@ -69,6 +70,7 @@ def serve_stdio(surroundings: Surroundings) -> int:
         broker=broker,
         streams=streams,
         max_line_bytes=limits.max_message_bytes,
+        start_s=surroundings.settings.pool.start_timeout_s,
         stop=reactor.stop,
     )
 
@@ -79,6 +81,7 @@ def serve_stdio(surroundings: Surroundings) -> int:
     watch_signals(reactor, on_signal)
     stdio.start()
     reactor.run()
+    broker.end_calls()
     stdio.flush()
     if control is not None:
         control.close()
@@ -87,6 +90,12 @@ def serve_stdio(surroundings: Surroundings) -> int:
         surroundings.log.error(failures[0])
         return EXIT_FAILURE
     return EXIT_OK
+
+
+def _forget_the_starter() -> None:
+    """Undo what whoever started us may have set for itself, and what we cannot work with."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave us no child to wait for
+    os.umask(0o022)
 
 
 def _open_pages(surroundings: Surroundings) -> "PagesThread | None":

@@ -14,8 +14,8 @@ from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.log import Log
 from filewarden.config.version import NAME, VERSION
-from filewarden.transports.answer import RETRY_AFTER, Answer, problem, send_answer
-from filewarden.transports.body import GoneError, TooLargeError, read_body
+from filewarden.transports.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.fields import EVENTS, asks_for, fields_of, query_value
 from filewarden.transports.gate import too_large
 from filewarden.transports.sessions import ID_BYTES, PRINCIPAL
@@ -72,7 +72,7 @@ class SseClients:
             self._log.warning("an SSE client that did not read its events was dropped", dropped=self.dropped)
             scope.get(ABORT_KEY, lambda: None)()
 
-        stream = EventStream(COMMENT if is_standard else PING, overflow)
+        stream = EventStream(COMMENT if is_standard else PING, overflow, holdings=self._broker.holdings)
         conversation = self._broker.open_conversation(Caller(f"sse-{self._opened}", PRINCIPAL))
         client = SseClient(client_id, conversation, stream)
         if is_standard:
@@ -119,9 +119,9 @@ class SseEndpoint:
 class MessageEndpoint:
     """`POST /message`: always accepted with 202, and answered on the stream."""
 
-    def __init__(self, clients: SseClients, max_body_bytes: int) -> None:
+    def __init__(self, clients: SseClients, bodies: BodyReader) -> None:
         self._clients = clients
-        self._max_body_bytes = max_body_bytes
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand one message to the client's conversation."""
@@ -134,9 +134,12 @@ class MessageEndpoint:
             await send_answer(send, problem(404, "there is no such stream, or it has ended; GET /sse opens another"))
             return
         try:
-            body = await read_body(receive, self._max_body_bytes)
+            body = await self._bodies.read(receive)
         except TooLargeError:
-            await send_answer(send, too_large(self._max_body_bytes, fields_of(scope)))
+            await send_answer(send, too_large(self._bodies.limit_bytes, fields_of(scope)))
+            return
+        except BusyError:
+            await send_answer(send, TOO_MUCH)
             return
         except GoneError:
             return

@@ -9,7 +9,7 @@ import msgspec
 from filewarden.broker.status import Status, WorkerStatus
 from filewarden.config.errors import ConfigError
 from filewarden.config.folders import runtime_folder
-from filewarden.transports.control import find
+from filewarden.transports.discovery import find
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 
 ANSWER_TIMEOUT_S = 2.0
@@ -23,19 +23,26 @@ def show_status(arguments: Sequence[str]) -> int:
         sys.stderr.write("usage: filewarden status [--json]\n")
         return EXIT_USAGE
     try:
-        documents = find(runtime_folder(os.environ, os.geteuid()), ANSWER_TIMEOUT_S)
+        documents, silent = find(runtime_folder(os.environ, os.geteuid()), ANSWER_TIMEOUT_S)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
+    for pid in silent:
+        sys.stderr.write(f"The server with process id {pid} does not answer: it is stopped, or hangs.\n")
     if arguments:
         sys.stdout.write("[" + ",".join(document.decode().strip() for document in documents) + "]\n")
         return EXIT_OK
-    if not documents:
+    if not documents and not silent:
         sys.stderr.write("No server of yours is running. Start one with: filewarden serve DIR\n")
         return EXIT_FAILURE
     for document in documents:
-        sys.stdout.write("\n".join(_lines(msgspec.json.decode(document, type=Status))) + "\n\n")
-    return EXIT_OK
+        try:
+            status = msgspec.json.decode(document, type=Status)
+        except msgspec.DecodeError:
+            sys.stderr.write("A server of another version runs; filewarden status --json shows its document.\n")
+            continue
+        sys.stdout.write("\n".join(_lines(status)) + "\n\n")
+    return EXIT_FAILURE if silent else EXIT_OK
 
 
 def _lines(status: Status) -> Iterator[str]:

@@ -13,7 +13,7 @@ from filewarden.transports.outlet import Outlet
 
 CHUNK_BYTES = 256 * 1024
 LAST_ANSWERS_S = 1.0
-"""How long calls that are under way at the end of input may still be answered."""
+"""How long calls that are under way at the end of input may still be answered, once workers are there."""
 LAST_FLUSH_S = 0.25
 
 
@@ -45,15 +45,17 @@ class Stdio:
         broker: Broker,
         streams: tuple[int, int],
         max_line_bytes: int,
+        start_s: float,
         stop: Callable[[], None],
     ) -> None:
         self._reactor = reactor
         self._broker = broker
         self._stop = stop
         self._input_fd = streams[0]
-        self._outlet = Outlet(streams[1], reactor, self._leave, self._resume_reading)
+        self._outlet = Outlet(streams[1], reactor, broker.holdings, self._leave, self._resume_reading)
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
+        self._start_s = start_s
         self._conversation = broker.open_conversation(Caller("stdio", "local"))
         self._is_reading = False
         self._has_left = False
@@ -85,15 +87,20 @@ class Stdio:
         except OSError:
             data = b""
         if not data:
+            if (last := self._lines.end()) is not None:
+                self._take(last)
             self.finish()
             return
         for line in self._lines.feed(data):
-            if isinstance(line, TooLong):
-                self._conversation.refuse(self._too_long(), self._reply)
-            else:
-                self._conversation.receive(line, self._reply)
+            self._take(line)
         if self._outlet.is_full:
             self._pause_reading()
+
+    def _take(self, line: bytes | TooLong) -> None:
+        if isinstance(line, TooLong):
+            self._conversation.refuse(self._too_long(), self._reply)
+        else:
+            self._conversation.receive(line, self._reply)
 
     def _too_long(self) -> ProtocolError:
         return ProtocolError(
@@ -108,10 +115,12 @@ class Stdio:
     def finish(self) -> None:
         """The input ended: what is under way gets a moment to be answered, then everything ends."""
         self._pause_reading()
-        give_up_at = self._reactor.now() + LAST_ANSWERS_S
+        ended_at = self._reactor.now()
 
         def look() -> None:
-            if self._conversation.in_flight and self._reactor.now() < give_up_at and not self._has_left:
+            patience_s = LAST_ANSWERS_S if self._broker.has_served else self._start_s
+            is_worth_it = self._conversation.in_flight and self._reactor.now() < ended_at + patience_s
+            if is_worth_it and not self._has_left:
                 self._reactor.at(self._reactor.now() + 0.01, look)
             else:
                 self._leave()

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from filewarden.broker.protocol.errors import RequestId
 from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Request, decode
 from filewarden.broker.protocol.response import encode, error_response
-from filewarden.transports.answer import RETRY_AFTER, Answer, problem, send_answer
-from filewarden.transports.body import GoneError, TooLargeError, read_body
+from filewarden.transports.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.era import Way, way_of
 from filewarden.transports.fields import EVENTS, JSON, Fields, accepts, fields_of
 from filewarden.transports.gate import too_large
@@ -30,9 +30,9 @@ _NOT_MODERN = "this endpoint is opened with initialize, in one of the revisions 
 class Streamable:
     """The endpoint as an ASGI application."""
 
-    def __init__(self, sessions: Sessions, max_body_bytes: int) -> None:
+    def __init__(self, sessions: Sessions, bodies: BodyReader) -> None:
         self._sessions = sessions
-        self._max_body_bytes = max_body_bytes
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that the guard let through."""
@@ -43,9 +43,11 @@ class Streamable:
             elif not (accepts(fields, JSON) and accepts(fields, EVENTS)):
                 answer = problem(406, "Accept must admit application/json and text/event-stream")
             else:
-                answer = await self._post(fields, await read_body(receive, self._max_body_bytes))
+                answer = await self._post(fields, await self._bodies.read(receive))
         except TooLargeError:
-            answer = too_large(self._max_body_bytes, fields)
+            answer = too_large(self._bodies.limit_bytes, fields)
+        except BusyError:
+            answer = TOO_MUCH
         except GoneError:
             return
         await send_answer(send, answer)

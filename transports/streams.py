@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Send
 
+from filewarden.broker.holdings import Holdings
+
 MAX_EVENTS = 1000
 MAX_BYTES = 8 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -27,12 +29,19 @@ def event(name: bytes, data: bytes) -> bytes:
 class EventStream:
     """Events for one reader. One that leaves too much waiting loses the stream: `on_overflow`."""
 
-    def __init__(self, keep_alive: bytes, on_overflow: Callable[[], None], keep_alive_s: float = KEEP_ALIVE_S) -> None:
+    def __init__(
+        self,
+        keep_alive: bytes,
+        on_overflow: Callable[[], None],
+        keep_alive_s: float = KEEP_ALIVE_S,
+        holdings: Holdings | None = None,
+    ) -> None:
         self._keep_alive = keep_alive
         self._keep_alive_s = keep_alive_s
         self._on_overflow = on_overflow
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._holdings = holdings or Holdings()
         self._is_ending = False
         self._wake: asyncio.Future[None] | None = None
 
@@ -44,10 +53,11 @@ class EventStream:
         if self._waiting and not has_room:  # a single one may be of any size
             self.end()
             self._waiting.clear()
+            self._count(-self._waiting_bytes)
             self._on_overflow()
             return
         self._waiting.append(framed)
-        self._waiting_bytes += len(framed)
+        self._count(len(framed))
         self._stir()
 
     def end(self) -> None:
@@ -70,6 +80,7 @@ class EventStream:
             await send({"type": "http.response.body", "body": b""})
         finally:
             leaving.cancel()
+            self._count(-self._waiting_bytes)
 
     async def _something_to_send(self) -> None:
         loop = asyncio.get_running_loop()
@@ -86,8 +97,12 @@ class EventStream:
         while self._waiting and size < CHUNK_BYTES:
             parts.append(self._waiting.popleft())
             size += len(parts[-1])
-        self._waiting_bytes -= size
+        self._count(-size)
         return b"".join(parts)
+
+    def _count(self, size: int) -> None:
+        self._waiting_bytes += size
+        self._holdings.add(size)
 
     def _abandon(self) -> None:
         self._waiting.clear()

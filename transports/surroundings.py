@@ -1,7 +1,9 @@
 """What every transport of a server stands on: settings, log, account, launcher, and the folder of endpoints."""
 
 import contextlib
+import itertools
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -20,8 +22,11 @@ from filewarden.config.settings import Settings
 from filewarden.transports.confinement import confine_front_end
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.preload import preload
+from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import encode
+
+MOST_OWN_FILES = 1000
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +55,7 @@ def prepare(
         ConfigError: with every problem found.
     """
     loaded = load(arguments, environ)
+    check_tool_names(loaded, catalogue)
     settings = loaded.settings
     log = _open_log(settings)
     for warning in loaded.warnings:
@@ -86,18 +92,25 @@ def make_broker(
     )
 
 
-def denied_objects(surroundings: Surroundings) -> list[tuple[int, int]]:
-    """What no tool touches wherever it lies: our state, the token, the configuration, the log, the audit file."""
+def own_paths(surroundings: Surroundings) -> list[str]:
+    """What no tool touches, there already or not, by real path: our state, token, configuration, log, audit file."""
     settings = surroundings.settings
     paths = [surroundings.loaded.file, settings.http.token_file, settings.log.file, settings.audit.file]
     with contextlib.suppress(ConfigError):
         paths.append(state_folder(surroundings.environ))
+    return [os.path.realpath(path) for path in paths if path]
+
+
+def denied_objects(paths: Sequence[str]) -> list[tuple[int, int]]:
+    """Find the objects at `paths`, and the files right in those that are folders: other names may lead to them."""
     found = []
     for path in paths:
-        if path:
-            with contextlib.suppress(OSError):
-                facts = os.stat(path)
-                found.append((facts.st_dev, facts.st_ino))
+        with contextlib.suppress(OSError):
+            facts = os.stat(path)
+            found.append((facts.st_dev, facts.st_ino))
+            if stat.S_ISDIR(facts.st_mode):
+                with os.scandir(path) as entries:
+                    found += [(facts.st_dev, entry.inode()) for entry in itertools.islice(entries, MOST_OWN_FILES)]
     return found
 
 
@@ -108,7 +121,8 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
         folder.give_to(account.uid, account.gid)
     for path in [folder.path] if control is None else [folder.path, control.path]:
         launched.take_away_at_the_end(path)
-    profile = pool_profile(surroundings.settings, account, denied_objects(surroundings), folder.path)
+    own = own_paths(surroundings)
+    profile = pool_profile(surroundings.settings, account, denied_objects(own), folder.path, own)
     launched.send_profile(encode(profile), namespaces=profile.sandbox != "off")
 
 

@@ -1,5 +1,6 @@
 """The check of a call's arguments: from a client's JSON to the tool's own struct, or a sentence that helps."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -7,6 +8,11 @@ import msgspec
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.schemas import input_schema
 from filewarden.workers.tool import Tool
+
+LARGEST = 2**63 - 1
+"""The frames to workers hold no greater number (MessagePack)."""
+
+_MAY_BE_LARGE = re.compile(rb"[0-9]{19}|[0-9][eE]")
 
 
 class ArgumentCheck:
@@ -27,7 +33,22 @@ class ArgumentCheck:
             raise ToolFailure(Code.INVALID_ARGUMENT, _sentence(self._tool, str(error))) from None
         except (msgspec.DecodeError, RecursionError):
             raise ToolFailure(Code.INVALID_ARGUMENT, "The arguments are not a JSON object.") from None
+        if _MAY_BE_LARGE.search(raw):
+            _refuse_large(checked)
         return checked
+
+
+def _refuse_large(value: object) -> None:
+    """Refuse a number that no frame can carry, wherever it stands."""
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        raise ToolFailure(Code.INVALID_ARGUMENT, f"A number in the arguments is too large: {LARGEST} is the greatest.")
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.astuple(value)
+    elif isinstance(value, dict):
+        value = (*value.keys(), *value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            _refuse_large(each)
 
 
 def _renamed(raw: bytes, aliases: dict[str, str]) -> bytes:

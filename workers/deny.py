@@ -32,12 +32,18 @@ class DenyRules(msgspec.Struct, frozen=True):
         return self.folded.match(path) is not None or _SHORT_NAME.search(path) is not None
 
 
-def deny_rules(patterns: Sequence[str]) -> DenyRules:
-    """Compile the `deny` setting of a root; raises ToolFailure(invalid_argument) for a pattern that is no glob."""
-    if not patterns:
+def deny_rules(patterns: Sequence[str], places: Sequence[Names] = ()) -> DenyRules:
+    """Compile the `deny` setting of a root, and the names of single objects in it that are denied as well.
+
+    Raises ToolFailure(invalid_argument) for a pattern that is no glob.
+    """
+    if not patterns and not places:
         return DenyRules()
     exact = [_expression(pattern) for pattern in patterns]
     folded = [_expression(_fold(pattern)) for pattern in patterns]
+    for names in places:
+        exact.append(re.escape(b"/".join(names)) + b"/")
+        folded.append(re.escape(b"/".join(map(fold, names))) + b"/")
     return DenyRules(re.compile(b"|".join(exact)), re.compile(b"|".join(folded)))
 
 

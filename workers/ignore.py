@@ -3,12 +3,12 @@
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from filewarden.workers.gitignore import Rule, parse_line
 from filewarden.workers.paths import READ
 
-FILE_NAME = ".gitignore"
+FILE_NAME = b".gitignore"
 MAX_FILE_BYTES = 1048576
 MAX_RULES = 5000
 MAX_LINE_BYTES = 1024
@@ -63,14 +63,15 @@ class Ignore:
         return False
 
 
-def read_rules(folder_fd: int) -> Rules | None:
-    """Read the `.gitignore` of an open folder; None if there is none that counts: links and pipes do not."""
+def read_rules(folder_fd: int, is_closed: Callable[[os.stat_result], bool]) -> Rules | None:
+    """Read the `.gitignore` of an open folder; None if there is none that counts: links, pipes, closed ones do not."""
     try:
         fd = os.open(FILE_NAME, READ | os.O_NOFOLLOW, dir_fd=folder_fd)
     except OSError:
         return None
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode) or is_closed(state):
             return None
         return parse(_read(fd))
     except OSError:

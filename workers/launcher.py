@@ -7,7 +7,7 @@ socket (SEQPACKET, unix(7)) has these messages:
 
     PN<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
     P-<profile>  the same, without namespaces: the sandbox is switched off
-    Z            start a zygote; answered with Z<pid> and the zygote's control socket attached
+    Z            start a zygote, and end the one before; answered with Z<pid> and the zygote's control socket attached
     T<path>      take away this socket, or this folder of sockets, when the front-end is gone, however it went
 
 The first zygote starts before the profile arrives, and is sent once it has it.
@@ -40,6 +40,11 @@ def serve_product(control: socket.socket, isolation: "Isolation") -> None:
 
 def main(serve_zygote: ServeZygote = serve_product) -> None:
     """Serve the control socket until the front-end closes it or dies; then leave no process behind."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # one for the whole group is the front-end's to answer: it lets calls finish
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a starter that ignores it would leave us no child to wait for
     control = socket.socket(fileno=CONTROL_FD)
     launcher = Launcher(control, serve_zygote)
     try:
@@ -76,13 +81,13 @@ class Launcher:
                 self._hand_over(pid, self._profile)
             self._waiting.clear()
         elif message[:1] == b"Z":
+            self._kill_zygotes()
             self.start_zygote()
         elif message[:1] == b"T" and self._profile is None:
             self._leftovers.append(message[1:])
 
     def start_zygote(self) -> None:
         """Fork a zygote; without a profile it has its imports to do and is handed over later."""
-        self._reap()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -138,16 +143,16 @@ class Launcher:
         self._serve_zygote(control, isolation)
         return 0
 
-    def _reap(self) -> None:
-        for pid in list(self._zygotes):
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
-                del self._zygotes[pid]
-
-    def end(self) -> None:
-        """Kill and reap every zygote, their workers die with them; then remove the sockets that are left."""
+    def _kill_zygotes(self) -> None:
+        """End those that are left, living or dead: the front-end asks for another when one is lost or hangs."""
         for pid in self._zygotes:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        self._zygotes.clear()
+
+    def end(self) -> None:
+        """Kill and reap every zygote, their workers die with them; then remove the sockets that are left."""
+        self._kill_zygotes()
         for path in self._leftovers:
             with contextlib.suppress(OSError):
                 remove_sockets(path)

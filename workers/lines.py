@@ -119,6 +119,8 @@ def last_lines(fd: int, start: int, size: int, count: int, max_bytes: int) -> Sp
     while begin > start and len(data) <= max_bytes and found <= count:
         below = max(start, begin - BLOCK_BYTES)
         block = os.pread(fd, begin - below, below)
+        if len(block) < begin - below:  # It was cut meanwhile, perhaps by a terabyte: go on at its new end.
+            below = min(below, max(start, os.fstat(fd).st_size))
         found += block.count(b"\n")
         data = block + data
         begin = below

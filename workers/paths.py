@@ -13,6 +13,8 @@ from typing import NoReturn, Protocol
 
 import msgspec
 
+from filewarden.workers.mounts import unless_crossing
+
 MAX_LINKS = 40
 MAX_HELD = 32
 _RACES = 128
@@ -46,6 +48,10 @@ class Start(msgspec.Struct, frozen=True):
     fd: int
     prefixes: tuple[Names, ...]
     is_denied: Callable[[Names], bool]
+    is_closed: Callable[[os.stat_result], bool] | None = None
+    """Which folders nobody may pass, whatever they are called; None where there are none."""
+    one_filesystem: bool = False
+    """Whether a mount on the way is a way out."""
 
 
 class Resolver(Protocol):
@@ -83,7 +89,8 @@ class KernelResolver:
         from filewarden.workers import openat2
 
         self._openat2 = openat2.openat2
-        self._resolve = openat2.BENEATH | openat2.NO_MAGICLINKS | openat2.NO_SYMLINKS
+        self._plain = openat2.BENEATH | openat2.NO_MAGICLINKS | openat2.NO_SYMLINKS
+        self._no_mounts = self._plain | openat2.NO_XDEV
         self._walker = WalkingResolver()
 
     def open(self, start: Start, names: Names, flags: int) -> Resolved:
@@ -91,8 +98,10 @@ class KernelResolver:
         real = normalise(names)
         if real is None:
             raise Unresolved(errno.EXDEV, ())
+        if start.is_closed is not None and b".." in names:
+            return self._walker.open(start, names, flags)  # which looks at every folder that the path passes
         try:
-            fd = self._openat2(start.fd, b"/".join(names) or b".", flags, self._resolve)
+            fd = self._openat2(start.fd, b"/".join(names) or b".", flags, self._how(start))
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.EXDEV):
                 raise Unresolved(error.errno or errno.EIO, real) from None
@@ -103,9 +112,12 @@ class KernelResolver:
     def open_plain(self, start: Start, names: Names, flags: int) -> int:
         """See `Resolver`."""
         try:
-            return self._openat2(start.fd, b"/".join(names) or b".", flags, self._resolve)
+            return self._openat2(start.fd, b"/".join(names) or b".", flags, self._how(start))
         except OSError as error:
             raise Unresolved(error.errno or errno.EIO, names) from None
+
+    def _how(self, start: Start) -> int:
+        return self._no_mounts if start.one_filesystem else self._plain
 
 
 class WalkingResolver:
@@ -124,10 +136,10 @@ class WalkingResolver:
         fd = os.open(".", O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=start.fd)
         try:
             for name in names[:-1]:
-                below = _open(fd, name, O_PATH | os.O_DIRECTORY)
+                below = _open_below(start, fd, name, O_PATH | os.O_DIRECTORY)
                 os.close(fd)
                 fd = below
-            return _open(fd, names[-1] if names else b".", flags)
+            return _open_below(start, fd, names[-1], flags) if names else _open(fd, b".", flags)
         except OSError as error:
             raise Unresolved(error.errno or errno.EIO, names) from None
         finally:
@@ -180,14 +192,17 @@ class _Walk:
             self._fail(errno.EACCES, name)
         is_last = not self._pending
         try:
-            fd = _open(self._top, name, self._flags if is_last else O_PATH)
+            fd = _open_below(self._start, self._top, name, self._flags if is_last else O_PATH)
         except OSError as error:
             if error.errno == errno.ELOOP or (error.errno == errno.ENOTDIR and self._is_link(name)):
                 self._follow(name, self._target(name, None))
                 return None
             self._fail(error.errno or errno.EIO, name)
         try:
-            mode = os.fstat(fd).st_mode
+            state = os.fstat(fd)
+            mode = state.st_mode
+            if self._start.is_closed is not None and self._start.is_closed(state):
+                self._fail(errno.EACCES, name)
             if stat.S_ISLNK(mode):
                 self._follow(name, self._target(name, fd))
             elif is_last:
@@ -268,6 +283,12 @@ def beneath(names: Names, prefixes: tuple[Names, ...]) -> Iterator[Names]:
             at += 1
         else:
             yield names[at:]
+
+
+def _open_below(start: Start, top: int, name: bytes, flags: int) -> int:
+    """Open a name in a folder, which must not be a mount where mounts are a way out; raises OSError."""
+    fd = _open(top, name, flags)
+    return unless_crossing(start.fd, fd) if start.one_filesystem else fd
 
 
 def _open(top: int, name: bytes, flags: int) -> int:

@@ -9,10 +9,23 @@ import os
 
 import msgspec
 
-from filewarden.workers.confine.namespaces import ENDPOINTS, FIX, Isolation, Mount, enclose, own_user_namespace
+from filewarden.workers.confine.namespaces import (
+    ENDPOINTS,
+    FIX,
+    MOUNT_FIX,
+    Isolation,
+    Mount,
+    StrandedError,
+    enclose,
+    own_user_namespace,
+)
 from filewarden.workers.confine.privileges import drop_bounding_set, drop_capabilities, drop_user, set_dumpable
 from filewarden.workers.profile import Profile
-from filewarden.workers.space import Root, open_root
+from filewarden.workers.root import Root, open_root
+
+
+class UnfitError(Exception):
+    """No worker can live here, in whatever sandbox mode; the sentence says what is missing and what to do."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -31,8 +44,21 @@ def settle(profile: Profile, isolation: Isolation) -> Place:
     Raises:
         OSError: a root is not there any more, or the account cannot be changed.
         ToolFailure: a deny rule is no glob.
+        UnfitError: this system lacks what every worker needs.
     """
-    roots = tuple(open_root(root.name, root.path, writable=root.writable, deny=root.deny) for root in profile.roots)
+    _require_handles()
+    roots = tuple(
+        open_root(
+            root.name,
+            root.path,
+            writable=root.writable,
+            deny=root.deny,
+            refuses_hard_links=root.links == "refuse",
+            one_filesystem=root.one_filesystem,
+            own_paths=profile.own_paths,
+        )
+        for root in profile.roots
+    )
     place = Place(roots, profile.endpoints, False, isolation.why)
     proc = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -52,11 +78,24 @@ def settle(profile: Profile, isolation: Isolation) -> Place:
     return place
 
 
+def _require_handles() -> None:
+    """Workers are killed through handles on their processes: a number may by then belong to a stranger."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as error:
+        sentence = (
+            f"This system gives no handles on processes (pidfd_open: {error.strerror}). To fix it, run Linux 5.3 "
+        )
+        raise UnfitError(sentence + "or newer, or let the container allow pidfd_open.") from None
+
+
 def _enclosed(place: Place) -> Place:
     try:
         paths = enclose([Mount(root.path, writable=False) for root in place.roots], place.endpoints)
     except OSError as error:
-        return msgspec.structs.replace(place, why_open=f"{error.strerror}: {FIX}")
+        return msgspec.structs.replace(place, why_open=f"mounts: {error.strerror}: {MOUNT_FIX}")
+    except StrandedError as error:
+        raise UnfitError(str(error)) from None
     return Place(tuple(map(_moved, place.roots, paths)), ENDPOINTS, True, "")
 
 
@@ -71,5 +110,5 @@ def _in_user_namespace(place: Place, proc: int) -> Place:
     try:
         own_user_namespace(proc)
     except OSError as error:
-        return msgspec.structs.replace(place, why_open=f"no user namespace: {error.strerror}")
+        return msgspec.structs.replace(place, why_open=f"no user namespace: {error.strerror}: {FIX}")
     return place

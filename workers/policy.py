@@ -1,24 +1,28 @@
 """Which objects beneath the roots are closed to clients, and which root's settings hold where roots overlap."""
 
 import os
+import stat
+from collections.abc import Sequence
 
-from filewarden.workers.deny import DenyRules
 from filewarden.workers.paths import Names, beneath
+from filewarden.workers.root import Root
 
 
 class Policy:
     """The deny rules of all roots and the objects closed wherever they lie. Roots are known by their position."""
 
     def __init__(
-        self, rules: tuple[DenyRules, ...], places: tuple[Names, ...], denied_objects: frozenset[tuple[int, int]]
+        self, roots: Sequence[Root], places: tuple[Names, ...], denied_objects: frozenset[tuple[int, int]]
     ) -> None:
         """`places` are the roots' real absolute paths as names; `denied_objects` are (st_dev, st_ino)."""
-        self._rules = rules
+        self._rules = tuple(root.deny for root in roots)
+        self._refuses_hard_links = tuple(root.refuses_hard_links for root in roots)
         self._places = places
         self._denied_objects = denied_objects
         self.denied_inodes = frozenset(inode for _, inode in denied_objects)
         """For a first look that needs no stat."""
-        self.has_rules = any(rules)
+        self.has_rules = any(self._rules)
+        self.has_link_rules = any(self._refuses_hard_links)
         self.has_denied_objects = bool(denied_objects)
 
     def denies(self, root: int, names: Names) -> bool:
@@ -32,6 +36,15 @@ class Policy:
     def denies_object(self, state: os.stat_result) -> bool:
         """Whether this very object is closed, whatever it is called."""
         return state.st_ino in self.denied_inodes and (state.st_dev, state.st_ino) in self._denied_objects
+
+    def refuses_link(self, root: int, names: Names, state: os.stat_result) -> bool:
+        """Whether it is a file of several names where those are closed: another name may lie outside, or be denied."""
+        return (
+            self.has_link_rules
+            and state.st_nlink > 1
+            and stat.S_ISREG(state.st_mode)
+            and any(self._refuses_hard_links[at] for at, _ in self.governing(root, names))
+        )
 
     def governing(self, root: int, names: Names) -> list[tuple[int, Names]]:
         """Every root that holds the object, with the object's names in it; the one it was reached by comes first."""

@@ -1,24 +1,29 @@
 """What a zygote is told once: the roots and the bounds of every worker that it forks."""
 
+from typing import Literal
+
 import msgspec
 
 from filewarden.workers.context import Limits
 
 
 class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One folder that workers serve. `path` is absolute; `deny` holds globs."""
+    """One folder that workers serve. `path` is absolute; `deny` holds globs; the rest is as in the settings."""
 
     name: str
     path: str
     writable: bool
     deny: tuple[str, ...] = ()
+    links: Literal["allow", "refuse"] = "allow"
+    one_filesystem: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is the same for all workers of one pool.
 
     `uid` and `gid` are the account to change to, or None to stay. `denied` names objects by (st_dev, st_ino) that no
-    tool touches wherever they lie: the token, the state folder, the configuration in use. Sizes of frames in bytes.
+    tool touches wherever they lie: the token, the state folder, the configuration in use. `own_paths` are the real
+    paths of the same, for what is made there later. Sizes of frames in bytes.
     """
 
     roots: tuple[RootProfile, ...]
@@ -30,6 +35,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     uid: int | None = None
     gid: int | None = None
     denied: tuple[tuple[int, int], ...] = ()
+    own_paths: tuple[str, ...] = ()
     max_request_bytes: int
     start_timeout_s: float
 
@@ -91,5 +97,8 @@ def decode_spawn(data: bytes) -> Spawn:
 
 def decode_from_zygote(data: bytes) -> FromZygote:
     """A zygote's report; msgspec.DecodeError when it is none."""
-    message: FromZygote = _decode_from_zygote(data)
+    try:
+        message: FromZygote = _decode_from_zygote(data)
+    except (UnicodeDecodeError, RecursionError) as error:  # what msgspec lets through
+        raise msgspec.DecodeError(str(error)) from None
     return message

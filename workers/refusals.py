@@ -17,6 +17,14 @@ def denied(text: str) -> ToolFailure:
     )
 
 
+def no_name(text: str) -> ToolFailure:
+    """Refuse to make, change or remove what is not called by a name of its own."""
+    return ToolFailure(
+        Code.INVALID_ARGUMENT,
+        f'The path \'{names.echo(text)}\' must end in the name of a file or folder, not in "/", "." or "..".',
+    )
+
+
 def failure(error: OSError, text: str) -> ToolFailure:
     """Say what a failed system call means for the client who asked for `text`."""
     shown = f"'{names.echo(text)}'"

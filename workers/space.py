@@ -1,16 +1,15 @@
 """The roots of a worker, and how a client's text becomes an open handle beneath one of them."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Self
-
-import msgspec
 
 from filewarden.workers import names as shown
-from filewarden.workers.deny import DenyRules, deny_rules
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.handle import Entry, Handle, kind_of
+from filewarden.workers.mounts import is_crossing
 from filewarden.workers.paths import (
     FOLDER,
     O_PATH,
@@ -24,83 +23,11 @@ from filewarden.workers.paths import (
     normalise,
 )
 from filewarden.workers.policy import Policy
-from filewarden.workers.refusals import denied, failure
+from filewarden.workers.refusals import denied, failure, no_name
+from filewarden.workers.root import Root
 from filewarden.workers.spelling import Roots, split_absolute
 
-_KINDS = {
-    stat.S_IFREG: "file",
-    stat.S_IFDIR: "directory",
-    stat.S_IFLNK: "symlink",
-    stat.S_IFIFO: "pipe",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
-}
 _ARTICLES = {"pipe": "a named pipe", "socket": "a socket", "device": "a device"}
-
-
-class Root(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder that clients may reach."""
-
-    name: str
-    path: str
-    """Absolute, as configured."""
-    fd: int
-    writable: bool = False
-    deny: DenyRules = DenyRules()
-    real_path: str = ""
-    """`path` with all links resolved when the root was opened; empty: the same."""
-
-
-class Handle:
-    """An open object beneath a root: its descriptor, where it really lies, and its state when it was opened."""
-
-    __slots__ = ("fd", "names", "path", "root", "stat")
-
-    def __init__(self, fd: int, root: Root, names: Names, path: str, state: os.stat_result) -> None:
-        self.fd = fd
-        self.root = root
-        self.names = names
-        self.path = path
-        """What clients call it: relative, with `/`, beginning with the root's name where there are several."""
-        self.stat = state
-
-    @property
-    def kind(self) -> str:
-        """`file`, `directory`, `symlink`, `pipe`, `socket` or `device`."""
-        return kind_of(self.stat.st_mode)
-
-    def close(self) -> None:
-        """Give the descriptor back; a second call does nothing."""
-        if self.fd >= 0:
-            fd, self.fd = self.fd, -1
-            os.close(fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One name in a folder, a link that stays inside seen as what it leads to."""
-
-    kind: str
-    stat: os.stat_result
-    """Of the target, except for kind `symlink`: of the link itself."""
-    is_link: bool
-
-
-def open_root(name: str, path: str, *, writable: bool = False, deny: Sequence[str] = ()) -> Root:
-    """Open a configured folder; raises OSError when it is not there, ToolFailure when a deny rule is no glob."""
-    fd = os.open(path, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    return Root(name=name, path=path, fd=fd, writable=writable, deny=deny_rules(deny), real_path=os.path.realpath(path))
-
-
-def kind_of(mode: int) -> str:
-    """Name a file type, as clients see it."""
-    return _KINDS.get(stat.S_IFMT(mode), "device")
 
 
 class Space:
@@ -119,10 +46,14 @@ class Space:
         prefixes = tuple(split_absolute([root.path, root.real_path or root.path]) for root in roots)
         self._texts = Roots(tuple(os.fsencode(root.name) for root in roots), prefixes)
         places = tuple(split_absolute([root.real_path or root.path])[0] for root in roots)
-        self._policy = Policy(tuple(root.deny for root in roots), places, denied_objects)
+        self._policy = Policy(roots, places, denied_objects)
+        is_closed = self._policy.denies_object if denied_objects else None
         self._starts = tuple(
-            Start(root.fd, prefixes[index], partial(self._policy.denies, index)) for index, root in enumerate(roots)
+            Start(root.fd, prefixes[index], partial(self._policy.denies, index), is_closed, root.one_filesystem)
+            for index, root in enumerate(roots)
         )
+        self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
+        """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
 
     def names_all_roots(self, path: str) -> bool:
         """Whether the path means the list of roots, which no handle stands for."""
@@ -148,9 +79,15 @@ class Space:
         """Open a folder for listing."""
         return self._open(path, FOLDER)
 
-    def open_parent(self, path: str) -> tuple[Handle, bytes] | None:
-        """Open the folder that holds `path`; the last name comes back unfollowed. None for a root: it has no parent."""
+    def open_readable(self, path: str) -> Handle:
+        """Open whatever `path` names for reading: only for what is known to be a file or a folder."""
+        return self._open(path, READ)
+
+    def open_above(self, path: str) -> tuple[Handle, bytes] | None:
+        """Open the folder that holds what `path` names, and say by which name, links unfollowed; None for a root."""
         index, names = self._locate(path)
+        if self._policy.has_rules:
+            self._refuse_denied_way(index, names, path)
         if names[-1:] in ((b"",), (b".",), (b"..",)):
             with self._reach(index, names, O_PATH, path) as handle:
                 names = handle.names
@@ -162,6 +99,32 @@ class Space:
             raise denied(path)
         return folder, names[-1]
 
+    def open_parent(self, path: str) -> tuple[Handle, bytes]:
+        """Open the folder in which `path` is to be made, changed or removed; the last name comes back unfollowed.
+
+        That name is a plain one, so that a call on (descriptor, name) can reach nothing else: a root itself, and a path
+        that ends in `/`, `.` or `..`, are refused. What is there already, if anything, may be seen by clients.
+        """
+        if self.names_all_roots(path):
+            raise denied(path)
+        names = self._locate(path)[1]
+        if not normalise(names):
+            raise denied(path)
+        if names[-1] in (b"", b".", b".."):
+            raise no_name(path)
+        found = self.open_above(path)
+        if found is None:
+            raise denied(path)
+        folder, name = found
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if self.closes(folder, name, os.stat(name, dir_fd=folder.fd, follow_symlinks=False)):
+                    raise denied(path)
+        except BaseException:
+            folder.close()
+            raise
+        return folder, name
+
     # -- what a folder holds
 
     def examine(self, folder: Handle, name: bytes) -> Entry | None:
@@ -169,7 +132,7 @@ class Space:
         names = (*folder.names, name)
         index = self._index(folder.root)
         state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
-        if self._policy.denies(index, names) or self._policy.denies_object(state):
+        if self.closes(folder, name, state):
             return None
         if not stat.S_ISLNK(state.st_mode):
             return Entry(kind=kind_of(state.st_mode), stat=state, is_link=False)
@@ -177,9 +140,20 @@ class Space:
             with self._open_names(index, names, O_PATH, "") as target:
                 return Entry(kind=target.kind, stat=target.stat, is_link=True)
         except Unresolved as error:
-            return None if self._policy.denies(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
+            return None if self._hides(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
         except ToolFailure:
             return None
+
+    def closes(self, folder: Handle, name: bytes, state: os.stat_result) -> bool:
+        """Whether a name in an open folder is closed, `state` being its own; raises OSError."""
+        names = (*folder.names, name)
+        index = self._index(folder.root)
+        return (
+            self._policy.denies(index, names)
+            or self._policy.denies_object(state)
+            or self._policy.refuses_link(index, names, state)
+            or (folder.root.one_filesystem and is_crossing(folder.root.fd, folder.fd, name))
+        )
 
     def open_folder(self, root: Root, names: Names) -> Handle:
         """Open a folder by its real names, no link allowed, as walks do; raises OSError."""
@@ -226,7 +200,7 @@ class Space:
         try:
             return self._open_names(index, names, flags, path)
         except Unresolved as error:
-            if self._policy.denies(index, error.names):
+            if self._hides(index, error.names):
                 raise denied(path) from None
             raise failure(error, path) from None
 
@@ -242,7 +216,8 @@ class Space:
             os.close(resolved.fd)
             raise
         root = self.roots[index]
-        return Handle(resolved.fd, root, resolved.names, self.display(root, resolved.names), state)
+        shown_path = self.display(root, resolved.names)
+        return Handle(resolved.fd, root, resolved.names, shown_path, state, is_readable=not flags & O_PATH)
 
     def _refuse_denied_way(self, index: int, names: Names, path: str) -> None:
         """Refuse by the text alone, so that an object that is denied and one that is absent look the same."""
@@ -252,19 +227,28 @@ class Space:
                 if at and self._policy.denies(index, at):
                     raise denied(path)
 
+    def _hides(self, index: int, names: Names) -> bool:
+        """Whether an object that could not be reached, there or not, lies where nothing may be known of it."""
+        if self._policy.denies(index, names):
+            return True
+        return self._policy.has_denied_objects and self._lies_in_denied(index, names, is_there=False)
+
     def _is_closed(self, index: int, names: Names, state: os.stat_result) -> bool:
         if self._policy.has_rules and (self._policy.denies(index, names) or self._is_alias(index, names)):
+            return True
+        if self._policy.refuses_link(index, names, state):
             return True
         if not self._policy.has_denied_objects:
             return False
         return self._policy.denies_object(state) or self._lies_in_denied(index, names)
 
-    def _lies_in_denied(self, index: int, names: Names) -> bool:
-        for end in range(len(names)):
+    def _lies_in_denied(self, index: int, names: Names, *, is_there: bool = True) -> bool:
+        top = self.roots[index].fd
+        for end in range(len(names) + (not is_there)):
             try:
-                above = os.stat(b"/".join(names[:end]) or b".", dir_fd=self.roots[index].fd, follow_symlinks=False)
+                above = os.stat(b"/".join(names[:end]) or b".", dir_fd=top, follow_symlinks=False)
             except OSError:
-                return True  # It changed under us; the caller may try again.
+                return is_there  # It changed under us; the caller may try again.
             if self._policy.denies_object(above):
                 return True
         return False

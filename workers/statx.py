@@ -1,4 +1,4 @@
-"""The birth time of an open file, which os.stat does not carry on Linux: statx(2)."""
+"""What os.stat does not tell on Linux, by statx(2): when an open file was made, and where mounts begin."""
 
 import ctypes
 import os
@@ -8,6 +8,11 @@ _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _SIZE = 256
 _BTIME_AT = 80
+_AT_SYMLINK_NOFOLLOW = 0x100
+_AT_NO_AUTOMOUNT = 0x800
+_MOUNT_ROOT = 0x2000
+_ATTRIBUTES_AT = 8
+_ATTRIBUTES_KNOWN_AT = 56
 _NUMBERS = {"x86_64": 332, "aarch64": 291}
 
 _number = _NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
@@ -34,3 +39,26 @@ def birth_time(fd: int) -> int | None:
     if not mask & _STATX_BTIME:
         return None
     return int.from_bytes(buffer.raw[_BTIME_AT : _BTIME_AT + 8], sys.byteorder, signed=True)
+
+
+def is_mount(fd: int, name: bytes = b"") -> bool | None:
+    """Whether a name in the folder `fd`, or `fd` itself, is the top of a mount; None where the kernel cannot tell.
+
+    It also tells of a bind mount from the same file system, which device numbers do not (STATX_ATTR_MOUNT_ROOT, Linux
+    5.8). Raises OSError.
+    """
+    if _number is None:
+        return None
+    buffer = ctypes.create_string_buffer(_SIZE)
+    flags = _AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT | (0 if name else _AT_EMPTY_PATH)
+    if _syscall(_number, fd, name, flags, 0, buffer) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    raw = buffer.raw
+    if not _bits(raw, _ATTRIBUTES_KNOWN_AT) & _MOUNT_ROOT:
+        return None
+    return bool(_bits(raw, _ATTRIBUTES_AT) & _MOUNT_ROOT)
+
+
+def _bits(raw: bytes, at: int) -> int:
+    return int.from_bytes(raw[at : at + 8], sys.byteorder)

@@ -6,6 +6,7 @@ before its subfolders, both in the order of their bytes. A position is the folde
 it (empty: none yet); where it was taken from a client, it only says what to leave out.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Generator
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.workers.ignore import Ignore, read_rules
+from filewarden.workers.ignore import FILE_NAME, Ignore, Rules, read_rules
 from filewarden.workers.paths import Names
 
 if TYPE_CHECKING:
-    from filewarden.workers.space import Handle, Space
+    from filewarden.workers.handle import Handle
+    from filewarden.workers.space import Space
 
 MAX_PATH_BYTES = 4000
 _FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
@@ -99,10 +101,9 @@ class Walk:
     def _open(self, names: Names) -> "Handle | None":
         try:
             handle = self._space.open_folder(self._root, (*self._start, *names))
-        except FileNotFoundError:
-            return None
-        except OSError:
-            self.skipped += 1
+        except OSError as error:
+            # What is mounted here is closed where the root keeps to one file system, and closed is not seen.
+            self.skipped += error.errno not in (errno.ENOENT, errno.EXDEV)
             return None
         if self._space.denies_object(handle.stat):
             handle.close()
@@ -112,7 +113,7 @@ class Walk:
     def _read(self, handle: "Handle", todo: _Pending) -> Folder:
         ignore = todo.ignore
         if ignore is not None:
-            ignore = Ignore(ignore, b"/".join(handle.names), read_rules(handle.fd))
+            ignore = Ignore(ignore, b"/".join(handle.names), self._rules(handle))
         refuses = self._refusal(handle, todo.names, ignore)
         files, below, links, specials = self._sort(handle, todo, refuses)
         after = todo.after
@@ -198,7 +199,11 @@ class Walk:
             names = self._start[:count]
             try:
                 with self._space.open_folder(self._root, names) as handle:
-                    chain = Ignore(chain, b"/".join(names), read_rules(handle.fd))
+                    chain = Ignore(chain, b"/".join(names), self._rules(handle))
             except OSError:
                 continue
         return chain
+
+    def _rules(self, handle: "Handle") -> Rules | None:
+        """Read a folder's own rules, unless they are closed: what they hide would tell what they say."""
+        return read_rules(handle.fd, lambda state: self._space.closes(handle, FILE_NAME, state))

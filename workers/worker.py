@@ -3,7 +3,6 @@
 import mmap
 import os
 import random
-import signal
 import sys
 import time
 
@@ -104,7 +103,5 @@ def _os_failure(error: OSError) -> ToolFailure:
 
 
 def _forget_the_zygote() -> None:
-    """Undo what a fork inherits and a worker must not share."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    """Undo what a fork inherits and a worker must not share. Signals that ask to stop stay ignored."""
     random.seed()

@@ -19,10 +19,11 @@ from filewarden.workers.confine.limits import be_an_early_victim
 from filewarden.workers.confine.namespaces import Isolation
 from filewarden.workers.confine.privileges import die_with_parent, set_process_name
 from filewarden.workers.errors import ToolFailure
-from filewarden.workers.place import Place, settle
+from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 
 GATE_FDS = 1
+NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks")
 STANDARD_MODULES = (
     "base64",
     "binascii",
@@ -65,15 +66,25 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     try:
         place = settle(profile, isolation)
     except OSError as error:
-        control.send(messages.encode(Unusable(f"a root cannot be opened: {error.strerror}")))
+        _refuse(control, f"a root cannot be opened: {error.strerror}")
         return
     except ToolFailure as failure:
-        control.send(messages.encode(Unusable(f"a deny rule is no glob: {failure.message}")))
+        _refuse(control, f"a deny rule is no glob: {failure.message}")
+        return
+    except UnfitError as error:
+        _refuse(control, str(error))
         return
     die_with_parent(parent_pid)  # a change of account cancels the parent-death signal (prctl(2))
     gc.collect()
     gc.freeze()
     Zygote(control, catalogue, profile, place).run()
+
+
+def _refuse(control: socket.socket, reason: str) -> None:
+    """Say why, and wait to be left: with a spawn message unread, an end from here would reach the other side first."""
+    control.send(messages.encode(Unusable(reason)))
+    while control.recv(CONTROL_BYTES):
+        pass
 
 
 def _import_worker_side() -> None:
@@ -86,7 +97,7 @@ def _import_worker_side() -> None:
     for name in STANDARD_MODULES:
         importlib.import_module(name)
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(NOT_FOR_WORKERS):
             importlib.import_module(module.name)
 
 

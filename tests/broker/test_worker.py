@@ -13,7 +13,7 @@ import zmq
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
-from filewarden.broker.worker import Violation, Worker
+from filewarden.broker.worker import LinkLost, Violation, Worker
 from filewarden.workers import wire
 
 REPORT = wire.pack_report(
@@ -197,10 +197,11 @@ def test_an_answer_to_another_call_is_a_violation(worker: Worker, peer: Peer, ma
         worker.answered(call.id + 1)
 
 
-def test_an_oversize_frame_is_dropped(worker: Worker, peer: Peer) -> None:
+def test_an_oversize_frame_ends_the_link(worker: Worker, peer: Peer) -> None:
     greet(worker, peer)
     peer.send(wire.Answer(1, memoryview(bytes(MAX_FRAME * 2)), None))
-    assert frames(worker, 0.2) == []
+    with pytest.raises(LinkLost):
+        frames(worker)
 
 
 def test_a_condemned_worker_hands_its_call_back(worker: Worker, peer: Peer, make_call: Callable[..., Call]) -> None:

@@ -215,3 +215,32 @@ def test_lying_in_a_folder_is_a_matter_of_whole_names() -> None:
     assert lies_in("/a", "/a")
     assert lies_in("/a", "/")
     assert not lies_in("/ab", "/a")
+
+
+def test_hard_links_and_mounts_are_served_unless_the_file_says_otherwise(project: Path, loaded: Load) -> None:
+    text = '[[roots]]\npath = "project"\n{}'
+    root = loaded(text=text.format(""), rootless=True).settings.roots[0]
+    assert (root.links, root.one_filesystem) == ("allow", False)
+    found = loaded(text=text.format('links = "refuse"\none_filesystem = true\n'), rootless=True)
+    assert (found.settings.roots[0].links, found.settings.roots[0].one_filesystem) == ("refuse", True)
+    assert found.origins["roots.0.links"].endswith("settings.toml")
+    found = loaded(text=text.format('links = "allow"\none_filesystem = false\n'), rootless=True)
+    assert (found.settings.roots[0].links, found.settings.roots[0].one_filesystem) == ("allow", False)
+
+
+@pytest.mark.parametrize("line", ['links = "deny"', "links = true", 'one_filesystem = "yes"', "one_filesystem = 1"])
+def test_other_words_for_links_and_mounts_are_refused(project: Path, line: str, refused: Refuse) -> None:
+    key = line.partition(" ")[0]
+    assert f"roots.0.{key}" in refused(text=f'[[roots]]\npath = "project"\n{line}\n', rootless=True)
+
+
+def test_a_root_that_keeps_to_one_file_system_is_not_undone_by_one_around_it(
+    project: Path, loaded: Load, refused: Refuse
+) -> None:
+    (project / "inner").mkdir()
+    text = '[[roots]]\npath = "project"\none_filesystem = {}\n[[roots]]\npath = "project/inner"\none_filesystem = {}\n'
+    found = refused(text=text.format("false", "true"), rootless=True)
+    assert "roots.1.path" in found
+    assert "keeps to one file system, but roots.0 around it does not" in found
+    for outer, inner in (("true", "true"), ("true", "false")):
+        assert len(loaded(text=text.format(outer, inner), rootless=True).settings.roots) == 2

@@ -59,8 +59,10 @@ def test_the_settings_and_defaults_are_those_of_the_design() -> None:
 
 
 def test_a_root_is_read_only_and_hides_nothing_by_default() -> None:
-    assert RootSettings(path="/srv", name="srv") == RootSettings(path="/srv", name="srv", mode="ro", deny=())
-    assert list(root_options()) == ["path", "name", "mode", "deny"]
+    assert RootSettings(path="/srv", name="srv") == RootSettings(
+        path="/srv", name="srv", mode="ro", deny=(), links="allow", one_filesystem=False
+    )
+    assert list(root_options()) == ["path", "name", "mode", "deny", "links", "one_filesystem"]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 64])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filewarden.config.load import Loaded
-from filewarden.config.options import options
+from filewarden.config.options import options, root_options
 from filewarden.config.show import show, show_json
 
 Load = Callable[..., Loaded]
@@ -14,7 +14,7 @@ Load = Callable[..., Loaded]
 def test_every_setting_stands_with_value_and_origin_in_columns(loaded: Load, project: Path) -> None:
     text = show(loaded("--port", "80", FILEWARDEN_POOL_SPARES="2"))
     rows = [line for line in text.splitlines() if " = " in line]
-    assert len(rows) == len(options()) + 4
+    assert len(rows) == len(options()) + len(root_options())
     assert len({row.index(" = ") for row in rows}) == 1
     words = [row.split() for row in rows]
     assert ["path", "=", f'"{project}"', "command", "line"] in words

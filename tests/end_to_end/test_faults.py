@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,6 +161,39 @@ def test_scans_leave_workers_to_short_reads(faulty: Any) -> None:
     assert len([row for row in faulty.status()["workers"] if row["tool"] == "scan"]) <= 1
     for call in scans:
         faulty.answer(call)
+
+
+def test_a_call_that_has_cost_two_workers_is_refused_and_others_are_not(faulty: Any) -> None:
+    for _ in range(2):
+        assert failure(faulty.call("die", number=int(signal.SIGSEGV))) == "worker_crashed"
+        faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
+    result = faulty.call("die", number=int(signal.SIGSEGV))
+    assert failure(result) == "overloaded"
+    assert result["structuredContent"]["error"]["retry_after_ms"] > 0
+    assert failure(faulty.call("die", number=int(signal.SIGABRT))) == "worker_crashed"
+    assert not faulty.call("get_file_info", path="README.md").get("isError")
+
+
+def test_a_call_whose_workers_are_killed_from_outside_is_not_to_blame(faulty: Any) -> None:
+    for _ in range(3):
+        call = faulty.start_call("sleep")
+        row = busy(faulty.wait_for_status(busy))[0]
+        os.kill(row["pid"], signal.SIGKILL)
+        assert failure(faulty.answer(call)["result"]) == "worker_crashed"
+        faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
+
+
+def test_a_frozen_zygote_is_replaced(start_server: Callable[..., Any]) -> None:
+    server = start_server(FILEWARDEN_POOL_START_TIMEOUT_S="0.7", FILEWARDEN_POOL_WORKERS="2")
+    server.initialize()
+    workers = [row["pid"] for row in server.wait_until_ready()["workers"]]
+    zygote = int(Path(f"/proc/{workers[0]}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(zygote, signal.SIGSTOP)
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    server.wait_for_status(lambda status: status["workers"][0]["pid"] not in (*workers, None), 15)
+    assert not server.call("list_directory").get("isError")
+    server.wait_until_ready()
 
 
 @pytest.mark.slow

@@ -129,6 +129,76 @@ def test_calls_under_way_at_the_end_of_input_are_still_answered(tree: Path, envi
     assert "Some notes" in answers[2]["result"]["content"][0]["text"]
 
 
+def test_a_last_line_that_nobody_ended_is_served(tree: Path, environ: dict[str, str]) -> None:
+    text = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    done = subprocess.run([*SERVE, str(tree)], input=text, capture_output=True, text=True, env=environ, timeout=20)
+    assert json.loads(done.stdout)["id"] == 1
+
+
+@pytest.mark.parametrize("closed", [{0}, {1}, {0, 1, 2}], ids=str)
+def test_a_start_with_closed_standard_descriptors_harms_nothing(
+    tree: Path, environ: dict[str, str], closed: set[int]
+) -> None:
+    def close() -> None:
+        for fd in closed:
+            os.close(fd)
+
+    done = subprocess.run(
+        [*SERVE, str(tree)], stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=20, preexec_fn=close
+    )
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_signal_to_every_process_still_lets_calls_finish(
+    start_server: START, descendants: Callable[[int], set[int]], all_gone: Callable[[set[int], float], bool]
+) -> None:
+    server = start_server(faulty=True)
+    server.initialize()
+    server.wait_until_ready()
+    call = server.start_call("sleep", seconds=0.7)
+    server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
+    below = descendants(server.pid)
+    for pid in (*below, server.pid):
+        os.kill(pid, signal.SIGTERM)
+    assert server.answer(call)["result"]["structuredContent"]["done"]
+    assert server.process.wait(5) == 0
+    assert all_gone(below, 1.0)
+
+
+def test_calls_are_answered_when_the_launcher_is_lost(server: Any) -> None:
+    server.wait_until_ready()
+    launcher = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
+    os.kill(launcher, signal.SIGKILL)
+    assert server.process.wait(5) == 1
+    assert "launcher" in server.errors
+
+
+def test_a_hung_server_is_named(server: Any, environ: dict[str, str]) -> None:
+    server.wait_until_ready()
+    server.process.send_signal(signal.SIGSTOP)
+    done = subprocess.run([*SERVE[:-1], "status"], capture_output=True, text=True, env=environ, timeout=20)
+    server.process.send_signal(signal.SIGCONT)
+    assert done.returncode == 1
+    assert f"{server.pid} does not answer" in done.stderr
+
+
+def test_a_root_that_the_account_cannot_read_is_refused_with_a_sentence(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    done = subprocess.run(
+        [*SERVE, str(private)], stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environ, timeout=20
+    )
+    if os.geteuid() == 0:
+        assert done.returncode == 2
+        assert "cannot be read by user" in done.stderr
+    else:
+        assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
 def test_input_from_a_file_is_served(tree: Path, environ: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "script.jsonl"
     script.write_text('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n')

@@ -10,7 +10,8 @@ import pytest
 from filewarden.workers import openat2
 from filewarden.workers.context import Context, Limits
 from filewarden.workers.paths import KernelResolver, Resolver, WalkingResolver
-from filewarden.workers.space import Root, Space, open_root
+from filewarden.workers.root import Root, open_root
+from filewarden.workers.space import Space
 
 DESCRIPTORS = Path("/proc/self/fd")
 

@@ -9,7 +9,8 @@ import pytest
 from filewarden.workers.deny import deny_rules, fold
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths import Names
-from filewarden.workers.space import Space, open_root
+from filewarden.workers.root import open_root
+from filewarden.workers.space import Space
 
 
 def names(path: str) -> Names:
@@ -130,9 +131,29 @@ def test_an_object_is_denied_wherever_it_lies(open_space: Callable[..., Space], 
 def test_what_lies_in_a_denied_folder_is_denied(open_space: Callable[..., Space], root: Path) -> None:
     state = (root / "sub").stat()
     space = open_space(denied=frozenset({(state.st_dev, state.st_ino)}))
-    for path in ("sub", "sub/b.py", "sub/deep/c.py", "sub/.."):
-        expected = None if path == "sub/.." else Code.ACCESS_DENIED
-        assert code(space, path) is expected
+    (root / "l").symlink_to("sub/none")
+    (root / "m").symlink_to("sub/../a.txt")
+    (root / "n").symlink_to("sub/none/../../a.txt")
+    (root / "a").symlink_to(root / "sub" / "deep")
+    for path in ("sub", "sub/b.py", "sub/deep/c.py", "l", "m", "n", "a", "a/c.py", "a/none"):
+        assert code(space, path) is Code.ACCESS_DENIED
+    for path in ("sub/none", "sub/none/x", "sub/b.py/x", "sub/..", "sub/deep/../../a.txt", "sub/none/../../a.txt"):
+        assert code(space, path) is Code.ACCESS_DENIED, "whether it is there would show"
+    with space.open_directory(".") as folder:
+        for name in (b"sub", b"l", b"m", b"n", b"a"):
+            assert space.examine(folder, name) is None
+
+
+def test_our_own_paths_are_denied_there_or_not(open_space: Callable[..., Space], root: Path) -> None:
+    place = root / "sta[t]e"
+    space = open_space(open_root("R", str(root), own_paths=(str(place), "/elsewhere", str(root.parent / "R-evil"))))
+    for _ in range(2):
+        for path in ("sta[t]e", "sta[t]e/token", "sta[t]e/none/x", "sta[t]e/../a.txt", f"{place}/token"):
+            assert code(space, path) is Code.ACCESS_DENIED
+        assert code(space, "state") is Code.NOT_FOUND
+        assert code(space, "a.txt") is None
+        place.mkdir(exist_ok=True)
+        (place / "token").write_text("secret")
 
 
 def test_an_entry_that_is_closed_is_not_seen(open_space: Callable[..., Space], root: Path) -> None:

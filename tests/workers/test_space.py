@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.space import Handle, Space, open_root
+from filewarden.workers.handle import Handle
+from filewarden.workers.root import open_root
+from filewarden.workers.space import Space
 
 DENIED, INVALID, NOT_FOUND = Code.ACCESS_DENIED, Code.INVALID_ARGUMENT, Code.NOT_FOUND
 
@@ -305,9 +307,54 @@ def test_the_parent_of_a_path_comes_with_its_last_name(space: Space, root: Path)
         ("sub/deep/..", ".", b"sub"),
         ("sub/new", "sub", b"new"),
     ):
-        found = space.open_parent(path)
+        found = space.open_above(path)
         assert found is not None
         with found[0]:
             assert (found[0].path, found[1]) == (folder, name)
-    assert space.open_parent(".") is None
-    assert space.open_parent("sub/..") is None
+    assert space.open_above(".") is None
+    assert space.open_above("sub/..") is None
+
+
+@pytest.mark.parametrize("path", [".", "{root}", "{root}/", "{root}/.", "./", "sub/..", "sub/../.", ".."])
+def test_p10_p11_a_root_itself_has_no_parent_to_change_it_in(space: Space, root: Path, path: str) -> None:
+    with pytest.raises(ToolFailure) as refused:
+        space.open_parent(path.format(root=root))
+    assert refused.value.code is DENIED
+
+
+@pytest.mark.parametrize("path", ["sub/", "sub/.", "sub/deep/..", "new/", "new/.", "a.txt/", "sub//", "sub/deep/../."])
+def test_what_is_to_be_changed_has_a_name_of_its_own(space: Space, path: str) -> None:
+    with pytest.raises(ToolFailure) as refused:
+        space.open_parent(path)
+    assert refused.value.code is INVALID
+
+
+def test_what_is_to_be_changed_comes_as_its_folder_and_one_name(space: Space, root: Path) -> None:
+    (root / "l").symlink_to("sub")
+    (root / "out").symlink_to("../OUT/canary.txt")
+    for path, folder, name in (
+        ("a.txt", ".", b"a.txt"),
+        ("l/new", "sub", b"new"),
+        ("sub/../new", ".", b"new"),
+        ("{root}/sub/b.py", "sub", b"b.py"),
+        ("out", ".", b"out"),
+        ("l", ".", b"l"),
+    ):
+        handle, last = space.open_parent(path.format(root=root))
+        with handle:
+            assert (handle.path, last, handle.kind) == (folder, name, "directory")
+    for path in ("out/x", "../OUT/new", "none/new", "a.txt/new"):
+        with pytest.raises(ToolFailure):
+            space.open_parent(path)
+
+
+def test_c08_c10_closed_names_are_not_to_be_changed(open_space: Callable[..., Space], root: Path) -> None:
+    (root / "hard").hardlink_to(root / "a.txt")
+    (root / "token").touch()
+    state = (root / "token").stat()
+    rules = open_root("R", str(root), deny=(".env", "secrets/**"), refuses_hard_links=True)
+    space = open_space(rules, denied=frozenset({(state.st_dev, state.st_ino)}))
+    for path in (".env", "sub/.env", "secrets", "secrets/new", "hard", "a.txt", "token", "sub/../.env"):
+        with pytest.raises(ToolFailure) as refused:
+            space.open_parent(path)
+        assert refused.value.code is DENIED

@@ -10,14 +10,14 @@ from filewarden.workers.confine.layers import Check, Layer, Layers, Mode
 Level = Literal["full", "strong", "partial", "paths-only", "off"]
 
 _OLDEST_SOUND_LANDLOCK = 3
-_PROVES = {
-    "outside_unreadable": "landlock",
-    "outside_invisible": "namespaces",
-    "root_not_writable": "landlock",
-    "no_sockets": "seccomp",
-    "no_processes": "seccomp",
-    "no_signals": "seccomp",
-    "no_new_code": "seccomp",
+_PROVES: dict[str, tuple[str, ...]] = {
+    "outside_unreadable": ("landlock", "namespaces"),
+    "outside_invisible": ("namespaces",),
+    "root_not_writable": ("landlock", "namespaces"),
+    "no_sockets": ("seccomp",),
+    "no_processes": ("seccomp",),
+    "no_signals": ("seccomp",),
+    "no_new_code": ("seccomp",),
 }
 _WITHOUT = {
     "openat2": "Paths are resolved one name at a time, more slowly, because openat2 is not available.",
@@ -28,6 +28,12 @@ _WITHOUT = {
     "rlimits": "A worker's memory is bounded only by the broker's watch.",
     "user": "Workers run as root.",
 }
+_BEHIND_MOUNTS = {
+    "landlock": "Mounts alone keep a worker that has been taken over inside the roots.",
+    "old landlock": "This kernel's Landlock is old: mounts alone keep a read-only worker from emptying files.",
+    "namespaces": "Workers share the user namespace of the host.",
+}
+_OLD_LANDLOCK = "This kernel's Landlock is too old: a read-only worker could empty files."
 
 
 class Assessment(msgspec.Struct, frozen=True):
@@ -42,16 +48,18 @@ def assess(mode: Mode, layers: Layers, checks: Sequence[Check]) -> Assessment:
     if mode == "off":
         return Assessment("off", ["The sandbox is switched off: workers may do whatever the server's user may do."])
     failed = [check for check in checks if not check.held]
-    broken = {_PROVES.get(check.name) for check in failed}
-    holding = {name: layer.active and name not in broken for name, layer in _by_name(layers)}
-    has_sound_landlock = holding["landlock"] and (layers.landlock.abi or 0) >= _OLDEST_SOUND_LANDLOCK
-    degraded = [_sentence(name, layer) for name, layer in _by_name(layers) if not holding[name]]
-    if holding["landlock"] and not has_sound_landlock:
-        degraded.append("This kernel's Landlock is too old: a read-only worker could empty files.")
-    raised = {name for name, layer in _by_name(layers) if layer.active}
-    surprises = [check for check in failed if _PROVES.get(check.name) is None or _PROVES[check.name] in raised]
-    degraded += [f"The self-test {check.name} failed (errno {check.errno})." for check in surprises]
-    return Assessment(_level(holding, has_sound_landlock), degraded)
+    broken = {name for check in failed for name in _PROVES.get(check.name, ())}
+    holding = {name for name, layer in _by_name(layers) if layer.active and name not in broken}
+    has_sound_landlock = "landlock" in holding and (layers.landlock.abi or 0) >= _OLDEST_SOUND_LANDLOCK
+    degraded = [_sentence(name, layer, holding) for name, layer in _by_name(layers) if name not in holding]
+    if "landlock" in holding and not has_sound_landlock:
+        degraded.append(_BEHIND_MOUNTS["old landlock"] if "namespaces" in holding else _OLD_LANDLOCK)
+    if "namespaces" in holding and layers.namespaces.why:
+        degraded.append(f"{_BEHIND_MOUNTS['namespaces']} (namespaces: {layers.namespaces.why})")
+    degraded += [
+        f"The self-test {check.name} failed (errno {check.errno})." for check in failed if _is_news(check, layers)
+    ]
+    return Assessment(_level(holding, layers, has_sound_landlock=has_sound_landlock), degraded)
 
 
 def is_accepted(mode: Mode, level: Level, checks: Sequence[Check]) -> bool:
@@ -59,16 +67,27 @@ def is_accepted(mode: Mode, level: Level, checks: Sequence[Check]) -> bool:
     return mode != "required" or (level in ("full", "strong") and bool(checks) and all(check.held for check in checks))
 
 
-def _level(holding: dict[str, bool], has_sound_landlock: bool) -> Level:
-    essential = ("seccomp", "rlimits", "no_new_privs", "user")
-    if has_sound_landlock and all(holding[name] for name in essential):
-        return "full" if holding["namespaces"] and holding["openat2"] else "strong"
-    return "partial" if holding["seccomp"] or holding["landlock"] else "paths-only"
+def _level(holding: set[str], layers: Layers, *, has_sound_landlock: bool) -> Level:
+    """Landlock or the read-only mounts of a namespace keep a worker inside; with both and openat2 it is "full"."""
+    if holding.issuperset(("seccomp", "rlimits", "no_new_privs", "user")):
+        is_enclosed = "namespaces" in holding
+        if has_sound_landlock and is_enclosed and not layers.namespaces.why and "openat2" in holding:
+            return "full"
+        if has_sound_landlock or is_enclosed:
+            return "strong"
+    return "partial" if holding & {"seccomp", "landlock", "namespaces"} else "paths-only"
+
+
+def _is_news(check: Check, layers: Layers) -> bool:
+    """Whether the failure is not explained by layers that were never raised."""
+    layers_behind = _PROVES.get(check.name, ())
+    return not layers_behind or any(getattr(layers, name).active for name in layers_behind)
 
 
 def _by_name(layers: Layers) -> list[tuple[str, Layer]]:
     return [(name, getattr(layers, name)) for name in layers.__struct_fields__]
 
 
-def _sentence(name: str, layer: Layer) -> str:
-    return f"{_WITHOUT[name]} ({name}: {layer.why})" if layer.why else _WITHOUT[name]
+def _sentence(name: str, layer: Layer, holding: set[str]) -> str:
+    sentence = _BEHIND_MOUNTS["landlock"] if name == "landlock" and "namespaces" in holding else _WITHOUT[name]
+    return f"{sentence} ({name}: {layer.why})" if layer.why else sentence

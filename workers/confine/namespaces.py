@@ -8,10 +8,12 @@ Two steps with a fork between them, because a process id namespace takes in only
     enclose()   in the child: mount a tiny file system with the roots and the folder of endpoints, make it the root,
                 and let go of everything else. This layer hides what Landlock does not: names, sizes and times outside.
 
-Both report by OSError and leave the process usable when they fail.
+Both report by OSError and leave the process as it was when they fail: a system may allow the namespaces and forbid the
+mounts in them, at any of the steps.
 """
 
 import ctypes
+import errno
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -36,6 +38,9 @@ _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV, _ATTR_NOEXEC = 1, 2, 4, 8
 
 ENDPOINTS = "/endpoints"
 FIX = "allow user namespaces (user.max_user_namespaces, or the container's profile)"
+MOUNT_FIX = (
+    "allow mounts in user namespaces (kernel.apparmor_restrict_unprivileged_userns=0, or the container's profile)"
+)
 STAGING = ("/tmp", "/run", "/mnt", "/")  # noqa: S108 - covered by a mount that only this process sees
 SPARE_INODES = 8
 
@@ -97,8 +102,37 @@ def enclose(roots: Sequence[Mount], endpoints: str) -> list[str]:
     The folder of endpoints appears at `ENDPOINTS`. Nothing can be executed there, devices are dead, and what is not
     writable is mounted read-only.
 
-    Raises OSError: a mount is not allowed; nothing has changed then for other processes.
+    Raises:
+        OSError: a mount is not allowed; the process sees what it saw before.
+        StrandedError: and there was no way back.
     """
+    way_back = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    folder = os.getcwd()
+    try:
+        syscall("unshare", _NEWNS)
+        try:
+            return _rebuild(roots, endpoints)
+        except OSError as error:
+            _return(way_back, folder, error)
+            raise
+    finally:
+        os.close(way_back)
+
+
+class StrandedError(Exception):
+    """The mounts failed half-way and could not be left again: the process must not serve."""
+
+
+def _return(way_back: int, folder: str, cause: OSError) -> None:
+    try:
+        syscall("setns", way_back, _NEWNS)
+        os.chdir(folder)
+    except OSError:
+        sentence = f"The sandbox could not finish its mounts ({cause.strerror}) nor undo them. To fix it, {MOUNT_FIX}."
+        raise StrandedError(sentence) from cause
+
+
+def _rebuild(roots: Sequence[Mount], endpoints: str) -> list[str]:
     syscall("mount", 0, _text("/"), 0, _MS_REC | _MS_PRIVATE, 0)
     trees = [_clone(mount.path) for mount in roots]
     endpoint_tree = _clone(endpoints)
@@ -120,13 +154,44 @@ def _clone(path: str) -> int:
 
 
 def _place(tree: int, path: str, *, writable: bool) -> None:
+    is_set = _set_attributes(tree, writable=writable)
+    os.mkdir(path, 0o755)
+    syscall("move_mount", tree, _text(""), _AT_FDCWD, _text(path), _MOVE_MOUNT_F_EMPTY_PATH)
+    os.close(tree)
+    if not is_set:
+        _remount(path, writable=writable)
+
+
+def _set_attributes(tree: int, *, writable: bool) -> bool:
+    """All mounts of a tree in one call; False where there is no such call (before Linux 5.12) or not for us."""
     attributes = _ATTR_NOSUID | _ATTR_NODEV | _ATTR_NOEXEC | (0 if writable else _ATTR_RDONLY)
     attr = (ctypes.c_uint64 * 4)(attributes, 0, 0, 0)
-    empty = _text("")
-    syscall("mount_setattr", tree, empty, _AT_EMPTY_PATH | _AT_RECURSIVE, ctypes.addressof(attr), ctypes.sizeof(attr))
-    os.mkdir(path, 0o755)
-    syscall("move_mount", tree, empty, _AT_FDCWD, _text(path), _MOVE_MOUNT_F_EMPTY_PATH)
-    os.close(tree)
+    flags = _AT_EMPTY_PATH | _AT_RECURSIVE
+    try:
+        syscall("mount_setattr", tree, _text(""), flags, ctypes.addressof(attr), ctypes.sizeof(attr))
+    except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.EPERM):
+            return False
+        raise
+    return True
+
+
+def _remount(path: str, *, writable: bool) -> None:
+    """The same one by one: the mount at `path` and those beneath it (proc_pid_mountinfo(5)), the outer ones first."""
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        fields = [line.split(b" ", 6) for line in mounts]
+    beneath = os.fsencode(path) + b"/"
+    for _id, _parent, _device, _root, place, options, _rest in fields:
+        if place == beneath[:-1] or place.startswith(beneath):
+            is_writable = writable and b"ro" not in options.split(b",")
+            flags = _MS_REMOUNT | _MS_BIND | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | (0 if is_writable else _MS_RDONLY)
+            syscall("mount", 0, _text(os.fsdecode(_unescaped(place))), 0, flags, 0)
+
+
+def _unescaped(place: bytes) -> bytes:
+    """Undo the octal escapes of blanks and backslashes."""
+    head, *rest = place.split(b"\\")
+    return head + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in rest)
 
 
 def _turn_to(staging: str) -> None:

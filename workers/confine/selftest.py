@@ -15,6 +15,8 @@ _NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM)
 _NO_UNNAMED_FILES = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
 
 _AF_UNIX, _SOCK_STREAM = 1, 1
+SERVED = ("root", "endpoints")
+"""How the names in the root of an enclosed worker begin (namespaces.enclose)."""
 _CLONE_SIGHAND = 0x800
 _PROT_EXEC, _MAP_PRIVATE_ANONYMOUS, _PAGE = 4, 0x22, 4096
 
@@ -24,7 +26,7 @@ def run(plan: Plan, layers: Layers) -> list[Check]:
     root = plan.roots[0][0]
     checks = [
         _check("root_readable", (0,), lambda: _read_folder(root)),
-        _check("outside_unreadable", _HIDDEN, _read_outside),
+        _check("outside_unreadable", _HIDDEN, lambda: _read_outside(is_enclosed=layers.namespaces.active)),
         _check("no_sockets", _REFUSED, _open_socket),
         _check("no_processes", _REFUSED, _clone),
         _check("no_signals", _REFUSED, lambda: os.kill(os.getppid(), 0)),
@@ -33,7 +35,7 @@ def run(plan: Plan, layers: Layers) -> list[Check]:
     if layers.namespaces.active:
         checks.append(_check("outside_invisible", (errno.ENOENT,), lambda: _look_at("/etc")))
     if plan.profile == "ro":
-        checks.append(_check("root_not_writable", _NOT_WRITABLE, lambda: _create(root, layers.landlock.active)))
+        checks.append(_check("root_not_writable", _NOT_WRITABLE, lambda: _create(root, _is_guarded(layers))))
     return checks
 
 
@@ -49,8 +51,14 @@ def _read_folder(root: int) -> None:
     os.close(os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root))
 
 
-def _read_outside() -> None:
-    os.close(os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+def _read_outside(*, is_enclosed: bool) -> None:
+    """In namespaces of its own a worker without Landlock may see the root: there must be nothing but what is served."""
+    fd = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if is_enclosed and all(name.startswith(SERVED) for name in os.listdir(fd)):
+            raise OSError(errno.ENOENT, "nothing else is there")
+    finally:
+        os.close(fd)
 
 
 def _look_at(path: str) -> None:
@@ -71,16 +79,21 @@ def _map_code() -> None:
     syscall("munmap", address, _PAGE)
 
 
-def _create(root: int, landlock_holds: bool) -> None:
+def _is_guarded(layers: Layers) -> bool:
+    """Whether a layer beside the account's rights is to keep this worker from writing."""
+    return layers.landlock.active or layers.namespaces.active
+
+
+def _create(root: int, is_guarded: bool) -> None:
     """Create a file without a name: if that is possible after all, nobody sees it and it vanishes with the close.
 
-    Some filesystems have no such files. A named one is then tried only behind Landlock, which is to refuse it: the
+    Some filesystems have no such files. A named one is then tried only where a layer is to refuse it: the
     filter of a read-only worker would not let the worker remove what it made.
     """
     try:
         os.close(os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=root))
     except OSError as error:
-        if error.errno not in _NO_UNNAMED_FILES or not landlock_holds:
+        if error.errno not in _NO_UNNAMED_FILES or not is_guarded:
             raise
         name = f".filewarden-{os.getpid()}.tmp"
         os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=root))

@@ -46,7 +46,8 @@ class Step(msgspec.Struct, frozen=True):
     layer: LayerName
     run: Callable[[Plan], Layer]
     fix: str
-    is_required: bool = True
+    is_needed: Callable[[Plan], bool] = lambda _plan: True
+    """Whether mode "required" cannot do without it."""
 
 
 def confine_before_link(plan: Plan) -> Layers:
@@ -106,8 +107,8 @@ def refuse_new_privileges(_plan: Plan) -> Layer:
 
 
 def restrict_paths(plan: Plan) -> Layer:
-    """Landlock on the roots. An old ABI is raised in mode "best-effort" too: it still stops most."""
-    if plan.mode == "required" and landlock.query() < landlock.NEEDED_ABI:
+    """Landlock on the roots. An old ABI is raised where something else holds, or must not: it still stops most."""
+    if plan.mode == "required" and not plan.is_enclosed and landlock.query() < landlock.NEEDED_ABI:
         raise OSError(errno.EOPNOTSUPP, f"Landlock ABI {landlock.abi()} is older than {landlock.NEEDED_ABI}")
     return Layer(active=True, abi=landlock.restrict(plan.roots).abi)
 
@@ -137,10 +138,20 @@ BEFORE_LINK: tuple[Step, ...] = (
         "landlock",
         restrict_paths,
         "run Linux 6.2 or newer with 'landlock' in lsm=, or let the container allow landlock_*",
+        is_needed=lambda plan: not plan.is_enclosed,  # what is read-only and all there is needs no second wall
     ),
-    Step("openat2", find_openat2, "run Linux 5.6 or newer, or let the container allow openat2", is_required=False),
+    Step(
+        "openat2",
+        find_openat2,
+        "run Linux 5.6 or newer, or let the container allow openat2",
+        is_needed=lambda _plan: False,  # the walker stands in
+    ),
 )
-FILTER = Step("seccomp", filter_syscalls, "run on Linux, x86-64 or aarch64, with CONFIG_SECCOMP_FILTER")
+FILTER = Step(
+    "seccomp",
+    filter_syscalls,
+    "run Linux, x86-64 or aarch64, with CONFIG_SECCOMP_FILTER, or let the container allow seccomp with TSYNC",
+)
 LAYER_NAMES: tuple[LayerName, ...] = (*(step.layer for step in BEFORE_LINK), "seccomp", "namespaces")
 
 
@@ -148,7 +159,7 @@ def _perform(step: Step, plan: Plan) -> Layer:
     try:
         return step.run(plan)
     except OSError as error:
-        if plan.mode == "required" and step.is_required:
+        if plan.mode == "required" and step.is_needed(plan):
             raise ConfinementError(step.layer, error, step.fix) from error
         return Layer(active=False, why=f"{error.strerror}: {step.fix}")
 

@@ -10,8 +10,10 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
+    from filewarden.workers.handle import Handle
     from filewarden.workers.paths import Names
-    from filewarden.workers.space import Handle, Root, Space
+    from filewarden.workers.root import Root
+    from filewarden.workers.space import Space
 
 
 class GetFileInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -47,10 +49,10 @@ def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
     space, path = context.space, arguments.path
     if space.names_all_roots(path):
         raise ToolFailure(Code.NOT_A_FILE, "That is the list of roots: list it with list_directory, or name one root.")
-    found = space.open_parent(path)
+    found = space.open_above(path)
     if found is None:
-        with space.resolve(path) as root:
-            return _describe(space, path, root.root, (), root.stat, None)
+        with _opened(space, path, "directory") as root:
+            return _describe(space, root.root, (), root.stat, None, root)
     folder, name = found
     with folder:
         names = (*folder.names, name)
@@ -62,21 +64,27 @@ def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
             raise denied(path)
         target = _target(space, folder, name) if entry.is_link or entry.kind == "symlink" else None
         if entry.kind == "symlink":
-            return _describe(space, path, folder.root, names, entry.stat, target)
-        with space.resolve(path) as handle:
-            return _describe(space, path, folder.root, names, handle.stat, target, handle.fd)
+            return _describe(space, folder.root, names, entry.stat, target, None)
+        with _opened(space, path, entry.kind) as handle:
+            return _describe(space, folder.root, names, handle.stat, target, handle)
+
+
+def _opened(space: "Space", path: str, kind: str) -> "Handle":
+    """Open it for reading if a call here could, found by trying: modes do not tell of access lists and confinement."""
+    from filewarden.workers.errors import ToolFailure
+
+    if kind in ("file", "directory"):
+        try:
+            return space.open_readable(path)
+        except ToolFailure:
+            pass  # It can perhaps be looked at still.
+    return space.resolve(path)
 
 
 def _describe(
-    space: "Space",
-    path: str,
-    root: "Root",
-    names: "Names",
-    state: os.stat_result,
-    target: str | None,
-    fd: int | None = None,
+    space: "Space", root: "Root", names: "Names", state: os.stat_result, target: str | None, handle: "Handle | None"
 ) -> FileInfo:
-    from filewarden.workers.space import kind_of
+    from filewarden.workers.handle import kind_of
 
     kind = kind_of(state.st_mode)
     shown = space.display(root, names)
@@ -87,9 +95,9 @@ def _describe(
         type=kind,
         size=_size(kind, state),
         modified=state.st_mtime_ns // 1_000_000_000,
-        created=_created(state, fd),
+        created=_created(state, handle),
         extension=None if kind == "directory" else _extension(name),
-        readable=_is_readable(space, path, kind),
+        readable=handle is not None and kind in ("file", "directory") and handle.is_readable,
         writable=kind in ("file", "directory") and space.may_write(root, names) and _permits_writing(state),
         mode=f"{stat.S_IMODE(state.st_mode):04o}",
         links=state.st_nlink,
@@ -102,12 +110,12 @@ def _size(kind: str, state: os.stat_result) -> int | None:
     return None if kind == "directory" else 0 if kind == "symlink" else state.st_size
 
 
-def _created(state: os.stat_result, fd: int | None) -> int:
-    if fd is not None:
+def _created(state: os.stat_result, handle: "Handle | None") -> int:
+    if handle is not None:
         # Loads ctypes, which the front-end must not.
         from filewarden.workers.statx import birth_time
 
-        born = birth_time(fd)
+        born = birth_time(handle.fd)
         if born is not None:
             return born
     return int(getattr(state, "st_birthtime", state.st_ctime_ns // 1_000_000_000))
@@ -117,19 +125,6 @@ def _extension(name: str) -> str:
     """Give the suffix as pathlib does: the last dot neither begins nor ends the name."""
     at = name.rfind(".")
     return name[at:].lower() if 0 < at < len(name) - 1 else ""
-
-
-def _is_readable(space: "Space", path: str, kind: str) -> bool:
-    """Whether a call here could read it, found by trying: modes do not tell of access lists and confinement."""
-    from filewarden.workers.errors import ToolFailure
-
-    if kind not in ("file", "directory"):
-        return False
-    try:
-        with space.open_file(path) if kind == "file" else space.open_directory(path):
-            return True
-    except ToolFailure:
-        return False
 
 
 def _permits_writing(state: os.stat_result) -> bool:

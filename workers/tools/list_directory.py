@@ -1,7 +1,11 @@
 """The tool `list_directory`: the entries of one folder, sorted, in pages."""
 
+import bisect
 import heapq
+import itertools
 import os
+import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,10 +16,15 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.space import Entry, Handle
+    from filewarden.workers.handle import Entry, Handle
 
 _CHECK_EVERY = 1024
 _SHORTEST_ITEM_CHARS = 64
+_MOST_SORTED = 50_000
+"""So many keys fit a worker's memory easily; of more, only a page is kept at a time."""
+_COARSEST_CLOCK_NS = 2_000_000_000
+"""FAT's. A folder may change again within one tick of its file system's clock, with the same stamps."""
+_ENCODING = sys.getfilesystemencoding()
 
 _Key = tuple[int, str, bytes]
 
@@ -65,6 +74,23 @@ class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     name: bytes
 
 
+class _Recent:
+    """The sorted keys of the long folder that was listed last: its further pages need not read and sort it again."""
+
+    def __init__(self) -> None:
+        self._question: tuple[object, ...] = ()
+        self._keys: list[_Key] = []
+
+    def answer(self, question: tuple[object, ...]) -> list[_Key] | None:
+        return self._keys if question == self._question else None
+
+    def keep(self, question: tuple[object, ...], keys: list[_Key]) -> None:
+        self._question, self._keys = question, keys
+
+
+_recent = _Recent()
+
+
 class _Page:
     """One run over a folder: finds the sort keys of what comes next, then shows entries until the budget is spent."""
 
@@ -74,14 +100,27 @@ class _Page:
         self._folder = folder
         self._arguments = arguments
         self._judge = context.space.judge(folder.root)
+        self._depends_on_others = context.space.judges_objects
+        """Whether more than the folder itself decides on the order, such as what a link leads to."""
         self.skipped = 0
         self.most = context.limits.max_answer_chars // _SHORTEST_ITEM_CHARS + 2
 
     def keys(self, after: _Key | None) -> list[_Key]:
         """Find the next keys in order, as many as could be shown at most and one more."""
-        with os.scandir(self._folder.fd) as entries:
-            keys = self._all_keys(entries)
-            return heapq.nsmallest(self.most, (key for key in keys if after is None or key > after))
+        question = self._question()
+        ordered = _recent.answer(question)
+        if ordered is None:
+            with os.scandir(self._folder.fd) as entries:
+                found = self._all_keys(entries)
+                ordered = list(itertools.islice(found, _MOST_SORTED + 1))
+                if len(ordered) > _MOST_SORTED:
+                    keys = itertools.chain(ordered, found)
+                    return heapq.nsmallest(self.most, (key for key in keys if after is None or key > after))
+            ordered.sort()
+            if len(ordered) > self.most and self._is_settled():
+                _recent.keep(question, ordered)
+        begin = 0 if after is None else bisect.bisect_right(ordered, after)
+        return ordered[begin : begin + self.most]
 
     def item(self, name: bytes) -> Item | None:
         """Make one entry as shown; None if it is gone, closed, or cannot be examined."""
@@ -100,28 +139,47 @@ class _Page:
             path=text if base == "." else f"{base}/{text}",
         )
 
+    def _question(self) -> tuple[object, ...]:
+        folder, state = self._folder, self._folder.stat
+        stamps = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
+        return (self._space, folder.root, folder.names, stamps, self._arguments.show_hidden, self._arguments.sort_by)
+
+    def _is_settled(self) -> bool:
+        """Whether the order holds until the folder's stamps change, also if it was changed just before we looked."""
+        before, after = self._folder.stat, os.fstat(self._folder.fd)
+        return (
+            self._arguments.sort_by == "name"
+            and not self._depends_on_others
+            and (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
+            and time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _COARSEST_CLOCK_NS
+        )
+
     def _all_keys(self, entries: "Iterator[os.DirEntry[str]]") -> Iterator[_Key]:
+        judge, above, denied_inodes = self._judge, self._folder.names, self._space.denied_inodes
+        hides_dotted, is_plain = not self._arguments.show_hidden, self._arguments.sort_by == "name"
+        looks_at_all = self._space.judges_objects
         for count, entry in enumerate(entries, 1):
             if count % _CHECK_EVERY == 0 and self._context.is_overdue():
                 raise ToolFailure(Code.TIMEOUT, "The folder is too large to be sorted in time. Search for names in it.")
-            if entry.name.startswith(".") and not self._arguments.show_hidden:
+            text = entry.name
+            if hides_dotted and text[0] == ".":
                 continue
-            name = os.fsencode(entry.name)
-            if not self._is_closed(entry, name):
-                number = self._number(entry, name)
-                if number is not None:
-                    yield number, entry.name.casefold(), name
+            name = text.encode(_ENCODING, "surrogateescape")
+            if judge is not None and judge((*above, name)):
+                continue
+            if (looks_at_all or entry.inode() in denied_inodes) and self._examine(name) is None:
+                continue
+            if is_plain and not entry.is_symlink():
+                yield (0 if entry.is_dir(follow_symlinks=False) else 1), text.casefold(), name
+                continue
+            number = self._number(name)
+            if number is not None:
+                yield number, text.casefold(), name
 
-    def _is_closed(self, entry: "os.DirEntry[str]", name: bytes) -> bool:
-        if self._judge and self._judge((*self._folder.names, name)):
-            return True
-        return entry.inode() in self._space.denied_inodes and self._examine(name) is None
-
-    def _number(self, entry: "os.DirEntry[str]", name: bytes) -> int | None:
-        """Make the first part of the sort key; only what sorting needs is asked of the file system."""
+    def _number(self, name: bytes) -> int | None:
+        """Make the first part of the sort key of what must be looked at for it."""
         sort_by = self._arguments.sort_by
-        if sort_by == "name" and not entry.is_symlink():
-            return 0 if entry.is_dir(follow_symlinks=False) else 1
+        self._depends_on_others = True
         found = self._examine(name)
         if found is None:
             return None

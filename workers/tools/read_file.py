@@ -12,8 +12,8 @@ from filewarden.workers.tool import Text, Tool
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.decoding import Encoding
+    from filewarden.workers.handle import Handle
     from filewarden.workers.lines import Lines, Span
-    from filewarden.workers.space import Handle
 
 _ALL_LINES = sys.maxsize
 

@@ -12,8 +12,8 @@ from filewarden.workers.tool import Lane, Tool
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.globs import Matcher
+    from filewarden.workers.handle import Handle
     from filewarden.workers.paths import Names
-    from filewarden.workers.space import Handle
     from filewarden.workers.walk import Filters, Folder
 
 _CHECK_EVERY = 64
@@ -88,6 +88,7 @@ class _Search:
         from filewarden.workers.budget import Budget
 
         self._context = context
+        self._judges_objects = context.space.judges_objects
         self._matcher, self._filters = _compile(arguments)
         self._budget = Budget(context.limits.max_answer_chars)
         self._most = min(arguments.max_results, context.limits.max_results)
@@ -143,7 +144,9 @@ class _Search:
                 state = entry.stat
             else:
                 state = os.stat(name, dir_fd=folder.handle.fd, follow_symlinks=False)
-                if not stat.S_ISREG(state.st_mode):
+                if not stat.S_ISREG(state.st_mode) or (
+                    self._judges_objects and self._context.space.closes(folder.handle, name, state)
+                ):
                     return None
         except FileNotFoundError:
             return None

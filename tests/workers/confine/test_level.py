@@ -19,6 +19,7 @@ FULL = Layers(
 HELD = [
     Check("root_readable", held=True, errno=0),
     Check("outside_unreadable", held=True, errno=13),
+    Check("outside_invisible", held=True, errno=2),
     Check("no_sockets", held=True, errno=1),
 ]
 
@@ -30,13 +31,18 @@ HELD = [
         ({"namespaces": OFF}, "strong"),
         ({"openat2": OFF}, "strong"),
         ({"landlock": Layer(active=True, abi=3), "namespaces": OFF}, "strong"),
-        ({"landlock": Layer(active=True, abi=2)}, "partial"),
-        ({"landlock": OFF}, "partial"),
+        ({"landlock": Layer(active=True, abi=2)}, "strong"),
+        ({"landlock": OFF}, "strong"),
+        ({"landlock": OFF, "openat2": OFF}, "strong"),
+        ({"namespaces": Layer(active=True, why="no user namespace")}, "strong"),
+        ({"landlock": Layer(active=True, abi=2), "namespaces": OFF}, "partial"),
+        ({"landlock": OFF, "namespaces": OFF}, "partial"),
         ({"seccomp": OFF}, "partial"),
         ({"rlimits": OFF}, "partial"),
         ({"user": OFF}, "partial"),
         ({"no_new_privs": OFF}, "partial"),
-        ({"landlock": OFF, "seccomp": OFF}, "paths-only"),
+        ({"landlock": OFF, "seccomp": OFF}, "partial"),
+        ({"landlock": OFF, "seccomp": OFF, "namespaces": OFF}, "paths-only"),
         (dict.fromkeys(FULL.__struct_fields__, OFF), "paths-only"),
     ],
 )
@@ -48,7 +54,13 @@ def test_level_follows_from_the_layers(changes: dict[str, Layer], level: Level) 
 
 
 @pytest.mark.parametrize(
-    ("name", "level"), [("outside_unreadable", "partial"), ("no_sockets", "partial"), ("root_readable", "full")]
+    ("name", "level"),
+    [
+        ("outside_unreadable", "partial"),
+        ("outside_invisible", "strong"),
+        ("no_sockets", "partial"),
+        ("root_readable", "full"),
+    ],
 )
 def test_a_check_that_fails_counts_more_than_a_layer_that_claims_to_hold(name: str, level: Level) -> None:
     checks = [msgspec.structs.replace(check, held=check.name != name) for check in HELD]
@@ -88,3 +100,18 @@ def test_layers_have_the_shape_of_the_status_answer() -> None:
     assert msgspec.to_builtins(layers)["user"] == {"active": True, "uid": 1000}
     assert msgspec.to_builtins(layers)["seccomp"] == {"active": True}
     assert msgspec.to_builtins(layers)["namespaces"] == {"active": False, "why": "not here"}
+
+
+def test_what_is_degraded_behind_mounts_is_not_called_worse_than_it_is() -> None:
+    for landlock in (OFF, Layer(active=True, abi=2)):
+        [sentence] = assess("required", msgspec.structs.replace(FULL, landlock=landlock), HELD).degraded
+        assert "mounts alone" in sentence.lower()
+    alone = msgspec.structs.replace(FULL, landlock=OFF, namespaces=OFF)
+    assert any("could open files outside" in sentence for sentence in assess("best-effort", alone, HELD).degraded)
+
+
+def test_a_broken_wall_takes_both_layers_that_should_have_been_it() -> None:
+    checks = [msgspec.structs.replace(check, held=check.name != "outside_unreadable") for check in HELD]
+    layers = msgspec.structs.replace(FULL, landlock=OFF)
+    assert assess("best-effort", layers, checks).level == "partial"
+    assert not is_accepted("required", "strong", checks)

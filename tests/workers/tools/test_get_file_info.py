@@ -9,7 +9,8 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.space import Space, open_root
+from filewarden.workers.root import open_root
+from filewarden.workers.space import Space
 from filewarden.workers.tools.get_file_info import FileInfo, GetFileInfo, run
 
 MakeContext = Callable[..., Context]

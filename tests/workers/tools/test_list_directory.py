@@ -8,7 +8,8 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.space import Space, open_root
+from filewarden.workers.root import open_root
+from filewarden.workers.space import Space
 from filewarden.workers.tools.list_directory import ListDirectory, Listing, run
 
 MakeContext = Callable[..., Context]
@@ -202,3 +203,57 @@ def test_l03_what_is_no_folder_here_is_refused(context: Context, root: Path, pat
     with pytest.raises(ToolFailure) as refused:
         run(context, ListDirectory(path=path))
     assert refused.value.code is code
+
+
+def make_long(root: Path, count: int = 1500) -> list[str]:
+    folder = root / "long"
+    folder.mkdir()
+    made = [f"file-{number:04}" for number in range(count)]
+    for name in made:
+        (folder / name).touch()
+    return made
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Move the clock, so that the stamps of folders are old enough to be trusted."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 3_000_000_000)
+
+
+def pages(context: Context, path: str) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    while True:
+        listing = run(context, ListDirectory(path=path, cursor=cursor))
+        found += names(listing)
+        if not listing.truncated:
+            return found
+        cursor = str(listing.next_cursor)
+
+
+def test_a_long_folder_that_changes_between_pages_is_read_again(context: Context, root: Path, later: None) -> None:
+    made = make_long(root)
+    assert pages(context, "long") == made
+    assert pages(context, "long") == made
+    (root / "long" / "file-0000").unlink()
+    (root / "long" / "file-2000").touch()
+    assert pages(context, "long") == [*made[1:], "file-2000"]
+
+
+def test_a_long_folder_shows_entries_as_they_are_now(context: Context, root: Path, later: None) -> None:
+    make_long(root)
+    first = run(context, ListDirectory(path="long"))
+    (root / "long" / first.entries[0].name).write_text("12345")
+    assert run(context, ListDirectory(path="long")).entries[0].size == 5
+
+
+def test_folders_do_not_answer_for_each_other(
+    open_space: Callable[..., Space], make_context: Callable[..., Context], root: Path, later: None
+) -> None:
+    made = make_long(root)
+    loose = make_context(open_space())
+    odd = make_context(open_space(deny=("file-*[13579]",)))
+    for _ in range(2):
+        assert pages(loose, "long") == made
+        assert pages(odd, "long") == made[::2]

@@ -12,7 +12,9 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.space import Space, open_root
+from filewarden.workers.lines import last_lines
+from filewarden.workers.root import open_root
+from filewarden.workers.space import Space
 from filewarden.workers.tool import Text
 from filewarden.workers.tools.read_file import ReadFacts, ReadFile, has_changed, read_up_to, run
 
@@ -311,3 +313,71 @@ def test_l27_a_file_cut_during_the_read_is_short(context: Context, root: Path) -
     with context.space.open_file("f") as handle:
         (root / "f").write_bytes(b"")
         assert read_up_to(handle.fd, handle.stat.st_size, LIMIT) == b""
+
+
+def test_a_file_replaced_during_the_read_is_read_as_it_was_and_told(context: Context, root: Path) -> None:
+    (root / "f").write_bytes(b"before")
+    with context.space.open_file("f") as handle:
+        (root / "new").write_bytes(b"afters")
+        os.utime(root / "new", ns=(handle.stat.st_atime_ns, handle.stat.st_mtime_ns))
+        (root / "new").replace(root / "f")
+        assert read_up_to(handle.fd, handle.stat.st_size, LIMIT) == b"before"
+        assert has_changed(handle)
+
+
+def test_a_file_that_nobody_touches_is_not_said_to_change(context: Context, root: Path) -> None:
+    (root / "f").write_bytes(b"before")
+    assert not read(context)[1].changed_during_read
+
+
+@pytest.mark.parametrize("size", [0, 10])
+def test_l25_l27_the_end_of_a_terabyte_that_is_cut_meanwhile_is_found_at_once(
+    context: Context, root: Path, size: int
+) -> None:
+    with open(root / "f", "wb") as file:
+        file.write(b"x" * 9 + b"\n")
+        file.truncate(1 << 40)
+    with context.space.open_file("f") as handle:
+        os.truncate(root / "f", size)
+        begun = time.perf_counter()
+        span = last_lines(handle.fd, 0, handle.stat.st_size, 5, LIMIT)
+        assert time.perf_counter() - begun < 1.0
+    assert span.data == (b"x" * 9 + b"\n")[:size]
+
+
+@pytest.mark.parametrize("arguments", [{"offset": 10**9}, {"tail": 3, "encoding": "utf-16"}, {"tail": 3}])
+def test_l26_no_end_is_waited_for_that_runs_away(
+    space: Space, make_context: MakeContext, root: Path, arguments: dict[str, Any]
+) -> None:
+    """The file is longer than what can be read in the time, whatever is appended."""
+    with open(root / "f", "wb") as file:
+        file.truncate(1 << 40)
+    begun = time.perf_counter()
+    assert outcome(make_context(space, seconds=0.2), "f", arguments) in ("text", Code.TIMEOUT, Code.UNSUPPORTED)
+    assert time.perf_counter() - begun < 2.0
+
+
+def outcome(context: Context, path: str, arguments: dict[str, Any]) -> str:
+    try:
+        text, _ = read(context, path, **arguments)
+    except ToolFailure as failure:
+        return failure.code
+    return "text" if len(text) <= 2 * LIMIT else "too much"
+
+
+def test_l24_every_file_of_the_kernel_that_says_0_is_read_within_bounds(
+    open_space: Callable[..., Space], make_context: MakeContext
+) -> None:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("no proc file system")
+    context = make_context(open_space(open_root("self", "/proc/self")), max_file_bytes=LIMIT, seconds=1.0)
+    allowed = {
+        *("text", Code.TOO_LARGE, Code.IO_ERROR, Code.INVALID_ARGUMENT),
+        *(Code.NOT_FOUND, Code.ACCESS_DENIED, Code.TIMEOUT),
+    }
+    calls: list[dict[str, int]] = [{}, {"head": 1}, {"tail": 1}, {"offset": 2, "limit": 1}]
+    for name in ("maps", "smaps", "mountinfo", "environ", "cmdline", "stat", "limits", "pagemap", "mem", "kmsg"):
+        for arguments in calls:
+            begun = time.perf_counter()
+            assert outcome(context, name, arguments) in allowed
+            assert time.perf_counter() - begun < 2.0

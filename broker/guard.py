@@ -1,0 +1,81 @@
+"""What the front-end looks at on every tick beside deadlines: its workers' memory, their rest, and its own memory."""
+
+from filewarden.broker.holdings import Holdings
+from filewarden.broker.lifecycle import Exit
+from filewarden.broker.memory import OwnMemoryWatch, give_back_memory, limit_own_data, resident_bytes
+from filewarden.broker.quiescence import Quiescence
+from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.worker import Worker
+
+FRAME_COPIES = 4
+"""How often one answer may be held at a time: frame, text, JSON, and what waits for a slow client."""
+HELD_COPIES = 3
+"""How often what is held for a client may lie in memory: as it came, joined, decoded."""
+FUSE_BYTES = 2 * 1024 * 1024 * 1024
+"""How much the front-end may hold beyond its start, whatever happens: many times what any honest load needs."""
+
+TIDY_AFTER_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""When what an attack left in the allocator is given back: its links take a moment to go."""
+
+
+class Guard:
+    """The watch over one pool, and over the process that it must not fill."""
+
+    def __init__(
+        self, supervisor: Supervisor, *, worker_memory_bytes: int, frame_bytes: int, holdings: Holdings
+    ) -> None:
+        self._supervisor = supervisor
+        self._worker_memory_bytes = worker_memory_bytes
+        self._frame_bytes = frame_bytes
+        self._holdings = holdings
+        self._own_memory = OwnMemoryWatch()
+        self._quiescence = Quiescence()
+        self._ran_before: set[int] = set()
+        self._excess = 0
+        """Our own memory when idle workers were ended for it at the tick before; else 0."""
+        self._tidy_at: tuple[float, ...] = ()
+        limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * len(supervisor.slots))
+
+    def look(self, now: float) -> None:
+        """Condemn every worker that is not what it should be."""
+        workers = self._supervisor.workers()
+        for worker in workers:
+            if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
+                self._supervisor.condemn(worker, Exit.MEMORY)
+        for worker in self._quiescence.restless(workers, now):
+            self._supervisor.condemn_for(worker, "it works without a call")
+        running = {worker.call.id for worker in workers if worker.call is not None}
+        expected = FRAME_COPIES * self._frame_bytes * (1 + len(running)) + HELD_COPIES * self._holdings.bytes
+        resident = resident_bytes()
+        if self._own_memory.is_excessive(resident, expected):
+            give_back_memory()  # what clients have taken or sent may still lie in the allocator
+            resident = resident_bytes()
+        if self._own_memory.is_excessive(resident, expected):
+            self._end_suspects(workers, resident)
+            self._tidy_at = tuple(now + delay_s for delay_s in TIDY_AFTER_S)
+        else:
+            self._excess = 0
+        if self._tidy_at and now >= self._tidy_at[0]:
+            self._tidy_at = self._tidy_at[1:]
+            give_back_memory()
+        self._ran_before = running
+
+    def _end_suspects(self, workers: list[Worker], resident: int) -> None:
+        """Stop a growth that no work explains: a worker feeds this process a message without an end.
+
+        Which one cannot be told. Those without a call go first, for that costs no client anything; if it still grows
+        at the next tick, those go that have run the same call since the one before. None can answer any more once it
+        has begun such a message, so a worker that changed its call meanwhile is innocent.
+        """
+        resting = [worker for worker in workers if worker.call is None]
+        if self._excess == 0 and resting:
+            suspects = resting
+            self._excess = resident
+        else:
+            is_growing = resident > self._excess
+            suspects = [worker for worker in workers if worker.call is not None and worker.call.id in self._ran_before]
+            suspects = suspects if is_growing else []
+            self._own_memory.accept(resident)
+            self._excess = 0
+        for worker in suspects:
+            self._supervisor.condemn_for(worker, "this process grows without a reason, and it may be the cause")
