@@ -1,0 +1,181 @@
+"""Attacks on the broker by the code of a captured worker: frames that no honest worker sends, by ZeroMQ and beneath it.
+
+No socket can be opened in here, but the one that ZeroMQ holds is a descriptor like any other: whoever has the process
+can write to it what ZeroMQ never would.
+"""
+
+import os
+import socket
+import stat
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, NoReturn
+
+import zmq
+
+from filewarden.workers import wire
+from filewarden.workers.channel import Channel
+
+MORE_BIG = b"\x03" + (65_536).to_bytes(8, "big") + bytes(65_536)
+"""ZMTP: a long frame of 64 KiB, and more to come."""
+MORE_EMPTY = b"\x01\x00" * 32_768
+PING = (b"\x04\x07\x04PING\x00\x00") * 8_192
+
+
+def _local(name: str) -> Any:
+    """A variable of the worker's own functions, which are running below us."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 # an attacker minds no underscores
+    while frame is not None:
+        if name in frame.f_locals and frame.f_globals.get("__name__") == "filewarden.workers.worker":
+            return frame.f_locals[name]
+        frame = frame.f_back
+    raise LookupError(name)
+
+
+def _channel() -> Channel:
+    channel: Channel = _local("channel")
+    return channel
+
+
+def _zmq_socket() -> "zmq.Socket[bytes]":
+    found: zmq.Socket[bytes] = _channel()._socket  # noqa: SLF001
+    return found
+
+
+def _call_id() -> int:
+    call: wire.Call = _local("call")
+    return call.call
+
+
+def _wait() -> NoReturn:
+    """As a captured worker would: stay, and see what happens."""
+    while True:
+        time.sleep(1)
+
+
+def _raw() -> int:
+    """The descriptor of the connection itself."""
+    for fd in range(3, 64):
+        try:
+            if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+                continue
+        except OSError:
+            continue
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(fd)) as candidate:
+            try:
+                if candidate.getpeername():
+                    return fd
+            except OSError:
+                continue
+    raise LookupError("no connection")
+
+
+def _write_forever(data: bytes) -> NoReturn:
+    fd = _raw()
+    while True:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                time.sleep(0.0001)
+
+
+def _send(frame: bytes) -> None:
+    _zmq_socket().send(frame)
+
+
+def _send_and_wait(frame: bytes) -> NoReturn:
+    _send(frame)
+    _wait()
+
+
+def _once_idle(attack: Callable[[], object]) -> None:
+    """Answer honestly, and attack when the worker should wait for its next call."""
+
+    kept = _zmq_socket()
+
+    def receive(_self: Channel) -> bytes:
+        time.sleep(0.2)  # the answer is still on its way: ZeroMQ's own thread writes it
+        attack()
+        _wait()
+
+    globals()["_zmq_socket"] = lambda: kept
+    setattr(Channel, "receive", receive)  # noqa: B010 # or the type checker would notice
+
+
+def _answer(call: int, body: bytes = b"\x82\xa7outcome\xa1x\xa3pid\x01") -> bytes:
+    return wire.pack(wire.Answer(call, memoryview(body), None))
+
+
+def _burn() -> NoReturn:
+    while True:
+        pass
+
+
+def _many_parts() -> NoReturn:
+    _zmq_socket().send_multipart([b""] * 100_000)
+    _wait()
+
+
+def _parts_without_end() -> NoReturn:
+    while True:
+        _zmq_socket().send(b"", zmq.SNDMORE)
+
+
+def _flood_of_answers() -> NoReturn:
+    frame = _answer(_call_id())
+    while True:
+        _zmq_socket().send(frame)
+
+
+def _report() -> bytes:
+    """A report that would end the server, were it believed."""
+    return wire.pack(
+        wire.Ready(wire.pack_report(wire.Report(level="off", layers={}, degraded=(), refusal="the sandbox is broken")))
+    )
+
+
+def _hang_up() -> NoReturn:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(_raw())) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+    _wait()
+
+
+LINK_ATTACKS: dict[str, Callable[[], object]] = {
+    # Frames by ZeroMQ, while a call runs.
+    "garbage": lambda: _send_and_wait(b"\xc1"),
+    "empty": lambda: _send_and_wait(b""),
+    "our own message": lambda: _send_and_wait(wire.pack(wire.Go())),
+    "another call's answer": lambda: _send_and_wait(_answer(_call_id() + 1)),
+    "an old call's answer": lambda: _send_and_wait(_answer(_call_id() - 1)),
+    "an answer of another shape": lambda: _send_and_wait(_answer(_call_id(), b"\x82\xa7outcome\x01\xa3pid\xa1x")),
+    "an answer of another kind": lambda: _send_and_wait(
+        wire.pack(wire.Answer(_call_id(), memoryview(b"\x82\xa7outcome\xa1x\xa3pid\x01"), memoryview(b"text")))
+    ),
+    "half an answer": lambda: _send_and_wait(_answer(_call_id())[:-3]),
+    "the hello again": lambda: _send_and_wait(wire.pack(wire.Hello(_local("spawn").secret))),
+    "a second report": lambda: _send_and_wait(_report()),
+    "two answers": lambda: _send(_answer(_call_id())),  # and the honest one
+    "a flood of answers": _flood_of_answers,
+    "a message of many parts": _many_parts,
+    "an oversize frame": lambda: _send_and_wait(bytes(16 * 1024 * 1024)),
+    # Beneath ZeroMQ, while a call runs.
+    "no ZMTP": lambda: _write_forever(b"\xff" * 65_536),
+    "hanging up": _hang_up,
+    "an endless message of big parts": lambda: _write_forever(MORE_BIG),
+    "an endless message of empty parts": lambda: _write_forever(MORE_EMPTY),
+    "a lying length": lambda: _write_forever(b"\x02" + (1 << 62).to_bytes(8, "big")),
+    # Once idle.
+    "idle: an answer": lambda: _once_idle(lambda: _send_and_wait(_answer(1))),
+    "idle: a second report": lambda: _once_idle(lambda: _send_and_wait(_report())),
+    "idle: an oversize frame": lambda: _once_idle(lambda: _send_and_wait(bytes(16 * 1024 * 1024))),
+    "idle: burning": lambda: _once_idle(_burn),
+    "idle: pings": lambda: _once_idle(lambda: _write_forever(PING)),
+    "idle: an endless message of big parts": lambda: _once_idle(lambda: _write_forever(MORE_BIG)),
+    "idle: an endless message of empty parts": lambda: _once_idle(lambda: _write_forever(MORE_EMPTY)),
+    # What harms the worker alone.
+    "parts without end": _parts_without_end,
+}
