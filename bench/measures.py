@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from bench import sandbox
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
+from bench.results import OURS
 from bench.stats import percentile
 
 IN_FLIGHT = 32
@@ -82,6 +84,11 @@ def _victim(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
     return figures
 
 
+def _sandbox(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
+    """Of ours alone: nothing of the kind stands around others."""
+    return sandbox.costs(peer, home, scale.calls) if peer.name == OURS else {}
+
+
 LATENCIES = {"ping": "ping", "read 1 KB": "read", "stat": "stat", "list 10": "list"}
 THROUGHPUTS = {"read 1 KB, 32 in flight": "read", "stat, 32 in flight": "stat"}
 VICTIMS = tuple(
@@ -94,6 +101,7 @@ MEASURES = (
     Measure("memory", {"memory (PSS, all processes)": "MiB"}, _memory),
     Measure("latency", dict.fromkeys(LATENCIES, "ms"), _latency),
     Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput),
+    Measure("sandbox", sandbox.FIGURES, _sandbox),
     Measure("victim", dict.fromkeys(VICTIMS, "ms"), _victim),
 )
 
