@@ -88,7 +88,7 @@ def test_d06_worker_stopped_and_continued(faulty: Any, code: Callable[..., str])
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(faulty.many, [("sleep", {"seconds": 60})])
+        waiting = pool.submit(faulty.many, [("sleep", {"seconds": 60.001})])
         row = faulty.wait_for(lambda status: status["pool"]["busy"])["workers"]
         pid = next(each["pid"] for each in row if each["state"] == "busy")
         os.kill(pid, signal.SIGSTOP)
@@ -107,7 +107,7 @@ def test_q08_queue_flood(faulty: Any, code: Callable[..., str]) -> None:
 
 def test_q12_all_workers_hung(faulty: Any, code: Callable[..., str]) -> None:
     begun = time.monotonic()
-    answers = faulty.many([("spin", {"seconds": 60})] * 6)
+    answers = faulty.many([("spin", {"seconds": 60.002})] * 6)
     assert {code(answer) for answer in answers} == {"timeout"}
     assert time.monotonic() - begun < 2 * DEADLINE_S + 2
     faulty.wait_for(lambda status: status["pool"]["ready"] == 3)
@@ -144,7 +144,7 @@ def test_q11_cancel_storm(long_lived: Callable[[str], Any], guard: Callable[...,
 
 def test_s10_q11_a_cancelled_search_stops(shared: Callable[[str], Any], guard: Callable[..., Any]) -> None:
     pipe = guard(shared("stdio"))
-    pipe.send(pipe.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60}}, "victim") + b"\n")
+    pipe.send(pipe.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.003}}, "victim") + b"\n")
     pipe.wait_for(lambda status: status["pool"]["busy"] == 1)
     begun = time.monotonic()
     pipe.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
@@ -174,7 +174,7 @@ def test_q11_a_foreign_cancel_touches_nothing(shared: Callable[[str], Any], guar
 def test_d01_end_of_input(launch: Callable[..., Any], ground: Any, calls: int) -> None:
     server = launch("stdio", ground, program=FAULTY)
     for _ in range(calls):
-        server.send(server.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60}}) + b"\n")
+        server.send(server.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.004}}) + b"\n")
     processes = family(server)
     server.process.stdin.close()
     begun = time.monotonic()
