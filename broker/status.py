@@ -130,7 +130,8 @@ class ProcessFigures:
 def sandbox_status(mode: str, report: Report | None) -> SandboxStatus:
     """What the latest worker reported; before the first report nothing is claimed."""
     if report is None:
-        return SandboxStatus(mode=mode, level="off" if mode == "off" else "unknown", degraded=(), layers={})
+        level = "off" if mode == "off" else "paths-only"
+        return SandboxStatus(mode=mode, level=level, degraded=("No worker has reported yet.",), layers={})
     return SandboxStatus(mode=mode, level=report.level, degraded=report.degraded, layers=report.layers)
 
 

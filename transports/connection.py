@@ -1,6 +1,7 @@
 """One HTTP connection: uvicorn's httptools protocol, with bounds on what a client may send and on how long it takes."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -24,6 +25,12 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """For a request to arrive as a whole."""
     stalled_s: float = 60.0
     """For a client to take some of what is sent to it."""
+
+
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_NO_UPGRADE = b"\r\nignored:"
+"""A server may ignore an offer of another protocol (RFC 9110, 7.8), but the parser takes it and drops the body. Clients
+that prefer HTTP/2 make that offer with their first request. No JSON text holds these bytes, should a body follow."""
 
 
 class HeadTooLargeError(Exception):
@@ -78,6 +85,8 @@ class Connection(HttpToolsProtocol):
             return
         if self._is_head_open:
             self._head_bytes += len(data)
+        if self._is_head_open or not self._is_request_open:
+            data = _UPGRADE.sub(_NO_UPGRADE, data)
         super().data_received(data)
         if self._is_head_open and self._head_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))

@@ -181,3 +181,14 @@ def test_without_auth_nothing_but_a_good_host_is_asked(
     assert server.get("/status").status == 200
     assert server.get("/status", host="evil.example").status == 421
     assert not server.token_path.exists()
+
+
+def test_an_offer_of_another_protocol_is_ignored_and_the_body_read(http: Any, request_body: Callable[..., Any]) -> None:
+    reply = http.post(
+        request_body("initialize", {}),
+        connection="Upgrade, HTTP2-Settings",
+        upgrade="h2c",
+        http2_settings="AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+    )
+    assert reply.status == 200
+    assert reply.json["result"]["serverInfo"]["name"] == "filewarden"
