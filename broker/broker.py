@@ -208,7 +208,7 @@ class Broker:
     @property
     def is_ready(self) -> bool:
         """Whether every slot was ready once, one is now, and the server is not about to stop."""
-        slots = self._supervisor.slots
+        slots = self._supervisor.roster.slots
         serving = (State.IDLE, State.BUSY)
         return (
             not self._is_draining
@@ -222,7 +222,7 @@ class Broker:
             self._figures = ProcessFigures()
         now = self._reactor.now()
         sandbox = status_of.sandbox_status(self._settings.sandbox.mode, self._report)
-        pool = status_of.pool_status(self._supervisor)
+        pool = status_of.pool_status(self._supervisor.roster, self._supervisor.breaker())
         return Status(
             status=self._health(sandbox.level, pool.ready),
             server=NAME,
@@ -231,7 +231,7 @@ class Broker:
             transport=self._transport,
             sandbox=sandbox,
             pool=pool,
-            workers=status_of.worker_rows(self._supervisor, self._figures, now),
+            workers=status_of.worker_rows(self._supervisor.roster, self._figures, now),
             queue=status_of.queue_status(self._scheduler, self._settings.limits.queue, self._ledger),
             calls=status_of.calls_status(self._ledger),
             clients=msgspec.structs.replace(self.clients),

@@ -238,7 +238,7 @@ class Dispatcher:
         supervisor = self._supervisor
         if supervisor is None:
             return
-        while self._scheduler.depth and (worker := supervisor.idle_worker()) is not None:
+        while self._scheduler.depth and (worker := supervisor.roster.idle()) is not None:
             call = self._scheduler.next_call()
             if call is None:
                 return
@@ -262,7 +262,7 @@ class Dispatcher:
     def _kill_runner(self, call: Call, cause: Exit) -> None:
         if self._supervisor is None:
             return
-        for worker in self._supervisor.workers():
+        for worker in self._supervisor.roster.workers():
             if worker.call is call:
                 self._supervisor.condemn(worker, cause)
 

@@ -34,11 +34,11 @@ class Guard:
         self._excess = 0
         """Our own memory when idle workers were ended for it at the tick before; else 0."""
         self._tidy_at: tuple[float, ...] = ()
-        limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * len(supervisor.slots))
+        limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * len(supervisor.roster.slots))
 
     def look(self, now: float) -> None:
         """Condemn every worker that is not what it should be."""
-        workers = self._supervisor.workers()
+        workers = self._supervisor.roster.workers()
         for worker in workers:
             if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
                 self._supervisor.condemn(worker, Exit.MEMORY)

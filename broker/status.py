@@ -5,9 +5,9 @@ import msgspec
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.roster import Roster
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.slot import Slot
-from filewarden.broker.supervisor import Supervisor
 from filewarden.workers.wire import Report
 
 Layers = dict[str, dict[str, bool | int | str | None]]
@@ -135,24 +135,24 @@ def sandbox_status(mode: str, report: Report | None) -> SandboxStatus:
     return SandboxStatus(mode=mode, level=report.level, degraded=report.degraded, layers=report.layers)
 
 
-def pool_status(supervisor: Supervisor) -> PoolStatus:
+def pool_status(roster: Roster, breaker: Breaker) -> PoolStatus:
     """The slots, counted."""
-    states = [slot.worker.state for slot in supervisor.slots if slot.worker is not None]
+    states = [slot.worker.state for slot in roster.slots if slot.worker is not None]
     busy = states.count(State.BUSY)
     return PoolStatus(
-        size=len(supervisor.slots),
+        size=len(roster.slots),
         ready=states.count(State.IDLE) + busy,
         busy=busy,
-        spares=supervisor.spares_ready(),
-        restarts_total=supervisor.restarts_total,
-        breaker=supervisor.breaker(),
+        spares=roster.spares_ready(),
+        restarts_total=roster.restarts_total,
+        breaker=breaker,
     )
 
 
-def worker_rows(supervisor: Supervisor, figures: ProcessFigures, now: float) -> tuple[WorkerStatus, ...]:
+def worker_rows(roster: Roster, figures: ProcessFigures, now: float) -> tuple[WorkerStatus, ...]:
     """One row for each slot."""
-    figures.keep({worker.pid for worker in supervisor.workers() if worker.pid is not None})
-    return tuple(_row(slot, figures, now) for slot in supervisor.slots)
+    figures.keep({worker.pid for worker in roster.workers() if worker.pid is not None})
+    return tuple(_row(slot, figures, now) for slot in roster.slots)
 
 
 def _row(slot: Slot, figures: ProcessFigures, now: float) -> WorkerStatus:

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from filewarden.broker.backoff import Backoff, Breaker
 from filewarden.broker.call import Call
-from filewarden.broker.exits import REMEMBERED_CRASHES, Exits
+from filewarden.broker.exits import REMEMBERED_CRASHES
 from filewarden.broker.forkserver import ForkServer, is_dead_within
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.reactor import Reactor, Timer
-from filewarden.broker.slot import Slot
+from filewarden.broker.roster import Roster
 from filewarden.broker.worker import LinkLost, Violation, Worker
 from filewarden.config.settings import PoolSettings
 from filewarden.workers.wire import Answer, Ready, Refusal, Report
@@ -52,7 +52,7 @@ class Client(Protocol):
 
 
 class Supervisor:
-    """Slots, spares, and the processes behind them."""
+    """The processes behind a roster: started, watched, ended, replaced."""
 
     def __init__(
         self,
@@ -71,8 +71,7 @@ class Supervisor:
         self._jitter = jitter
         self._log = log
         self._fork_server: ForkServer | None = None
-        self.slots = tuple(Slot(index) for index in range(settings.workers))
-        self._workers: dict[int, Worker] = {}
+        self.roster = Roster(settings.workers, settings.spares)
         self._recycle_at: dict[int, float] = {}
         self._next_serial = 1
         self._backoff = Backoff(jitter)
@@ -81,8 +80,6 @@ class Supervisor:
         self._is_closing = False
         self._has_served = False
         """Whether a worker of the present zygote was ready."""
-        self.restarts_total = 0
-        self.exits = Exits()
         self._crashed: OrderedDict[int, Call] = OrderedDict()
         """The calls of the latest crashed workers, until it is known what they died of."""
 
@@ -92,31 +89,13 @@ class Supervisor:
 
     # What others ask.
 
-    def idle_worker(self) -> Worker | None:
-        """The idle worker of the lowest slot: its caches are warm, and the others may sleep."""
-        for slot in self.slots:
-            worker = slot.worker
-            if worker is not None and worker.state is State.IDLE and not worker.is_cut_off:
-                return worker
-        return None
-
-    def workers(self) -> list[Worker]:
-        """Every process that is not known to be dead."""
-        return list(self._workers.values())
-
-    def spares_ready(self) -> int:
-        """How many confined workers wait to take a slot over."""
-        return sum(worker.state is State.IDLE for worker in self._spares())
-
     def breaker(self) -> Breaker:
         """Whether new workers are started freely."""
         return self._backoff.breaker()
 
     def is_down(self) -> bool:
         """Whether nothing serves and starting has failed too often to wait for it."""
-        return self._backoff.breaker() is not Breaker.CLOSED and not any(
-            worker.state in (State.IDLE, State.BUSY) for worker in self._workers.values()
-        )
+        return self._backoff.breaker() is not Breaker.CLOSED and not self.roster.is_serving()
 
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
         """Give an idle worker a call."""
@@ -143,7 +122,7 @@ class Supervisor:
 
     def tick(self, now: float) -> None:
         """Condemn what takes too long to become ready."""
-        for worker in self.workers():
+        for worker in self.roster.workers():
             if worker.state is State.STARTING and now - worker.started_at > self._settings.start_timeout_s:
                 if worker.pid is None and self._fork_server is not None:
                     self._fork_server.give_up_zygote("it does not answer")
@@ -156,13 +135,13 @@ class Supervisor:
         self._is_closing = True
         if self._retry is not None:
             self._retry.cancel()
-        for worker in self.workers():
+        for worker in self.roster.workers():
             self.condemn(worker, Exit.RECYCLED)
 
     def await_deaths(self, timeout_s: float) -> bool:
         """Wait for the processes of condemned workers; False when one outlives the time."""
         give_up_at = self._reactor.now() + timeout_s
-        for worker in self.workers():
+        for worker in self.roster.workers():
             if worker.pidfd is None:
                 self._bury(worker)
                 continue
@@ -179,7 +158,7 @@ class Supervisor:
 
     def on_spawned(self, serial: int, pid: int, pidfd: int) -> None:
         """A worker process exists and waits at its gate."""
-        worker = self._workers.get(serial)
+        worker = self.roster.find(serial)
         if worker is None:
             os.close(pidfd)
             return
@@ -194,7 +173,7 @@ class Supervisor:
 
     def on_exited(self, serial: int, status: int) -> None:
         """The zygote reaped a worker: only now is it known what killed it."""
-        worker = self._workers.get(serial)
+        worker = self.roster.find(serial)
         call = self._crashed.pop(serial, None) if worker is None else worker.call
         if call is not None and status not in ENDED_FROM_OUTSIDE:
             self._client.on_costly(call)
@@ -204,16 +183,14 @@ class Supervisor:
         if worker is not None and worker.exit is None:  # its handle has not told yet
             worker.exit = Exit.VIOLATION
             return
-        self.exits.learn(serial, Exit.VIOLATION)
-        for slot in self.slots:
-            slot.learn(serial, Exit.VIOLATION)
+        self.roster.learn(serial, Exit.VIOLATION)
 
     def on_zygote_lost(self, reason: str) -> None:
         """Every worker dies with its zygote; the handles will tell of each."""
         if self._is_closing:
             return
         self._log(f"the zygote ended: {reason}")
-        for worker in self.workers():
+        for worker in self.roster.workers():
             self.condemn(worker, Exit.CRASH)
             if worker.pidfd is None:
                 self._bury(worker)
@@ -236,42 +213,24 @@ class Supervisor:
         """Put workers into empty slots, and start what is missing."""
         if self._is_closing or self._fork_server is None:
             return
-        self._promote()
+        self.roster.promote()
         if not self._fork_server.is_ready:
             return
-        alive = [worker for worker in self._workers.values() if worker.state is not State.STOPPING]
-        missing = len(self.slots) + self._settings.spares - len(alive)
-        starting = sum(worker.state is State.STARTING for worker in alive)
         at_once = STARTS_AT_ONCE if self._has_served else 1
-        for _ in range(min(missing, at_once - starting)):
+        for _ in range(min(self.roster.missing(), at_once - self.roster.starting())):
             now = self._reactor.now()
             if not self._backoff.may_start(now):
                 if self._backoff.not_before > now:  # else one try is under way, and its end leads here again
                     self._retry_at(self._backoff.not_before)
                 return
             self._start(self._fork_server)
-        self._promote()
-
-    def _promote(self) -> None:
-        spares = sorted(self._spares(), key=lambda worker: worker.state is not State.IDLE)
-        for slot in self.slots:
-            if slot.worker is None and spares:
-                slot.worker = spares.pop(0)
-                slot.has_been_ready |= slot.worker.state is State.IDLE
-
-    def _spares(self) -> list[Worker]:
-        held = {id(slot.worker) for slot in self.slots}
-        return [
-            worker
-            for worker in self._workers.values()
-            if id(worker) not in held and worker.state in (State.STARTING, State.IDLE)
-        ]
+        self.roster.promote()
 
     def _start(self, fork_server: ForkServer) -> None:
         serial = self._next_serial
         self._next_serial += 1
         worker = Worker(serial, self._links.endpoint(), self._reactor.now())
-        self._workers[serial] = worker
+        self.roster.add(worker)
         self._recycle_at[serial] = self._settings.recycle_after_calls * (1 + self._jitter() / 10)
         self._backoff.started()
         fork_server.spawn(serial, worker.endpoint, worker.secret, worker.open_gate())
@@ -321,14 +280,13 @@ class Supervisor:
             return
         self._backoff.succeeded()
         self._has_served = True
-        for slot in self.slots:
-            slot.has_been_ready |= slot.worker is worker
+        self.roster.became_ready(worker)
         self._fill()
         self._client.on_idle()
 
     def _recycle_if_due(self, worker: Worker) -> None:
         is_due = worker.calls_total >= self._recycle_at[worker.serial]
-        if is_due and worker.state is State.IDLE and (self.spares_ready() or not self._settings.spares):
+        if is_due and worker.state is State.IDLE and (self.roster.spares_ready() or not self._settings.spares):
             self.condemn(worker, Exit.RECYCLED)
 
     def _mark_dirty(self, worker: Worker) -> None:
@@ -357,16 +315,11 @@ class Supervisor:
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
-        self.exits.count(worker.serial, cause)
+        self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
             self._crashed[worker.serial] = call
             while len(self._crashed) > REMEMBERED_CRASHES:
                 self._crashed.popitem(last=False)
-        if cause is not Exit.RECYCLED:
-            self.restarts_total += 1
-        for slot in self.slots:
-            if slot.worker is worker:
-                slot.lose(cause)
         has_zygote = self._fork_server is not None and self._fork_server.is_ready
         if worker.ready_at is None and has_zygote and not self._is_closing:
             self._retry_at(self._backoff.failed(self._reactor.now()))
@@ -376,7 +329,7 @@ class Supervisor:
         self._client.on_idle()
 
     def _bury(self, worker: Worker) -> None:
-        self._workers.pop(worker.serial, None)
+        self.roster.remove(worker)
         self._recycle_at.pop(worker.serial, None)
         self._dirty.discard(worker)
 

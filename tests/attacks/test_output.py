@@ -101,7 +101,7 @@ def test_o09_one_long_line(client: Any, folder: Path) -> None:
         assert facts["truncated"], more
 
 
-@pytest.mark.parametrize("count", [2000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("count", [2000, pytest.param(50_000, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
 def test_o10_s09_many_entries(client: Any, folder: Path, count: int) -> None:
     fd = os.open(folder, os.O_RDONLY)
     for number in range(count):

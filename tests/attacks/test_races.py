@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 DURATIONS = [pytest.param(2.0, id="short"), pytest.param(30.0, id="long", marks=pytest.mark.slow)]
+OTHER_DURATIONS = [pytest.param(2.0, id="short"), pytest.param(8.0, id="long", marks=pytest.mark.slow)]
 ON_ONE_TRANSPORT = pytest.mark.parametrize(
     "transport", ["stdio", pytest.param("http", marks=pytest.mark.slow)], indirect=True
 )
@@ -119,7 +120,7 @@ def test_t02_read_middle_component_swapped(client: Any, ground: Any, folder: Pat
     assert tries > 50
 
 
-@pytest.mark.parametrize("seconds", DURATIONS)
+@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
 def test_t07_search_and_list_while_directories_swap(client: Any, ground: Any, folder: Path, seconds: float) -> None:
     for number in range(1000 if seconds > 10 else 100):
         (folder / f"n{number:03}" / "d").mkdir(parents=True)
@@ -137,7 +138,7 @@ def test_t07_search_and_list_while_directories_swap(client: Any, ground: Any, fo
 
 
 @ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", DURATIONS)
+@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
 def test_t08_a_directory_moved_out_during_the_walk(client: Any, ground: Any, folder: Path, seconds: float) -> None:
     """The walk never goes on above or beside: not even where a folder that it stood in now lies outside."""
     deep = folder / "deep" / "a"
@@ -171,7 +172,7 @@ def test_t08_a_directory_moved_out_during_the_walk(client: Any, ground: Any, fol
 
 
 @ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", DURATIONS)
+@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
 def test_t09_the_root_replaced(
     transport: str, launch: Callable[..., Any], grounds: Callable[[], Any], guard: Callable[..., Any], seconds: float
 ) -> None:
@@ -194,7 +195,7 @@ def test_t09_the_root_replaced(
 
 
 @ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", DURATIONS)
+@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
 def test_l21_a_pipe_swapped_in_after_the_check(client: Any, folder: Path, seconds: float) -> None:
     (folder / "f").write_text("harmless")
     os.mkfifo(folder / "p", 0o644)

@@ -128,7 +128,7 @@ def flipping(bare: Any) -> Iterator[Path]:
 @pytest.mark.parametrize("layer", ["namespaces", "landlock"])
 @pytest.mark.parametrize("start", ["stdio", pytest.param("http", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.parametrize(
-    "seconds", [pytest.param(2.0, id="short"), pytest.param(30.0, id="long", marks=pytest.mark.slow)]
+    "seconds", [pytest.param(2.0, id="short"), pytest.param(8.0, id="long", marks=pytest.mark.slow)]
 )
 @pytest.mark.timeout(120)
 def test_t14_a_race_is_lost_against_the_kernel_alone(

@@ -19,7 +19,7 @@ from filewarden.workers.tools import get_file_info, list_directory, search_files
 RENAME_EXCHANGE = 2
 AT_FDCWD = -100
 SHORT_S = 2.0
-LONG_S = 30.0
+LONG_S = 12.0
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="renameat2 is Linux's"), pytest.mark.timeout(120)]
 
