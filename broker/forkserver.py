@@ -67,7 +67,7 @@ class ForkServer:
 
     def restart_zygote(self) -> None:
         """Ask for another zygote after one was lost."""
-        self._launched.control.send(b"Z")
+        self._launched.ask_for_zygote()
 
     def spawn(self, serial: int, endpoint: str, secret: str, gate: int) -> None:
         """Ask for a worker; `gate` is closed here."""

@@ -1,5 +1,6 @@
 """Starting the launcher process: the first thing a server does, before any other import."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -19,11 +20,20 @@ class Launched:
 
     def send_profile(self, encoded: bytes, *, namespaces: bool) -> None:
         """Tell the launcher what zygotes are for; the first one has begun its imports already."""
-        self.control.send((b"PN" if namespaces else b"P-") + encoded)
+        self._send((b"PN" if namespaces else b"P-") + encoded)
 
     def take_away_at_the_end(self, path: str) -> None:
         """Let the launcher remove a socket, or a folder of sockets, when the server is gone, however it ended."""
-        self.control.send(b"T" + os.fsencode(path))
+        self._send(b"T" + os.fsencode(path))
+
+    def ask_for_zygote(self) -> None:
+        """Let the launcher start a zygote in place of the one before."""
+        self._send(b"Z")
+
+    def _send(self, message: bytes) -> None:
+        """A launcher that is gone is noticed where its socket is watched, and ends the server with the reason."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.control.send(message)
 
 
 def launch(program: Sequence[str] = ("-c", LAUNCHER_MODULE)) -> Launched:
