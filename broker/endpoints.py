@@ -1,9 +1,12 @@
 """The private folder of one server's ZeroMQ endpoints, and the sweep of folders that dead servers left."""
 
+import contextlib
 import fcntl
 import os
 import stat
 from collections.abc import Sequence
+
+from filewarden.workers.leftovers import remove_sockets
 
 PREFIX = "filewarden-"
 NAME_DIGITS = 12
@@ -60,7 +63,8 @@ def sweep(parent: str) -> None:
         found = os.fstat(lock_fd)
         # A server started as root gives its folder to the account that it becomes.
         if stat.S_IMODE(found.st_mode) == 0o700 and (found.st_uid == os.geteuid() or os.geteuid() == 0):
-            _remove(path, lock_fd)
+            with contextlib.suppress(OSError):  # left for the next sweep
+                remove_sockets(os.fsencode(path))
         os.close(lock_fd)
 
 
@@ -77,14 +81,3 @@ def _lock(path: str) -> int:
         os.close(fd)
         raise
     return fd
-
-
-def _remove(path: str, fd: int) -> None:
-    """Unlink the sockets in the open folder, then the folder if that left it empty."""
-    try:
-        for name in os.listdir(fd):
-            if stat.S_ISSOCK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-                os.unlink(name, dir_fd=fd)
-        os.rmdir(path)
-    except OSError:
-        return

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder, sweep
-from filewarden.workers.launcher import remove_sockets
+from filewarden.workers.leftovers import remove_sockets
 
 
 @pytest.fixture
