@@ -1,6 +1,7 @@
 """The command line: which command was asked for, its help, and its exit status.
 
-`serve` starts the launcher process before it imports anything else: the workers' imports then run beside its own.
+`serve` catches the signals that stop it and starts the launcher process before it imports anything else: the workers'
+imports then run beside its own.
 Exit statuses: 0 fine, 1 failure at run time, 2 bad configuration or usage.
 """
 
@@ -107,13 +108,16 @@ def main() -> int:
 def _serve(arguments: Sequence[str]) -> int:
     if sys.platform != "linux":
         return _refuse_system()
+    from filewarden.transports.stop_signals import StopSignals
+
+    stop_signals = StopSignals()
     from filewarden.broker.launch import launch
 
     launched = launch()
     from filewarden.transports.serve import serve
     from filewarden.workers.catalogue import CATALOGUE
 
-    return serve(arguments, os.environ, launched, CATALOGUE)
+    return serve(arguments, os.environ, launched, CATALOGUE, stop_signals)
 
 
 def _refuse_system() -> int:

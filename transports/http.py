@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 import sys
 import traceback
@@ -24,6 +23,7 @@ from filewarden.transports.preload import preload
 from filewarden.transports.sessions import Sessions
 from filewarden.transports.sockets import bind, bracketed, port_of
 from filewarden.transports.sse import SseClients
+from filewarden.transports.stop_signals import StopSignals
 from filewarden.transports.surroundings import (
     Surroundings,
     give_up_rights,
@@ -47,7 +47,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     token_path: str
 
 
-def serve_http(surroundings: Surroundings) -> int:
+def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     """Serve until a signal comes; the exit status.
 
     Raises:
@@ -61,7 +61,7 @@ def serve_http(surroundings: Surroundings) -> int:
     route_uvicorn_log(surroundings.log)
     loop = new_loop()
     try:
-        return loop.run_until_complete(_serve(surroundings, opened, control))
+        return loop.run_until_complete(_serve(surroundings, opened, control, stop_signals))
     finally:
         loop.close()
 
@@ -82,7 +82,9 @@ def open_door(surroundings: Surroundings) -> Opened:
     return Opened(sockets=sockets, pages_sockets=pages_sockets, token=token, token_path=path)
 
 
-async def _serve(surroundings: Surroundings, opened: Opened, control: ControlSocket | None) -> int:
+async def _serve(
+    surroundings: Surroundings, opened: Opened, control: ControlSocket | None, stop_signals: StopSignals
+) -> int:
     loop = asyncio.get_running_loop()
     reactor = AsyncioReactor(loop)
     ended: asyncio.Future[str] = loop.create_future()
@@ -99,7 +101,7 @@ async def _serve(surroundings: Surroundings, opened: Opened, control: ControlSoc
     server = _Server(surroundings, opened, broker, reactor)
     try:
         await server.start()
-        _stop_on_signal(loop, lambda: server.drain(lambda: end("")))
+        stop_signals.watch(reactor, lambda: server.drain(lambda: end("")))
         _announce(surroundings.settings, opened)
         reason = await ended
         await server.stop()
@@ -155,20 +157,6 @@ class _Server:
         self._sessions.close()
         for listener in self._listeners:
             await listener.stop(LAST_ANSWERS_S)
-
-
-def _stop_on_signal(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    """Run `stop` on SIGTERM and SIGINT, once; a second signal ends the process at once."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def on_signal() -> None:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_DFL)
-        stop()
-
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
 
 
 def _exception_handler(

@@ -2,15 +2,15 @@
 
 import os
 import signal
-import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from filewarden.broker.launch import Launched
-from filewarden.broker.reactor import Reactor, SelectorReactor
+from filewarden.broker.reactor import SelectorReactor
 from filewarden.config.errors import ConfigError
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
+from filewarden.transports.stop_signals import StopSignals
 from filewarden.transports.surroundings import (
     Surroundings,
     give_up_rights,
@@ -25,16 +25,26 @@ if TYPE_CHECKING:
     from filewarden.transports.pages_thread import PagesThread
 
 
-def serve(arguments: Sequence[str], environ: Mapping[str, str], launched: Launched, catalogue: Catalogue) -> int:
-    """Serve until the client leaves or a signal comes; the exit status."""
+def serve(
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    launched: Launched,
+    catalogue: Catalogue,
+    stop_signals: StopSignals | None = None,
+) -> int:
+    """Serve until the client leaves or a signal comes; the exit status.
+
+    `stop_signals` are caught already, by a command line that did so before it started anything; else they are from now.
+    """
+    stop_signals = stop_signals or StopSignals()
     _forget_the_starter()
     try:
         surroundings = prepare(arguments, environ, launched, catalogue)
         if surroundings.settings.http.enabled:
             from filewarden.transports.http import serve_http
 
-            return serve_http(surroundings)
-        return serve_stdio(surroundings)
+            return serve_http(surroundings, stop_signals)
+        return serve_stdio(surroundings, stop_signals)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
@@ -42,7 +52,7 @@ def serve(arguments: Sequence[str], environ: Mapping[str, str], launched: Launch
         _end_launcher(launched)
 
 
-def serve_stdio(surroundings: Surroundings) -> int:
+def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     """One client on standard input and output."""
     from filewarden.transports.stdio import Stdio, claim_standard_streams
 
@@ -78,7 +88,7 @@ def serve_stdio(surroundings: Surroundings) -> int:
         stdio.stop_reading()
         broker.drain(reactor.stop)
 
-    watch_signals(reactor, on_signal)
+    stop_signals.watch(reactor, on_signal)
     stdio.start()
     reactor.run()
     broker.end_calls()
@@ -105,25 +115,6 @@ def _open_pages(surroundings: Surroundings) -> "PagesThread | None":
     from filewarden.transports.pages_thread import PagesThread
 
     return PagesThread(surroundings.settings, surroundings.environ, surroundings.log)
-
-
-def watch_signals(reactor: Reactor, on_stop: Callable[[], None]) -> None:
-    """Run `on_stop` on SIGTERM and SIGINT, once; a second signal ends the process at once."""
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: None)
-    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-
-    def on_readable() -> None:
-        ours.recv(64)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        theirs.fileno()  # keeps the pair alive as long as the watch
-        on_stop()
-
-    reactor.watch(ours.fileno(), on_readable)
 
 
 def _end_launcher(launched: Launched) -> None:
