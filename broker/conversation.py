@@ -123,7 +123,7 @@ class Conversation:
 
     def _question(self, tool: Tool, arguments: msgspec.Struct) -> bytes:
         plain = wire.pack(msgspec.structs.replace(arguments, cursor=None))
-        return b"\0".join((self._caller.principal.encode(), tool.name.encode(), plain))
+        return b"\0".join((self._caller.principal.key.encode(), tool.name.encode(), plain))
 
     def _unsealed(self, arguments: msgspec.Struct, question: bytes) -> msgspec.Struct:
         cursor = getattr(arguments, "cursor", None)

@@ -10,6 +10,7 @@ from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.scheduler import Overload, Scheduler
@@ -58,7 +59,7 @@ class Caller(msgspec.Struct, frozen=True):
     """Who calls: the connection, session or stream that limits go by, and the rights that pools go by."""
 
     client: str
-    principal: str
+    principal: Principal
 
 
 class Dispatcher:
@@ -119,7 +120,7 @@ class Dispatcher:
         call = Call(
             id=self._next_id,
             client=caller.client,
-            principal=caller.principal,
+            principal=caller.principal.key,
             tool=tool,
             arguments=arguments,
             lane=lane,

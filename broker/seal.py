@@ -17,17 +17,20 @@ class BadCursorError(Exception):
 
 
 class Seal:
-    """The key that this server's cursors are sealed with. `now` is wall-clock seconds: replicas may share a key."""
+    """The keys of this server's cursors: the first seals, each of them opens, so that keys can be replaced in turn.
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    `now` is wall-clock seconds: replicas may share the keys.
+    """
+
+    def __init__(self, *keys: bytes) -> None:
+        self._keys = keys
 
     def close(self, state: str, question: bytes, now: float) -> str:
         """A cursor for `state`; `question` names everything it is bound to."""
         import base64
 
         payload = EXPIRY.pack(int(now) + LIFETIME_S) + state.encode()
-        return base64.urlsafe_b64encode(payload + self._tag(payload, question)).decode().rstrip("=")
+        return base64.urlsafe_b64encode(payload + _tag(self._keys[0], payload, question)).decode().rstrip("=")
 
     def open(self, cursor: str, question: bytes, now: float) -> str:
         """The state inside a cursor.
@@ -46,15 +49,17 @@ class Seal:
         except (binascii.Error, UnicodeEncodeError):
             raise BadCursorError from None
         payload, tag = data[:-TAG_BYTES], data[-TAG_BYTES:]
-        if len(payload) < EXPIRY.size or not hmac.compare_digest(tag, self._tag(payload, question)):
+        is_ours = any(hmac.compare_digest(tag, _tag(key, payload, question)) for key in self._keys)
+        if len(payload) < EXPIRY.size or not is_ours:
             raise BadCursorError
         if EXPIRY.unpack_from(payload)[0] < now:
             raise BadCursorError
         return payload[EXPIRY.size :].decode()
 
-    def _tag(self, payload: bytes, question: bytes) -> bytes:
-        import hashlib
-        import hmac
 
-        bound = struct.pack(">I", len(question)) + question + payload
-        return hmac.new(self._key, bound, hashlib.sha256).digest()[:TAG_BYTES]
+def _tag(key: bytes, payload: bytes, question: bytes) -> bytes:
+    import hashlib
+    import hmac
+
+    bound = struct.pack(">I", len(question)) + question + payload
+    return hmac.new(key, bound, hashlib.sha256).digest()[:TAG_BYTES]

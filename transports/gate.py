@@ -1,16 +1,15 @@
-"""Who may ask for what: the decisions that come before any endpoint, as a pure function of a request's head.
+"""What may be asked of which listener: decisions before any endpoint, as a pure function of a request's head.
 
-The order is fixed: Host, Origin, path and method, credential, size, type. What is refused early says least.
+Whose request it is comes between the two functions of the gate, and is not decided here.
 """
 
-import hmac
 import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from filewarden.transports.answer import CLOSE, Answer, problem
-from filewarden.transports.fields import Fields, bearer_token, content_length, is_json
+from filewarden.transports.fields import Fields, content_length, is_json
 from filewarden.transports.sockets import bracketed
 
 Origin = tuple[str, str, int]
@@ -19,7 +18,6 @@ Origin = tuple[str, str, int]
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - addresses that no request may be addressed to
 DEFAULT_PORTS = {"http": 80, "https": 443}
-OPEN_PATHS = frozenset({"/health", "/livez", "/readyz"})
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/:@?#\[\]\s,]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 
@@ -30,25 +28,15 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     hosts: frozenset[str]
     origins: frozenset[Origin]
     routes: Mapping[str, tuple[str, ...]]
-    token: bytes | None
-    """None lets everybody in."""
     max_body_bytes: int
 
     def refusal(self, method: str, path: str, fields: Fields) -> Answer | None:
-        """The answer to a request that may not pass, None for one that may."""
-        return (
-            self._wrong_host(fields)
-            or self._wrong_origin(fields)
-            or self._wrong_route(method, path)
-            or self._wrong_credential(path, fields)
-            or (self._wrong_body(fields) if method == "POST" else None)
-        )
+        """The answer to a request that is not for us, or that nobody may make; None for others."""
+        return self._wrong_host(fields) or self._wrong_origin(fields) or self._wrong_route(method, path)
 
-    def is_trusted(self, fields: Fields) -> bool:
-        """Whether the request carries the credential, or none is needed."""
-        if self.token is None:
-            return True
-        return hmac.compare_digest(bearer_token(fields) or b"", self.token)
+    def body_refusal(self, method: str, fields: Fields) -> Answer | None:
+        """The answer to a request whose body is not wanted, to be asked once it is known whose request it is."""
+        return self._wrong_body(fields) if method == "POST" else None
 
     def _wrong_host(self, fields: Fields) -> Answer | None:
         host = fields.get(b"host", b"").decode("latin-1").lower()
@@ -69,15 +57,6 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         if method in methods:
             return None
         return problem(405, "this path does not take that method", (b"allow", ", ".join(methods).encode()))
-
-    def _wrong_credential(self, path: str, fields: Fields) -> Answer | None:
-        if path in OPEN_PATHS or self.is_trusted(fields):
-            return None
-        if bearer_token(fields) is None:
-            challenge, sentence = b'Bearer realm="mcp"', "send the server's token as Authorization: Bearer"
-        else:
-            challenge, sentence = b'Bearer realm="mcp", error="invalid_token"', "this is not the server's token"
-        return problem(401, sentence, (b"www-authenticate", challenge))
 
     def _wrong_body(self, fields: Fields) -> Answer | None:
         if content_length(fields) > self.max_body_bytes:

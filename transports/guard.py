@@ -1,25 +1,56 @@
-"""The ASGI middleware before every endpoint: it asks the gate, and answers what may not pass."""
+"""The ASGI middleware before every endpoint: it asks the gate and who calls, and answers what may not pass."""
+
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from filewarden.transports.answer import send_answer
-from filewarden.transports.fields import SCOPE_KEY, read_fields
+from filewarden.transports import authentication, fields
+from filewarden.transports.answer import Answer, send_answer
+from filewarden.transports.authentication import Authenticator
+from filewarden.transports.fields import Fields, read_fields
 from filewarden.transports.gate import Gate
 
 
 class Guard:
-    """Lets requests through to `app`, with their fields indexed in the scope."""
+    """Lets requests through to `app`, with their fields and their principal in the scope.
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    Everything needs a credential but `open_paths`. `operators` says whose it may be, and `others` for single paths.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        *,
+        open_paths: frozenset[str],
+        operators: Authenticator,
+        others: Mapping[str, Authenticator] | None = None,
+    ) -> None:
         self._app = app
         self._gate = gate
+        self._open_paths = open_paths
+        self._operators = operators
+        self._others = others or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide by the head alone; nothing of the body has been read."""
-        fields = read_fields(scope["headers"])
-        refusal = self._gate.refusal(scope["method"], scope["path"], fields)
+        head = read_fields(scope["headers"])
+        refusal = await self._refusal(scope, head)
         if refusal is not None:
             await send_answer(send, refusal)
             return
-        scope[SCOPE_KEY] = fields
+        scope[fields.SCOPE_KEY] = head
         await self._app(scope, receive, send)
+
+    async def _refusal(self, scope: Scope, head: Fields) -> Answer | None:
+        """The order is fixed: Host, Origin, path and method, credential, size, type. The earliest says the least."""
+        method, path = scope["method"], scope["path"]
+        refusal = self._gate.refusal(method, path, head)
+        if refusal is not None:
+            return refusal
+        if path not in self._open_paths:
+            found = await self._others.get(path, self._operators).authenticate(head)
+            if isinstance(found, Answer):
+                return found
+            scope[authentication.SCOPE_KEY] = found
+        return self._gate.body_refusal(method, head)

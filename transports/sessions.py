@@ -5,19 +5,19 @@ import secrets
 from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
+from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.reactor import Reactor, Timer
 
 ID_BYTES = 32
-PRINCIPAL = "local"
-"""Whoever has the token, or may reach a listener without one."""
 SHORTEST_SWEEP_S = 0.05
 
 
 class HttpSession:
-    """A conversation that its client names in a header. The id proves nothing about who that is."""
+    """A conversation that its client names in a header. The id proves nothing about who that is: `owner` does."""
 
-    def __init__(self, session_id: str, conversation: Conversation, now: float) -> None:
+    def __init__(self, session_id: str, owner: str, conversation: Conversation, now: float) -> None:
         self.id = session_id
+        self.owner = owner
         self.conversation = conversation
         self.used_at = now
 
@@ -45,12 +45,12 @@ class Sessions:
         """Whether no further session may be opened."""
         return len(self._sessions) >= self._limit
 
-    def mint(self) -> HttpSession:
-        """A session that nobody can find yet."""
+    def mint(self, principal: Principal) -> HttpSession:
+        """A session of `principal` that nobody can find yet."""
         self._minted += 1
-        caller = Caller(f"http-{self._minted}", PRINCIPAL)
+        caller = Caller(f"http-{self._minted}", principal)
         conversation = self._broker.open_conversation(caller)
-        return HttpSession(secrets.token_urlsafe(ID_BYTES), conversation, self._reactor.now())
+        return HttpSession(secrets.token_urlsafe(ID_BYTES), principal.key, conversation, self._reactor.now())
 
     def keep(self, session: HttpSession) -> None:
         """From now on it can be found."""
@@ -59,11 +59,12 @@ class Sessions:
         if self._timer is None:
             self._timer = self._reactor.at(session.used_at + self._idle_s, self._sweep)
 
-    def find(self, session_id: bytes) -> HttpSession | None:
-        """The live session with that id, which counts as used now."""
+    def find(self, session_id: bytes, principal: Principal) -> HttpSession | None:
+        """The live session with that id, which counts as used now; to everybody but its owner there is none."""
         found = self._sessions.get(session_id.decode("latin-1"))
-        if found is not None:
-            found.used_at = self._reactor.now()
+        if found is None or found.owner != principal.key:
+            return None
+        found.used_at = self._reactor.now()
         return found
 
     def end(self, session: HttpSession) -> None:

@@ -13,12 +13,14 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.log import Log
+from filewarden.broker.protocol.principal import Principal
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.authentication import principal_of
 from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.fields import EVENTS, asks_for, fields_of, query_value
 from filewarden.transports.gate import too_large
-from filewarden.transports.sessions import ID_BYTES, PRINCIPAL
+from filewarden.transports.sessions import ID_BYTES
 from filewarden.transports.streams import EventStream, event
 
 ABORT_KEY = "filewarden.abort"
@@ -28,10 +30,11 @@ PING = event(b"ping", b"{}")
 
 
 class SseClient:
-    """A stream and the conversation that it carries."""
+    """A stream and the conversation that it carries, for the principal that opened it."""
 
-    def __init__(self, client_id: str, conversation: Conversation, stream: EventStream) -> None:
+    def __init__(self, client_id: str, owner: str, conversation: Conversation, stream: EventStream) -> None:
         self.id = client_id
+        self.owner = owner
         self.conversation = conversation
         self.stream = stream
 
@@ -58,13 +61,15 @@ class SseClients:
         """Whether no further stream may be opened."""
         return len(self._clients) >= self._limit
 
-    def find(self, client_id: str) -> SseClient | None:
-        """The connected client with that id."""
-        return self._clients.get(client_id)
+    def find(self, client_id: str, principal: Principal) -> SseClient | None:
+        """The connected client with that id; to everybody but its owner there is none."""
+        found = self._clients.get(client_id)
+        return None if found is None or found.owner != principal.key else found
 
     def add(self, scope: Scope, *, is_standard: bool) -> SseClient:
         """A new client, whose first event tells it where to send its messages."""
         self._opened += 1
+        principal = principal_of(scope)
         client_id = secrets.token_urlsafe(ID_BYTES)
 
         def overflow() -> None:
@@ -73,8 +78,8 @@ class SseClients:
             scope.get(ABORT_KEY, lambda: None)()
 
         stream = EventStream(COMMENT if is_standard else PING, overflow, holdings=self._broker.holdings)
-        conversation = self._broker.open_conversation(Caller(f"sse-{self._opened}", PRINCIPAL))
-        client = SseClient(client_id, conversation, stream)
+        conversation = self._broker.open_conversation(Caller(f"sse-{self._opened}", principal))
+        client = SseClient(client_id, principal.key, conversation, stream)
         if is_standard:
             stream.push(event(b"endpoint", f"/message?session_id={client_id}".encode()))
         else:
@@ -129,7 +134,8 @@ class MessageEndpoint:
         if not client_id:
             await send_answer(send, problem(400, "name the stream with session_id or client_id; GET /sse opens one"))
             return
-        client = self._clients.find(client_id)
+        principal = principal_of(scope)
+        client = self._clients.find(client_id, principal)
         if client is None:
             await send_answer(send, problem(404, "there is no such stream, or it has ended; GET /sse opens another"))
             return
@@ -143,6 +149,6 @@ class MessageEndpoint:
             return
         except GoneError:
             return
-        if self._clients.find(client_id) is client:  # it may have left meanwhile
+        if self._clients.find(client_id, principal) is client:  # it may have left meanwhile
             client.conversation.receive(body, client.reply)
         await send_answer(send, Answer(202))

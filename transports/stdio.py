@@ -7,6 +7,7 @@ from collections.abc import Callable
 from filewarden.broker.broker import Broker
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import Reactor
 from filewarden.transports.lines import LineSplitter, TooLong
 from filewarden.transports.outlet import Outlet
@@ -56,7 +57,7 @@ class Stdio:
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
         self._start_s = start_s
-        self._conversation = broker.open_conversation(Caller("stdio", "local"))
+        self._conversation = broker.open_conversation(Caller("stdio", LOCAL))
         self._is_reading = False
         self._has_left = False
 

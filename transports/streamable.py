@@ -9,8 +9,10 @@ from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.protocol.errors import RequestId
 from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Request, decode
+from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.response import encode, error_response
 from filewarden.transports.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.authentication import principal_of
 from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.era import Way, way_of
 from filewarden.transports.fields import EVENTS, JSON, Fields, accepts, fields_of
@@ -36,14 +38,14 @@ class Streamable:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that the guard let through."""
-        fields = fields_of(scope)
+        fields, principal = fields_of(scope), principal_of(scope)
         try:
             if scope["method"] == "DELETE":
-                answer = self._delete(fields)
+                answer = self._delete(fields, principal)
             elif not (accepts(fields, JSON) and accepts(fields, EVENTS)):
                 answer = problem(406, "Accept must admit application/json and text/event-stream")
             else:
-                answer = await self._post(fields, await self._bodies.read(receive))
+                answer = await self._post(fields, principal, await self._bodies.read(receive))
         except TooLargeError:
             answer = too_large(self._bodies.limit_bytes, fields)
         except BusyError:
@@ -52,33 +54,33 @@ class Streamable:
             return
         await send_answer(send, answer)
 
-    def _delete(self, fields: Fields) -> Answer:
+    def _delete(self, fields: Fields, principal: Principal) -> Answer:
         way = way_of(fields.get(VERSION), fields.get(SESSION_ID), None)
         if way is Way.MODERN:
             return problem(405, "this protocol version knows only POST", (b"allow", b"POST"))
         if way is Way.LOST:
             return problem(400, _NO_SESSION)
-        session = self._session(fields)
+        session = self._session(fields, principal)
         if isinstance(session, Answer):
             return session
         self._sessions.end(session)
         return Answer(204)
 
-    async def _post(self, fields: Fields, body: bytes) -> Answer:
+    async def _post(self, fields: Fields, principal: Principal, body: bytes) -> Answer:
         message = decode(body)
         match way_of(fields.get(VERSION), fields.get(SESSION_ID), message):
             case Way.SESSION:
-                session = self._session(fields)
+                session = self._session(fields, principal)
                 return session if isinstance(session, Answer) else await self._converse(session, message)
             case Way.OPENING:
-                return self._open(message)
+                return self._open(message, principal)
             case Way.MODERN:
                 return _unserved(message, _NOT_MODERN)
             case Way.LOST:
                 return _unserved(message, _NO_SESSION)
 
-    def _session(self, fields: Fields) -> HttpSession | Answer:
-        session = self._sessions.find(fields.get(SESSION_ID, b""))
+    def _session(self, fields: Fields, principal: Principal) -> HttpSession | Answer:
+        session = self._sessions.find(fields.get(SESSION_ID, b""), principal)
         if session is None:
             return problem(404, _UNKNOWN_SESSION)
         version = fields.get(VERSION)
@@ -86,10 +88,10 @@ class Streamable:
             return problem(400, f"this session speaks protocol version {session.revision}")
         return session
 
-    def _open(self, message: Message | Batch) -> Answer:
+    def _open(self, message: Message | Batch, principal: Principal) -> Answer:
         if self._sessions.is_full:
             return problem(503, "too many sessions are open (http.max_sessions)", RETRY_AFTER)
-        session = self._sessions.mint()
+        session = self._sessions.mint(principal)
         frames: list[bytes | None] = []
         session.conversation.accept(message, frames.append)  # initialize is answered at once
         answer = Answer(200, frames[0] or b"")

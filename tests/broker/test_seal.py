@@ -18,6 +18,15 @@ def test_replicas_with_one_key_understand_each_other() -> None:
     assert Seal(KEY).open(Seal(KEY).close("s", b"q", 0.0), b"q", 1.0) == "s"
 
 
+def test_keys_are_replaced_in_turn() -> None:
+    old, new = b"o" * 32, b"n" * 32
+    by_old, by_new = Seal(old).close("s", b"q", 0.0), Seal(new, old).close("s", b"q", 0.0)
+    assert Seal(new, old).open(by_old, b"q", 1.0) == "s"
+    assert Seal(new).open(by_new, b"q", 1.0) == "s"
+    with pytest.raises(BadCursorError):
+        Seal(new).open(by_old, b"q", 1.0)
+
+
 @pytest.mark.parametrize(
     ("key", "question", "now"),
     [

@@ -1,0 +1,29 @@
+"""Who calls, and what they may do: the value that sessions, streams, cursors and workers are bound to."""
+
+import msgspec
+
+READ_SCOPE = "files:read"
+WRITE_SCOPE = "files:write"
+IMPLIED = {READ_SCOPE: WRITE_SCOPE}
+"""Holding the second is as good as holding the first."""
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Somebody whose credential was checked. Two requests are of the same principal when their `key` is the same."""
+
+    key: str
+    """Names somebody without telling anything: no token, no user's name."""
+    scopes: frozenset[str] | None = None
+    """None where rights are not split up: everything that the server offers."""
+
+    def lacks(self, needed: tuple[str, ...]) -> bool:
+        """Whether something of what is needed was not granted."""
+        return self.scopes is not None and not all(self.has(scope) for scope in needed)
+
+    def has(self, scope: str) -> bool:
+        """Whether `scope` was granted, itself or by one that implies it."""
+        return self.scopes is None or scope in self.scopes or IMPLIED.get(scope) in self.scopes
+
+
+LOCAL = Principal("local")
+"""Whoever started us on stdio, or may reach a listener that asks for no credential."""
