@@ -32,7 +32,7 @@ from filewarden.config.version import NAME, VERSION
 from filewarden.workers import wire
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.wire import Answer, Refusal, Report
+from filewarden.workers.wire import Aside, Ending, Report
 
 CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
@@ -95,9 +95,7 @@ class Broker:
             log=log.warning,
         )
         self._fork_server = ForkServer(reactor, launched, self._supervisor, log.warning)
-        self._offer = Offer(
-            offered_tools(self._catalogue), server_version=VERSION, instructions=_instructions(settings)
-        )
+        self._offer = Offer(offered_tools(self._catalogue), instructions=_instructions(settings))
         self._seal = Seal(os.urandom(32))
         self._report: Report | None = None
         self._figures: ProcessFigures | None = None
@@ -159,8 +157,8 @@ class Broker:
         """A worker can take a call."""
         self._dispatcher.on_idle()
 
-    def on_frame(self, worker: Worker, frame: Answer | Refusal) -> None:
-        """A worker answered."""
+    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+        """A worker answered, or said something on the way."""
         self._dispatcher.on_frame(worker, frame)
 
     def on_lost(self, call: Call, cause: Exit) -> None:

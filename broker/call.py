@@ -5,9 +5,26 @@ from collections.abc import Callable
 import msgspec
 
 from filewarden.broker.protocol.outcome import Outcome
+from filewarden.workers.inquiry import Inputs
+from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.tool import Lane, Tool
+from filewarden.workers.wire import Aside
 
 Deliver = Callable[[Outcome], None]
+Overhear = Callable[[Aside], None]
+
+
+class Hearing(msgspec.Struct, frozen=True):
+    """What the caller wants to hear before the answer, and what it can be asked."""
+
+    overhear: Overhear | None = None
+    """Gets progress and log messages; None when neither is wanted."""
+    wants_progress: bool = False
+    log_level: NoteLevel | None = None
+    askable: tuple[str, ...] = ()
+
+
+DEAF = Hearing()
 
 
 class Call(msgspec.Struct, kw_only=True, eq=False):
@@ -26,5 +43,10 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     soft_at: float
     hard_at: float
     deliver: Deliver
+    hearing: Hearing = DEAF
+    inputs: Inputs | None = None
+    """The answers to the question that an earlier run of the call ended with."""
+    asides: int = 0
+    """Progress and log messages so far."""
     is_settled: bool = False
     """An outcome was delivered, or the caller is no longer interested."""

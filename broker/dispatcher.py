@@ -1,15 +1,14 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
-from typing import Any
-
 import msgspec
 
-from filewarden.broker.call import Call, Deliver
+from filewarden.broker.answers import AnswerReader
+from filewarden.broker.call import DEAF, Call, Deliver, Hearing
 from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
@@ -19,11 +18,16 @@ from filewarden.broker.worker import Violation, Worker
 from filewarden.config.settings import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code, Details
+from filewarden.workers.inquiry import Inputs
+from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Lane, Tool
-from filewarden.workers.wire import Answer, Refusal
+from filewarden.workers.wire import Aside, Ending, Note, Progress, Refusal
 
 BUSY_TICK_S = 0.05
 IDLE_TICK_S = 0.25
+ASIDES_AT_ONCE = MOST_NOTES + 2 * BURST
+ASIDES_PER_SECOND = 2 * REPORTS_PER_SECOND
+"""Twice what an honest worker sends, whose clock and ours may differ."""
 
 _LOST: dict[Exit, tuple[Code, str]] = {
     Exit.DEADLINE: (Code.TIMEOUT, "Timeout: the call took longer than its deadline and was stopped."),
@@ -45,6 +49,22 @@ _COSTLY = (Exit.DEADLINE, Exit.MEMORY, Exit.PROTOCOL, Exit.VIOLATION)
 
 def _identity(call: Call) -> Key:
     return call.principal, call.tool.name, wire.pack(call.arguments)
+
+
+def _frame_of(call: Call, now: float) -> bytes:
+    hearing = call.hearing
+    return wire.pack(
+        wire.Call(
+            call.id,
+            call.tool.name,
+            max(0.0, call.soft_at - now),
+            wire.pack(call.arguments),
+            hearing.wants_progress,
+            hearing.log_level,
+            hearing.askable,
+            b"" if call.inputs is None else wire.pack(call.inputs),
+        )
+    )
 
 
 def _refused_for(seconds: float) -> Failed:
@@ -87,7 +107,7 @@ class Dispatcher:
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
         self._quarantine = Quarantine()
-        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+        self._answers = AnswerReader()
         self._next_id = 1
         self._tick_timer: Timer | None = None
         self._tick_at = 0.0
@@ -112,7 +132,15 @@ class Dispatcher:
 
     # Callers.
 
-    def submit(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, deliver: Deliver) -> Call:
+    def submit(
+        self,
+        caller: Caller,
+        tool: Tool,
+        arguments: msgspec.Struct,
+        deliver: Deliver,
+        hearing: Hearing = DEAF,
+        inputs: Inputs | None = None,
+    ) -> Call:
         """Admit a call. `deliver` gets its outcome: at once when it is refused, else later, never after `cancel`."""
         now = self._reactor.now()
         lane = tool.lane(arguments)
@@ -128,6 +156,8 @@ class Dispatcher:
             soft_at=soft_at,
             hard_at=soft_at + self._deadlines.grace_s,
             deliver=deliver,
+            hearing=hearing,
+            inputs=inputs,
         )
         self._next_id += 1
         if self._is_draining:
@@ -186,16 +216,19 @@ class Dispatcher:
         """A worker can take a call."""
         self._pump()
 
-    def on_frame(self, worker: Worker, frame: Answer | Refusal) -> None:
-        """A worker answered.
+    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+        """A worker said something about a call.
 
         Raises:
-            Violation: it is no answer to the call that it runs.
+            Violation: it is not the call that it runs, or nothing that may be said about it.
         """
         call = worker.call
         if call is None or call.id != frame.call:
-            raise Violation("an answer to a call that it does not run")
-        outcome = self._outcome(call, frame)
+            raise Violation("a frame about a call that it does not run")
+        if isinstance(frame, Progress | Note):
+            self._overhear(call, frame)
+            return
+        outcome = self._answers.outcome(call.tool, frame)
         worker.answered(call.id)
         self._end(call, outcome)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT and self._supervisor is not None:
@@ -203,6 +236,17 @@ class Dispatcher:
             self._supervisor.condemn(worker, Exit.MEMORY)
         else:
             self._pump()
+
+    def _overhear(self, call: Call, aside: Aside) -> None:
+        hearing = call.hearing
+        is_wanted = hearing.wants_progress if isinstance(aside, Progress) else hearing.log_level is not None
+        if not is_wanted:
+            raise Violation("a report that nobody asked for")
+        call.asides += 1
+        if call.asides > ASIDES_AT_ONCE + ASIDES_PER_SECOND * (self._reactor.now() - call.submitted_at):
+            raise Violation("reports without an end")
+        if hearing.overhear is not None and not call.is_settled:
+            hearing.overhear(aside)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
@@ -216,24 +260,6 @@ class Dispatcher:
         """It has become known that `call` itself brought its worker down."""
         self._quarantine.lost(_identity(call), self._reactor.now())
 
-    def _outcome(self, call: Call, frame: Answer | Refusal) -> Outcome:
-        if isinstance(frame, Refusal):
-            return Failed(frame.code, frame.message, frame.details)
-        if call.tool.is_text != (frame.text is not None):
-            raise Violation("an answer of the wrong kind")
-        try:
-            result = self._decoder(call.tool).decode(frame.body)
-            text = None if frame.text is None else str(frame.text, "utf-8")
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Violation(f"an answer that does not fit its tool: {error}") from None
-        return Succeeded(result, text)
-
-    def _decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
-        decoder = self._decoders.get(tool.name)
-        if decoder is None:
-            decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.result)
-        return decoder
-
     def _pump(self) -> None:
         """Give waiting calls to idle workers."""
         supervisor = self._supervisor
@@ -243,9 +269,7 @@ class Dispatcher:
             call = self._scheduler.next_call()
             if call is None:
                 return
-            left_s = call.soft_at - self._reactor.now()
-            frame = wire.pack(wire.Call(call.id, call.tool.name, max(0.0, left_s), wire.pack(call.arguments)))
-            supervisor.assign(worker, call, frame)
+            supervisor.assign(worker, call, _frame_of(call, self._reactor.now()))
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         """A call no longer holds a worker."""

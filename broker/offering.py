@@ -17,6 +17,8 @@ def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
             output_schema=output_schema(tool),
             annotations=dict(annotations(tool)),
             check=ArgumentCheck(tool),
+            task=tool.task,
+            needs_task=tool.needs_task,
         )
         for tool in catalogue
     )

@@ -17,7 +17,7 @@ from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.roster import Roster
 from filewarden.broker.worker import LinkLost, Violation, Worker
 from filewarden.config.settings import PoolSettings
-from filewarden.workers.wire import Answer, Ready, Refusal, Report
+from filewarden.workers.wire import Aside, Ending, Ready, Report
 
 SIGSYS_STATUS = -31
 ENDED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
@@ -31,11 +31,11 @@ class Client(Protocol):
     def on_idle(self) -> None:
         """At least one worker can take a call."""
 
-    def on_frame(self, worker: Worker, frame: Answer | Refusal) -> None:
-        """A worker answered; the views in `frame` are valid during this call only.
+    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+        """A worker answered, or said something on the way; the views in `frame` are valid during this call only.
 
         Raises:
-            Violation: the frame is no answer to what that worker runs.
+            Violation: the frame is not about what that worker runs.
         """
 
     def on_lost(self, call: Call, cause: Exit) -> None:
@@ -269,7 +269,7 @@ class Supervisor:
         if resident_bytes(worker.pid):
             self.condemn_for(worker, "its link ended")
 
-    def _on_frame(self, worker: Worker, frame: Ready | Answer | Refusal) -> None:
+    def _on_frame(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
         if not isinstance(frame, Ready):
             self._client.on_frame(worker, frame)
             self._recycle_if_due(worker)

@@ -8,7 +8,10 @@ from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Event, Exit, State, advance
 from filewarden.broker.link import Link, LinkError, LinkLostError, Links
 from filewarden.workers import wire
-from filewarden.workers.wire import Answer, Go, Hello, Ready, Refusal, Report, WireError
+from filewarden.workers.wire import Aside, Ending, Go, Hello, Note, Progress, Ready, Report, WireError
+
+FRAMES_AT_ONCE = 64
+"""How many one look at a link takes, so that no worker keeps the loop."""
 
 
 class Violation(Exception):
@@ -77,10 +80,10 @@ class Worker:
                 os.write(self._gate, b"\0")
             self._close_gate()
 
-    def receive(self) -> list[Ready | Answer | Refusal]:
-        """The frame that has arrived and is legal now, if any; the handshake's first step is done on the way.
+    def receive(self) -> list[Ready | Ending | Aside]:
+        """The frames that have arrived and are legal now; the handshake's first step is done on the way.
 
-        There is never more than one: whatever follows a start report or an answer has to wait for a call.
+        Nothing follows a start report, or what ends a call, before there is another call.
 
         Raises:
             Violation: an illegal frame, or one too many.
@@ -88,17 +91,19 @@ class Worker:
         """
         if self._link is None:
             return []
-        found: list[Ready | Answer | Refusal] = []
+        found: list[Ready | Ending | Aside] = []
         try:
             for raw in self._link.receive():
-                if found:
+                if found and not isinstance(found[-1], Progress | Note):
                     raise Violation("a frame out of turn")
                 frame = wire.unpack_from_worker(raw.buffer)
                 if isinstance(frame, Hello):
                     self._link.check_sender(raw)
                     self._greet(frame)
-                else:
-                    found.append(frame)
+                    continue
+                found.append(frame)
+                if len(found) == FRAMES_AT_ONCE:
+                    break  # the link is looked at again before the loop sleeps
         except LinkLostError:
             if not found:
                 raise LinkLost from None

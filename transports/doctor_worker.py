@@ -21,7 +21,7 @@ from filewarden.workers.doctor import LAUNCHER, TOOL, Findings
 from filewarden.workers.doctor_attacks import Orders
 from filewarden.workers.profile import encode
 from filewarden.workers.tool import Lane
-from filewarden.workers.wire import Answer, Ready, Report
+from filewarden.workers.wire import Answer, Ready, Refusal, Report
 
 PATIENCE_S = 10.0
 LOOK_S = 0.005
@@ -152,8 +152,10 @@ class Ward:
                 elif isinstance(frame, Answer):
                     subject.worker.answered(frame.call)
                     subject.findings = msgspec.msgpack.decode(frame.body, type=Findings)
-                else:
+                elif isinstance(frame, Refusal):
                     self._failure = f"A worker refused the attacks: {frame.message}"
+                else:
+                    self._failure = "A worker reported something else than findings."
         except LinkLost:
             self._leave(subject)  # it died: its exit status follows
         except Violation as violation:

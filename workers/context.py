@@ -1,10 +1,15 @@
-"""What an operation may use during one call: the roots, the limits, and the time left."""
+"""What an operation may use during one call: the roots, the limits, the time left, and the client's ear."""
 
 import time
 
 import msgspec
 
+from filewarden.workers.inquiry import Inputs, Json
+from filewarden.workers.note_level import NoteLevel
+from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.space import Space
+
+_NO_INPUTS = Inputs()
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -21,7 +26,29 @@ class Context(msgspec.Struct, frozen=True):
     space: Space
     limits: Limits
     soft_deadline: float
+    reporter: Reporter = SILENT
+    inputs: Inputs = _NO_INPUTS
+    askable: tuple[str, ...] = ()
+    """The methods of an `Inquiry` that this client answers."""
 
     def is_overdue(self) -> bool:
         """Whether a scan should now return what it has."""
         return time.monotonic() >= self.soft_deadline
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Report how far the call is, in any unit that only grows; costs nothing when nobody listens."""
+        self.reporter.progress(done, total, message)
+
+    def note(self, level: NoteLevel, text: str) -> None:
+        """Send a log message to the client, if it asked for that level: never contents of files."""
+        self.reporter.note(level, text)
+
+    @property
+    def answers(self) -> dict[str, Json]:
+        """What the client answered to the `Inquiry` before, by key; empty at first."""
+        return self.inputs.answers
+
+    @property
+    def state(self) -> bytes:
+        """What the run before left with its `Inquiry`."""
+        return self.inputs.state

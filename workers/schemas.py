@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from filewarden.workers.tool import Tool
+from filewarden.workers.tool import Kind, Tool
 
 Schema = dict[str, Any]
 
@@ -33,11 +33,11 @@ def input_schema(tool: Tool) -> Schema:
 
 
 def output_schema(tool: Tool) -> Schema | None:
-    """Give the JSON Schema of what stands in `structuredContent`; None for a tool that answers with text.
+    """Give the JSON Schema of what stands in `structuredContent`; None for a tool that answers with text or blocks.
 
     That is a result or an error: some clients hold failures against the schema too.
     """
-    if tool.is_text:
+    if tool.kind is not Kind.STRUCTURED:
         return None
     schema = _schema(tool.result)
     required = schema.pop("required", [])

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from filewarden.workers.content import Block
+from filewarden.workers.task_use import TaskUse
+
 if TYPE_CHECKING:
     # The front-end loads tools for their schemas; what an operation needs comes with the worker.
     from filewarden.workers.context import Context
@@ -26,7 +29,25 @@ class Text(msgspec.Struct, frozen=True):
     facts: msgspec.Struct
 
 
-Operation = Callable[["Context", Any], msgspec.Struct | Text]
+class Content(msgspec.Struct, frozen=True):
+    """An answer of several blocks, or of something else than text; the facts about it travel beside it."""
+
+    blocks: tuple[Block, ...]
+    facts: msgspec.Struct
+
+
+class Kind(StrEnum):
+    """What a tool answers with."""
+
+    STRUCTURED = "structured"
+    """The result itself, shown as JSON and as `structuredContent`."""
+    TEXT = "text"
+    """A `Text`; the result struct holds the facts, shown in `_meta`."""
+    CONTENT = "content"
+    """A `Content`; the result struct holds the facts, shown in `_meta`."""
+
+
+Operation = Callable[["Context", Any], msgspec.Struct | Text | Content]
 
 
 def quick(_arguments: Any) -> Lane:
@@ -38,8 +59,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One tool: one file in `filewarden.workers.tools` makes one of these.
 
     `arguments` is the struct whose fields, defaults and descriptions become the input schema. `result` is what the
-    operation returns: a structured result (shown to clients as JSON and as `structuredContent`), or, when `is_text`
-    is set, the facts of a `Text` (shown in `_meta`).
+    operation returns, or the facts of the `Text` or `Content` that it returns, by `kind`.
     """
 
     name: str
@@ -48,12 +68,15 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     arguments: type[msgspec.Struct]
     result: type[msgspec.Struct]
     run: Operation
-    is_text: bool = False
+    kind: Kind = Kind.STRUCTURED
     lane: Callable[[Any], Lane] = quick
     scans: bool = False
     """Whether any call of it can take the scan lane; such tools are absent where no scan worker is configured."""
     writes: bool = False
     destructive: bool = False
     idempotent: bool = True
+    task: TaskUse = TaskUse.NEVER
+    needs_task: bool = False
+    """A client without the tasks extension is refused."""
     aliases: dict[str, str] = {}
     """Other spellings of arguments, as the reference filesystem server has them: accepted, not shown."""

@@ -9,10 +9,15 @@ from typing import Annotated, Any
 
 import msgspec
 
+from filewarden.workers.content import Block
 from filewarden.workers.errors import Code, Details, ToolFailure
+from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, InputRequest, Inputs
+from filewarden.workers.note_level import NoteLevel
+from filewarden.workers.reporter import LONGEST_MESSAGE, LONGEST_NOTE
 
 REPORT_BYTES = 65_536
 """Upper bound of a start report, and the headroom that any frame may have beyond its payload."""
+QUESTION_BYTES = 16_384
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="hello"):
@@ -32,20 +37,27 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="call"):
-    """Broker to worker: run one tool. `arguments` is a packed argument struct; `soft_s` are the seconds left."""
+    """Broker to worker: run one tool. `arguments` is a packed argument struct; `soft_s` are the seconds left.
+
+    `inputs` is a packed `Inputs`, empty for a first run; without a `log_level` no log messages are wanted.
+    """
 
     call: int
     tool: str
     soft_s: float
     arguments: bytes
+    wants_progress: bool = False
+    log_level: NoteLevel | None = None
+    askable: tuple[str, ...] = ()
+    inputs: bytes = b""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="answer"):
-    """Worker to broker: the packed result struct, and for text tools the text in UTF-8."""
+    """Worker to broker: the packed result; with it the text in UTF-8, or the packed blocks, by the tool's kind."""
 
     call: int
     body: memoryview
-    text: memoryview | None
+    payload: memoryview | None
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="refusal"):
@@ -57,7 +69,36 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     details: Annotated[Details, msgspec.Meta(max_length=32)]
 
 
-FromWorker = Hello | Ready | Answer | Refusal
+class Question(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="question"):
+    """Worker to broker, instead of an answer: the client has to be asked. `requests` is a packed map by key."""
+
+    call: int
+    requests: memoryview
+    state: bytes
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="progress"):
+    """Worker to broker, any number before the answer."""
+
+    call: int
+    done: float
+    total: float | None
+    message: Annotated[str, msgspec.Meta(max_length=LONGEST_MESSAGE)] | None
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="note"):
+    """Worker to broker, any number before the answer: a log message for the client."""
+
+    call: int
+    level: NoteLevel
+    text: Annotated[str, msgspec.Meta(max_length=LONGEST_NOTE)]
+
+
+Ending = Answer | Refusal | Question
+"""What ends a call."""
+Aside = Progress | Note
+"""What a call says on its way."""
+FromWorker = Hello | Ready | Ending | Aside
 ToWorker = Go | Call
 
 
@@ -79,7 +120,9 @@ class WireError(Exception):
 
 
 _pack = msgspec.msgpack.Encoder().encode
-_decode_from_worker = msgspec.msgpack.Decoder(Hello | Ready | Answer | Refusal).decode
+_decode_from_worker = msgspec.msgpack.Decoder(Hello | Ready | Answer | Refusal | Question | Progress | Note).decode
+_decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
+_decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
 _decode_to_worker = msgspec.msgpack.Decoder(Go | Call).decode
 
 
@@ -145,13 +188,70 @@ def unpack_report(data: bytes) -> Report:
         raise WireError(f"bad start report: {error}") from None
 
 
+def pack_blocks(blocks: tuple[Block, ...]) -> bytes:
+    """The blocks of an answer as MessagePack."""
+    return _pack(blocks)
+
+
+def unpack_blocks(data: memoryview) -> tuple[Block, ...]:
+    """The blocks that a worker answered with.
+
+    Raises:
+        WireError: they are none.
+    """
+    try:
+        blocks: tuple[Block, ...] = _decode_blocks(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError(f"bad blocks: {error}") from None
+    return blocks
+
+
+def unpack_inputs(data: bytes) -> Inputs:
+    """The answers that the broker passes on; none for an empty field."""
+    return _decode_inputs(data) if data else Inputs()
+
+
+def question(call: int, requests: dict[str, InputRequest], state: bytes) -> bytes:
+    """The frame that asks the client."""
+    return _pack(Question(call, memoryview(_pack(requests)), state))
+
+
+def unpack_requests(asked: Question) -> dict[str, InputRequest]:
+    """What a worker wants to ask: open JSON, so MessagePack's own limits come first.
+
+    Raises:
+        WireError: too large, too many items, or nothing that can be asked.
+    """
+    import msgpack
+
+    if len(asked.requests) > QUESTION_BYTES or len(asked.state) > STATE_BYTES:
+        raise WireError(f"a question of {len(asked.requests)} bytes")
+    try:
+        open_map: Any = msgpack.unpackb(
+            bytes(asked.requests),
+            max_str_len=QUESTION_BYTES,
+            max_bin_len=0,
+            max_array_len=256,
+            max_map_len=64,
+            max_ext_len=0,
+            strict_map_key=True,
+            raw=False,
+        )
+        requests = msgspec.convert(open_map, dict[str, InputRequest])
+    except (ValueError, msgspec.ValidationError, RecursionError, msgpack.UnpackException) as error:
+        raise WireError(f"bad question: {error}") from None
+    if not 0 < len(requests) <= MOST_REQUESTS:
+        raise WireError(f"a question of {len(requests)} requests")
+    return requests
+
+
 def refuse(call: int, failure: ToolFailure) -> bytes:
     """The frame that carries a tool's refusal."""
     return _pack(Refusal(call, failure.code, failure.message, failure.details))
 
 
 def max_frame_bytes(max_file_bytes: int, max_answer_chars: int) -> int:
-    """Upper bound of a worker's frame: a file's text in UTF-8 or base64, or a list of items, with headroom.
+    """Upper bound of a worker's frame: a file's text in UTF-8 or base64, blocks, or a list of items, with headroom.
 
     A decoded text takes at most three bytes of UTF-8 for each byte of a single-byte encoding, an item's characters
     at most four bytes each.

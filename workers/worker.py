@@ -15,10 +15,13 @@ from filewarden.workers.confine.privileges import set_process_name
 from filewarden.workers.confinement import Confinement
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.inquiry import Inquiry
+from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
+from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.space import Space
-from filewarden.workers.tool import Text, Tool
+from filewarden.workers.tool import Content, Text, Tool
 
 BALLAST_BYTES = 8 * 1024 * 1024
 
@@ -61,7 +64,7 @@ class Worker:
             if not isinstance(call, wire.Call):
                 return
             try:
-                frame = self._perform(call)
+                frame = self._perform(call, channel)
             except MemoryError:
                 ballast.close()  # without it even a short send can fail; the broker replaces this worker
                 frame = wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached."))
@@ -69,8 +72,15 @@ class Worker:
             if ballast.closed:
                 return
 
-    def _perform(self, call: wire.Call) -> bytes:
-        context = Context(self._space, self._profile.limits, time.monotonic() + call.soft_s)
+    def _perform(self, call: wire.Call, channel: Channel) -> bytes:
+        context = Context(
+            space=self._space,
+            limits=self._profile.limits,
+            soft_deadline=time.monotonic() + call.soft_s,
+            reporter=_reporter(call, channel),
+            inputs=wire.unpack_inputs(call.inputs),
+            askable=call.askable,
+        )
         try:
             tool = self._catalogue.find(call.tool)
             if tool is None:
@@ -78,6 +88,8 @@ class Worker:
             return _run(tool, context, call)
         except ToolFailure as failure:
             return wire.refuse(call.call, failure)
+        except Inquiry as inquiry:
+            return wire.question(call.call, inquiry.requests, inquiry.state)
         except MemoryError:
             raise
         except OSError as error:
@@ -88,11 +100,31 @@ class Worker:
             return wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error."))
 
 
+def _reporter(call: wire.Call, channel: Channel) -> Reporter:
+    if not call.wants_progress and call.log_level is None:
+        return SILENT
+
+    def progress(done: float, total: float | None, message: str | None) -> None:
+        channel.send(wire.pack(wire.Progress(call.call, done, total, message)))
+
+    def note(level: NoteLevel, text: str) -> None:
+        channel.send(wire.pack(wire.Note(call.call, level, text)))
+
+    return Reporter(
+        send_progress=progress if call.wants_progress else None,
+        send_note=None if call.log_level is None else note,
+        log_level=NoteLevel.EMERGENCY if call.log_level is None else call.log_level,
+    )
+
+
 def _run(tool: Tool, context: Context, call: wire.Call) -> bytes:
     arguments = msgspec.msgpack.decode(call.arguments, type=tool.arguments)
     result = tool.run(context, arguments)
     if isinstance(result, Text):
         return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(result.text)))
+    if isinstance(result, Content):
+        blocks = wire.pack_blocks(result.blocks)
+        return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(blocks)))
     return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
 
 

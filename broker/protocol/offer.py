@@ -1,28 +1,106 @@
-"""What all clients with the same rights are offered: the tools, and the answers that never differ between them."""
+"""What all clients with the same rights are offered, and the answers that never differ between them."""
 
 from collections.abc import Iterable
 
-from filewarden.broker.protocol import shape
-from filewarden.broker.protocol.offered import OfferedTool
-from filewarden.broker.protocol.revisions import Revision
+import msgspec
+
+from filewarden.broker.protocol import listing, shape
+from filewarden.broker.protocol.identity import server_info
+from filewarden.broker.protocol.offered import OfferedPrompt, OfferedTemplate, OfferedTool
+from filewarden.broker.protocol.response import encode
+from filewarden.broker.protocol.revisions import MODERN_VERSIONS, Era, Revision
+from filewarden.broker.protocol.shape import LISTED
+
+TASKS = "io.modelcontextprotocol/tasks"
+
+
+class Abilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What works beside tools, and so is declared; everything else is answered "method not found"."""
+
+    resources: bool = False
+    watching: bool = False
+    """Changes of resources are told of."""
+    completions: bool = False
+    logging: bool = False
+    tasks: bool = False
+    changing_tools: bool = False
+    """A changed list of tools is told of; likewise the others."""
+    changing_prompts: bool = False
+    changing_resources: bool = False
 
 
 class Offer:
     """Made once and shared by sessions; each finished answer is rendered at first need and kept."""
 
-    def __init__(self, tools: Iterable[OfferedTool], *, server_version: str, instructions: str | None = None) -> None:
+    def __init__(
+        self,
+        tools: Iterable[OfferedTool],
+        *,
+        prompts: Iterable[OfferedPrompt] = (),
+        templates: Iterable[OfferedTemplate] = (),
+        abilities: Abilities | None = None,
+        instructions: str | None = None,
+    ) -> None:
         self.tools = {tool.name: tool for tool in tools}
-        self._server_version = server_version
+        self.prompts = {prompt.name: prompt for prompt in prompts}
+        self.templates = tuple(templates)
+        self.abilities = abilities or Abilities()
         self._instructions = instructions
-        self._lists: dict[str, bytes] = {}
+        self._lists: dict[tuple[str, str], bytes] = {}
 
     def tools_list(self, revision: Revision) -> bytes:
-        """Render the result of `tools/list`: the same bytes for every client of the revision."""
-        found = self._lists.get(revision.name)
+        """The result of `tools/list`: the same bytes for every client of the revision."""
+        return self._list("tools", revision, [listing.tool_entry(each, revision) for each in self.tools.values()])
+
+    def prompts_list(self, revision: Revision) -> bytes:
+        """The result of `prompts/list`."""
+        return self._list("prompts", revision, [listing.prompt_entry(each) for each in self.prompts.values()])
+
+    def templates_list(self, revision: Revision) -> bytes:
+        """The result of `resources/templates/list`."""
+        entries = [listing.template_entry(each) for each in self.templates]
+        return self._list("resourceTemplates", revision, entries)
+
+    def _list(self, member: str, revision: Revision, entries: list[dict[str, object]]) -> bytes:
+        found = self._lists.get((member, revision.name))
         if found is None:
-            found = self._lists[revision.name] = shape.tools_list(self.tools.values(), revision)
+            body: dict[str, object] = {member: shape.known(entries, revision) if member != "tools" else entries}
+            found = self._lists[member, revision.name] = encode(shape.complete(body, revision, LISTED))
         return found
 
     def initialize_result(self, revision: Revision) -> bytes:
-        """Render the result of `initialize`."""
-        return shape.initialize_result(self._server_version, self._instructions, revision)
+        """The result of `initialize`."""
+        result: dict[str, object] = {
+            "protocolVersion": revision.name,
+            "capabilities": self._capabilities(revision),
+            "serverInfo": server_info(revision),
+        }
+        return encode({**result, **self._said()})
+
+    def discover_result(self, revision: Revision) -> bytes:
+        """The result of `server/discover`."""
+        body: dict[str, object] = {
+            "supportedVersions": list(MODERN_VERSIONS),
+            "capabilities": self._capabilities(revision),
+        }
+        return encode(shape.complete({**body, **self._said()}, revision, LISTED))
+
+    def _said(self) -> dict[str, object]:
+        return {} if self._instructions is None else {"instructions": self._instructions}
+
+    def _capabilities(self, revision: Revision) -> dict[str, object]:
+        """Declare what works and nothing else."""
+        can = self.abilities
+        declared: dict[str, object] = {"tools": {"listChanged": True} if can.changing_tools else {}}
+        if can.resources:
+            flags = {"subscribe": can.watching, "listChanged": can.changing_resources}
+            declared["resources"] = {name: True for name, is_set in flags.items() if is_set}
+        if self.prompts:
+            declared["prompts"] = {"listChanged": True} if can.changing_prompts else {}
+        if can.completions and revision.has_completions_capability:
+            declared["completions"] = {}
+        if can.logging:
+            declared["logging"] = {}
+        if can.tasks and revision.has_extensions and revision.era is Era.MODERN:
+            declared["extensions"] = {TASKS: {}}
+        return declared

@@ -2,14 +2,17 @@
 
 import msgspec
 
+from filewarden.workers.content import Block
 from filewarden.workers.errors import Code, Details
+from filewarden.workers.inquiry import InputRequest
 
 
 class Succeeded(msgspec.Struct, frozen=True):
-    """With `text` None the result is structured; otherwise the text is the answer and the result its facts."""
+    """The result is the answer, or, beside a text or blocks, the facts about them."""
 
     result: msgspec.Struct
     text: str | None = None
+    blocks: tuple[Block, ...] | None = None
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -20,4 +23,12 @@ class Failed(msgspec.Struct, frozen=True):
     details: Details = {}
 
 
-Outcome = Succeeded | Failed
+class Asked(msgspec.Struct, frozen=True):
+    """The tool needs answers first. `state` is what its next run gets; a client sees `sealed_state` only."""
+
+    requests: dict[str, InputRequest]
+    state: bytes = b""
+    sealed_state: str | None = None
+
+
+Outcome = Succeeded | Failed | Asked

@@ -113,6 +113,8 @@ V2026_07_28 = Revision(
 
 REVISIONS = {each.name: each for each in (V2024_11_05, V2025_03_26, V2025_06_18, V2025_11_25, V2026_07_28)}
 
+MODERN_VERSIONS = tuple(each.name for each in reversed(REVISIONS.values()) if each.era is Era.MODERN)
+"""Newest first: a client takes one of these for its next request."""
 OLDEST = V2024_11_05
 NEWEST_LEGACY = V2025_11_25
 

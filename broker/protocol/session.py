@@ -24,10 +24,11 @@ from filewarden.broker.protocol.messages import (
 )
 from filewarden.broker.protocol.methods import METHODS, Answer, not_found, ping, refuse
 from filewarden.broker.protocol.offer import Offer
-from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
 from filewarden.broker.protocol.response import error_response, result_response
 from filewarden.broker.protocol.revisions import OLDEST, Revision, negotiate
 from filewarden.broker.protocol.shape import call_response
+from filewarden.workers.errors import Code
 
 
 class Session:
@@ -71,6 +72,8 @@ class Session:
         """
         if self.revision is None or not self._is_running(call):
             return None
+        if isinstance(outcome, Asked):
+            outcome = Failed(Code.CONFIRMATION_REQUIRED, "This client cannot be asked.")
         return self._end(call, call_response(call.request_id, call.tool, outcome, self.revision))
 
     def reject(self, call: StartCall, error: ProtocolError) -> Exchange | None:

@@ -1,92 +1,186 @@
-"""The one place that turns an internal result into the wire shape of a revision."""
+"""The one place that turns the outcome of a call into the wire shape of a revision."""
 
-from collections.abc import Iterable
+from typing import Any, Literal
 
-from filewarden.broker.protocol.errors import RequestId
-from filewarden.broker.protocol.offered import OfferedTool
-from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
-from filewarden.broker.protocol.response import HEAD, encode
+import msgspec
+
+from filewarden.broker.protocol.blocks import content_block, resource_contents
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
+from filewarden.broker.protocol.identity import STAMP, STAMP_MEMBER
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
+from filewarden.broker.protocol.response import HEAD, encode, error_response, result_response
 from filewarden.broker.protocol.revisions import Revision
+from filewarden.workers.content import Block, ResourceBlock
+from filewarden.workers.errors import Code
+from filewarden.workers.prompt import PromptMessages
 
-SERVER_NAME = "filewarden"
-SERVER_TITLE = "Filewarden"
+Json = dict[str, object]
+
+
+class Cache(msgspec.Struct, frozen=True):
+    """How long a modern client may keep a result, in milliseconds, and whether other credentials may share it."""
+
+    ttl_ms: int
+    scope: Literal["public", "private"]
+
+
+UNCACHED = Cache(0, "private")
+LISTED = Cache(300_000, "public")
+"""Lists that are the same for everybody, and told of when they change."""
+
 FACTS_PREFIX = b"io.filewarden/"
 """Before a tool's name: the key in a result's `_meta` of the facts about a text."""
 
-_TEXT = b',"result":{"content":[{"type":"text","text":'
-_STRUCTURED = b'}],"structuredContent":'
-_META = b'}],"_meta":{"' + FACTS_PREFIX
-_ERROR = b'}],"isError":true'
-_STRUCTURED_ERROR = b'}],"isError":true,"structuredContent":'
+_OPENING = b',"result":{"content":['
+_MODERN_OPENING = b',"result":{"resultType":"complete","content":['
+_TEXT = b'{"type":"text","text":'
+_STRUCTURED = b',"structuredContent":'
+_IS_ERROR = b',"isError":true'
+_META = b',"_meta":{'
 
 
 def call_response(request_id: RequestId, tool: str, outcome: Outcome, revision: Revision) -> bytes:
-    """Encode each part once and copy each part once."""
+    """The response to `tools/call`. Each part is encoded once and copied once."""
     match outcome:
-        case Succeeded(text=None):
-            return b"".join((HEAD, encode(request_id), _TEXT, *_structured(outcome, revision), b"}}"))
+        case Succeeded(text=None, blocks=None):
+            parts = _structured(outcome, revision)
         case Succeeded():
-            return b"".join((HEAD, encode(request_id), _TEXT, *_text(outcome, tool, revision), b"}}"))
+            parts = _content(outcome, tool, revision)
         case Failed():
-            return b"".join((HEAD, encode(request_id), _TEXT, *_failure(outcome, revision), b"}}"))
+            parts = _failure(outcome, revision)
+        case Asked():
+            return _result(request_id, _input_required(outcome))
+    opening = _MODERN_OPENING if revision.has_result_type else _OPENING
+    return b"".join((HEAD, encode(request_id), opening, *parts, b"}}"))
 
 
 def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
     document = encode(outcome.result)
     text = encode(document.decode())
-    return (text, _STRUCTURED, document) if revision.has_structured_content else (text, b"}]")
+    if not revision.has_structured_content:
+        return (_TEXT, text, b"}]")
+    return (_TEXT, text, b"}]", _STRUCTURED, document, *_meta(b"", revision))
 
 
-def _text(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, ...]:
-    text = encode(outcome.text)
+def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, ...]:
+    blocks = _blocks(outcome.blocks, revision) if outcome.text is None else (_TEXT, encode(outcome.text), b"}]")
     if not revision.has_object_meta:
-        return (text, b"}]")
-    return (text, _META, tool.encode(), b'":', encode(outcome.result), b"}")
+        return blocks
+    facts = b'"' + FACTS_PREFIX + tool.encode() + b'":' + encode(outcome.result)
+    return (*blocks, *_meta(facts, revision))
+
+
+def _blocks(blocks: tuple[Block, ...] | None, revision: Revision) -> tuple[bytes, ...]:
+    return (encode([content_block(block, revision) for block in blocks or ()])[1:],)
 
 
 def _failure(outcome: Failed, revision: Revision) -> tuple[bytes, ...]:
     text = encode(f"Error: {outcome.message}")
     if not revision.has_structured_content:
-        return (text, _ERROR)
+        return (_TEXT, text, b"}]", _IS_ERROR)
     head = {"code": outcome.code, "message": outcome.message}
     # Twice, so that they come first and yet no detail can replace them.
-    return (text, _STRUCTURED_ERROR, encode({"error": {**head, **outcome.details, **head}}))
+    document = encode({"error": {**head, **outcome.details, **head}})
+    return (_TEXT, text, b"}]", _IS_ERROR, _STRUCTURED, document, *_meta(b"", revision))
 
 
-def tools_list(tools: Iterable[OfferedTool], revision: Revision) -> bytes:
-    """Render the result of `tools/list`: one page, in the order given."""
-    return encode({"tools": [_entry(tool, revision) for tool in tools]})
+def _meta(members: bytes, revision: Revision) -> tuple[bytes, ...]:
+    if revision.has_result_type:
+        return (_META, members, b"," if members else b"", STAMP_MEMBER, b"}")
+    return (_META, members, b"}") if members else ()
 
 
-def _entry(tool: OfferedTool, revision: Revision) -> dict[str, object]:
-    entry: dict[str, object] = {"name": tool.name}
-    if revision.has_titles:
-        entry["title"] = tool.title
-    entry["description"] = tool.description
-    entry["inputSchema"] = tool.input_schema
-    if tool.output_schema is not None and _may_declare(tool.output_schema, revision):
-        entry["outputSchema"] = tool.output_schema
-    if revision.has_tool_annotations:
-        entry["annotations"] = tool.annotations
-    return entry
-
-
-def _may_declare(output_schema: dict[str, object], revision: Revision) -> bool:
-    if revision.has_any_structured_root:
-        return True
-    return revision.has_structured_content and output_schema.get("type") == "object"
-
-
-def initialize_result(server_version: str, instructions: str | None, revision: Revision) -> bytes:
-    """Declare what works and nothing else."""
-    server = {"name": SERVER_NAME, "version": server_version}
-    if revision.has_titles:
-        server["title"] = SERVER_TITLE
-    result: dict[str, object] = {
-        "protocolVersion": revision.name,
-        "capabilities": {"tools": {}},
-        "serverInfo": server,
+def _input_required(asked: Asked) -> Json:
+    result: Json = {
+        "resultType": "input_required",
+        "inputRequests": {
+            key: {"method": request.method, "params": request.params} for key, request in asked.requests.items()
+        },
+        "_meta": STAMP,
     }
-    if instructions is not None:
-        result["instructions"] = instructions
-    return encode(result)
+    if asked.sealed_state is not None:
+        result["requestState"] = asked.sealed_state
+    return result
+
+
+def resource_response(request_id: RequestId, uri: str, outcome: Outcome, revision: Revision) -> bytes:
+    """The response to `resources/read`: what is absent, outside or denied looks the same."""
+    match outcome:
+        case Succeeded():
+            contents = [resource_contents(block) for block in outcome.blocks or () if isinstance(block, ResourceBlock)]
+            return complete_response(request_id, {"contents": contents}, revision, UNCACHED)
+        case Asked():
+            return _result(request_id, _input_required(outcome))
+        case Failed(code=Code.NOT_FOUND | Code.ACCESS_DENIED | Code.INVALID_ARGUMENT | Code.NOT_A_DIRECTORY):
+            error = ProtocolError(ErrorCode(revision.resource_not_found), "Resource not found", {"uri": uri})
+            return error_response(error, request_id)
+        case Failed():
+            return error_response(_broken(outcome), request_id)
+
+
+def prompt_response(request_id: RequestId, outcome: Outcome, revision: Revision) -> bytes:
+    """The response to `prompts/get`."""
+    match outcome:
+        case Succeeded(result=PromptMessages() as prompt):
+            messages = [
+                {"role": message.role, "content": content_block(message.content, revision)}
+                for message in prompt.messages
+            ]
+            return complete_response(
+                request_id, {"description": prompt.description, "messages": messages}, revision, None
+            )
+        case Asked():
+            return _result(request_id, _input_required(outcome))
+        case Failed():
+            return error_response(_broken(outcome), request_id)
+        case Succeeded():
+            raise TypeError(type(outcome.result))
+
+
+def document_response(request_id: RequestId, outcome: Outcome, revision: Revision, cache: Cache | None) -> bytes:
+    """The response whose result is the operation's own result struct, less what the revision does not know."""
+    match outcome:
+        case Succeeded():
+            document = msgspec.to_builtins(outcome.result)
+            return complete_response(request_id, known(document, revision), revision, cache)
+        case Asked():
+            return _result(request_id, _input_required(outcome))
+        case Failed():
+            return error_response(_broken(outcome), request_id)
+
+
+def complete_response(request_id: RequestId, body: Json, revision: Revision, cache: Cache | None) -> bytes:
+    """A finished result with what the revision puts on every one; `cache` where it has the caching fields."""
+    return _result(request_id, complete(body, revision, cache))
+
+
+def complete(body: Json, revision: Revision, cache: Cache | None) -> Json:
+    """The result object alone."""
+    if not revision.has_result_type:
+        return body
+    caching: Json = {} if cache is None else {"ttlMs": cache.ttl_ms, "cacheScope": cache.scope}
+    return {"resultType": "complete", **body, **caching, "_meta": STAMP}
+
+
+def known(value: Any, revision: Revision) -> Any:
+    """A document without the members that came with a later revision, at any depth."""
+    if isinstance(value, list | tuple):
+        return [known(each, revision) for each in value]
+    if not isinstance(value, dict):
+        return value
+    unknown = {
+        *(() if revision.has_titles else ("title",)),
+        *(() if revision.has_icons else ("icons",)),
+        *(() if revision.has_object_meta else ("_meta",)),
+    }
+    return {name: known(each, revision) for name, each in value.items() if name not in unknown}
+
+
+def _result(request_id: RequestId, result: Json) -> bytes:
+    return result_response(request_id, encode(result))
+
+
+def _broken(failed: Failed) -> ProtocolError:
+    """Outside of tools a failure is an error: the caller's where arguments are wrong, else ours."""
+    code = ErrorCode.INVALID_PARAMS if failed.code is Code.INVALID_ARGUMENT else ErrorCode.INTERNAL_ERROR
+    return ProtocolError(code, failed.message, {"code": failed.code, **failed.details})

@@ -41,7 +41,7 @@ def _session(version: str | None) -> Session:
         annotations={},
         check=_check,
     )
-    session = Session(Offer([tool], server_version="1", instructions=""))
+    session = Session(Offer([tool], instructions=""))
     if version is not None:
         opening = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "f", "version": "0"}}
         frame = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": opening}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.tool import Text, Tool
+from filewarden.workers.tool import Kind, Text, Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
@@ -259,5 +259,5 @@ TOOL = Tool(
     arguments=ReadFile,
     result=ReadFacts,
     run=run,
-    is_text=True,
+    kind=Kind.TEXT,
 )

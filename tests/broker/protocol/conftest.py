@@ -63,7 +63,7 @@ def tools() -> list[OfferedTool]:
 
 @pytest.fixture
 def offer(tools: list[OfferedTool]) -> Offer:
-    return Offer(tools, server_version="1.2.3", instructions="Paths are relative to the root.")
+    return Offer(tools, instructions="Paths are relative to the root.")
 
 
 @pytest.fixture

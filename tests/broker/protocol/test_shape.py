@@ -13,6 +13,7 @@ from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.response import error_response, result_response
 from filewarden.broker.protocol.revisions import REVISIONS
 from filewarden.broker.protocol.shape import call_response
+from filewarden.config.version import VERSION
 from filewarden.workers.errors import Code
 
 LEGACY = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
@@ -127,12 +128,12 @@ def test_the_published_schemas_do_refuse(validate: Validator) -> None:
 def test_schemas_go_out_as_they_are(tools: list[OfferedTool]) -> None:
     odd: Json = {"type": "object", "$defs": {"a": {"$anchor": "x"}}, "allOf": [{"anyOf": [{}]}], "if": {}, "then": {}}
     tool = msgspec.structs.replace(tools[0], input_schema=odd)
-    result = msgspec.json.decode(Offer([tool], server_version="0").tools_list(REVISIONS["2025-11-25"]))
+    result = msgspec.json.decode(Offer([tool]).tools_list(REVISIONS["2025-11-25"]))
     assert result["tools"][0]["inputSchema"] == odd
 
 
 def test_an_output_schema_without_object_root_is_left_to_the_modern_revision(tools: list[OfferedTool]) -> None:
-    offer = Offer([msgspec.structs.replace(tools[0], output_schema={"type": "array"})], server_version="0")
+    offer = Offer([msgspec.structs.replace(tools[0], output_schema={"type": "array"})])
     shown = {
         name: "outputSchema" in msgspec.json.decode(offer.tools_list(each))["tools"][0]
         for name, each in REVISIONS.items()
@@ -147,13 +148,13 @@ def test_the_welcome_names_the_server_and_declares_only_tools(version: str, offe
     assert result["protocolVersion"] == version
     assert result["capabilities"] == {"tools": {}}
     assert result["serverInfo"]["name"] == "filewarden"
-    assert result["serverInfo"]["version"] == "1.2.3"
+    assert result["serverInfo"]["version"] == VERSION
     assert ("title" in result["serverInfo"]) is (version >= "2025-06-18")
     assert result["instructions"] == "Paths are relative to the root."
 
 
 def test_without_instructions_the_member_is_absent(tools: list[OfferedTool]) -> None:
-    result = msgspec.json.decode(Offer(tools, server_version="0").initialize_result(REVISIONS["2025-11-25"]))
+    result = msgspec.json.decode(Offer(tools).initialize_result(REVISIONS["2025-11-25"]))
     assert "instructions" not in result
 
 

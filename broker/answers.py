@@ -1,0 +1,58 @@
+"""What a worker's frame says about the call that it ends, decoded as the bytes of somebody hostile. Pure."""
+
+from typing import Any
+
+import msgspec
+
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
+from filewarden.broker.worker import Violation
+from filewarden.workers import wire
+from filewarden.workers.tool import Kind, Tool
+from filewarden.workers.wire import Answer, Ending, Question, Refusal, WireError
+
+
+class AnswerReader:
+    """Keeps one decoder for each tool."""
+
+    def __init__(self) -> None:
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+
+    def outcome(self, tool: Tool, frame: Ending) -> Outcome:
+        """How the call of `tool` ended.
+
+        Raises:
+            Violation: the frame does not fit the tool.
+        """
+        match frame:
+            case Answer():
+                return self._success(tool, frame)
+            case Refusal():
+                return Failed(frame.code, frame.message, frame.details)
+            case Question():
+                return _asked(frame)
+
+    def _success(self, tool: Tool, answer: Answer) -> Succeeded:
+        if (tool.kind is Kind.STRUCTURED) != (answer.payload is None):
+            raise Violation("an answer of the wrong kind")
+        try:
+            result = self._decoder(tool).decode(answer.body)
+            if answer.payload is None:
+                return Succeeded(result)
+            if tool.kind is Kind.TEXT:
+                return Succeeded(result, text=str(answer.payload, "utf-8"))
+            return Succeeded(result, blocks=wire.unpack_blocks(answer.payload))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError) as error:
+            raise Violation(f"an answer that does not fit its tool: {error}") from None
+
+    def _decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
+        decoder = self._decoders.get(tool.name)
+        if decoder is None:
+            decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.result)
+        return decoder
+
+
+def _asked(question: Question) -> Asked:
+    try:
+        return Asked(wire.unpack_requests(question), question.state)
+    except WireError as error:
+        raise Violation(str(error)) from None

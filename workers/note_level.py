@@ -1,0 +1,16 @@
+"""How much a log message to a client matters."""
+
+from enum import IntEnum
+
+
+class NoteLevel(IntEnum):
+    """The levels of log messages to clients (RFC 5424, as MCP names them)."""
+
+    DEBUG = 0
+    INFO = 1
+    NOTICE = 2
+    WARNING = 3
+    ERROR = 4
+    CRITICAL = 5
+    ALERT = 6
+    EMERGENCY = 7
