@@ -14,20 +14,25 @@ def pool_profile(
     denied: Sequence[tuple[int, int]],
     endpoints: str,
     own_paths: Sequence[str] = (),
+    spellings: Sequence[str] = (),
 ) -> Profile:
-    """The profile of the reading pool; `denied` are (st_dev, st_ino) of what no tool touches, `own_paths` where."""
+    """The profile of the reading pool; `denied` are (st_dev, st_ino) of what no tool touches, `own_paths` where.
+
+    `spellings` are the roots' paths as they were given, where that is known.
+    """
     limits = settings.limits
     return Profile(
         roots=tuple(
             RootProfile(
                 name=root.name,
                 path=root.path,
+                spelling=spelling,
                 writable=root.mode == "rw",
                 deny=root.deny,
                 links=root.links,
                 one_filesystem=root.one_filesystem,
             )
-            for root in settings.roots
+            for root, spelling in zip(settings.roots, spellings or [""] * len(settings.roots), strict=True)
         ),
         endpoints=endpoints,
         limits=Limits(limits.max_file_bytes, limits.max_answer_chars, limits.max_results),

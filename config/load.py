@@ -31,6 +31,8 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     file: str | None
     """The configuration file that was read, absolute."""
+    spellings: tuple[str, ...] = ()
+    """The path of each root as it was given, made absolute: links may stand in it."""
 
 
 def load(arguments: Sequence[str], environ: Mapping[str, str], *, home: str | None = None) -> Loaded:
@@ -60,6 +62,7 @@ def load(arguments: Sequence[str], environ: Mapping[str, str], *, home: str | No
         origins={**roots.origins, **origins},
         warnings=(*(text for source in sources for text in source.warnings), *roots.warnings, *findings.warnings),
         file=file.file,
+        spellings=tuple(roots.spellings),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from filewarden.config.folders import working_folder
 from filewarden.config.mounts import kernel_devices
 
 USER_TABLE = "/etc/passwd"
@@ -28,6 +29,8 @@ class Folder(msgspec.Struct, frozen=True):
 
     path: str
     identity: tuple[int, int]
+    spelling: str = ""
+    """The path as it was given, made absolute, links and all: clients may write it so too. Empty: they may not."""
 
 
 def accepted_folder(path: str) -> Folder:
@@ -47,7 +50,7 @@ def accepted_folder(path: str) -> Folder:
         raise ValueError(f"lies on a {kernel_type} file system, which is an interface of the kernel")
     if not os.access(real, os.R_OK | os.X_OK):
         raise ValueError("cannot be read: permission denied for the user that the server runs as")
-    return Folder(real, identity)
+    return Folder(real, identity, _spelling(path))
 
 
 def doubts(folder: Folder, homes: Sequence[str], ours: Mapping[str, str]) -> list[str]:
@@ -84,6 +87,13 @@ def home_folders(own: str | None, user_table: str = USER_TABLE) -> tuple[str, ..
 def lies_in(path: str, folder: str) -> bool:
     """Whether `path` is `folder` or lies beneath it; both are absolute and without links."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _spelling(path: str) -> str:
+    """Make a root's path absolute as it is written; "" when clients cannot write it so: `..` in it, or not UTF-8."""
+    spelling = os.path.join(working_folder(), path)
+    is_text = not any("\ud800" <= character <= "\udfff" for character in spelling)
+    return spelling if is_text and ".." not in spelling.split("/") else ""
 
 
 def _resolved(path: str) -> tuple[str, os.stat_result]:

@@ -21,6 +21,8 @@ class Roots(msgspec.Struct, kw_only=True):
     """The roots that are fit to be served, the origin of each of their fields, and what was found on the way."""
 
     settings: list[RootSettings] = []
+    spellings: list[str] = []
+    """The path of each as it was given, made absolute."""
     origins: dict[str, str] = {}
     problems: list[Problem] = []
     warnings: list[str] = []
@@ -54,6 +56,7 @@ def read_roots(
         _warn(one, doubts(one.folder, homes, ours), roots)
         _warn(one, _doubts_about_rights(one.settings), roots)
         roots.settings.append(one.settings)
+        roots.spellings.append(one.folder.spelling)
         for field in RootSettings.__struct_fields__:
             roots.origins[f"{one.key}.{field}"] = one.given[field].origin if field in one.given else DEFAULT
     return roots

@@ -124,7 +124,8 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
     for path in [folder.path] if control is None else [folder.path, control.path]:
         launched.take_away_at_the_end(path)
     own = own_paths(surroundings)
-    profile = pool_profile(surroundings.settings, account, denied_objects(own), folder.path, own)
+    spellings = surroundings.loaded.spellings
+    profile = pool_profile(surroundings.settings, account, denied_objects(own), folder.path, own, spellings)
     launched.send_profile(encode(profile), namespaces=profile.sandbox != "off")
 
 

@@ -56,6 +56,7 @@ def settle(profile: Profile, isolation: Isolation) -> Place:
             refuses_hard_links=root.links == "refuse",
             one_filesystem=root.one_filesystem,
             own_paths=profile.own_paths,
+            spelling=root.spelling,
         )
         for root in profile.roots
     )

@@ -13,6 +13,8 @@ class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     path: str
     writable: bool
+    spelling: str = ""
+    """The path as the operator wrote it, absolute, with the links in it; empty: the same."""
     deny: tuple[str, ...] = ()
     links: Literal["allow", "refuse"] = "allow"
     one_filesystem: bool = False

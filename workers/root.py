@@ -14,7 +14,7 @@ class Root(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     path: str
-    """Absolute, as configured."""
+    """Absolute, as configured, with the links in it."""
     fd: int
     writable: bool = False
     deny: DenyRules = DenyRules()
@@ -35,8 +35,11 @@ def open_root(
     refuses_hard_links: bool = False,
     one_filesystem: bool = False,
     own_paths: Sequence[str] = (),
+    spelling: str = "",
 ) -> Root:
     """Open a configured folder; of `own_paths` (absolute, without links) those in it are denied, there or not.
+
+    It is opened by `path` alone; `spelling` is another way that clients may write it.
 
     Raises OSError when it is not there, ToolFailure when a deny rule is no glob.
     """
@@ -44,7 +47,7 @@ def open_root(
     rules = deny_rules(deny, [rest for own in _split(own_paths) for rest in beneath(own, _split([real_path])) if rest])
     return Root(
         name=name,
-        path=path,
+        path=spelling or path,
         fd=os.open(path, O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
         writable=writable,
         deny=rules,

@@ -73,7 +73,7 @@ def split_absolute(paths: Sequence[str]) -> tuple[Names, ...]:
     """Absolute paths as names, each once."""
     found: dict[Names, None] = {}
     for path in paths:
-        found[tuple(part for part in os.fsencode(path).split(b"/") if part)] = None
+        found[tuple(part for part in os.fsencode(path).split(b"/") if part not in (b"", b"."))] = None
     return tuple(found)
 
 

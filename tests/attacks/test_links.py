@@ -117,7 +117,15 @@ def test_l12_the_root_is_itself_a_link(
     ground = grounds()
     (ground.base / "link").symlink_to("R")
     server = guard(launch(transport, ground, str(ground.base / "link")), ground)
-    assert server.text("small.txt") == "small text\n"
+    for path in (
+        "small.txt",
+        f"{ground.base}/link/small.txt",
+        f"{ground.root}/small.txt",
+        f"{ground.base}//./link/small.txt",
+    ):
+        assert server.text(path) == "small text\n", path
+    assert server.data("get_file_info", path=f"{ground.base}/link/small.txt")["path"] == "small.txt"
+    assert server.code("read_file", path=f"{ground.base}/link/../OUT/canary.txt") == "access_denied"
     (ground.base / "new").symlink_to("OUT")
     os.replace(ground.base / "new", ground.base / "link")
     for path in ("canary.txt", f"{ground.base}/link/canary.txt"):

@@ -65,6 +65,19 @@ def test_a_linked_root_is_resolved_once_and_keeps_its_name(tmp_path: Path, proje
     assert (root.path, root.name) == (str(project), "link")
 
 
+def test_the_spelling_of_a_root_is_kept_beside_its_real_path(
+    loaded: Load, tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(project)
+    (tmp_path / "other").mkdir()
+    assert loaded(str(tmp_path / "link"), rootless=True).spellings == (str(tmp_path / "link"),)
+    assert loaded("link", rootless=True).spellings == (str(tmp_path / "link"),)
+    assert loaded("other/../link", rootless=True).spellings == ("",)
+    os.symlink(os.fsencode(project), os.fsencode(tmp_path) + b"/\xff")
+    assert loaded("\udcff", rootless=True).spellings == ("",)
+
+
 def test_a_relative_root_becomes_absolute(project: Path, loaded: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     root = loaded(".", rootless=True).settings.roots[0]

@@ -358,3 +358,16 @@ def test_c08_c10_closed_names_are_not_to_be_changed(open_space: Callable[..., Sp
         with pytest.raises(ToolFailure) as refused:
             space.open_parent(path)
         assert refused.value.code is DENIED
+
+
+def test_l12_a_root_is_known_by_its_own_path_and_by_the_operator_s_spelling(
+    open_space: Callable[..., Space], root: Path
+) -> None:
+    spelling = f"{root.parent}/./way//link"
+    space = open_space(open_root("root", str(root), spelling=spelling))
+    for path in (f"{root}/a.txt", f"{spelling}/a.txt", f"{root.parent}/way/link/a.txt"):
+        assert text(space.open_file(path)) == "alpha\n"
+    (root / "to_a").symlink_to(f"{root.parent}/way/link/a.txt")
+    assert text(space.open_file("to_a")) == "alpha\n"
+    for path in (f"{root.parent}/way/a.txt", f"{root.parent}/way/link/../a.txt", f"{root.parent}/way/linked/a.txt"):
+        assert code(space, path) is DENIED
