@@ -87,7 +87,7 @@ def _sentence(tool: Tool, problem: str) -> str:
 
 
 def _choices(tool: Tool, argument: str) -> list[str]:
-    return [str(one) for one in input_schema(tool)["properties"].get(argument, {}).get("enum", ())]
+    return [str(one) for one in input_schema(tool).get("properties", {}).get(argument, {}).get("enum", ())]
 
 
 def _unknown(tool: Tool, name: str) -> str:

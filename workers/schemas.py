@@ -27,6 +27,8 @@ def annotations(tool: Tool) -> dict[str, bool]:
 
 def input_schema(tool: Tool) -> Schema:
     """Give the JSON Schema of the arguments; an optional one is left out rather than null, so null is not shown."""
+    if tool.input_schema is not None:
+        return tool.input_schema
     schema = _schema(tool.arguments)
     properties = {name: _without_null(node) for name, node in schema.get("properties", {}).items()}
     return {**schema, "properties": properties}

@@ -69,6 +69,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     result: type[msgspec.Struct]
     run: Operation
     kind: Kind = Kind.STRUCTURED
+    input_schema: dict[str, Any] | None = None
+    """Shown as it is; None where it is made from `arguments`."""
     lane: Callable[[Any], Lane] = quick
     scans: bool = False
     """Whether any call of it can take the scan lane; such tools are absent where no scan worker is configured."""
