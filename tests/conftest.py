@@ -1,4 +1,5 @@
 import contextlib
+import ctypes
 import json
 import os
 import queue
@@ -153,6 +154,38 @@ class StdioServer:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+
+
+@contextlib.contextmanager
+def exchanged(*pairs: tuple[Path, Path]) -> Iterator[None]:
+    """Exchange pairs of names as fast as possible in another process, until left (renameat2(2))."""
+    rename_exchange, at_fdcwd, rounds_a_look = 2, -100, 200
+    libc = ctypes.CDLL(None, use_errno=True)
+    texts = [(os.fsencode(one), os.fsencode(two)) for one, two in pairs]
+    for one, two in texts:
+        if libc.renameat2(at_fdcwd, one, at_fdcwd, two, rename_exchange) != 0:
+            pytest.skip("this file system cannot exchange names")
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        while os.getppid() == parent:
+            for _ in range(rounds_a_look):
+                for one, two in texts:
+                    libc.renameat2(at_fdcwd, one, at_fdcwd, two, rename_exchange)
+        os._exit(0)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.fixture(scope="session")
+def exchanging() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """The attacker of every race: a context in which pairs of names are exchanged all the time."""
+    if sys.platform != "linux":
+        pytest.skip("renameat2 is Linux's")
+    return exchanged
 
 
 StartServer = Callable[..., StdioServer]

@@ -1,11 +1,10 @@
 """Calls while another process swaps names under them; the naive way must leak, or the run is void."""
 
-import ctypes
 import os
-import sys
+import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,33 +15,13 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.space import Space
 from filewarden.workers.tools import get_file_info, list_directory, search_files
 
-RENAME_EXCHANGE = 2
-AT_FDCWD = -100
+Exchanging = Callable[..., AbstractContextManager[None]]
 SHORT_S = 2.0
 LONG_S = 12.0
 
-pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="renameat2 is Linux's"), pytest.mark.timeout(120)]
+CONTROL_S = 10.0
 
-
-@contextmanager
-def swapping(first: Path, second: Path) -> Iterator[None]:
-    """Exchange two names as fast as possible in another process, until left."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    one, two = os.fsencode(first), os.fsencode(second)
-    if libc.renameat2(AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE) != 0:
-        pytest.skip("this file system cannot exchange names")
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        while os.getppid() == parent:
-            for _ in range(1000):
-                libc.renameat2(AT_FDCWD, one, AT_FDCWD, two, RENAME_EXCHANGE)
-        os._exit(0)
-    try:
-        yield
-    finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+pytestmark = pytest.mark.timeout(120)
 
 
 class Places(Protocol):
@@ -77,11 +56,37 @@ def hammer(seconds: float, attempt: Callable[[], str], canary: str) -> tuple[int
     return tries, leaks
 
 
-def require_a_leak(root: Path, path: str, canary: str) -> None:
-    for _ in range(10):
-        if hammer(1.0, lambda: naive_open_after_check(root, path), canary)[1]:
+def naive_read_unless_named(root: Path, path: str, denied: str) -> str:
+    """Ask what a name leads to now, and open it a moment later."""
+    if (root / path).resolve().name == denied:
+        return ""
+    return (root / path).read_text()
+
+
+def naive_kind_after_check(root: Path, path: str) -> str:
+    """What is opened as the regular file that it was a moment before; a pipe would have blocked without O_NONBLOCK."""
+    if not stat.S_ISREG(os.stat(root / path).st_mode):
+        return ""
+    fd = os.open(root / path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return "pipe" if stat.S_ISFIFO(os.fstat(fd).st_mode) else "file"
+    finally:
+        os.close(fd)
+
+
+def naive_list_after_check(root: Path, path: str) -> str:
+    if not (root / path).resolve().is_relative_to(root.resolve()):
+        return ""
+    return " ".join(os.listdir(root / path))
+
+
+def require_a_leak(naive: Callable[[], str], secret: str) -> None:
+    """The negative control: where the naive way does not fail, a race proves nothing."""
+    give_up_at = time.monotonic() + CONTROL_S
+    while time.monotonic() < give_up_at:
+        if hammer(0.1, naive, secret)[1]:
             return
-    pytest.skip("void: the naive way did not leak on this machine")
+    pytest.fail("void: the naive way did not fail")
 
 
 DURATIONS = [
@@ -96,32 +101,38 @@ def read(space: Space, path: str) -> str:
 
 
 @pytest.mark.parametrize("seconds", DURATIONS)
-def test_t01_the_last_name_is_swapped_for_a_link_out(space: Space, places: Places, seconds: float) -> None:
+def test_t01_the_last_name_is_swapped_for_a_link_out(
+    space: Space, places: Places, exchanging: Exchanging, seconds: float
+) -> None:
     root = places.root
     (root / "f").write_text("harmless")
     (root / "link").symlink_to(places.outside / "canary.txt")
-    with swapping(root / "f", root / "link"):
-        require_a_leak(root, "f", places.canary)
+    with exchanging((root / "f", root / "link")):
+        require_a_leak(lambda: naive_open_after_check(root, "f"), places.canary)
         tries, leaks = hammer(seconds, lambda: read(space, "f"), places.canary)
     assert leaks == 0
     assert tries > 1000
 
 
 @pytest.mark.parametrize("seconds", DURATIONS)
-def test_t02_a_folder_on_the_way_is_swapped_for_a_link_out(space: Space, places: Places, seconds: float) -> None:
+def test_t02_a_folder_on_the_way_is_swapped_for_a_link_out(
+    space: Space, places: Places, exchanging: Exchanging, seconds: float
+) -> None:
     root = places.root
     (root / "d").mkdir()
     (root / "d" / "canary.txt").write_text("harmless")
     (root / "link").symlink_to(places.outside)
-    with swapping(root / "d", root / "link"):
-        require_a_leak(root, "d/canary.txt", places.canary)
+    with exchanging((root / "d", root / "link")):
+        require_a_leak(lambda: naive_open_after_check(root, "d/canary.txt"), places.canary)
         tries, leaks = hammer(seconds, lambda: read(space, "d/canary.txt"), places.canary)
     assert leaks == 0
     assert tries > 1000
 
 
 @pytest.mark.parametrize("seconds", DURATIONS)
-def test_t07_folders_are_swapped_during_lists_and_searches(context: Context, places: Places, seconds: float) -> None:
+def test_t07_folders_are_swapped_during_lists_and_searches(
+    context: Context, places: Places, exchanging: Exchanging, seconds: float
+) -> None:
     root = places.root
     (places.outside / places.canary).touch()
     for number in range(50):
@@ -136,7 +147,8 @@ def test_t07_folders_are_swapped_during_lists_and_searches(context: Context, pla
     def describe() -> str:
         return repr(get_file_info.run(context, get_file_info.GetFileInfo(path=f"n25/d/{places.canary}")).type)
 
-    with swapping(root / "n25" / "d", root / "link"):
+    with exchanging((root / "n25" / "d", root / "link")):
+        require_a_leak(lambda: naive_list_after_check(root, "n25/d"), places.canary)
         tries, leaks = hammer(seconds, attempt, places.canary)
         described = hammer(seconds / 4, describe, "file")[1]
     assert (leaks, described) == (0, 0)
@@ -144,13 +156,16 @@ def test_t07_folders_are_swapped_during_lists_and_searches(context: Context, pla
 
 
 @pytest.mark.parametrize("seconds", DURATIONS)
-def test_l21_a_pipe_swapped_in_never_blocks(space: Space, places: Places, seconds: float) -> None:
+def test_l21_a_pipe_swapped_in_never_blocks(
+    space: Space, places: Places, exchanging: Exchanging, seconds: float
+) -> None:
     root = places.root
     (root / "f").write_text("harmless")
     os.mkfifo(root / "p")
     longest = 0.0
-    give_up_at = time.monotonic() + seconds
-    with swapping(root / "f", root / "p"):
+    with exchanging((root / "f", root / "p")):
+        require_a_leak(lambda: naive_kind_after_check(root, "f"), "pipe")
+        give_up_at = time.monotonic() + seconds
         while time.monotonic() < give_up_at:
             begun = time.monotonic()
             try:
@@ -163,15 +178,16 @@ def test_l21_a_pipe_swapped_in_never_blocks(space: Space, places: Places, second
 
 
 @pytest.mark.parametrize("seconds", DURATIONS)
-def test_a_denied_file_swapped_in_is_never_read(
-    open_space: Callable[..., Space], places: Places, seconds: float
+def test_l11_a_denied_file_swapped_in_is_never_read(
+    open_space: Callable[..., Space], places: Places, exchanging: Exchanging, seconds: float
 ) -> None:
     root = places.root
     (root / "f").write_text("harmless")
     (root / ".env").write_text(places.canary)
     (root / "link").symlink_to(".env")
     space = open_space(deny=(".env",))
-    with swapping(root / "f", root / "link"):
+    with exchanging((root / "f", root / "link")):
+        require_a_leak(lambda: naive_read_unless_named(root, "f", ".env"), places.canary)
         tries, leaks = hammer(seconds, lambda: read(space, "f"), places.canary)
     assert leaks == 0
     assert tries > 1000

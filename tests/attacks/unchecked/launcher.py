@@ -1,14 +1,17 @@
 """The launcher of a server whose workers open whatever a client says, by name: nothing but the kernel holds them.
 
-The argument `no-namespaces` takes the mount namespace away too, so that Landlock is alone.
+The argument `no-namespaces` takes the mount namespace away too, so that Landlock is alone; `no-landlock` does it the
+other way round, as on a kernel without it.
 """
 
+import errno
 import os
 import socket
 import sys
+from typing import NoReturn
 
 from filewarden.workers import worker
-from filewarden.workers.confine import namespaces
+from filewarden.workers.confine import landlock, namespaces
 from filewarden.workers.paths import Names, Resolved, Start, Unresolved
 from filewarden.workers.root import Root
 from filewarden.workers.space import Space
@@ -37,6 +40,11 @@ class UncheckedSpace(Space):
         return 0, tuple(os.fsencode(path).split(b"/"))
 
 
+def absent(*_arguments: object) -> NoReturn:
+    """As the system call of a kernel without Landlock."""
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
 def serve_zygote(control: socket.socket, isolation: namespaces.Isolation) -> None:
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.zygote import serve
@@ -50,4 +58,7 @@ if __name__ == "__main__":
 
     if "no-namespaces" in sys.argv:
         namespaces.isolate = lambda: namespaces.Isolation(is_active=False, why="switched off by a test")
+    if "no-landlock" in sys.argv:
+        setattr(landlock, "query", absent)  # noqa: B010 - a name of another module
+        setattr(landlock, "restrict", absent)  # noqa: B010
     main(serve_zygote)

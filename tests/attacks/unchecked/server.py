@@ -10,7 +10,7 @@ from filewarden.workers.catalogue import CATALOGUE
 
 if __name__ == "__main__":
     arguments = sys.argv[2:]
-    layers = [each for each in arguments if each == "no-namespaces"]
+    layers = [each for each in arguments if each in ("no-namespaces", "no-landlock")]
     launched = launch((str(Path(__file__).parent / "launcher.py"), *layers))
     arguments = [each for each in arguments if each not in layers]
     raise SystemExit(serve(arguments, os.environ, launched, CATALOGUE))
