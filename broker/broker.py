@@ -1,8 +1,9 @@
 """The broker of one server: its parts put together, and what transports ask of it."""
 
+import itertools
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,19 +12,21 @@ from filewarden.broker.call import Call
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
-from filewarden.broker.forkserver import ForkServer
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.launch import Launched
+from filewarden.broker.launcher import Launcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.offering import offered_tools
+from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import Seal
+from filewarden.broker.slot import Slot
 from filewarden.broker.status import ClientsStatus, ProcessFigures, Status
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
@@ -66,7 +69,7 @@ class Broker:
         self._on_broken = on_broken
         self._started_at = reactor.now()
         self._folder = folder
-        self._catalogue = catalogue.offered(scan=settings.pool.scan_workers > 0, write=False)
+        self._catalogue = catalogue.offered(scan=settings.pool.scan_workers > 0, write=may_write(settings))
         limits = settings.limits
         self._frame_bytes = wire.max_frame_bytes(limits.max_file_bytes, limits.max_answer_chars)
         self._links = Links(folder.path, self._frame_bytes)
@@ -86,15 +89,11 @@ class Broker:
             frame_bytes=self._frame_bytes,
             holdings=self.holdings,
         )
-        self._supervisor = Supervisor(
-            reactor=reactor,
-            links=self._links,
-            settings=settings.pool,
-            client=self,
-            jitter=random.random,
-            log=log.warning,
-        )
-        self._fork_server = ForkServer(reactor, launched, self._supervisor, log.warning)
+        self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
+        self._serials = itertools.count(1)
+        self._supervisors = [self._supervisor(reading_pool(settings.pool))]
+        if any(tool.writes for tool in self._catalogue):
+            self._supervisors.append(self._supervisor(writing_pool(settings.pool)))
         self._offer = Offer(offered_tools(self._catalogue), instructions=_instructions(settings))
         self._seal = Seal(os.urandom(32))
         self._report: Report | None = None
@@ -104,10 +103,21 @@ class Broker:
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        self._supervisor.attach(self._fork_server)
-        self._dispatcher.attach(self._supervisor)
-        self._fork_server.start()
+        self._dispatcher.attach(self._supervisors)
+        self._launcher.start()
         self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
+
+    def _supervisor(self, pool: Pool) -> Supervisor:
+        return Supervisor(
+            reactor=self._reactor,
+            links=self._links,
+            launcher=self._launcher,
+            pool=pool,
+            serials=self._serials,
+            client=self,
+            jitter=random.random,
+            log=self._log.warning,
+        )
 
     def open_conversation(self, caller: Caller) -> Conversation:
         """A new client's conversation."""
@@ -144,9 +154,11 @@ class Broker:
     def close(self) -> None:
         """Leave no process, socket or folder behind."""
         self._dispatcher.close()
-        self._supervisor.close()
-        self._supervisor.await_deaths(CLOSE_TIMEOUT_S)
-        if not self._fork_server.close(CLOSE_TIMEOUT_S):
+        for supervisor in self._supervisors:
+            supervisor.close()
+        for supervisor in self._supervisors:
+            supervisor.await_deaths(CLOSE_TIMEOUT_S)
+        if not self._launcher.close(CLOSE_TIMEOUT_S):
             self._log.error("the launcher process did not end in time")
         self._links.close()
         self._folder.close()
@@ -184,12 +196,17 @@ class Broker:
             return False
         if self._report is None:
             self._announce(report)
+            for supervisor in self._supervisors[1:]:  # the others wait for the first answer, which they would delay
+                supervisor.start()
         self._report = report
         return True
 
     def on_broken(self, reason: str) -> None:
         """No worker can be started any more."""
         self._on_broken(reason)
+
+    def _on_launcher_lost(self) -> None:
+        self._on_broken("the launcher process ended")
 
     def _announce(self, report: Report) -> None:
         self._log.info("ready", sandbox=report.level)
@@ -206,13 +223,7 @@ class Broker:
     @property
     def is_ready(self) -> bool:
         """Whether every slot was ready once, one is now, and the server is not about to stop."""
-        slots = self._supervisor.roster.slots
-        serving = (State.IDLE, State.BUSY)
-        return (
-            not self._is_draining
-            and all(slot.has_been_ready for slot in slots)
-            and any(slot.worker is not None and slot.worker.state in serving for slot in slots)
-        )
+        return not self._is_draining and all(_is_serving(supervisor.roster.slots) for supervisor in self._supervisors)
 
     def status(self) -> Status:
         """Everything, now."""
@@ -220,25 +231,33 @@ class Broker:
             self._figures = ProcessFigures()
         now = self._reactor.now()
         sandbox = status_of.sandbox_status(self._settings.sandbox.mode, self._report)
-        pool = status_of.pool_status(self._supervisor.roster, self._supervisor.breaker())
+        pool = status_of.pool_status(self._supervisors)
         return Status(
-            status=self._health(sandbox.level, pool.ready),
+            status=self._health(sandbox.level),
             server=NAME,
             version=VERSION,
             uptime_s=round(now - self._started_at, 3),
             transport=self._transport,
             sandbox=sandbox,
             pool=pool,
-            workers=status_of.worker_rows(self._supervisor.roster, self._figures, now),
+            workers=status_of.worker_rows(self._supervisors, self._figures, now),
             queue=status_of.queue_status(self._scheduler, self._settings.limits.queue, self._ledger),
             calls=status_of.calls_status(self._ledger),
             clients=msgspec.structs.replace(self.clients),
         )
 
-    def _health(self, level: str, ready: int) -> str:
+    def _health(self, level: str) -> str:
         if self._is_draining:
             return "draining"
-        return "ok" if ready and level in ACCEPTED_LEVELS else "degraded"
+        is_serving = all(supervisor.roster.is_serving() for supervisor in self._supervisors)
+        return "ok" if is_serving and level in ACCEPTED_LEVELS else "degraded"
+
+
+def _is_serving(slots: Sequence[Slot]) -> bool:
+    """Whether every slot was ready once, and at least one is."""
+    return all(slot.has_been_ready for slot in slots) and any(
+        slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots
+    )
 
 
 def _settle_down() -> None:

@@ -1,5 +1,7 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from filewarden.broker.answers import AnswerReader
@@ -8,6 +10,8 @@ from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
+from filewarden.broker.placement import Placement
+from filewarden.broker.pool import Kind, pool_of
 from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
@@ -103,7 +107,7 @@ class Dispatcher:
         self._worker_memory_bytes = worker_memory_bytes
         self._frame_bytes = frame_bytes
         self._holdings = holdings
-        self._supervisor: Supervisor | None = None
+        self._supervisors: dict[Kind, Supervisor] = {}
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
         self._quarantine = Quarantine()
@@ -114,11 +118,11 @@ class Dispatcher:
         self._was_active = False
         self._is_draining = False
 
-    def attach(self, supervisor: Supervisor) -> None:
-        """Name the pool that runs the calls."""
-        self._supervisor = supervisor
+    def attach(self, supervisors: Sequence[Supervisor]) -> None:
+        """Name the pools that run the calls."""
+        self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
         self._guard = Guard(
-            supervisor,
+            supervisors,
             worker_memory_bytes=self._worker_memory_bytes,
             frame_bytes=self._frame_bytes,
             holdings=self._holdings,
@@ -231,9 +235,9 @@ class Dispatcher:
         outcome = self._answers.outcome(call.tool, frame)
         worker.answered(call.id)
         self._end(call, outcome)
-        if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT and self._supervisor is not None:
+        if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
             self._quarantine.lost(_identity(call), self._reactor.now())
-            self._supervisor.condemn(worker, Exit.MEMORY)
+            self._supervisors[pool_of(call.tool)].condemn(worker, Exit.MEMORY)
         else:
             self._pump()
 
@@ -262,14 +266,13 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Give waiting calls to idle workers."""
-        supervisor = self._supervisor
-        if supervisor is None:
-            return
-        while self._scheduler.depth and (worker := supervisor.roster.idle()) is not None:
-            call = self._scheduler.next_call()
-            if call is None:
-                return
-            supervisor.assign(worker, call, _frame_of(call, self._reactor.now()))
+        for kind, supervisor in self._supervisors.items():
+            placement = Placement(supervisor)
+            while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
+                call = self._scheduler.next_call(kind, placement.fits)
+                if call is None or placement.worker is None:
+                    break
+                supervisor.assign(placement.worker, call, _frame_of(call, self._reactor.now()))
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         """A call no longer holds a worker."""
@@ -285,11 +288,12 @@ class Dispatcher:
         call.deliver(outcome)
 
     def _kill_runner(self, call: Call, cause: Exit) -> None:
-        if self._supervisor is None:
+        supervisor = self._supervisors.get(pool_of(call.tool))
+        if supervisor is None:
             return
-        for worker in self._supervisor.roster.workers():
+        for worker in supervisor.roster.workers():
             if worker.call is call:
-                self._supervisor.condemn(worker, cause)
+                supervisor.condemn(worker, cause)
 
     # The watch.
 
@@ -305,18 +309,19 @@ class Dispatcher:
         is_active = bool(self._live) or self._was_active
         self._was_active = False
         self._expire(now)
-        if self._supervisor is not None:
-            self._supervisor.tick(now)
+        for supervisor in self._supervisors.values():
+            supervisor.tick(now)
         if self._guard is not None:
             self._guard.look(now)
-        if self._supervisor is not None and self._supervisor.is_down():
-            self._turn_away(_NO_WORKER)
+        for kind, supervisor in self._supervisors.items():
+            if supervisor.is_down():
+                self._turn_away(kind, _NO_WORKER)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
 
-    def _turn_away(self, outcome: Failed) -> None:
-        """Answer every waiting call at once."""
+    def _turn_away(self, kind: Kind, outcome: Failed) -> None:
+        """Answer every call that waits for a pool at once."""
         for call in list(self._live.values()):
-            if self._scheduler.withdraw(call):
+            if pool_of(call.tool) is kind and self._scheduler.withdraw(call):
                 del self._live[call.id]
                 self._settle(call, outcome)
 

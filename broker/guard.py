@@ -1,5 +1,7 @@
 """What the front-end looks at on every tick beside deadlines: its workers' memory, their rest, and its own memory."""
 
+from collections.abc import Sequence
+
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.memory import OwnMemoryWatch, give_back_memory, limit_own_data, resident_bytes
@@ -19,12 +21,12 @@ TIDY_AFTER_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class Guard:
-    """The watch over one pool, and over the process that it must not fill."""
+    """The watch over the pools, and over the process that they must not fill."""
 
     def __init__(
-        self, supervisor: Supervisor, *, worker_memory_bytes: int, frame_bytes: int, holdings: Holdings
+        self, supervisors: Sequence[Supervisor], *, worker_memory_bytes: int, frame_bytes: int, holdings: Holdings
     ) -> None:
-        self._supervisor = supervisor
+        self._supervisors = tuple(supervisors)
         self._worker_memory_bytes = worker_memory_bytes
         self._frame_bytes = frame_bytes
         self._holdings = holdings
@@ -34,16 +36,16 @@ class Guard:
         self._excess = 0
         """Our own memory when idle workers were ended for it at the tick before; else 0."""
         self._tidy_at: tuple[float, ...] = ()
-        limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * len(supervisor.roster.slots))
+        limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * sum(len(each.roster.slots) for each in supervisors))
 
     def look(self, now: float) -> None:
         """Condemn every worker that is not what it should be."""
-        workers = self._supervisor.roster.workers()
+        workers = [worker for supervisor in self._supervisors for worker in supervisor.roster.workers()]
         for worker in workers:
             if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
-                self._supervisor.condemn(worker, Exit.MEMORY)
+                self._supervisor_of(worker).condemn(worker, Exit.MEMORY)
         for worker in self._quiescence.restless(workers, now):
-            self._supervisor.condemn_for(worker, "it works without a call")
+            self._end(worker, "it works without a call")
         running = {worker.call.id for worker in workers if worker.call is not None}
         expected = FRAME_COPIES * self._frame_bytes * (1 + len(running)) + HELD_COPIES * self._holdings.bytes
         resident = resident_bytes()
@@ -78,4 +80,10 @@ class Guard:
             self._own_memory.accept(resident)
             self._excess = 0
         for worker in suspects:
-            self._supervisor.condemn_for(worker, "this process grows without a reason, and it may be the cause")
+            self._end(worker, "this process grows without a reason, and it may be the cause")
+
+    def _end(self, worker: Worker, violation: str) -> None:
+        self._supervisor_of(worker).condemn_for(worker, violation)
+
+    def _supervisor_of(self, worker: Worker) -> Supervisor:
+        return next(each for each in self._supervisors if each.roster.find(worker.serial) is worker)

@@ -18,17 +18,21 @@ class Launched:
         self.control = control
         self.errors_fd = errors_fd
 
-    def send_profile(self, encoded: bytes, *, namespaces: bool) -> None:
-        """Tell the launcher what zygotes are for; the first one has begun its imports already."""
-        self._send((b"PN" if namespaces else b"P-") + encoded)
+    def send_profile(self, role: str, encoded: bytes, *, namespaces: bool) -> None:
+        """Tell the launcher what the zygotes of a role are for; the first one has begun its imports already."""
+        self._send(b" ".join((b"PN" if namespaces else b"P-", role.encode(), encoded)))
+
+    def seal(self) -> None:
+        """Say that nothing can be added any more: neither profiles nor what is to be taken away."""
+        self._send(b"E")
 
     def take_away_at_the_end(self, path: str) -> None:
         """Let the launcher remove a socket, or a folder of sockets, when the server is gone, however it ended."""
         self._send(b"T" + os.fsencode(path))
 
-    def ask_for_zygote(self) -> None:
-        """Let the launcher start a zygote in place of the one before."""
-        self._send(b"Z")
+    def ask_for_zygote(self, role: str) -> None:
+        """Let the launcher start a zygote in place of the one before of its role."""
+        self._send(b"Z" + role.encode())
 
     def _send(self, message: bytes) -> None:
         """A launcher that is gone is noticed where its socket is watched, and ends the server with the reason."""

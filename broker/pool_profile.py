@@ -1,14 +1,15 @@
-"""What the settings mean for the workers: the profile that the launcher gets before anything else."""
+"""What the settings mean for the workers: the profiles that the launcher gets before anything else."""
 
 from collections.abc import Sequence
 
 from filewarden.broker.account import Account
 from filewarden.config.settings import Settings
 from filewarden.workers.context import Limits
-from filewarden.workers.profile import Profile, RootProfile
+from filewarden.workers.profile import Profile, Role, RootProfile
 
 
 def pool_profile(
+    role: Role,
     settings: Settings,
     account: Account | None,
     denied: Sequence[tuple[int, int]],
@@ -16,12 +17,13 @@ def pool_profile(
     own_paths: Sequence[str] = (),
     spellings: Sequence[str] = (),
 ) -> Profile:
-    """The profile of the reading pool; `denied` are (st_dev, st_ino) of what no tool touches, `own_paths` where.
+    """The profile of one role; `denied` are (st_dev, st_ino) of what no tool touches, `own_paths` where.
 
     `spellings` are the roots' paths as they were given, where that is known.
     """
     limits = settings.limits
     return Profile(
+        role=role,
         roots=tuple(
             RootProfile(
                 name=root.name,

@@ -41,6 +41,28 @@ class Roster:
                 return worker
         return None
 
+    def idle_for(self, principal: str) -> Worker | None:
+        """The idle worker that has served this principal already, else one that has served nobody."""
+        fresh = None
+        for slot in self.slots:
+            worker = slot.worker
+            if worker is None or worker.state is not State.IDLE or worker.is_cut_off:
+                continue
+            if worker.principal == principal:
+                return worker
+            if worker.principal is None and fresh is None:
+                fresh = worker
+        return fresh
+
+    def rested_longest(self) -> Worker | None:
+        """The idle worker whose latest call is the longest ago."""
+        idle = [slot.worker for slot in self.slots if slot.worker is not None and slot.worker.state is State.IDLE]
+        return min(idle, key=lambda worker: worker.last_call, default=None)
+
+    def coming(self) -> int:
+        """How many slots are about to get a worker that has served nobody."""
+        return sum(slot.worker is None or slot.worker.state is State.STARTING for slot in self.slots)
+
     def is_serving(self) -> bool:
         """Whether any worker is idle or busy."""
         return any(worker.state in (State.IDLE, State.BUSY) for worker in self._workers.values())

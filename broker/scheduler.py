@@ -1,14 +1,17 @@
-"""Who runs next: a bounded queue, fair between clients, with two lanes. Pure: no clock, no I/O.
+"""Who runs next: bounded queues, fair between clients, one for each pool, with two lanes. Pure: no clock, no I/O.
 
-Theory. Each lane keeps one first-in-first-out queue for each client and serves the clients in turn, so that a client
-with a hundred waiting calls costs another one at most one turn. Scans may hold at most `scan_workers` workers, so a
-short read always finds one that no scan can take; when both lanes may run, they alternate, so a flood of reads cannot
-starve scans.
+Theory. Calls that write wait for the pool that can, and never for reads; the limits count them together. The reading
+pool has two lanes. Each queue keeps one first-in-first-out row for each client and serves the clients in turn, so that
+a client with a hundred waiting calls costs another one at most one turn. Scans may hold at most `scan_workers` workers,
+so a short read always finds one that no scan can take; when both lanes may run, they alternate, so a flood of reads
+cannot starve scans. A call that no free worker may take is passed over and keeps its place.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from filewarden.broker.call import Call
+from filewarden.broker.pool import Kind, pool_of
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Lane
 
@@ -16,6 +19,10 @@ RETRY_FLOOR_MS = 50
 RETRY_CEILING_MS = 5000
 QUICK_CALL_MS = 5
 """What a queued call is assumed to take when a refusal says how long to wait."""
+
+
+Fits = Callable[[Call], bool]
+"""Whether a call can run at this moment. Each client's first call is offered, the clients in turn."""
 
 
 class Overload(Exception):
@@ -39,12 +46,16 @@ class _LaneQueue:
     def push(self, call: Call) -> None:
         self._clients.setdefault(call.client, deque()).append(call)
 
-    def pop(self) -> Call:
-        client, calls = self._clients.popitem(last=False)
-        call = calls.popleft()
-        if calls:
-            self._clients[client] = calls  # behind everybody else
-        return call
+    def pop(self, fits: Fits) -> Call | None:
+        for client, calls in self._clients.items():
+            if fits(calls[0]):
+                call = calls.popleft()
+                if calls:
+                    self._clients.move_to_end(client)  # behind everybody else
+                else:
+                    del self._clients[client]
+                return call
+        return None
 
     def remove(self, call: Call) -> bool:
         calls = self._clients.get(call.client)
@@ -64,6 +75,7 @@ class Scheduler:
         self._per_client_limit = per_client_limit
         self._scan_workers = scan_workers
         self._lanes = {Lane.QUICK: _LaneQueue(), Lane.SCAN: _LaneQueue()}
+        self._writes = _LaneQueue()
         self._depth = 0
         self._running_scans = 0
         self._in_flight: dict[str, int] = {}
@@ -73,6 +85,10 @@ class Scheduler:
     def depth(self) -> int:
         """How many calls wait."""
         return self._depth
+
+    def has_waiting(self, kind: Kind) -> bool:
+        """Whether any call waits for a pool."""
+        return bool(self._writes) if kind is Kind.WRITING else any(self._lanes.values())
 
     def admit(self, call: Call) -> None:
         """Queue a call.
@@ -92,39 +108,40 @@ class Scheduler:
                 self._retry_after_ms(),
             )
         self._in_flight[call.client] = in_flight + 1
-        self._lanes[call.lane].push(call)
+        self._queue_of(call).push(call)
         self._depth += 1
 
-    def next_call(self) -> Call | None:
-        """Take the call that should run now on a free worker, or None when none may."""
-        lane = self._next_lane()
-        if lane is None:
-            return None
-        call = self._lanes[lane].pop()
-        self._depth -= 1
-        self._last_lane = lane
-        if lane is Lane.SCAN:
-            self._running_scans += 1
+    def next_call(self, kind: Kind, fits: Fits) -> Call | None:
+        """Take the call that should run now on a free worker of a pool, or None when none may."""
+        call = self._writes.pop(fits) if kind is Kind.WRITING else self._next_read(fits)
+        if call is not None:
+            self._depth -= 1
         return call
 
-    def _next_lane(self) -> Lane | None:
-        quick = bool(self._lanes[Lane.QUICK])
-        scan = bool(self._lanes[Lane.SCAN]) and self._running_scans < self._scan_workers
-        if quick and scan:
-            return Lane.SCAN if self._last_lane is Lane.QUICK else Lane.QUICK
-        if quick:
-            return Lane.QUICK
-        return Lane.SCAN if scan else None
+    def _next_read(self, fits: Fits) -> Call | None:
+        lanes = (Lane.QUICK, Lane.SCAN) if self._last_lane is Lane.SCAN else (Lane.SCAN, Lane.QUICK)
+        for lane in lanes:
+            if lane is Lane.SCAN and self._running_scans >= self._scan_workers:
+                continue
+            call = self._lanes[lane].pop(fits)
+            if call is not None:
+                self._last_lane = lane
+                self._running_scans += lane is Lane.SCAN
+                return call
+        return None
+
+    def _queue_of(self, call: Call) -> _LaneQueue:
+        return self._writes if pool_of(call.tool) is Kind.WRITING else self._lanes[call.lane]
 
     def finished(self, call: Call) -> None:
         """A call from `next_call` no longer holds a worker."""
-        if call.lane is Lane.SCAN:
+        if call.lane is Lane.SCAN and pool_of(call.tool) is Kind.READING:
             self._running_scans -= 1
         self._release(call)
 
     def withdraw(self, call: Call) -> bool:
         """Take a waiting call out; False when it does not wait."""
-        if not self._lanes[call.lane].remove(call):
+        if not self._queue_of(call).remove(call):
             return False
         self._depth -= 1
         self._release(call)

@@ -1,14 +1,19 @@
 """One frozen snapshot of everything, for people, probes and the command line (design: the status JSON)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
-from filewarden.broker.roster import Roster
+from filewarden.broker.pool import Kind
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.slot import Slot
+from filewarden.broker.supervisor import Supervisor
 from filewarden.workers.wire import Report
+
+_BY_GRAVITY = (Breaker.CLOSED, Breaker.HALF_OPEN, Breaker.OPEN)
 
 Layers = dict[str, dict[str, bool | int | str | None]]
 
@@ -23,7 +28,7 @@ class SandboxStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The slots, counted."""
+    """The slots of all pools, counted; the breaker of the one that is worst off."""
 
     size: int
     ready: int
@@ -37,6 +42,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One slot. Times in milliseconds or seconds by the name, sizes in bytes, processor time in percent of a core."""
 
     slot: int
+    pool: Kind | msgspec.UnsetType = msgspec.UNSET
+    """Only where there are several."""
     pid: int | None
     state: State
     tool: str | None
@@ -135,33 +142,41 @@ def sandbox_status(mode: str, report: Report | None) -> SandboxStatus:
     return SandboxStatus(mode=mode, level=report.level, degraded=report.degraded, layers=report.layers)
 
 
-def pool_status(roster: Roster, breaker: Breaker) -> PoolStatus:
+def pool_status(supervisors: Sequence[Supervisor]) -> PoolStatus:
     """The slots, counted."""
-    states = [slot.worker.state for slot in roster.slots if slot.worker is not None]
+    rosters = [supervisor.roster for supervisor in supervisors]
+    slots = [slot for roster in rosters for slot in roster.slots]
+    states = [slot.worker.state for slot in slots if slot.worker is not None]
     busy = states.count(State.BUSY)
     return PoolStatus(
-        size=len(roster.slots),
+        size=len(slots),
         ready=states.count(State.IDLE) + busy,
         busy=busy,
-        spares=roster.spares_ready(),
-        restarts_total=roster.restarts_total,
-        breaker=breaker,
+        spares=sum(roster.spares_ready() for roster in rosters),
+        restarts_total=sum(roster.restarts_total for roster in rosters),
+        breaker=max((supervisor.breaker() for supervisor in supervisors), key=_BY_GRAVITY.index),
     )
 
 
-def worker_rows(roster: Roster, figures: ProcessFigures, now: float) -> tuple[WorkerStatus, ...]:
-    """One row for each slot."""
-    figures.keep({worker.pid for worker in roster.workers() if worker.pid is not None})
-    return tuple(_row(slot, figures, now) for slot in roster.slots)
+def worker_rows(supervisors: Sequence[Supervisor], figures: ProcessFigures, now: float) -> tuple[WorkerStatus, ...]:
+    """One row for each slot of each pool."""
+    workers = [worker for supervisor in supervisors for worker in supervisor.roster.workers()]
+    figures.keep({worker.pid for worker in workers if worker.pid is not None})
+    return tuple(
+        _row(slot, figures, now, supervisor.pool.kind if len(supervisors) > 1 else msgspec.UNSET)
+        for supervisor in supervisors
+        for slot in supervisor.roster.slots
+    )
 
 
-def _row(slot: Slot, figures: ProcessFigures, now: float) -> WorkerStatus:
+def _row(slot: Slot, figures: ProcessFigures, now: float, pool: Kind | msgspec.UnsetType) -> WorkerStatus:
     worker = slot.worker
     pid = None if worker is None else worker.pid
     rss_bytes, cpu_percent = (0, 0.0) if pid is None else figures.of(pid)
     busy_since = None if worker is None else worker.busy_since
     return WorkerStatus(
         slot=slot.index,
+        pool=pool,
         pid=pid,
         state=State.DEAD if worker is None else worker.state,
         tool=None if worker is None or worker.call is None else worker.call.tool.name,

@@ -3,26 +3,27 @@
 import os
 import signal
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from filewarden.broker.backoff import Backoff, Breaker
+from filewarden.broker.backoff import Breaker
 from filewarden.broker.call import Call
 from filewarden.broker.exits import REMEMBERED_CRASHES
-from filewarden.broker.forkserver import ForkServer, is_dead_within
+from filewarden.broker.forkserver import is_dead_within
+from filewarden.broker.launcher import Launcher
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
 from filewarden.broker.memory import resident_bytes
-from filewarden.broker.reactor import Reactor, Timer
+from filewarden.broker.nursery import Nursery
+from filewarden.broker.pool import ROLES, Pool
+from filewarden.broker.reactor import Reactor
 from filewarden.broker.roster import Roster
 from filewarden.broker.worker import LinkLost, Violation, Worker
-from filewarden.config.settings import PoolSettings
 from filewarden.workers.wire import Aside, Ending, Ready, Report
 
 SIGSYS_STATUS = -31
 ENDED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 """Ways to die that say nothing about the call."""
-STARTS_AT_ONCE = 2
 
 
 class Client(Protocol):
@@ -59,43 +60,48 @@ class Supervisor:
         *,
         reactor: Reactor,
         links: Links,
-        settings: PoolSettings,
+        launcher: Launcher,
+        pool: Pool,
+        serials: Iterator[int],
         client: Client,
         jitter: Callable[[], float],
         log: Callable[[str], None],
     ) -> None:
+        self.pool = pool
+        self.roster = Roster(pool.size, pool.spares)
         self._reactor = reactor
         self._links = links
-        self._settings = settings
         self._client = client
         self._jitter = jitter
         self._log = log
-        self._fork_server: ForkServer | None = None
-        self.roster = Roster(settings.workers, settings.spares)
+        self._fork_server = launcher.fork_server(ROLES[pool.kind], self)
+        self._nursery = Nursery(
+            reactor=reactor,
+            roster=self.roster,
+            links=links,
+            fork_server=self._fork_server,
+            serials=serials,
+            jitter=jitter,
+        )
         self._recycle_at: dict[int, float] = {}
-        self._next_serial = 1
-        self._backoff = Backoff(jitter)
-        self._retry: Timer | None = None
         self._dirty: set[Worker] = set()
         self._is_closing = False
-        self._has_served = False
-        """Whether a worker of the present zygote was ready."""
         self._crashed: OrderedDict[int, Call] = OrderedDict()
         """The calls of the latest crashed workers, until it is known what they died of."""
 
-    def attach(self, fork_server: ForkServer) -> None:
-        """Name the fork server that this pool's workers come from."""
-        self._fork_server = fork_server
+    def start(self) -> None:
+        """Ask for the first zygote of this pool, where none is on its way."""
+        self._fork_server.ask_for_zygote()
 
     # What others ask.
 
     def breaker(self) -> Breaker:
         """Whether new workers are started freely."""
-        return self._backoff.breaker()
+        return self._nursery.breaker()
 
     def is_down(self) -> bool:
         """Whether nothing serves and starting has failed too often to wait for it."""
-        return self._backoff.breaker() is not Breaker.CLOSED and not self.roster.is_serving()
+        return self._nursery.breaker() is not Breaker.CLOSED and not self.roster.is_serving()
 
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
         """Give an idle worker a call."""
@@ -105,6 +111,18 @@ class Supervisor:
             self._cut_off(worker)
         else:
             self._mark_dirty(worker)
+
+    def make_room(self) -> None:
+        """Replace the idle worker that has rested longest by one that has served nobody, at once if a spare is ready.
+
+        Nobody is told that a worker is idle: whoever asks is about to look.
+        """
+        worker = self.roster.rested_longest()
+        if worker is not None:
+            self._unwatch_link(worker)
+            worker.condemn(Exit.RECYCLED)
+            self.roster.lose(worker, Exit.RECYCLED)
+            self._nursery.fill()
 
     def condemn(self, worker: Worker, cause: Exit) -> None:
         """Kill a worker; its slot is filled at once, its call is reported lost."""
@@ -123,18 +141,17 @@ class Supervisor:
     def tick(self, now: float) -> None:
         """Condemn what takes too long to become ready."""
         for worker in self.roster.workers():
-            if worker.state is State.STARTING and now - worker.started_at > self._settings.start_timeout_s:
-                if worker.pid is None and self._fork_server is not None:
+            if worker.state is State.STARTING and now - worker.started_at > self.pool.start_timeout_s:
+                if worker.pid is None:
                     self._fork_server.give_up_zygote("it does not answer")
                     return
-                self._log(f"worker {worker.pid} was not ready within {self._settings.start_timeout_s} s")
+                self._log(f"worker {worker.pid} was not ready within {self.pool.start_timeout_s} s")
                 self.condemn(worker, Exit.DEADLINE)
 
     def close(self) -> None:
         """Kill every worker; no other is started."""
         self._is_closing = True
-        if self._retry is not None:
-            self._retry.cancel()
+        self._nursery.close()
         for worker in self.roster.workers():
             self.condemn(worker, Exit.RECYCLED)
 
@@ -154,7 +171,7 @@ class Supervisor:
 
     def on_zygote(self) -> None:
         """A zygote takes spawn messages."""
-        self._fill()
+        self._nursery.fill()
 
     def on_spawned(self, serial: int, pid: int, pidfd: int) -> None:
         """A worker process exists and waits at its gate."""
@@ -194,57 +211,11 @@ class Supervisor:
             self.condemn(worker, Exit.CRASH)
             if worker.pidfd is None:
                 self._bury(worker)
-        now = self._reactor.now()
-        self._retry_at(now if self._has_served else self._backoff.failed(now))
-        self._has_served = False
+        self._nursery.lost_zygote()
 
     def on_unusable(self, reason: str) -> None:
         """No zygote will ever serve this profile."""
         self._client.on_broken(reason)
-
-    def on_launcher_lost(self) -> None:
-        """Nothing can be started any more."""
-        if not self._is_closing:
-            self._client.on_broken("the launcher process ended")
-
-    # Starting.
-
-    def _fill(self) -> None:
-        """Put workers into empty slots, and start what is missing."""
-        if self._is_closing or self._fork_server is None:
-            return
-        self.roster.promote()
-        if not self._fork_server.is_ready:
-            return
-        at_once = STARTS_AT_ONCE if self._has_served else 1
-        for _ in range(min(self.roster.missing(), at_once - self.roster.starting())):
-            now = self._reactor.now()
-            if not self._backoff.may_start(now):
-                if self._backoff.not_before > now:  # else one try is under way, and its end leads here again
-                    self._retry_at(self._backoff.not_before)
-                return
-            self._start(self._fork_server)
-        self.roster.promote()
-
-    def _start(self, fork_server: ForkServer) -> None:
-        serial = self._next_serial
-        self._next_serial += 1
-        worker = Worker(serial, self._links.endpoint(), self._reactor.now())
-        self.roster.add(worker)
-        self._recycle_at[serial] = self._settings.recycle_after_calls * (1 + self._jitter() / 10)
-        self._backoff.started()
-        fork_server.spawn(serial, worker.endpoint, worker.secret, worker.open_gate())
-
-    def _retry_at(self, when: float) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-        self._retry = self._reactor.at(when, self._retry_now)
-
-    def _retry_now(self) -> None:
-        self._retry = None
-        if self._fork_server is not None and not self._fork_server.is_ready:
-            self._fork_server.restart_zygote()
-        self._fill()
 
     # Frames.
 
@@ -278,15 +249,15 @@ class Supervisor:
         if not self._client.on_report(report):
             self.condemn(worker, Exit.PROTOCOL)
             return
-        self._backoff.succeeded()
-        self._has_served = True
+        self._recycle_at[worker.serial] = self.pool.recycle_after_calls * (1 + self._jitter() / 10)
+        self._nursery.succeeded()
         self.roster.became_ready(worker)
-        self._fill()
+        self._nursery.fill()
         self._client.on_idle()
 
     def _recycle_if_due(self, worker: Worker) -> None:
         is_due = worker.calls_total >= self._recycle_at[worker.serial]
-        if is_due and worker.state is State.IDLE and (self.roster.spares_ready() or not self._settings.spares):
+        if is_due and worker.state is State.IDLE and (self.roster.spares_ready() or not self.pool.spares):
             self.condemn(worker, Exit.RECYCLED)
 
     def _mark_dirty(self, worker: Worker) -> None:
@@ -320,10 +291,9 @@ class Supervisor:
             self._crashed[worker.serial] = call
             while len(self._crashed) > REMEMBERED_CRASHES:
                 self._crashed.popitem(last=False)
-        has_zygote = self._fork_server is not None and self._fork_server.is_ready
-        if worker.ready_at is None and has_zygote and not self._is_closing:
-            self._retry_at(self._backoff.failed(self._reactor.now()))
-        self._fill()
+        if worker.ready_at is None:
+            self._nursery.failed()
+        self._nursery.fill()
         if call is not None:
             self._client.on_lost(call, cause)
         self._client.on_idle()

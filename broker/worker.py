@@ -40,6 +40,10 @@ class Worker:
         self.report: Report | None = None
         self.state = State.STARTING
         self.call: Call | None = None
+        self.principal: str | None = None
+        """Whose calls it runs, from the first one on: nobody else's."""
+        self.last_call = 0
+        """The number of its latest call."""
         self.exit: Exit | None = None
         self.is_cut_off = False
         """Whether its link is lost: it gets no call any more, and its end is near."""
@@ -142,6 +146,8 @@ class Worker:
         """
         self.state = advance(self.state, Event.ASSIGNED)
         self.call = call
+        self.principal = call.principal
+        self.last_call = call.id
         self.busy_since = now
         if self._link is None:
             raise LinkLost

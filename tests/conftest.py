@@ -227,10 +227,15 @@ def start_server(tree: Path, environ: dict[str, str]) -> Iterator[StartServer]:
     servers: list[StdioServer] = []
 
     def start(
-        *arguments: str, faulty: bool = False, program: tuple[str, ...] = PRODUCT, **variables: str
+        *arguments: str,
+        faulty: bool = False,
+        program: tuple[str, ...] = PRODUCT,
+        roots: tuple[str, ...] | None = None,
+        **variables: str,
     ) -> StdioServer:
         program = FAULTY if faulty else program
-        server = StdioServer([str(tree), *arguments], {**environ, **variables}, program)
+        served = (str(tree),) if roots is None else roots
+        server = StdioServer([*served, *arguments], {**environ, **variables}, program)
         servers.append(server)
         return server
 

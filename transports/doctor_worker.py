@@ -8,8 +8,8 @@ import msgspec
 from filewarden.broker.account import Account
 from filewarden.broker.call import Call
 from filewarden.broker.endpoints import make_endpoint_folder
-from filewarden.broker.forkserver import ForkServer
 from filewarden.broker.launch import launch
+from filewarden.broker.launcher import Launcher
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.pool_profile import pool_profile
@@ -63,10 +63,12 @@ class Ward:
             self._folder.give_to(account.uid, account.gid)
         self._launched = launch(("-c", LAUNCHER))
         self._launched.take_away_at_the_end(self._folder.path)
-        profile = pool_profile(settings, account, denied=(), own_paths=(), endpoints=self._folder.path)
-        self._launched.send_profile(encode(profile), namespaces=profile.sandbox != "off")
+        profile = pool_profile("ro", settings, account, denied=(), own_paths=(), endpoints=self._folder.path)
+        self._launched.send_profile("ro", encode(profile), namespaces=profile.sandbox != "off")
+        self._launched.seal()
         self._links = Links(self._folder.path, wire.REPORT_BYTES * 4)
-        self._fork_server = ForkServer(self._reactor, self._launched, self, self._hear)
+        self._launcher = Launcher(self._reactor, self._launched, self._on_launcher_lost, self._hear)
+        self._fork_server = self._launcher.fork_server("ro", self)
         self._is_disguised = account is not None
         if account is not None:  # the link takes connections of its own account only; a server changes to it for good
             os.setegid(account.gid)
@@ -79,7 +81,7 @@ class Ward:
             NoWorkerError: the zygote cannot, or one of them did not come up.
         """
         if not self._has_zygote:
-            self._fork_server.start()
+            self._launcher.start()
             self._wait(lambda: self._has_zygote)
         subjects = [self._spawn() for _ in range(count)]
         self._wait(lambda: all(one.report is not None or one.status is not None for one in subjects))
@@ -99,7 +101,7 @@ class Ward:
         """Leave no process, socket or folder behind."""
         for subject in self._subjects.values():
             self._leave(subject)
-        self._fork_server.close(CLOSE_S)
+        self._launcher.close(CLOSE_S)
         self._links.close()
         self._folder.close()
         for subject in self._subjects.values():
@@ -187,8 +189,7 @@ class Ward:
         """No worker can be had."""
         self._failure = reason
 
-    def on_launcher_lost(self) -> None:
-        """No zygote can be had."""
+    def _on_launcher_lost(self) -> None:
         self._failure = "The launcher process ended."
 
 

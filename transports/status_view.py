@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from filewarden.broker.pool import Kind
 from filewarden.broker.status import Status, WorkerStatus
 from filewarden.config.errors import ConfigError
 from filewarden.config.folders import runtime_folder
@@ -65,7 +66,7 @@ def _lines(status: Status) -> Iterator[str]:
 
 def _row(worker: WorkerStatus) -> tuple[str, ...]:
     return (
-        str(worker.slot),
+        f"{worker.slot} (writes)" if worker.pool is Kind.WRITING else str(worker.slot),
         str(worker.pid or "-"),
         worker.state.value,
         worker.tool or "-",

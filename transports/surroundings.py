@@ -13,6 +13,7 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
 from filewarden.broker.log import Log, open_log
+from filewarden.broker.pool import may_write
 from filewarden.broker.pool_profile import pool_profile
 from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
@@ -24,7 +25,7 @@ from filewarden.transports.control import ControlSocket
 from filewarden.transports.preload import preload
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.profile import encode
+from filewarden.workers.profile import Role, encode
 
 MOST_OWN_FILES = 1000
 
@@ -60,7 +61,7 @@ def prepare(
     log = _open_log(settings)
     for warning in loaded.warnings:
         log.warning(warning)
-    if any(root.mode == "rw" for root in settings.roots):
+    if may_write(settings) and not any(tool.writes for tool in catalogue):
         log.warning("roots may be written to by the settings, but this version has no tool that writes")
     roots = [root.path for root in settings.roots]
     account = None if settings.sandbox.mode == "off" else choose_account(settings.sandbox.user, roots[0])
@@ -124,9 +125,12 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
     for path in [folder.path] if control is None else [folder.path, control.path]:
         launched.take_away_at_the_end(path)
     own = own_paths(surroundings)
-    spellings = surroundings.loaded.spellings
-    profile = pool_profile(surroundings.settings, account, denied_objects(own), folder.path, own, spellings)
-    launched.send_profile(encode(profile), namespaces=profile.sandbox != "off")
+    settings, denied, spellings = surroundings.settings, denied_objects(own), surroundings.loaded.spellings
+    roles: list[Role] = ["ro", "rw"] if may_write(settings) else ["ro"]
+    for role in roles:
+        profile = pool_profile(role, settings, account, denied, folder.path, own, spellings)
+        launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")
+    launched.seal()
 
 
 def give_up_rights(surroundings: Surroundings) -> None:

@@ -12,6 +12,9 @@ from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile
 from filewarden.workers.wire import Report
 
+LARGEST_WRITTEN_BYTES = 1 << 30
+"""No file grows beyond it through us (RLIMIT_FSIZE): one call that has gone mad must not fill a disk."""
+
 
 class Confinement:
     """The two halves of the confinement, around the connection to the broker, and what they achieved.
@@ -23,12 +26,13 @@ class Confinement:
         self._mode: Mode = msgspec.convert(profile.sandbox, Mode)
         self._plan = Plan(
             mode=self._mode,
-            profile="ro",
-            roots=tuple((root.fd, False) for root in place.roots),
+            profile=profile.role,
+            roots=tuple((root.fd, profile.role == "rw" and root.writable) for root in place.roots),
             is_enclosed=place.is_enclosed,
             why_open=place.why_open,
             memory_mb=profile.memory_mb,
             parent_pid=zygote_pid,
+            max_write_bytes=LARGEST_WRITTEN_BYTES if profile.role == "rw" else 0,
         )
         self._layers: Layers | None = None
         self._refusal: str | None = None

@@ -2,15 +2,18 @@
 
 It is a fresh interpreter that reads nothing untrusted, holds no network, and imports next to nothing, so that the first
 zygote starts its own imports within milliseconds. It keeps the privileges that the server was started with: opening a
-root below a private folder needs them, also when a zygote has to be replaced later. Its protocol on the control
-socket (SEQPACKET, unix(7)) has these messages:
+root below a private folder needs them, also when a zygote has to be replaced later. There is one zygote for each role
+that is in use (profile.Role). The protocol on the control socket (SEQPACKET, unix(7)):
 
-    PN<profile>  what zygotes are for; once, later ones are ignored, so that a captured front-end cannot widen it
-    P-<profile>  the same, without namespaces: the sandbox is switched off
-    Z            start a zygote, and end the one before; answered with Z<pid> and the zygote's control socket attached
-    T<path>      take away this socket, or this folder of sockets, when the front-end is gone, however it went
+    PN <role> <profile>  what the zygotes of a role are for
+    P- <role> <profile>  the same, without namespaces: the sandbox is switched off
+    T<path>              take away this socket, or this folder of sockets, when the front-end is gone, however it went
+    E                    that was all: no profile and no path is taken any more, so that a captured front-end cannot
+                         widen anything
+    Z<role>              start a zygote of a role, and end the one before; a role without a profile has none
 
-The first zygote starts before the profile arrives, and is sent once it has it.
+A zygote is announced by Z<role>, with its control socket attached. The first one, of role "ro", starts before anything
+has arrived and is announced once its profile is there; the others start when they are asked for.
 """
 
 import contextlib
@@ -27,6 +30,7 @@ if TYPE_CHECKING:  # typing itself is not imported here
 
 CONTROL_FD = 3
 PROFILE_BYTES = 262_144
+FIRST_ROLE = b"ro"
 
 ServeZygote = Callable[[socket.socket, "Isolation"], None]
 
@@ -58,72 +62,86 @@ def main(serve_zygote: ServeZygote = serve_product) -> None:
         launcher.end()
 
 
+class Profile:
+    """What the zygotes of one role are for, as it came."""
+
+    def __init__(self, encoded: bytes, *, wants_namespaces: bool) -> None:
+        self.encoded = encoded
+        self.wants_namespaces = wants_namespaces
+
+
 class Launcher:
-    """The zygotes of one server."""
+    """The zygotes of one server, one for each role at most."""
 
     def __init__(self, control: socket.socket, serve_zygote: ServeZygote) -> None:
         self._control = control
         self._serve_zygote = serve_zygote
         self._pid = os.getpid()
-        self._profile: bytes | None = None
-        self._wants_namespaces = True
-        self._zygotes: dict[int, socket.socket] = {}
-        self._waiting: list[int] = []
+        self._profiles: dict[bytes, Profile] = {}
+        self._is_sealed = False
+        self._zygotes: dict[bytes, int] = {}
+        """The process of each role's zygote, or the one that waits for it."""
+        self._early: socket.socket | None = None
+        """The control socket of the zygote that has no profile yet."""
         self._leftovers: list[bytes] = []
 
     def handle(self, message: bytes) -> None:
         """Obey one message of the front-end."""
-        if message[:1] == b"P" and self._profile is None:
-            self._wants_namespaces = message[1:2] == b"N"
-            self._profile = message[2:]
-            if not self._wants_namespaces:
-                self._start_over()
-            for pid in self._waiting:
-                self._hand_over(pid, self._profile)
-            self._waiting.clear()
-        elif message[:1] == b"Z":
-            self._kill_zygotes()
-            self.start_zygote()
-        elif message[:1] == b"T" and self._profile is None:
-            self._leftovers.append(message[1:])
+        kind, rest = message[:1], message[1:]
+        if kind == b"Z" and rest in self._profiles:
+            self._kill_zygote(rest)
+            self.start_zygote(rest)
+        elif self._is_sealed:
+            return
+        elif kind == b"P":
+            mode, role, encoded = rest.split(b" ", 2)
+            self._take_profile(role, Profile(encoded, wants_namespaces=mode == b"N"))
+        elif kind == b"T":
+            self._leftovers.append(rest)
+        elif kind == b"E":
+            self._is_sealed = True
 
-    def start_zygote(self) -> None:
+    def _take_profile(self, role: bytes, profile: Profile) -> None:
+        self._profiles[role] = profile
+        if role != FIRST_ROLE or self._early is None:
+            return
+        if profile.wants_namespaces:
+            self._hand_over(role, self._early)
+        else:  # it was started in the belief that they are wanted
+            self._early.close()
+            self._kill_zygote(role)
+            self.start_zygote(role)
+        self._early = None
+
+    def start_zygote(self, role: bytes = FIRST_ROLE) -> None:
         """Fork a zygote; without a profile it has its imports to do and is handed over later."""
+        profile = self._profiles.get(role)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
-            self._become_zygote(theirs, ours)
+            self._become_zygote(theirs, ours, wants_namespaces=profile is None or profile.wants_namespaces)
         theirs.close()
-        self._zygotes[pid] = ours
-        if self._profile is None:
-            self._waiting.append(pid)
+        self._zygotes[role] = pid
+        if profile is None:
+            self._early = ours
         else:
-            self._hand_over(pid, self._profile)
+            self._hand_over(role, ours)
 
-    def _start_over(self) -> None:
-        """Replace the zygotes that were started in the belief that namespaces are wanted."""
-        for pid in self._waiting:
-            self._zygotes.pop(pid).close()
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-        self._waiting.clear()
-        self.start_zygote()
-
-    def _hand_over(self, pid: int, profile: bytes) -> None:
+    def _hand_over(self, role: bytes, channel: socket.socket) -> None:
         """Give a zygote its profile, then its control socket to the front-end: in this order, whoever is faster."""
-        with self._zygotes[pid] as channel:
+        with channel:
             with contextlib.suppress(OSError):  # it died meanwhile; the front-end sees its socket closed
-                channel.send(profile)
-            socket.send_fds(self._control, [b"Z%d" % pid], [channel.fileno()])
+                channel.send(self._profiles[role].encoded)
+            socket.send_fds(self._control, [b"Z" + role], [channel.fileno()])
 
-    def _become_zygote(self, control: socket.socket, front_end: socket.socket) -> None:
+    def _become_zygote(self, control: socket.socket, front_end: socket.socket, *, wants_namespaces: bool) -> None:
         status = 1
         try:
             front_end.close()
             self._control.close()
-            for channel in self._zygotes.values():
-                channel.close()
-            status = self._live_as_zygote(control)
+            if self._early is not None:
+                self._early.close()
+            status = self._live_as_zygote(control, wants_namespaces=wants_namespaces)
         except BaseException:
             import traceback
 
@@ -131,12 +149,12 @@ class Launcher:
         finally:
             os._exit(status)
 
-    def _live_as_zygote(self, control: socket.socket) -> int:
+    def _live_as_zygote(self, control: socket.socket, *, wants_namespaces: bool) -> int:
         """Become the zygote itself or, in namespaces of its own, the parent that waits for it; the exit status."""
         from filewarden.workers.confine.namespaces import Isolation, isolate
         from filewarden.workers.confine.privileges import die_with_parent
 
-        isolation = isolate() if self._wants_namespaces else Isolation(is_active=False, why="switched off")
+        isolation = isolate() if wants_namespaces else Isolation(is_active=False, why="switched off")
         if isolation.is_active and (child := os.fork()):
             control.close()
             die_with_parent(self._pid)
@@ -144,16 +162,16 @@ class Launcher:
         self._serve_zygote(control, isolation)
         return 0
 
-    def _kill_zygotes(self) -> None:
-        """End those that are left, living or dead: the front-end asks for another when one is lost or hangs."""
-        for pid in self._zygotes:
+    def _kill_zygote(self, role: bytes) -> None:
+        """End what is left of it, living or dead: the front-end asks for another when one is lost or hangs."""
+        if (pid := self._zygotes.pop(role, None)) is not None:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        self._zygotes.clear()
 
     def end(self) -> None:
         """Kill and reap every zygote, their workers die with them; then remove the sockets that are left."""
-        self._kill_zygotes()
+        for role in tuple(self._zygotes):
+            self._kill_zygote(role)
         for path in self._leftovers:
             with contextlib.suppress(OSError):
                 remove_sockets(path)

@@ -64,7 +64,7 @@ def settle(profile: Profile, isolation: Isolation) -> Place:
     proc = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if isolation.is_active:
-            place = _enclosed(place)
+            place = _enclosed(place, may_write=profile.role == "rw")
         if profile.sandbox != "off":
             drop_bounding_set()  # needs a right that the change of account takes away
             if profile.uid is not None and profile.gid is not None:
@@ -90,9 +90,11 @@ def _require_handles() -> None:
         raise UnfitError(sentence + "or newer, or let the container allow pidfd_open.") from None
 
 
-def _enclosed(place: Place) -> Place:
+def _enclosed(place: Place, *, may_write: bool) -> Place:
+    """Read-only mounts of the roots, but for writable ones where the pool may write: a kernel's refusal, not ours."""
     try:
-        paths = enclose([Mount(root.path, writable=False) for root in place.roots], place.endpoints)
+        mounts = [Mount(root.path, writable=may_write and root.writable) for root in place.roots]
+        paths = enclose(mounts, place.endpoints)
     except OSError as error:
         return msgspec.structs.replace(place, why_open=f"mounts: {error.strerror}: {MOUNT_FIX}")
     except StrandedError as error:
@@ -101,7 +103,7 @@ def _enclosed(place: Place) -> Place:
 
 
 def _moved(root: Root, path: str) -> Root:
-    """The same root, reached through its mount in here: read-only, without devices or programs."""
+    """The same root, reached through its mount in here, without devices or programs."""
     fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     os.close(root.fd)
     return msgspec.structs.replace(root, fd=fd)

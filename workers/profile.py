@@ -1,10 +1,13 @@
-"""What a zygote is told once: the roots and the bounds of every worker that it forks."""
+"""What a zygote is told once: its role, the roots, and the bounds of every process that it forks."""
 
 from typing import Literal
 
 import msgspec
 
 from filewarden.workers.context import Limits
+
+Role = Literal["ro", "rw"]
+"""What a zygote's children do: reading calls or writing calls."""
 
 
 class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,13 +24,14 @@ class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that is the same for all workers of one pool.
+    """Everything that is the same for all children of one zygote.
 
     `uid` and `gid` are the account to change to, or None to stay. `denied` names objects by (st_dev, st_ino) that no
     tool touches wherever they lie: the token, the state folder, the configuration in use. `own_paths` are the real
     paths of the same, for what is made there later. Sizes of frames in bytes.
     """
 
+    role: Role
     roots: tuple[RootProfile, ...]
     endpoints: str
     """The folder that workers find their endpoints in, as the front-end sees it."""

@@ -57,12 +57,13 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     _import_worker_side()
     tune_allocator(single_arena=True)
     landlock.abi()
-    seccomp.program("ro")
+    seccomp.program("ro")  # for the one that is started before it has a profile; it has the time
     be_an_early_victim()
     data = control.recv(CONTROL_BYTES)
     if not data:
         return
     profile = messages.decode_profile(data)
+    seccomp.program(profile.role)
     try:
         place = settle(profile, isolation)
     except OSError as error:

@@ -34,13 +34,13 @@ def outcomes() -> list[tuple[int, Outcome]]:
 def make_call(tool: Tool, outcomes: list[tuple[int, Outcome]]) -> MakeCall:
     ids = count(1)
 
-    def make(client: str = "a", lane: Lane = Lane.QUICK) -> Call:
+    def make(client: str = "a", lane: Lane = Lane.QUICK, *, principal: str = "local", writes: bool = False) -> Call:
         number = next(ids)
         return Call(
             id=number,
             client=client,
-            principal="local",
-            tool=tool,
+            principal=principal,
+            tool=msgspec.structs.replace(tool, writes=writes),
             arguments=Nothing(),
             lane=lane,
             submitted_at=0.0,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from filewarden.broker.call import Call
-from filewarden.broker.scheduler import Overload, Scheduler
+from filewarden.broker.pool import Kind
+from filewarden.broker.scheduler import Fits, Overload, Scheduler
 from filewarden.workers.tool import Lane, Tool
 
 MakeCall = Callable[..., Call]
@@ -15,15 +16,19 @@ def scheduler(queue_limit: int = 100, per_client_limit: int = 50, scan_workers: 
     return Scheduler(queue_limit=queue_limit, per_client_limit=per_client_limit, scan_workers=scan_workers)
 
 
-def drain(subject: Scheduler) -> list[Call]:
+def next_call(subject: Scheduler, kind: Kind = Kind.READING, fits: Fits = lambda _call: True) -> Call | None:
+    return subject.next_call(kind, fits)
+
+
+def drain(subject: Scheduler, kind: Kind = Kind.READING, fits: Fits = lambda _call: True) -> list[Call]:
     calls = []
-    while (call := subject.next_call()) is not None:
+    while (call := next_call(subject, kind, fits)) is not None:
         calls.append(call)
     return calls
 
 
 def test_an_empty_scheduler_has_nothing_to_run() -> None:
-    assert scheduler().next_call() is None
+    assert next_call(scheduler()) is None
 
 
 def test_calls_of_one_client_run_in_order(make_call: MakeCall) -> None:
@@ -68,7 +73,7 @@ def test_a_flood_of_reads_does_not_starve_scans(make_call: MakeCall) -> None:
         subject.admit(make_call("reader"))
     scan = make_call("searcher", Lane.SCAN)
     subject.admit(scan)
-    assert scan in [subject.next_call(), subject.next_call()]
+    assert scan in [next_call(subject), next_call(subject)]
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(make_call: MakeCall) -> None:
@@ -85,7 +90,7 @@ def test_a_client_may_not_have_more_in_flight_than_its_share(make_call: MakeCall
     subject = scheduler(per_client_limit=2)
     first = make_call("greedy")
     subject.admit(first)
-    assert subject.next_call() is first
+    assert next_call(subject) is first
     subject.admit(make_call("greedy"))
     with pytest.raises(Overload, match="2 of yours"):
         subject.admit(make_call("greedy"))
@@ -106,8 +111,53 @@ def test_a_withdrawn_call_never_runs(make_call: MakeCall) -> None:
 def test_a_running_call_cannot_be_withdrawn(make_call: MakeCall) -> None:
     subject, call = scheduler(), make_call()
     subject.admit(call)
-    subject.next_call()
+    next_call(subject)
     assert not subject.withdraw(call)
+
+
+def test_writes_and_reads_wait_apart_and_count_together(make_call: MakeCall) -> None:
+    subject = scheduler(queue_limit=3)
+    reads, write = [make_call() for _ in range(2)], make_call(writes=True)
+    for call in (*reads, write):
+        subject.admit(call)
+    with pytest.raises(Overload):
+        subject.admit(make_call())
+    assert next_call(subject, Kind.WRITING) is write
+    assert not subject.has_waiting(Kind.WRITING)
+    assert subject.has_waiting(Kind.READING)
+    assert drain(subject) == reads
+    assert subject.depth == 0
+
+
+def test_a_write_that_walks_takes_no_share_of_the_scans(make_call: MakeCall) -> None:
+    subject = scheduler(scan_workers=1)
+    write, scan = make_call(lane=Lane.SCAN, writes=True), make_call(lane=Lane.SCAN)
+    subject.admit(write)
+    subject.admit(scan)
+    assert next_call(subject, Kind.WRITING) is write
+    assert next_call(subject) is scan
+    subject.finished(write)
+    subject.admit(make_call(lane=Lane.SCAN))
+    assert next_call(subject) is None
+
+
+def test_a_call_that_does_not_fit_is_passed_over_and_keeps_its_place(make_call: MakeCall) -> None:
+    subject = scheduler()
+    first, second, third = make_call("a"), make_call("b"), make_call("c")
+    for call in (first, second, third):
+        subject.admit(call)
+    assert next_call(subject, fits=lambda call: call is second) is second
+    assert next_call(subject, fits=lambda _call: False) is None
+    assert subject.depth == 2
+    assert drain(subject) == [first, third]
+
+
+def test_a_scan_that_does_not_fit_does_not_hold_up_a_read(make_call: MakeCall) -> None:
+    subject = scheduler()
+    for lane in (Lane.QUICK, Lane.SCAN, Lane.QUICK):
+        subject.admit(make_call(lane=lane))
+    reads = drain(subject, fits=lambda call: call.lane is Lane.QUICK)
+    assert [call.lane for call in reads] == [Lane.QUICK, Lane.QUICK]
 
 
 @settings(max_examples=60, deadline=None, database=None)
@@ -124,7 +174,7 @@ def test_every_admitted_call_runs_or_is_withdrawn_exactly_once(steps: list[tuple
             except Overload:
                 continue
             waiting.append(call)
-        elif step == "r" and (taken := subject.next_call()) is not None:
+        elif step == "r" and (taken := next_call(subject)) is not None:
             waiting.remove(taken)
             running.append(taken)
         elif step == "f" and running:

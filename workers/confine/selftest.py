@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import stat
 from collections.abc import Callable
 
 from filewarden.workers.confine.layers import Check, Layers
@@ -34,8 +35,9 @@ def run(plan: Plan, layers: Layers) -> list[Check]:
     ]
     if layers.namespaces.active:
         checks.append(_check("outside_invisible", (errno.ENOENT,), lambda: _look_at("/etc")))
-    if plan.profile == "ro":
-        checks.append(_check("root_not_writable", _NOT_WRITABLE, lambda: _create(root, _is_guarded(layers))))
+    folder = next((fd for fd, is_writable in plan.roots if not is_writable and _is_folder(fd)), None)
+    if folder is not None:
+        checks.append(_check("root_not_writable", _NOT_WRITABLE, lambda: _create(folder, _is_guarded(layers))))
     return checks
 
 
@@ -45,6 +47,10 @@ def _check(name: str, expected: tuple[int, ...], attempt: Callable[[], None]) ->
     except OSError as error:
         return Check(name, error.errno in expected, error.errno or 0)
     return Check(name, 0 in expected, 0)
+
+
+def _is_folder(fd: int) -> bool:
+    return stat.S_ISDIR(os.fstat(fd).st_mode)
 
 
 def _read_folder(root: int) -> None:
@@ -88,7 +94,7 @@ def _create(root: int, is_guarded: bool) -> None:
     """Create a file without a name: if that is possible after all, nobody sees it and it vanishes with the close.
 
     Some filesystems have no such files. A named one is then tried only where a layer is to refuse it: the
-    filter of a read-only worker would not let the worker remove what it made.
+    filter of a read-only worker would not let it remove what it made.
     """
     try:
         os.close(os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600, dir_fd=root))

@@ -1,0 +1,61 @@
+"""The two pools of workers, and what each of them is like."""
+
+from enum import StrEnum
+
+import msgspec
+
+from filewarden.config.settings import PoolSettings, Settings
+from filewarden.workers.profile import Role
+from filewarden.workers.tool import Tool
+
+
+class Kind(StrEnum):
+    """A pool by what its calls may do: a writing tool runs in the one that can write, and nothing else does."""
+
+    READING = "read-only"
+    WRITING = "read-write"
+
+
+ROLES: dict[Kind, Role] = {Kind.READING: "ro", Kind.WRITING: "rw"}
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """One pool: how many workers serve and how many wait as spares, and when they are replaced or given up."""
+
+    kind: Kind
+    size: int
+    spares: int
+    recycle_after_calls: int
+    start_timeout_s: float
+
+
+def may_write(settings: Settings) -> bool:
+    """Whether the operator lets clients write anywhere."""
+    return any(root.mode == "rw" for root in settings.roots)
+
+
+def pool_of(tool: Tool) -> Kind:
+    """Where the calls of a tool run."""
+    return Kind.WRITING if tool.writes else Kind.READING
+
+
+def reading_pool(settings: PoolSettings) -> Pool:
+    """The pool that every server has."""
+    return Pool(
+        kind=Kind.READING,
+        size=settings.workers,
+        spares=settings.spares,
+        recycle_after_calls=settings.recycle_after_calls,
+        start_timeout_s=settings.start_timeout_s,
+    )
+
+
+def writing_pool(settings: PoolSettings) -> Pool:
+    """The pool of a server with a writable root. It has no spares: beside a durable write a new worker costs little."""
+    return Pool(
+        kind=Kind.WRITING,
+        size=settings.write_workers,
+        spares=0,
+        recycle_after_calls=settings.recycle_after_calls,
+        start_timeout_s=settings.start_timeout_s,
+    )

@@ -1,0 +1,22 @@
+"""The launcher of a server whose workers also know the tools of the tests."""
+
+import socket
+import sys
+from pathlib import Path
+
+from filewarden.workers.confine.namespaces import Isolation
+
+
+def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
+    sys.path.insert(0, str(Path(__file__).parent))
+    from tools import WRITING  # type: ignore[import-not-found,attr-defined,unused-ignore] # lies beside this script
+
+    from filewarden.workers.zygote import serve
+
+    serve(control, isolation, WRITING)
+
+
+if __name__ == "__main__":
+    from filewarden.workers.launcher import main
+
+    main(serve_zygote)
