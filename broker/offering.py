@@ -5,6 +5,9 @@ from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.schemas import annotations, input_schema, output_schema
 
+RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
+"""In a tool's `_meta`: how long an answer a client keeps in the conversation instead of setting it aside in a file."""
+
 
 def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
     """Every tool of the catalogue, in its order."""
@@ -17,6 +20,8 @@ def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
             output_schema=output_schema(tool),
             annotations=dict(annotations(tool)),
             check=ArgumentCheck(tool),
+            meta={} if tool.max_result_chars is None else {RESULT_SIZE_KEY: tool.max_result_chars},
+            other_names=tool.other_names,
             task=tool.task,
             needs_task=tool.needs_task,
         )

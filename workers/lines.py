@@ -2,6 +2,9 @@
 
 Lines end with a line feed. In every byte encoding we know that is one byte which is part of nothing else; UTF-16 and
 UTF-32 are turned into UTF-8 on the way. An end of file without a line feed ends a line too.
+
+Positions are always those of the file itself. A reader of converted blocks is told how many bytes of the file a piece
+of them stands for: each byte of UTF-8 has a weight of its own, so that pieces may begin and end anywhere.
 """
 
 import codecs
@@ -11,6 +14,12 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 BLOCK_BYTES = 65536
+MOST_DOUBLINGS = 4
+_SMALL_BYTES = 4096
+
+Watch = Callable[[int], bool]
+"""Gets the position in the file after each block; says whether the time is up."""
+Weigh = Callable[[bytes], int]
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,6 +27,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
     data: bytes
     lines: int
+    start: int = 0
+    """Where in the file its first byte stands."""
     is_complete: bool = True
     """Whether it is all that was asked for; else the size limit or the deadline ended it."""
     is_cut: bool = False
@@ -26,11 +37,13 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the file goes on after it."""
 
 
-def plain_blocks(fd: int, start: int) -> Iterator[bytes]:
-    """Give the bytes of a file from `start` on."""
-    while block := os.pread(fd, BLOCK_BYTES, start):
+def plain_blocks(fd: int, start: int, end: int | None = None) -> Iterator[bytes]:
+    """Give the bytes of a file from `start` on, up to `end`; whoever wants many gets them in ever longer blocks."""
+    size = BLOCK_BYTES
+    while block := os.pread(fd, size if end is None else min(size, end - start), start):
         yield block
         start += len(block)
+        size = min(2 * size, BLOCK_BYTES << MOST_DOUBLINGS)
 
 
 def wide_blocks(fd: int, start: int, encoding: str) -> Iterator[bytes]:
@@ -46,10 +59,14 @@ def wide_blocks(fd: int, start: int, encoding: str) -> Iterator[bytes]:
 class Lines:
     """A file read forwards, line counts known, line contents untouched."""
 
-    def __init__(self, blocks: Iterator[bytes], is_overdue: Callable[[], bool]) -> None:
+    def __init__(self, blocks: Iterator[bytes], is_overdue: Watch, *, start: int = 0, weigh: Weigh = len) -> None:
+        """`blocks` are the file from `start` on; `weigh` tells how much of the file a piece of them stands for."""
         self._blocks = blocks
         self._is_overdue = is_overdue
+        self._weigh = weigh
         self._rest = b""
+        self.position = start
+        """Of the next byte to be read, in the file."""
 
     def skip(self, count: int) -> int:
         """Pass `count` lines; gives how many there were, fewer at the end. Raises TimeoutError past the deadline."""
@@ -59,18 +76,22 @@ class Lines:
             block = self._next()
             if not block:
                 return passed + is_inside
-            if self._is_overdue():
+            if self._is_overdue(self.position):
                 raise TimeoutError
             found = block.count(b"\n")
             if passed + found >= count:
-                self._rest = block[_end_of(block, count - passed) :]
+                end = _end_of(block, count - passed)
+                self._rest = block[end:]
+                self.position += self._weigh(block[:end])
                 return count
             passed += found
+            self.position += self._weigh(block)
             is_inside = not block.endswith(b"\n")
         return passed
 
     def take(self, count: int, max_bytes: int) -> Span:
         """Read up to `count` lines, at most `max_bytes` of them."""
+        start = self.position
         data = bytearray()
         seen = 0
         while seen < count:
@@ -84,25 +105,28 @@ class Lines:
                 self._rest = block[end:]
                 block = block[:end]
             data += block
-            if len(data) > max_bytes or (seen < count and self._is_overdue()):
-                return _shortened(data, max_bytes)
+            self.position += self._weigh(block)
+            if len(data) > max_bytes or (seen < count and self._is_overdue(self.position)):
+                return _shortened(data, max_bytes, start)
         else:
             self._rest = self._next()
-            return Span(data=bytes(data), lines=seen, has_more=bool(self._rest))
-        return Span(data=bytes(data), lines=_count(data))
+            return Span(data=bytes(data), lines=seen, start=start, has_more=bool(self._rest))
+        return Span(data=bytes(data), lines=_count(data), start=start)
 
     def last(self, count: int, max_bytes: int) -> Span:
         """Read to the end and give the last `count` lines, at most `max_bytes`. Raises TimeoutError."""
         data = b""
         has_more = False
         while block := self._next():
-            if self._is_overdue():
+            if self._is_overdue(self.position):
                 raise TimeoutError
             data += block
+            self.position += self._weigh(block)
             if len(data) > 2 * max_bytes + BLOCK_BYTES:
                 data = data[-(max_bytes + 1) :]
                 has_more = True
-        return _last_of(data, count, max_bytes, is_whole=not has_more)
+        span = _last_of(data, count, max_bytes, is_whole=not has_more)
+        return msgspec.structs.replace(span, start=self.position - self._weigh(span.data))
 
     def _next(self) -> bytes:
         if self._rest:
@@ -124,18 +148,16 @@ def last_lines(fd: int, start: int, size: int, count: int, max_bytes: int) -> Sp
         found += block.count(b"\n")
         data = block + data
         begin = below
-    return _last_of(data, count, max_bytes, is_whole=begin <= start)
+    span = _last_of(data, count, max_bytes, is_whole=begin <= start)
+    return msgspec.structs.replace(span, start=begin + len(data) - len(span.data))
 
 
 def _last_of(data: bytes, count: int, max_bytes: int, *, is_whole: bool) -> Span:
-    at = len(data) - data.endswith(b"\n")
-    for _ in range(count):
-        at = data.rfind(b"\n", 0, at)
-        if at < 0:
-            break
-    begin = at + 1
-    if (at >= 0 or is_whole) and len(data) - begin <= max_bytes:
-        return Span(data=data[begin:], lines=_count(data[begin:]))
+    ended = data.count(b"\n", 0, len(data) - data.endswith(b"\n"))
+    if ended >= count or is_whole:
+        last = data[_end_of(data, ended - count + 1) :] if ended >= count else data
+        if len(last) <= max_bytes:
+            return Span(data=last, lines=_count(last))
     kept = data[-max_bytes:]
     first = kept.find(b"\n", 0, len(kept) - 1)
     if first < 0:
@@ -144,16 +166,27 @@ def _last_of(data: bytes, count: int, max_bytes: int, *, is_whole: bool) -> Span
     return Span(data=kept[first + 1 :], lines=_count(kept[first + 1 :]), is_complete=False)
 
 
-def _shortened(data: bytearray, max_bytes: int) -> Span:
+def _shortened(data: bytearray, max_bytes: int, start: int) -> Span:
     last = data.rfind(b"\n", 0, max_bytes)
     if last < 0:
-        return Span(data=bytes(data[:max_bytes]), lines=1, is_complete=False, is_cut=True, has_more=True)
+        kept = bytes(data[:max_bytes])
+        return Span(data=kept, lines=1, start=start, is_complete=False, is_cut=True, has_more=True)
     kept = bytes(data[: last + 1])
-    return Span(data=kept, lines=kept.count(b"\n"), is_complete=False, has_more=True)
+    return Span(data=kept, lines=kept.count(b"\n"), start=start, is_complete=False, has_more=True)
 
 
 def _end_of(block: bytes, count: int) -> int:
-    at = 0
+    """Find where the first `count` lines end, halving: a long block may hold a million of them."""
+    at, size = 0, len(block)
+    while size > _SMALL_BYTES:
+        half = size // 2
+        found = block.count(b"\n", at, at + half)
+        if found < count:
+            at += half
+            count -= found
+            size -= half
+        else:
+            size = half
     for _ in range(count):
         at = block.index(b"\n", at) + 1
     return at

@@ -80,5 +80,9 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     task: TaskUse = TaskUse.NEVER
     needs_task: bool = False
     """A client without the tasks extension is refused."""
+    max_result_chars: int | None = None
+    """Told to clients that set aside long answers: of this tool they may be so long."""
+    other_names: tuple[str, ...] = ()
+    """What the reference filesystem server calls the tool: accepted, not shown."""
     aliases: dict[str, str] = {}
     """Other spellings of arguments, as the reference filesystem server has them: accepted, not shown."""

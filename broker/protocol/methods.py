@@ -45,7 +45,7 @@ def call_tool(request: Request, offer: Offer, revision: Revision) -> Answer:
     """Arguments that fail their check are the model's to mend: they end in a tool result, not in an error."""
     params = decode_params(CALL_PARAMS, request.params)
     _insist_on_legacy(params)
-    tool = offer.tools.get(params.name)
+    tool = offer.find_tool(params.name)
     if tool is None:
         raise ProtocolError(ErrorCode.INVALID_PARAMS, f"Unknown tool: {shown(params.name)}")
     try:

@@ -42,11 +42,16 @@ class Offer:
         instructions: str | None = None,
     ) -> None:
         self.tools = {tool.name: tool for tool in tools}
+        self._other_names = {other: tool for tool in self.tools.values() for other in tool.other_names}
         self.prompts = {prompt.name: prompt for prompt in prompts}
         self.templates = tuple(templates)
         self.abilities = abilities or Abilities()
         self._instructions = instructions
         self._lists: dict[tuple[str, str], bytes] = {}
+
+    def find_tool(self, name: str) -> OfferedTool | None:
+        """Look a tool up by its name, or another that it answers to."""
+        return self.tools.get(name) or self._other_names.get(name)
 
     def tools_list(self, revision: Revision) -> bytes:
         """The result of `tools/list`: the same bytes for every client of the revision."""

@@ -22,6 +22,8 @@ class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON object to typed arguments; raises `ToolFailure` with `invalid_argument`."""
     meta: dict[str, object] = {}
     """`_meta` of the entry in the list."""
+    other_names: tuple[str, ...] = ()
+    """Names that calls may use as well; no list shows them."""
     task: TaskUse = TaskUse.NEVER
     needs_task: bool = False
     """A client without the tasks extension is refused."""

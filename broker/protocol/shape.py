@@ -63,11 +63,19 @@ def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
 
 
 def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, ...]:
-    blocks = _blocks(outcome.blocks, revision) if outcome.text is None else (_TEXT, encode(outcome.text), b"}]")
+    blocks = _blocks(outcome.blocks, revision) if outcome.text is None else _text_and_notice(outcome)
     if not revision.has_object_meta:
         return blocks
     facts = b'"' + FACTS_PREFIX + tool.encode() + b'":' + encode(outcome.result)
     return (*blocks, *_meta(facts, revision))
+
+
+def _text_and_notice(outcome: Succeeded) -> tuple[bytes, ...]:
+    """The text alone in its block; what a reader must know of it, which nobody shows from `_meta`, in a second one."""
+    notice = getattr(outcome.result, "notice", msgspec.UNSET)
+    if notice is msgspec.UNSET:
+        return (_TEXT, encode(outcome.text), b"}]")
+    return (_TEXT, encode(outcome.text), b"},", _TEXT, encode(notice), b"}]")
 
 
 def _blocks(blocks: tuple[Block, ...] | None, revision: Revision) -> tuple[bytes, ...]:

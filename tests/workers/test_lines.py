@@ -1,11 +1,19 @@
 import os
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from filewarden.workers import lines
-from filewarden.workers.lines import Lines, Span, last_lines, plain_blocks, wide_blocks
+from filewarden.workers.decoding import measure
+from filewarden.workers.lines import (
+    Lines,
+    Span,
+    last_lines,
+    plain_blocks,
+    wide_blocks,
+)
 
 CONTENT = st.lists(st.sampled_from(["", "a", "bb", "\r", "é", "x" * 30]), max_size=12).map("\n".join)
 COUNTS = st.integers(min_value=1, max_value=14)
@@ -29,7 +37,7 @@ def fill(file: int, data: bytes) -> int:
     return len(data)
 
 
-def never() -> bool:
+def never(position: int) -> bool:
     return False
 
 
@@ -44,12 +52,14 @@ def test_a_range_is_what_splitting_the_whole_gives(file: int, text: str, offset:
     data = text.encode()
     fill(file, b"#" * start + data)
     whole = split(data)
-    reader = Lines(plain_blocks(file, start), never)
+    reader = Lines(plain_blocks(file, start), never, start=start)
     passed = reader.skip(offset - 1)
     assert passed == min(offset - 1, len(whole))
     span = reader.take(count, 10_000)
     wanted = whole[offset - 1 : offset - 1 + count]
-    assert span == Span(data=b"".join(wanted), lines=len(wanted), has_more=len(whole) > offset - 1 + count)
+    begin = start + len(b"".join(whole[: offset - 1]))
+    more = len(whole) > offset - 1 + count
+    assert span == Span(data=b"".join(wanted), lines=len(wanted), start=begin, has_more=more)
 
 
 @settings(max_examples=300, deadline=None)
@@ -59,8 +69,9 @@ def test_the_last_lines_are_what_splitting_the_whole_gives(file: int, text: str,
     size = fill(file, b"#" * start + data)
     whole = split(data)
     span = last_lines(file, start, size, count, 10_000)
-    assert span == Span(data=b"".join(whole[-count:]), lines=len(whole[-count:]))
-    assert Lines(plain_blocks(file, start), never).last(count, 10_000) == span
+    last = b"".join(whole[-count:])
+    assert span == Span(data=last, lines=len(whole[-count:]), start=size - len(last))
+    assert Lines(plain_blocks(file, start), never, start=start).last(count, 10_000) == span
 
 
 @settings(max_examples=300, deadline=None)
@@ -72,7 +83,9 @@ def test_a_limit_keeps_whole_lines_or_a_part_of_one(file: int, text: str, count:
     assert data.startswith(ahead.data)
     behind = last_lines(file, 0, size, count, room)
     assert data.endswith(behind.data)
+    assert Lines(plain_blocks(file, 0), never).last(count, room) == behind
     for span in (ahead, behind):
+        assert data[span.start : span.start + len(span.data)] == span.data
         assert len(span.data) <= room
         assert span.is_cut <= (not span.is_complete)
         assert span.is_cut or span.lines == span.data.count(b"\n") + (bool(span.data) and not span.data.endswith(b"\n"))
@@ -86,10 +99,34 @@ def test_a_limit_keeps_whole_lines_or_a_part_of_one(file: int, text: str, count:
 )
 def test_wide_encodings_have_the_same_lines(file: int, text: str, count: int, encoding: str) -> None:
     text = text.replace("é", "\u0a0a\u0a00\U0001f600")
-    fill(file, text.encode())
-    plain = Lines(plain_blocks(file, 0), never).take(count, 10_000)
+    size = fill(file, text.encode())
+    reader = Lines(plain_blocks(file, 0), never)
+    reader.skip(1)
+    plain = reader.take(count, 10_000)
+    tail = last_lines(file, 0, size, count, 10_000)
     fill(file, text.encode(encoding))
-    assert Lines(wide_blocks(file, 0, encoding), never).take(count, 10_000) == plain
+    weigh = measure(encoding)
+
+    def placed(span: Span) -> Span:
+        before = text.encode()[: span.start].decode().encode(encoding)
+        return msgspec.structs.replace(span, start=len(before))
+
+    wide = Lines(wide_blocks(file, 0, encoding), never, weigh=weigh)
+    wide.skip(1)
+    assert wide.take(count, 10_000) == placed(plain)
+    assert Lines(wide_blocks(file, 0, encoding), never, weigh=weigh).last(count, 10_000) == placed(tail)
+
+
+def test_a_long_block_is_cut_at_the_right_line(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 65536)
+    data = b"".join(b"%d\n" % number for number in range(20_000))
+    size = fill(file, data)
+    whole = split(data)
+    for offset in (1, 2, 4096, 10_000, 19_999, 20_000):
+        reader = Lines(plain_blocks(file, 0), never)
+        assert reader.skip(offset - 1) == offset - 1
+        assert reader.take(1, 100).data == whole[offset - 1]
+        assert last_lines(file, 0, size, offset, size).data == b"".join(whole[-offset:])
 
 
 def test_half_a_wide_character_is_no_text(file: int) -> None:
@@ -100,10 +137,10 @@ def test_half_a_wide_character_is_no_text(file: int) -> None:
 
 def test_past_the_deadline_a_range_gives_the_lines_so_far(file: int) -> None:
     fill(file, b"one\ntwo\nthree\nfour\n")
-    span = Lines(plain_blocks(file, 0), lambda: True).take(10, 1000)
+    span = Lines(plain_blocks(file, 0), lambda position: True).take(10, 1000)
     assert span == Span(data=b"one\ntwo\n", lines=2, is_complete=False, has_more=True)
     with pytest.raises(TimeoutError):
-        Lines(plain_blocks(file, 0), lambda: True).skip(3)
+        Lines(plain_blocks(file, 0), lambda position: True).skip(3)
 
 
 def test_o09_l25_one_endless_line_is_cut(file: int) -> None:

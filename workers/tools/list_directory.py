@@ -272,4 +272,6 @@ TOOL = Tool(
     arguments=ListDirectory,
     result=Listing,
     run=run,
+    other_names=("list_directory_with_sizes",),
+    aliases={"sortBy": "sort_by"},
 )

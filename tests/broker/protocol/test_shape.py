@@ -67,6 +67,21 @@ def test_a_text_result_has_its_facts_in_meta_where_defined(version: str, validat
     assert set(result) == {"content"} | ({"_meta"} if version >= "2025-06-18" else set())
 
 
+class Noted(msgspec.Struct):
+    notice: str | msgspec.UnsetType = msgspec.UNSET
+
+
+@every_revision
+def test_what_a_reader_must_know_of_a_text_stands_in_a_block_after_it(version: str, validate: Validator) -> None:
+    result = shaped(Succeeded(Noted('[Cut: go on with "offset".]'), "text"), version)
+    validate(version, "CallToolResult", result)
+    assert result["content"] == [
+        {"type": "text", "text": "text"},
+        {"type": "text", "text": '[Cut: go on with "offset".]'},
+    ]
+    assert text_of(shaped(Succeeded(Noted(), "text"), version)) == "text"
+
+
 @every_revision
 def test_an_empty_text_is_a_text(version: str) -> None:
     assert text_of(shaped(Succeeded(Facts(0), ""), version)) == ""

@@ -13,19 +13,22 @@ import pytest
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.lines import last_lines
+from filewarden.workers.piece import has_changed
+from filewarden.workers.reading import read_up_to
 from filewarden.workers.root import open_root
 from filewarden.workers.space import Space
+from filewarden.workers.text_facts import TextFacts
 from filewarden.workers.tool import Text
-from filewarden.workers.tools.read_file import ReadFacts, ReadFile, has_changed, read_up_to, run
+from filewarden.workers.tools.read_file import ReadFile, run
 
 MakeContext = Callable[..., Context]
 LIMIT = 1_048_576
 
 
-def read(context: Context, path: str = "f", **arguments: Any) -> tuple[bytes, ReadFacts]:
+def read(context: Context, path: str = "f", **arguments: Any) -> tuple[bytes, TextFacts]:
     answer = run(context, msgspec.convert({"path": path, **arguments}, ReadFile))
     assert isinstance(answer, Text)
-    assert isinstance(answer.facts, ReadFacts)
+    assert isinstance(answer.facts, TextFacts)
     answer.text.decode()
     return answer.text, answer.facts
 
@@ -47,6 +50,7 @@ def test_a_text_comes_unchanged_with_its_facts(context: Context, root: Path) -> 
         "binary": False,
         "bom": False,
         "line_ending": "crlf",
+        "final_newline": True,
         "offset": 1,
         "lines": 2,
         "truncated": False,

@@ -1,0 +1,53 @@
+"""Where lines begin in files that were read lately, so that a long file is not read anew from its start for each page.
+
+Kept by each worker for itself. A place is believed as long as the file's stamps are the same, and only where the file
+was left alone for longer than the coarsest clock of a file system ticks: within one tick it may change unseen.
+"""
+
+import os
+import time
+from collections import deque
+
+import msgspec
+
+MOST_KEPT = 32
+COARSEST_CLOCK_NS = 2_000_000_000
+"""FAT's."""
+LEAST_POSITION = 1 << 20
+"""What is nearer to the start is found as fast by reading."""
+
+_Stamps = tuple[int, ...]
+
+
+class Bookmark(msgspec.Struct, frozen=True):
+    """A line, counted from 1, and the position in the file where it begins."""
+
+    line: int
+    position: int
+
+
+_kept: deque[tuple[_Stamps, str, Bookmark]] = deque(maxlen=MOST_KEPT)
+
+
+def keep(fd: int, state: os.stat_result, encoding: str, mark: Bookmark) -> None:
+    """Remember a place in an open file, whose state was taken before it was read."""
+    stamps = _stamps(state)
+    if (
+        mark.position >= LEAST_POSITION
+        and stamps == _stamps(os.fstat(fd))
+        and time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > COARSEST_CLOCK_NS
+    ):
+        _kept.append((stamps, encoding, mark))
+
+
+def before(state: os.stat_result, encoding: str, line: int) -> Bookmark | None:
+    """Give the nearest place that is known at or before a line."""
+    if not _kept:
+        return None
+    stamps = _stamps(state)
+    found = [mark for of, name, mark in _kept if of == stamps and name == encoding and mark.line <= line]
+    return max(found, key=lambda mark: mark.line, default=None)
+
+
+def _stamps(state: os.stat_result) -> _Stamps:
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
