@@ -1,5 +1,6 @@
 """The server's log: lines of text or JSON on standard error or in a file, never on standard output."""
 
+import contextlib
 import os
 import time
 from enum import IntEnum
@@ -25,7 +26,6 @@ class Log:
         self._fd = fd
         self._level = level
         self._is_json = is_json
-        self.lost_lines = 0
 
     def debug(self, message: str, **facts: object) -> None:
         """What a developer wants to see."""
@@ -54,10 +54,8 @@ class Log:
             stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
             extra = "".join(f" {name}={_printable(str(value))}" for name, value in facts.items())
             line = f"{stamp} {level.name.lower():7} {shown}{extra}".encode("utf-8", "backslashreplace")
-        try:
+        with contextlib.suppress(OSError):
             os.write(self._fd, line + b"\n")
-        except OSError:
-            self.lost_lines += 1
 
 
 def _printable(text: str) -> str:

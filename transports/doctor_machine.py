@@ -1,5 +1,6 @@
 """What the doctor looks at without a worker: the kernel, the limits, the versions, and the files with secrets."""
 
+import errno
 import os
 import stat
 import sys
@@ -12,7 +13,7 @@ from filewarden.config.settings import Settings
 from filewarden.config.version import VERSION
 from filewarden.transports.doctor_findings import Row, State
 from filewarden.transports.token import token_path
-from filewarden.workers.confine import landlock
+from filewarden.workers.confine.probe import ATTEMPTS, Kernel, probe
 
 FEW_FILES = 1024
 _SWITCHES = (
@@ -38,7 +39,7 @@ def machine_facts() -> dict[str, str]:
             facts[package] = version(package)
         except PackageNotFoundError:
             continue
-    facts["landlock abi"] = str(landlock.abi())
+    facts |= _kernel_features(probe())
     for name, path in _SWITCHES:
         try:
             with open(path, encoding="ascii") as file:
@@ -46,6 +47,14 @@ def machine_facts() -> dict[str, str]:
         except OSError:
             continue
     return facts
+
+
+def _kernel_features(kernel: Kernel) -> dict[str, str]:
+    """What was tried out by itself, whatever the workers then made of it, and how what does not work failed."""
+    names = {"landlock": f"landlock ABI {kernel.landlock_abi}", "user_namespaces": "user namespaces"}
+    works = [names.get(name, name) for name in ATTEMPTS if name not in kernel.why_not]
+    fails = [f"{name.replace('_', ' ')} ({errno.errorcode.get(code, code)})" for name, code in kernel.why_not.items()]
+    return {"kernel features": ", ".join(works) or "none"} | ({"not here": ", ".join(fails)} if fails else {})
 
 
 def check_rows(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:

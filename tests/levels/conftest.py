@@ -86,7 +86,7 @@ def uid(request: pytest.FixtureRequest) -> int | None:
     if request.param == "root":
         return None
     if subprocess.run(ANY_USER_CAN_START, check=False, capture_output=True, timeout=30).returncode != 0:
-        pytest.skip("another user cannot start this Python")
+        pytest.skip("another user cannot start this Python: use one outside private folders (FILEWARDEN_PYTHON)")
     return NOBODY
 
 

@@ -26,6 +26,14 @@ CASES = {
     "neither landlock nor namespaces": (1, "partial", METADATA | READING | WRITING),
     "old landlock, no namespaces": (1, "partial", METADATA | {"empty a file by reading it"}),
 }
+NOT_HERE = {
+    "container without user namespaces": "user namespaces (EPERM)",
+    "kernel without landlock": "landlock (ENOSYS)",
+    "kernel without openat2": "openat2 (ENOSYS)",
+    "neither landlock nor namespaces": "landlock (EPERM), user namespaces (EPERM)",
+    "old landlock, no namespaces": "user namespaces (EPERM)",
+}
+"""What the kernel itself lacks, as the doctor found by trying each feature alone."""
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -42,6 +50,7 @@ def test_it_tells_the_truth(
     assert [row for row in document["rows"] if row["state"] == "BROKEN"] == []
     missing = {row["what"] for row in document["rows"] if row["area"] == "layers" and row["state"] != "held"}
     assert missing == {layer for layer, facts in document["layers"].items() if not facts["active"]}
+    assert document["machine"].get("not here", "") == NOT_HERE.get(name, "")
 
 
 def test_without_a_filter_the_kernel_and_the_neighbours_are_open(
