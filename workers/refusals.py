@@ -5,6 +5,8 @@ import errno
 from filewarden.workers import names
 from filewarden.workers.errors import Code, ToolFailure
 
+_LONGEST_HINT = 1024
+"""A sentence must fit its frame, and nobody retypes more."""
 _TOO_LONG = (errno.ENAMETOOLONG, errno.EINVAL)
 
 
@@ -22,6 +24,15 @@ def no_name(text: str) -> ToolFailure:
     return ToolFailure(
         Code.INVALID_ARGUMENT,
         f'The path \'{names.echo(text)}\' must end in the name of a file or folder, not in "/", "." or "..".',
+    )
+
+
+def not_found(error: OSError, text: str, near: str) -> ToolFailure:
+    """Say that nothing is there, and what is: `near` is a path in the form that every tool takes."""
+    if len(near) > _LONGEST_HINT:
+        return failure(error, text)
+    return ToolFailure(
+        Code.NOT_FOUND, f"Path not found: '{names.echo(text)}'. Did you mean '{near}'?", did_you_mean=near
     )
 
 

@@ -1,6 +1,7 @@
 """The roots of a worker, and how a client's text becomes an open handle beneath one of them."""
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -23,9 +24,10 @@ from filewarden.workers.paths import (
     normalise,
 )
 from filewarden.workers.policy import Policy
-from filewarden.workers.refusals import denied, failure, no_name
+from filewarden.workers.refusals import denied, failure, no_name, not_found
 from filewarden.workers.root import Root
 from filewarden.workers.spelling import Roots, split_absolute
+from filewarden.workers.suggestion import suggest
 
 _ARTICLES = {"pipe": "a named pipe", "socket": "a socket", "device": "a device"}
 
@@ -155,6 +157,10 @@ class Space:
             or (folder.root.one_filesystem and is_crossing(folder.root.fd, folder.fd, name))
         )
 
+    def refusal(self, folder: Handle, name: bytes, error: OSError, path: str) -> ToolFailure:
+        """Say why a name in a folder, which `path` led to, could not be looked at."""
+        return self._unreached(self._index(folder.root), error, (*folder.names, name), path)
+
     def open_folder(self, root: Root, names: Names) -> Handle:
         """Open a folder by its real names, no link allowed, as walks do; raises OSError."""
         index = self._index(root)
@@ -202,7 +208,21 @@ class Space:
         except Unresolved as error:
             if self._hides(index, error.names):
                 raise denied(path) from None
-            raise failure(error, path) from None
+            raise self._unreached(index, error, error.names, path) from None
+
+    def _unreached(self, index: int, error: OSError, names: Names, path: str) -> ToolFailure:
+        """Say why a path could not be opened; what is absent, where it lies known, gets a hint at what is there."""
+        root = self.roots[index]
+        if error.errno != errno.ENOENT or not names:
+            return failure(error, path)
+        near = suggest(names, partial(self.open_folder, root), self._sees)
+        return failure(error, path) if near is None else not_found(error, path, self.display(root, near))
+
+    def _sees(self, folder: Handle, name: bytes) -> bool:
+        try:
+            return not self.closes(folder, name, os.stat(name, dir_fd=folder.fd, follow_symlinks=False))
+        except OSError:
+            return False
 
     def _open_names(self, index: int, names: Names, flags: int, path: str) -> Handle:
         if self._policy.has_rules:

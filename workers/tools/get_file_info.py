@@ -44,7 +44,7 @@ class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
     """Describe one path; a link that leads nowhere allowed is described itself."""
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.refusals import denied, failure
+    from filewarden.workers.refusals import denied
 
     space, path = context.space, arguments.path
     if space.names_all_roots(path):
@@ -59,7 +59,7 @@ def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
         try:
             entry = space.examine(folder, name)
         except OSError as error:
-            raise failure(error, path) from None
+            raise space.refusal(folder, name, error, path) from None
         if entry is None:
             raise denied(path)
         target = _target(space, folder, name) if entry.is_link or entry.kind == "symlink" else None
