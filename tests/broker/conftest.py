@@ -1,15 +1,24 @@
-from collections.abc import Callable
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from filewarden.broker.call import Call
+from filewarden.broker.link import Links
 from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.worker import Worker
 from filewarden.workers.context import Context
 from filewarden.workers.tool import Lane, Tool
 
 MakeCall = Callable[..., Call]
+MAX_FRAME = 100_000
+"""What the links under test take in one frame, in bytes."""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -50,3 +59,68 @@ def make_call(tool: Tool, outcomes: list[tuple[int, Outcome]]) -> MakeCall:
         )
 
     return make
+
+
+@pytest.fixture
+def links() -> Iterator[Links]:
+    """A folder of endpoints that take frames of 100,000 bytes."""
+    folder = Path("/tmp") / f"fw-test-{os.urandom(6).hex()}"  # short: a socket's path has 107 bytes
+    folder.mkdir(mode=0o700)
+    links = Links(str(folder), MAX_FRAME)
+    yield links
+    links.close()
+    for left in folder.iterdir():
+        left.unlink()
+    folder.rmdir()
+
+
+@pytest.fixture
+def worker(links: Links) -> Iterator[Worker]:
+    """A worker whose process is this one, so that the pid filter lets the test in."""
+    worker = Worker(1, links.endpoint(), 0.0)
+    gate = worker.open_gate()
+    read_end, write_end = os.pipe()  # stands for a pidfd: readable only when closed
+    worker.spawned(os.getpid(), read_end, links)
+    assert os.read(gate, 1) == b"\0"
+    os.close(gate)
+    yield worker
+    worker.leave()
+    for fd in (read_end, write_end):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+class RawPeer:
+    """What speaks ZMTP 3.0 by hand to a worker's endpoint (RFC 23)."""
+
+    GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+    READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x04PAIR"
+
+    def __init__(self, endpoint: str) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(5)
+        self.socket.connect(endpoint)
+
+    def shake_hands(self) -> None:
+        self.socket.sendall(self.GREETING + b"\x04" + struct.pack("B", len(self.READY)) + self.READY)
+        self._read(64)
+        self._read(2 + self._read(2)[1] - 2)
+
+    def _read(self, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            part = self.socket.recv(count - len(data))
+            assert part, "the broker hung up"
+            data += part
+        return data
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+@pytest.fixture
+def raw_peer() -> Callable[[str], RawPeer]:
+    return RawPeer

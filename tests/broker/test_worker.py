@@ -1,10 +1,8 @@
 """The broker's side of one worker, with an honest or a hostile peer on a real ZeroMQ link."""
 
-import contextlib
 import os
 import select
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +17,6 @@ from filewarden.workers import wire
 REPORT = wire.pack_report(
     wire.Report(level="strong", layers={"seccomp": {"active": True}}, degraded=("no namespaces",), refusal=None)
 )
-MAX_FRAME = 100_000
 
 
 class Peer:
@@ -38,34 +35,6 @@ class Peer:
     def close(self) -> None:
         self.socket.close()
         self.context.term()
-
-
-@pytest.fixture
-def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
-    folder = Path("/tmp") / f"fw-test-{os.urandom(6).hex()}"  # short: a socket's path has 107 bytes
-    folder.mkdir(mode=0o700)
-    links = Links(str(folder), MAX_FRAME)
-    yield links
-    links.close()
-    for left in folder.iterdir():
-        left.unlink()
-    folder.rmdir()
-
-
-@pytest.fixture
-def worker(links: Links) -> Iterator[Worker]:
-    """A worker whose process is this one, so that the pid filter lets the test in."""
-    worker = Worker(1, links.endpoint(), 0.0)
-    gate = worker.open_gate()
-    read_end, write_end = os.pipe()  # stands for a pidfd: readable only when closed
-    worker.spawned(os.getpid(), read_end, links)
-    assert os.read(gate, 1) == b"\0"
-    os.close(gate)
-    yield worker
-    worker.leave()
-    for fd in (read_end, write_end):
-        with contextlib.suppress(OSError):
-            os.close(fd)
 
 
 @pytest.fixture
@@ -199,7 +168,7 @@ def test_an_answer_to_another_call_is_a_violation(worker: Worker, peer: Peer, ma
 
 def test_an_oversize_frame_ends_the_link(worker: Worker, peer: Peer) -> None:
     greet(worker, peer)
-    peer.send(wire.Answer(1, memoryview(bytes(MAX_FRAME * 2)), None))
+    peer.send(wire.Answer(1, memoryview(bytes(200_000)), None))
     with pytest.raises(LinkLost):
         frames(worker)
 

@@ -1,5 +1,3 @@
-import socket
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,39 +72,3 @@ class Peak:
 @pytest.fixture
 def peak_of() -> Callable[[int], Peak]:
     return Peak
-
-
-class RawPeer:
-    """What speaks ZMTP 3.0 by hand to a worker's endpoint (RFC 23)."""
-
-    GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-    READY = b"\x05READY\x0bSocket-Type\x00\x00\x00\x04PAIR"
-
-    def __init__(self, endpoint: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(5)
-        self.socket.connect(endpoint)
-
-    def shake_hands(self) -> None:
-        self.socket.sendall(self.GREETING + b"\x04" + struct.pack("B", len(self.READY)) + self.READY)
-        self._read(64)
-        self._read(2 + self._read(2)[1] - 2)
-
-    def _read(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            part = self.socket.recv(count - len(data))
-            assert part, "the broker hung up"
-            data += part
-        return data
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def close(self) -> None:
-        self.socket.close()
-
-
-@pytest.fixture
-def raw_peer() -> Callable[[str], RawPeer]:
-    return RawPeer

@@ -8,45 +8,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 
-from filewarden.broker.link import Link, LinkError, Links
+from filewarden.broker.link import Link, LinkError
 from filewarden.broker.memory import OwnMemoryWatch, resident_bytes
 from filewarden.broker.worker import LinkLost, Violation, Worker
 from filewarden.workers import wire
 
-MAX_FRAME = 100_000
+MAX_FRAME = 100_000  # as the links of these tests have it
 MIB = 1 << 20
 RawPeer = Callable[[str], Any]
-
-
-@pytest.fixture
-def links() -> Iterator[Links]:
-    folder = Path("/tmp") / f"fw-test-{os.urandom(6).hex()}"  # short: a socket's path has 107 bytes
-    folder.mkdir(mode=0o700)
-    links = Links(str(folder), MAX_FRAME)
-    yield links
-    links.close()
-    for left in folder.iterdir():
-        left.unlink()
-    folder.rmdir()
-
-
-@pytest.fixture
-def worker(links: Links) -> Iterator[Worker]:
-    """A worker whose process is this one, so that the pid filter lets the test in."""
-    worker = Worker(1, links.endpoint(), 0.0)
-    read_end, write_end = os.pipe()  # stands for a pidfd
-    worker.spawned(os.getpid(), read_end, links)
-    yield worker
-    worker.leave()
-    for fd in (read_end, write_end):
-        with contextlib.suppress(OSError):
-            os.close(fd)
 
 
 @pytest.fixture
