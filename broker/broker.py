@@ -3,13 +3,15 @@
 import itertools
 import os
 import random
+import weakref
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from filewarden.broker import status as status_of
+from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import Call
-from filewarden.broker.conversation import Conversation
+from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.holdings import Holdings
@@ -21,14 +23,16 @@ from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.offering import offered_tools
 from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
-from filewarden.broker.protocol.offer import Offer
-from filewarden.broker.protocol.session import Session
+from filewarden.broker.protocol.offer import Abilities, Offer
+from filewarden.broker.protocol.session import Eras, Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import Seal
 from filewarden.broker.slot import Slot
 from filewarden.broker.status import ClientsStatus, ProcessFigures, Status
 from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.task_runs import TaskRuns
+from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.worker import Worker
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
@@ -37,6 +41,7 @@ from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.wire import Aside, Ending, Report
 
+_ABILITIES = Abilities(logging=True, tasks=True)
 CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
@@ -94,8 +99,22 @@ class Broker:
         self._supervisors = [self._supervisor(reading_pool(settings.pool))]
         if any(tool.writes for tool in self._catalogue):
             self._supervisors.append(self._supervisor(writing_pool(settings.pool)))
-        self._offer = Offer(offered_tools(self._catalogue), instructions=_instructions(settings))
-        self._seal = Seal(os.urandom(32))
+        self._offer = Offer(offered_tools(self._catalogue), abilities=_ABILITIES, instructions=_instructions(settings))
+        self.announcements = Announcements()
+        """Through which lists that changed are told of."""
+        self._tasks = TaskRuns(limit=limits.tasks, ttl_s=limits.task_ttl_s, on_change=self.announcements.task_changed)
+        self._services = Services(
+            reactor=reactor,
+            dispatcher=self._dispatcher,
+            catalogue=self._catalogue,
+            vouchers=Vouchers(Seal(os.urandom(32))),
+            tasks=self._tasks,
+            announcements=self.announcements,
+            abilities=self._offer.abilities,
+            ask_s=settings.deadlines.ask_s,
+            task_after_s=settings.deadlines.task_after_s,
+        )
+        self._conversations: weakref.WeakSet[Conversation] = weakref.WeakSet()
         self._report: Report | None = None
         self._figures: ProcessFigures | None = None
         self._is_draining = False
@@ -119,15 +138,15 @@ class Broker:
             log=self._log.warning,
         )
 
-    def open_conversation(self, caller: Caller) -> Conversation:
-        """A new client's conversation."""
-        return Conversation(
-            session=Session(self._offer),
-            dispatcher=self._dispatcher,
-            catalogue=self._catalogue,
-            seal=self._seal,
-            caller=caller,
+    def open_conversation(
+        self, caller: Caller, *, eras: Eras = Eras.BOTH, notify: Callable[[bytes], None] | None = None
+    ) -> Conversation:
+        """A new client's conversation; `notify` takes frames that belong to no request of a legacy client."""
+        conversation = Conversation(
+            session=Session(self._offer, eras), services=self._services, caller=caller, notify=notify
         )
+        self._conversations.add(conversation)
+        return conversation
 
     # Stopping.
 
@@ -135,6 +154,8 @@ class Broker:
         """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
         self._is_draining = True
         self._dispatcher.drain()
+        for conversation in list(self._conversations):
+            conversation.end_subscriptions()
         give_up_at = self._reactor.now() + self._settings.pool.drain_s
 
         def look() -> None:
@@ -153,6 +174,7 @@ class Broker:
 
     def close(self) -> None:
         """Leave no process, socket or folder behind."""
+        self._tasks.close()
         self._dispatcher.close()
         for supervisor in self._supervisors:
             supervisor.close()

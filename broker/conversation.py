@@ -1,154 +1,241 @@
 """One client's session, driven: its calls go to the dispatcher, its answers to whoever asked."""
 
-import time
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
-from filewarden.broker.call import Call
+from filewarden.broker.announcements import Announcements
 from filewarden.broker.dispatcher import Caller, Dispatcher
-from filewarden.broker.protocol.actions import CancelCall, Exchange, StartCall
-from filewarden.broker.protocol.errors import ProtocolError
+from filewarden.broker.protocol.actions import (
+    AwaitAnswers,
+    CancelCall,
+    EndListen,
+    Exchange,
+    Listen,
+    Send,
+    StartCall,
+    TaskRequest,
+    Unwatch,
+    Watch,
+)
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
-from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.protocol.offer import Abilities
+from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.session import Session
-from filewarden.broker.seal import BadCursorError, Seal
-from filewarden.workers import wire
+from filewarden.broker.reactor import Reactor
+from filewarden.broker.run import Run
+from filewarden.broker.seal import BadSealError
+from filewarden.broker.subscriptions import Subscriptions
+from filewarden.broker.task_runs import TaskRuns
+from filewarden.broker.vouchers import Vouchers
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.errors import Code
-from filewarden.workers.tool import Tool
+from filewarden.workers.errors import ToolFailure
+from filewarden.workers.task_use import TaskUse
+from filewarden.workers.wire import Aside
 
-Reply = Callable[[bytes | None], None]
-"""Gets the one frame that answers a frame, or None when nothing is to be sent; called exactly once."""
+
+class Sink(Protocol):
+    """Where what one frame of a client leads to is sent."""
+
+    def send(self, frame: bytes) -> None:
+        """A notification of this exchange, or a request of ours: any number, before the answer."""
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        """The one frame that answers, or None when nothing is to be sent; called exactly once.
+
+        `status` is what goes with it over HTTP.
+        """
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What all conversations of a server share."""
+
+    reactor: Reactor
+    dispatcher: Dispatcher
+    catalogue: Catalogue
+    vouchers: Vouchers
+    tasks: TaskRuns
+    announcements: Announcements
+    abilities: Abilities
+    ask_s: float
+    """How long a client may take to answer a question."""
+    task_after_s: float
+    """How long a call may run before it becomes a task, where its client and its tool allow that."""
 
 
 class Conversation:
-    """A session and the calls that run for it."""
+    """A session and the calls that run for it. `notify` takes frames that belong to no request (legacy clients)."""
 
     def __init__(
-        self, *, session: Session, dispatcher: Dispatcher, catalogue: Catalogue, seal: Seal, caller: Caller
+        self, *, session: Session, services: Services, caller: Caller, notify: Callable[[bytes], None] | None = None
     ) -> None:
         self.session = session
-        self._dispatcher = dispatcher
-        self._catalogue = catalogue
-        self._seal = seal
+        self._services = services
         self._caller = caller
-        self._calls: dict[int, Call] = {}
+        self._runs: dict[int, Run] = {}
         """The calls under way, by the identity of the action that started each."""
-        self._replies: dict[int, Reply] = {}
+        self._open: dict[int, Exchange] = {}
+        """The exchanges that still owe an answer."""
+        self._subscriptions = Subscriptions(services.abilities, notify)
+        self._is_listening = notify is not None
         self._is_closed = False
+        if self._is_listening:
+            services.announcements.join(self._subscriptions, caller.principal.key)
 
     @property
     def in_flight(self) -> int:
-        """How many calls are under way."""
-        return len(self._replies)
+        """How many exchanges owe an answer; subscriptions owe none."""
+        return len(self._open) - len(self._subscriptions.all())
 
-    def receive(self, frame: bytes, reply: Reply) -> Exchange:
+    # Frames.
+
+    def receive(self, frame: bytes, sink: Sink) -> None:
         """Take a frame as it came from the client."""
-        return self._perform(self.session.receive(frame), reply)
+        self._perform(self.session.receive(frame), sink)
 
-    def accept(self, message: Message | Batch, reply: Reply) -> Exchange:
+    def accept(self, message: Message | Batch, sink: Sink) -> None:
         """Take a frame that the transport had to decode itself."""
-        return self._perform(self.session.accept(message), reply)
+        self._perform(self.session.accept(message), sink)
 
-    def refuse(self, error: ProtocolError, reply: Reply) -> Exchange:
+    def refuse(self, error: ProtocolError, sink: Sink) -> None:
         """Answer a frame that the transport refused to read."""
-        return self._perform(self.session.refuse(error), reply)
+        self._perform(self.session.refuse(error), sink)
+
+    def end_subscriptions(self) -> None:
+        """The server stops: every subscription ends with its result."""
+        for listen in self._subscriptions.all():
+            self._subscriptions.end(listen)
+            self._go_on(self.session.end_listen(listen))
 
     def close(self) -> None:
         """The client is gone: its calls end without an answer."""
         self._is_closed = True
+        self._services.announcements.leave(self._subscriptions)
         self.session.close()
-        replies, self._replies = self._replies, {}
-        for call in list(self._calls.values()):
-            self._dispatcher.cancel(call)
-        self._calls.clear()
-        for reply in replies.values():
-            reply(None)
+        for run in list(self._runs.values()):
+            run.cancel()
+        self._runs.clear()
+        still_open, self._open = self._open, {}
+        for exchange in still_open.values():
+            exchange.sink.answer(None, exchange.status)
 
-    def _perform(self, exchange: Exchange, reply: Reply) -> Exchange:
-        if not exchange.actions:
-            reply(exchange.answer)
-            return exchange
-        self._replies[id(exchange)] = reply
-        for action in exchange.actions:
-            match action:
-                case StartCall():
-                    self._start(action, exchange)
-                case CancelCall():
-                    self._cancel(action)
+    # Exchanges.
+
+    def _perform(self, exchange: Exchange, sink: Sink) -> None:
+        exchange.sink = sink
+        if exchange.actions:
+            self._open[id(exchange)] = exchange
+            self._act(exchange)
         if not exchange.running:
             self._answer(exchange)
-        return exchange
 
-    def _start(self, start: StartCall, exchange: Exchange) -> None:
-        tool = self._catalogue.find(start.tool)
-        if tool is None:  # the session offers only what the catalogue has
-            raise KeyError(start.tool)
-        question = b""
-        arguments = start.arguments
-        if _has_cursor(arguments):
-            question = self._question(tool, arguments)
-            try:
-                arguments = self._unsealed(arguments, question)
-            except BadCursorError:
-                self._finish(start, exchange, _BAD_CURSOR)
-                return
-
-        def deliver(outcome: Outcome) -> None:
-            self._calls.pop(id(start), None)
-            self._finish(start, exchange, self._sealed(outcome, question))
-
-        call = self._dispatcher.submit(self._caller, tool, arguments, deliver)
-        if not call.is_settled:
-            self._calls[id(start)] = call
-
-    def _cancel(self, cancel: CancelCall) -> None:
-        call = self._calls.pop(id(cancel.call), None)
-        if call is not None:
-            self._dispatcher.cancel(call)
-        if cancel.ended is not None:
-            self._answer(cancel.ended)
-
-    def _finish(self, start: StartCall, exchange: Exchange, outcome: Outcome) -> None:
-        if not self._is_closed and self.session.complete(start, outcome) is exchange:
+    def _go_on(self, exchange: Exchange | None) -> None:
+        """Something that was under way has ended, or led to something else."""
+        if exchange is None or self._is_closed:
+            return
+        self._act(exchange)
+        if not exchange.running:
             self._answer(exchange)
 
     def _answer(self, exchange: Exchange) -> None:
-        reply = self._replies.pop(id(exchange), None)
-        if reply is not None:
-            reply(exchange.answer)
+        sink, exchange.sink = exchange.sink, None
+        self._open.pop(id(exchange), None)
+        if sink is not None:  # else it was answered before
+            self._subscriptions.is_legacy_open = self.session.revision is not None
+            sink.answer(exchange.answer, exchange.status)
 
-    # Cursors.
+    def _act(self, exchange: Exchange) -> None:
+        while exchange.actions:
+            action = exchange.actions.pop(0)
+            match action:
+                case StartCall():
+                    self._start(action)
+                case Send():
+                    exchange.sink.send(action.frame)
+                case CancelCall():
+                    self._cancel(action)
+                case AwaitAnswers():
+                    self._await_answers(action)
+                case Listen():
+                    self._listen(action, exchange)
+                case EndListen():
+                    self._subscriptions.end(action.listen)
+                    self._go_on(action.ended)
+                case TaskRequest():
+                    result = self._services.tasks.handle(action, self._caller.principal.key)
+                    self._go_on(self.session.resolve(action, result))
+                case Watch() | Unwatch():
+                    self._go_on(self.session.resolve(action, {}))
 
-    def _question(self, tool: Tool, arguments: msgspec.Struct) -> bytes:
-        plain = wire.pack(msgspec.structs.replace(arguments, cursor=None))
-        return b"\0".join((self._caller.principal.key.encode(), tool.name.encode(), plain))
+    # Calls.
 
-    def _unsealed(self, arguments: msgspec.Struct, question: bytes) -> msgspec.Struct:
-        cursor = getattr(arguments, "cursor", None)
-        if cursor is None:
-            return arguments
-        return msgspec.structs.replace(arguments, cursor=self._seal.open(cursor, question, time.time()))
+    def _start(self, start: StartCall) -> None:
+        tool = self._services.catalogue.operation(start.operation)
+        if tool is None:  # the session offers only what the catalogue has
+            raise KeyError(start.operation)
+        services = self._services
+        run = Run(start, tool, self._caller, services.dispatcher, services.vouchers, self._settle)
+        self._runs[id(start)] = run
+        if start.task is TaskUse.AT_ONCE:
+            self._make_task(run)
+        try:
+            run.begin(lambda aside: self._overhear(start, aside))
+        except ToolFailure as failure:
+            run.settle(run, Failed(failure.code, failure.message, failure.details))
+        except BadSealError:
+            self._runs.pop(id(start), None)
+            self._go_on(self.session.resolve(start, _BAD_STATE))
+        if start.task is TaskUse.WHEN_SLOW and id(start) in self._runs:
+            services.reactor.at(services.reactor.now() + services.task_after_s, lambda: self._make_task(run))
 
-    def _sealed(self, outcome: Outcome, question: bytes) -> Outcome:
-        """The outcome with its continuation, if it has one, made safe to hand out."""
-        if not question or not isinstance(outcome, Succeeded):
-            return outcome
-        state = getattr(outcome.result, "next_cursor", msgspec.UNSET)
-        if not isinstance(state, str):
-            return outcome
-        cursor = self._seal.close(state, question, time.time())
-        return Succeeded(msgspec.structs.replace(outcome.result, next_cursor=cursor), outcome.text)
+    def _settle(self, run: Run, outcome: Outcome) -> None:
+        self._runs.pop(id(run.start), None)
+        self._go_on(self.session.complete(run.start, outcome))
+
+    def _overhear(self, start: StartCall, aside: Aside) -> None:
+        exchange = self.session.exchange_of(start)
+        frame = self.session.aside(start, aside)
+        if exchange is not None and frame is not None and exchange.sink is not None:
+            exchange.sink.send(frame)
+
+    def _cancel(self, cancel: CancelCall) -> None:
+        run = self._runs.pop(id(cancel.call), None)
+        if run is not None:
+            run.cancel()
+        self._go_on(cancel.ended)
+
+    def _await_answers(self, action: AwaitAnswers) -> None:
+        reactor = self._services.reactor
+        interview = action.interview
+        reactor.at(reactor.now() + self._services.ask_s, lambda: self._go_on(self.session.give_up(interview)))
+
+    def _make_task(self, run: Run) -> None:
+        """Answer the request with a task, unless it was answered meanwhile; the run goes on without this client."""
+        if self._runs.get(id(run.start)) is not run or not self.session.is_running(run.start):
+            return
+        created = self._services.tasks.adopt(run)
+        if created is not None:
+            del self._runs[id(run.start)]
+            self._go_on(self.session.resolve(run.start, created))
+
+    # Subscriptions.
+
+    def _listen(self, listen: Listen, exchange: Exchange) -> None:
+        if not self._subscriptions.has_room():
+            self._go_on(self.session.resolve(listen, _TOO_MANY_LISTENS))
+            return
+        principal = self._caller.principal.key
+        known = [task_id for task_id in listen.wanted.tasks if self._services.tasks.find(task_id, principal)]
+        self._services.announcements.join(self._subscriptions, principal)
+        self._subscriptions.open(listen, exchange, exchange.sink.send, frozenset(known), [])
 
 
-_BAD_CURSOR = Failed(
-    Code.INVALID_ARGUMENT,
-    'Invalid argument "cursor": it is unknown, expired, or was given for other arguments. '
-    "Pass next_cursor back unchanged with the same arguments, or start again without it.",
-    {"argument": "cursor"},
+_BAD_STATE = ProtocolError(
+    ErrorCode.INVALID_PARAMS,
+    "Invalid params: requestState is unknown, expired, used before, or belongs to another request; start again without",
 )
-
-
-def _has_cursor(arguments: msgspec.Struct) -> bool:
-    return "cursor" in arguments.__struct_fields__
+_TOO_MANY_LISTENS = ProtocolError(
+    ErrorCode.INVALID_PARAMS, "Invalid params: too many subscriptions are open here; end one first"
+)

@@ -114,6 +114,13 @@ class DeadlineSettings(Section, frozen=True, kw_only=True):
     grace_s: Annotated[
         float, Meta(gt=0, le=60, description="Seconds past the deadline until the worker is killed.")
     ] = 0.25
+    ask_s: Annotated[
+        float, Meta(gt=0, le=3600, description="Seconds that a user has to answer a question of a call.")
+    ] = 120.0
+    task_after_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds until a scan becomes a task, for clients that can poll tasks."),
+    ] = 2.0
     tool: Annotated[
         dict[str, Annotated[float, Meta(gt=0, le=3600)]],
         Meta(max_length=100, description="Seconds for single tools, by the tool's name."),
@@ -137,6 +144,13 @@ class LimitSettings(Section, frozen=True, kw_only=True):
     queue: Annotated[
         int, Meta(ge=1, le=100_000, description="Calls that may wait; further ones are refused as overloaded.")
     ] = 256
+    tasks: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="Unfinished tasks of one principal; further calls are not made tasks."),
+    ] = 32
+    task_ttl_s: Annotated[
+        float, Meta(ge=1, le=86_400, description="Seconds that a finished task is kept for its client.")
+    ] = 600.0
     per_client_in_flight: Annotated[
         int, Meta(ge=1, le=10000, description="Calls of one client that may wait or run at the same time.")
     ] = 32

@@ -6,6 +6,7 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.protocol.principal import Principal
+from filewarden.broker.protocol.session import Eras
 from filewarden.broker.reactor import Reactor, Timer
 
 ID_BYTES = 32
@@ -49,7 +50,7 @@ class Sessions:
         """A session of `principal` that nobody can find yet."""
         self._minted += 1
         caller = Caller(f"http-{self._minted}", principal)
-        conversation = self._broker.open_conversation(caller)
+        conversation = self._broker.open_conversation(caller, eras=Eras.LEGACY)
         return HttpSession(secrets.token_urlsafe(ID_BYTES), principal.key, conversation, self._reactor.now())
 
     def keep(self, session: HttpSession) -> None:

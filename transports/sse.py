@@ -14,6 +14,7 @@ from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.principal import Principal
+from filewarden.broker.protocol.session import Eras
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
 from filewarden.transports.authentication import principal_of
@@ -38,10 +39,14 @@ class SseClient:
         self.conversation = conversation
         self.stream = stream
 
-    def reply(self, frame: bytes | None) -> None:
-        """Send what answers a message, if anything does."""
+    def send(self, frame: bytes) -> None:
+        """Everything goes out on the one stream."""
+        self.stream.push(event(b"message", frame))
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        """Send what answers a message, if anything does; its POST was accepted before."""
         if frame is not None:
-            self.stream.push(event(b"message", frame))
+            self.send(frame)
 
 
 class SseClients:
@@ -78,7 +83,11 @@ class SseClients:
             scope.get(ABORT_KEY, lambda: None)()
 
         stream = EventStream(COMMENT if is_standard else PING, overflow, holdings=self._broker.holdings)
-        conversation = self._broker.open_conversation(Caller(f"sse-{self._opened}", principal))
+        conversation = self._broker.open_conversation(
+            Caller(f"sse-{self._opened}", principal),
+            eras=Eras.LEGACY,
+            notify=lambda frame: stream.push(event(b"message", frame)),
+        )
         client = SseClient(client_id, principal.key, conversation, stream)
         if is_standard:
             stream.push(event(b"endpoint", f"/message?session_id={client_id}".encode()))
@@ -150,5 +159,5 @@ class MessageEndpoint:
         except GoneError:
             return
         if self._clients.find(client_id, principal) is client:  # it may have left meanwhile
-            client.conversation.receive(body, client.reply)
+            client.conversation.receive(body, client)
         await send_answer(send, Answer(202))

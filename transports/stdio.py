@@ -57,7 +57,7 @@ class Stdio:
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
         self._start_s = start_s
-        self._conversation = broker.open_conversation(Caller("stdio", LOCAL))
+        self._conversation = broker.open_conversation(Caller("stdio", LOCAL), notify=self._outlet.write_line)
         self._is_reading = False
         self._has_left = False
 
@@ -99,9 +99,9 @@ class Stdio:
 
     def _take(self, line: bytes | TooLong) -> None:
         if isinstance(line, TooLong):
-            self._conversation.refuse(self._too_long(), self._reply)
+            self._conversation.refuse(self._too_long(), self)
         else:
-            self._conversation.receive(line, self._reply)
+            self._conversation.receive(line, self)
 
     def _too_long(self) -> ProtocolError:
         return ProtocolError(
@@ -109,7 +109,12 @@ class Stdio:
             f"Invalid request: a message may have at most {self._max_line_bytes} bytes (limits.max_message_bytes)",
         )
 
-    def _reply(self, frame: bytes | None) -> None:
+    def send(self, frame: bytes) -> None:
+        """A frame before the answer: everything goes out on the one stream."""
+        self._outlet.write_line(frame)
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        """The answer, if there is one; the status is HTTP's."""
         if frame is not None:
             self._outlet.write_line(frame)
 

@@ -92,26 +92,38 @@ class Streamable:
         if self._sessions.is_full:
             return problem(503, "too many sessions are open (http.max_sessions)", RETRY_AFTER)
         session = self._sessions.mint(principal)
-        frames: list[bytes | None] = []
-        session.conversation.accept(message, frames.append)  # initialize is answered at once
-        answer = Answer(200, frames[0] or b"")
+        reply = _Reply()
+        session.conversation.accept(message, reply)  # initialize is answered at once
+        answer = Answer(200, reply.frame or b"")
         if not session.revision:
             return answer
         self._sessions.keep(session)
         return Answer(answer.status, answer.body, ((SESSION_ID, session.id.encode()),))
 
     async def _converse(self, session: HttpSession, message: Message | Batch) -> Answer:
-        answered: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-
-        def reply(frame: bytes | None) -> None:
-            if not answered.done():
-                answered.set_result(frame)
-
-        exchange = session.conversation.accept(message, reply)
-        frame = await answered
-        if frame is not None:
-            return Answer(400 if exchange.is_refused else 200, frame)
+        reply = _Reply()
+        session.conversation.accept(message, reply)
+        await reply.is_there.wait()
+        if reply.frame is not None:
+            return Answer(reply.status, reply.frame)
         return Answer(200, _cancelled(message.id)) if isinstance(message, Request) else Answer(202)
+
+
+class _Reply:
+    """The answer of one exchange, once it is there; what comes before it has no way to the client yet."""
+
+    def __init__(self) -> None:
+        self.is_there = asyncio.Event()
+        self.frame: bytes | None = None
+        self.status = 200
+
+    def send(self, frame: bytes) -> None:
+        """There is no stream to send it on."""
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        """Keep it."""
+        self.frame, self.status = frame, status
+        self.is_there.set()
 
 
 def _unserved(message: Message | Batch, sentence: str) -> Answer:

@@ -7,11 +7,16 @@ from filewarden.workers.tools import get_file_info, list_directory, read_file, s
 
 
 class Catalogue:
-    """An ordered set of tools, known by their names."""
+    """An ordered set of tools, known by their names, and the operations behind other methods of the protocol.
 
-    def __init__(self, tools: Iterable[Tool]) -> None:
+    An operation is named like its method, such as `resources/read`, and is offered by that method alone.
+    """
+
+    def __init__(self, tools: Iterable[Tool], operations: Iterable[Tool] = ()) -> None:
         self.tools = tuple(tools)
+        self.operations = tuple(operations)
         self._by_name = {tool.name: tool for tool in self.tools}
+        self._operations = self._by_name | {tool.name: tool for tool in self.operations}
 
     def __iter__(self) -> Iterator[Tool]:
         return iter(self.tools)
@@ -20,9 +25,14 @@ class Catalogue:
         """Look a tool up by its exact name."""
         return self._by_name.get(name)
 
+    def operation(self, name: str) -> Tool | None:
+        """Look up whatever a worker can run: a tool, or the operation behind a method."""
+        return self._operations.get(name)
+
     def offered(self, *, scan: bool, write: bool) -> "Catalogue":
         """Select the tools of a configuration: with a scan worker or none, with a writable root or none."""
-        return Catalogue(tool for tool in self.tools if (scan or not tool.scans) and (write or not tool.writes))
+        tools = (tool for tool in self.tools if (scan or not tool.scans) and (write or not tool.writes))
+        return Catalogue(tools, self.operations)
 
 
 CATALOGUE = Catalogue((list_directory.TOOL, read_file.TOOL, search_files.TOOL, get_file_info.TOOL))

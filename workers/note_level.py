@@ -1,6 +1,10 @@
-"""How much a log message to a client matters."""
+"""How much a log message to a client matters, and how long what a call reports may be, in characters."""
 
 from enum import IntEnum
+
+LONGEST_MESSAGE = 256
+"""Of a progress report."""
+LONGEST_NOTE = 4096
 
 
 class NoteLevel(IntEnum):

@@ -3,13 +3,11 @@
 import time
 from collections.abc import Callable
 
-from filewarden.workers.note_level import NoteLevel
+from filewarden.workers.note_level import LONGEST_MESSAGE, LONGEST_NOTE, NoteLevel
 
 REPORTS_PER_SECOND = 10.0
 BURST = 10.0
 """How many reports may follow each other at once before the rate holds."""
-LONGEST_MESSAGE = 256
-LONGEST_NOTE = 4096
 MOST_NOTES = 100
 """Log messages of one call; a client that wants more reads the server's log."""
 

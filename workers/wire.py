@@ -12,8 +12,7 @@ import msgspec
 from filewarden.workers.content import Block
 from filewarden.workers.errors import Code, Details, ToolFailure
 from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, InputRequest, Inputs
-from filewarden.workers.note_level import NoteLevel
-from filewarden.workers.reporter import LONGEST_MESSAGE, LONGEST_NOTE
+from filewarden.workers.note_level import LONGEST_MESSAGE, LONGEST_NOTE, NoteLevel
 
 REPORT_BYTES = 65_536
 """Upper bound of a start report, and the headroom that any frame may have beyond its payload."""

@@ -82,7 +82,7 @@ class Worker:
             askable=call.askable,
         )
         try:
-            tool = self._catalogue.find(call.tool)
+            tool = self._catalogue.operation(call.tool)
             if tool is None:
                 raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
             return _run(tool, context, call)

@@ -20,11 +20,26 @@ class ErrorCode(IntEnum):
     UNSUPPORTED_PROTOCOL_VERSION = -32022
 
 
+_MODERN_STATUS = {
+    ErrorCode.METHOD_NOT_FOUND: 404,
+    ErrorCode.INVALID_PARAMS: 200,
+    ErrorCode.INTERNAL_ERROR: 200,
+    ErrorCode.RESOURCE_NOT_FOUND: 200,
+}
+
+
 class ProtocolError(Exception):
     """The message itself cannot be served; `data` is any JSON value, left out when None."""
 
-    def __init__(self, code: ErrorCode, message: str, data: object = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, data: object = None, *, is_envelope: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.data = data
+        self.is_envelope = is_envelope
+        """What a modern request says about itself is wrong, not what it asks for."""
+
+    @property
+    def modern_status(self) -> int:
+        """The HTTP status that goes with it to a modern client (MCP 2026-07-28, transports)."""
+        return 400 if self.is_envelope else _MODERN_STATUS.get(self.code, 400)

@@ -39,9 +39,13 @@ class Notification(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """To a request of ours; never answered, so that two peers cannot trade errors for ever."""
+    """To a request of ours; never answered, so that two peers cannot trade errors for ever.
+
+    `result` is any JSON value, or None for an error.
+    """
 
     id: RequestId | None
+    result: Raw | None = None
 
 
 class Malformed(msgspec.Struct, frozen=True):
@@ -141,7 +145,7 @@ def _classify(found: _Members) -> Message:
     """Tell the classes apart by the members that are there, then insist on their types."""
     request_id = None if isinstance(found.id, UnsetType) else _read_id(found.id)
     if found.method is UNSET and (found.result is not UNSET or found.error is not UNSET):
-        return Response(request_id)
+        return Response(request_id, None if isinstance(found.result, UnsetType) else found.result)
     if _read_string(found.jsonrpc) != "2.0":
         return _invalid('"jsonrpc" must be "2.0"', request_id)
     method = _read_string(found.method)

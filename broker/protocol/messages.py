@@ -1,18 +1,21 @@
 """The parameters of each MCP message that we read, one frozen type each, and the one way to decode them."""
 
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 
+Json = dict[str, Any]
+
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
 
 class Meta(msgspec.Struct, frozen=True):
-    """What a request says about itself; `version` is present only on a modern request."""
+    """What a request says about itself, in every era."""
 
     progress_token: RequestId | None = msgspec.field(name="progressToken", default=None)
-    version: Raw | UnsetType = msgspec.field(name="io.modelcontextprotocol/protocolVersion", default=UNSET)
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -20,27 +23,127 @@ class Params(msgspec.Struct, frozen=True):
 
     meta: Meta = msgspec.field(name="_meta", default=Meta())
 
-    @property
-    def is_modern(self) -> bool:
-        """Whether the request carries the per-request envelope of the modern era."""
-        return self.meta.version is not UNSET
-
 
 class ListParams(Params, frozen=True):
-    """Of `tools/list`."""
+    """Of the methods that list."""
 
     cursor: str | None = None
 
 
-class CallParams(Params, frozen=True, kw_only=True):
+class RetryParams(Params, frozen=True, kw_only=True):
+    """Of the methods that may ask the client and be called again (MCP 2026-07-28, multi-round-trip requests)."""
+
+    input_responses: Raw | UnsetType = msgspec.field(name="inputResponses", default=UNSET)
+    request_state: str | UnsetType = msgspec.field(name="requestState", default=UNSET)
+
+
+class CallParams(RetryParams, frozen=True, kw_only=True):
     """Of `tools/call`."""
 
     name: str
     arguments: Raw = Raw(b"{}")
 
 
+class ReadParams(RetryParams, frozen=True, kw_only=True):
+    """Of `resources/read`, and of watching one."""
+
+    uri: str
+
+
+class PromptParams(RetryParams, frozen=True, kw_only=True):
+    """Of `prompts/get`."""
+
+    name: str
+    arguments: dict[str, str] = {}
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a completion is for."""
+
+    kind: Literal["ref/resource", "ref/prompt"] = msgspec.field(name="type")
+    uri: str = ""
+    name: str = ""
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """The argument that is being filled in."""
+
+    name: str
+    value: str
+
+
+class CompletionContext(msgspec.Struct, frozen=True):
+    """Arguments that are filled in already."""
+
+    arguments: dict[str, str] = {}
+
+
+class CompleteParams(Params, frozen=True, kw_only=True):
+    """Of `completion/complete`."""
+
+    ref: Reference
+    argument: Argument
+    context: CompletionContext = CompletionContext()
+
+
+class LevelParams(Params, frozen=True, kw_only=True):
+    """Of `logging/setLevel`."""
+
+    level: LogLevel
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener wants to be told of."""
+
+    tools: bool = msgspec.field(name="toolsListChanged", default=False)
+    prompts: bool = msgspec.field(name="promptsListChanged", default=False)
+    resources: bool = msgspec.field(name="resourcesListChanged", default=False)
+    uris: list[str] = msgspec.field(name="resourceSubscriptions", default_factory=list)
+    tasks: list[str] = msgspec.field(name="taskIds", default_factory=list)
+
+
+class ListenParams(Params, frozen=True, kw_only=True):
+    """Of `subscriptions/listen`."""
+
+    notifications: Filter
+
+
+class TaskParams(Params, frozen=True, kw_only=True):
+    """Of `tasks/get` and `tasks/cancel`."""
+
+    task_id: str = msgspec.field(name="taskId")
+
+
+class TaskUpdateParams(TaskParams, frozen=True, kw_only=True):
+    """Of `tasks/update`."""
+
+    input_responses: Raw = msgspec.field(name="inputResponses")
+
+
+class ElicitationCapability(msgspec.Struct, frozen=True):
+    """How the user can be asked; without a mode it is by form."""
+
+    form: Raw | UnsetType = UNSET
+    url: Raw | UnsetType = UNSET
+
+
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a client can do; nothing of it is used yet, but it must be an object."""
+    """What a client can do, as far as it matters here."""
+
+    elicitation: ElicitationCapability | None = None
+    sampling: dict[str, Raw] | None = None
+    roots: dict[str, Raw] | None = None
+    extensions: dict[str, Raw] | None = None
+
+    def askable(self, *, has_elicitation: bool) -> tuple[str, ...]:
+        """The methods that this client answers."""
+        form = self.elicitation
+        takes_forms = form is not None and (form.form is not UNSET or form.url is UNSET)
+        return (
+            *(("elicitation/create",) if has_elicitation and takes_forms else ()),
+            *(("sampling/createMessage",) if self.sampling is not None else ()),
+            *(("roots/list",) if self.roots is not None else ()),
+        )
 
 
 class ClientInfo(msgspec.Struct, frozen=True):
@@ -53,7 +156,7 @@ class InitializeParams(msgspec.Struct, frozen=True):
     """Of `initialize`."""
 
     version: str = msgspec.field(name="protocolVersion")
-    capabilities: Capabilities
+    capabilities: Raw
     client: ClientInfo = msgspec.field(name="clientInfo")
 
 
@@ -66,9 +169,21 @@ class CancelledParams(msgspec.Struct, frozen=True):
 PARAMS = msgspec.json.Decoder(Params)
 LIST_PARAMS = msgspec.json.Decoder(ListParams)
 CALL_PARAMS = msgspec.json.Decoder(CallParams)
+READ_PARAMS = msgspec.json.Decoder(ReadParams)
+PROMPT_PARAMS = msgspec.json.Decoder(PromptParams)
+COMPLETE_PARAMS = msgspec.json.Decoder(CompleteParams)
+LEVEL_PARAMS = msgspec.json.Decoder(LevelParams)
+LISTEN_PARAMS = msgspec.json.Decoder(ListenParams)
+TASK_PARAMS = msgspec.json.Decoder(TaskParams)
+TASK_UPDATE_PARAMS = msgspec.json.Decoder(TaskUpdateParams)
+CAPABILITIES = msgspec.json.Decoder(Capabilities)
 INITIALIZE_PARAMS = msgspec.json.Decoder(InitializeParams)
 CANCELLED_PARAMS = msgspec.json.Decoder(CancelledParams)
 
+_ANSWERS = msgspec.json.Decoder(dict[str, Json])
+
+MOST_OPEN_BYTES = 65_536
+"""What is open in shape becomes objects of many times its length, so only this much of it is decoded."""
 MAX_SHOWN = 64
 
 P = TypeVar("P", bound=msgspec.Struct)
@@ -84,12 +199,26 @@ def decode_params(decoder: msgspec.json.Decoder[P], params: Raw) -> P:
         raise ProtocolError(ErrorCode.PARSE_ERROR, "Parse error: nested too deeply") from None
 
 
-def is_modern(params: Raw) -> bool:
-    """Whether a request of unknown method carries the envelope of the modern era."""
+def decode_open(decoder: msgspec.json.Decoder[P], raw: Raw, what: str) -> P:
+    """Decode a part whose shape is the client's; raise `ProtocolError` also when it is too long."""
+    _insist_on_size(raw, what)
+    return decode_params(decoder, raw)
+
+
+def decode_answers(raw: Raw) -> dict[str, Json]:
+    """What a client answers to our questions: objects by key."""
+    _insist_on_size(raw, "inputResponses")
     try:
-        return decode_params(PARAMS, params).is_modern
-    except ProtocolError:
-        return False
+        return _ANSWERS.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        sentence = 'Invalid params: "inputResponses" must hold an object for each answer'
+        raise ProtocolError(ErrorCode.INVALID_PARAMS, sentence) from None
+
+
+def _insist_on_size(raw: Raw, what: str) -> None:
+    if len(memoryview(raw)) > MOST_OPEN_BYTES:
+        sentence = f'Invalid params: "{what}" may have at most {MOST_OPEN_BYTES} bytes'
+        raise ProtocolError(ErrorCode.INVALID_PARAMS, sentence)
 
 
 def is_empty(params: Raw) -> bool:

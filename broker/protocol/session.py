@@ -1,9 +1,29 @@
-"""The conversation with one client of the legacy revisions: frames in, exchanges and actions out."""
+"""The conversation with one client: frames in, exchanges and actions out.
 
-from collections.abc import KeysView
+One session serves either era. The legacy one is opened by `initialize`, and what was negotiated holds from then on. In
+the modern one every request stands for itself, and nothing but the requests in flight is remembered.
+"""
 
-from filewarden.broker.protocol.actions import CancelCall, Exchange, StartCall
+from collections.abc import Iterable, KeysView
+from enum import Enum
+
+import msgspec
+
+from filewarden.broker.protocol import notifications
+from filewarden.broker.protocol.actions import (
+    AwaitAnswers,
+    CancelCall,
+    Deferred,
+    EndListen,
+    Exchange,
+    Interview,
+    Listen,
+    Send,
+    StartCall,
+)
+from filewarden.broker.protocol.envelope import has_envelope, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
+from filewarden.broker.protocol.interview import begin, decline_rest, is_complete, take_response
 from filewarden.broker.protocol.jsonrpc import (
     Batch,
     Malformed,
@@ -16,38 +36,77 @@ from filewarden.broker.protocol.jsonrpc import (
 )
 from filewarden.broker.protocol.messages import (
     CANCELLED_PARAMS,
+    CAPABILITIES,
     INITIALIZE_PARAMS,
+    LEVEL_PARAMS,
+    PARAMS,
+    decode_open,
     decode_params,
     is_empty,
-    is_modern,
-    shown,
 )
-from filewarden.broker.protocol.methods import METHODS, Answer, not_found, ping, refuse
+from filewarden.broker.protocol.methods import (
+    LEGACY_METHODS,
+    MODERN_METHODS,
+    Answer,
+    missing_capability,
+    not_found,
+)
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
 from filewarden.broker.protocol.response import error_response, result_response
-from filewarden.broker.protocol.revisions import OLDEST, Revision, negotiate
-from filewarden.broker.protocol.shape import call_response
+from filewarden.broker.protocol.revisions import OLDEST, Era, Revision, negotiate
+from filewarden.broker.protocol.shape import complete_response
+from filewarden.broker.protocol.terms import Terms
 from filewarden.workers.errors import Code
+from filewarden.workers.note_level import NoteLevel
+from filewarden.workers.wire import Aside, Progress
+
+Json = dict[str, object]
+
+
+class Eras(Enum):
+    """Which eras a connection may speak."""
+
+    BOTH = "both"
+    """The first request decides."""
+    LEGACY = "legacy"
+    MODERN = "modern"
+
+
+class _Running(msgspec.Struct, eq=False):
+    """A request in flight."""
+
+    action: Deferred
+    exchange: Exchange
+    done: float = -1.0
+    """The progress that was last reported."""
+    interview: Interview | None = None
 
 
 class Session:
-    """One connection (stdio), or one session (HTTP): ids and the negotiated revision belong to it.
+    """One connection (stdio), one session or stream (legacy HTTP), or one exchange (modern HTTP).
 
-    The driver performs `Exchange.actions` of what `receive` returns, and sends `Exchange.answer` when it has one:
-    at once, or when `complete`, `reject` or a `CancelCall` hands the exchange back as ended.
+    The driver performs what is in `Exchange.actions`, and sends `Exchange.answer` when it has one: at once, or when a
+    later call hands the exchange back.
     """
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: Offer, eras: Eras = Eras.BOTH) -> None:
         self.revision: Revision | None = None
-        self.client_name = ""
+        """What was negotiated; None before that, and in the modern era."""
+        self._eras = eras
+        self._era = {Eras.LEGACY: Era.LEGACY, Eras.MODERN: Era.MODERN}.get(eras)
         self._offer = offer
-        self._running: dict[RequestId, tuple[StartCall, Exchange]] = {}
+        self._terms: Terms | None = None
+        self._running: dict[RequestId, _Running] = {}
+        self._interviews: dict[str, Interview] = {}
+        self._asked = 0
 
     @property
     def in_flight(self) -> KeysView[RequestId]:
-        """The ids of the requests whose call has not ended."""
+        """The ids of the requests that have not ended."""
         return self._running.keys()
+
+    # Frames of the client.
 
     def receive(self, frame: bytes) -> Exchange:
         """Take one frame as it came; whatever is wrong with it is in the answer."""
@@ -57,7 +116,7 @@ class Session:
         """Take one frame that the driver had to decode itself."""
         if isinstance(message, Batch):
             return self._accept_batch(message)
-        exchange = Exchange(is_refused=isinstance(message, Malformed))
+        exchange = Exchange()
         self._take(message, exchange)
         return exchange
 
@@ -65,33 +124,88 @@ class Session:
         """Answer a frame that nobody could read, such as one over the transport's limit."""
         return self.accept(Malformed(error))
 
+    # What the driver reports.
+
     def complete(self, call: StartCall, outcome: Outcome) -> Exchange | None:
-        """End a call; returns its exchange when that was the last of it.
+        """A call ended; returns its exchange when there is something to do: an answer to send, or actions to perform.
 
         None also when the call was cancelled before: a race, not an error.
         """
-        if self.revision is None or not self._is_running(call):
+        running = self._find(call)
+        if running is None:
             return None
         if isinstance(outcome, Asked):
-            outcome = Failed(Code.CONFIRMATION_REQUIRED, "This client cannot be asked.")
-        return self._end(call, call_response(call.request_id, call.tool, outcome, self.revision))
+            return self._ask(running, call, outcome)
+        return self._end(running, call.respond(call, outcome))
 
-    def reject(self, call: StartCall, error: ProtocolError) -> Exchange | None:
-        """End a call that broke in our hands, not in the tool's; otherwise like `complete`."""
-        return self._end(call, error_response(error, call.request_id)) if self._is_running(call) else None
+    def resolve(self, action: Deferred, result: Json | ProtocolError) -> Exchange | None:
+        """Answer something else that was deferred; otherwise like `complete`."""
+        running = self._find(action)
+        if running is None:
+            return None
+        if isinstance(result, ProtocolError):
+            return self._end(running, self._error(result, action.request_id, running.exchange))
+        return self._end(running, complete_response(action.request_id, result, action.terms.revision, None))
 
-    def close(self) -> list[StartCall]:
-        """End the conversation; returns the calls to stop, none of which gets a response."""
-        calls = [call for call, _ in self._running.values()]
+    def aside(self, call: StartCall, aside: Aside) -> bytes | None:
+        """The frame that passes on what a running call says; None when it is nothing that may be sent."""
+        running = self._find(call)
+        if running is None:
+            return None
+        if not isinstance(aside, Progress):
+            return notifications.log_message(aside.level, aside.text)
+        if call.progress_token is None or not aside.done > running.done:
+            return None
+        running.done = aside.done
+        revision = call.terms.revision
+        return notifications.progress(call.progress_token, aside.done, aside.total, aside.message, revision)
+
+    def give_up(self, interview: Interview) -> Exchange | None:
+        """Nobody answered in time: what is open counts as not answered; otherwise like `complete`."""
+        running = self._find(interview.call)
+        if running is None or running.interview is not interview:
+            return None
+        for our_id in interview.keys:
+            self._interviews.pop(our_id, None)
+            running.exchange.actions.append(Send(notifications.cancelled(our_id, "nobody answered in time")))
+        decline_rest(interview)
+        self._run_again(running, interview)
+        return running.exchange
+
+    def exchange_of(self, action: Deferred) -> Exchange | None:
+        """Where what belongs to a request in flight is sent."""
+        running = self._find(action)
+        return None if running is None else running.exchange
+
+    def is_running(self, action: Deferred) -> bool:
+        """Whether its request still waits for an answer."""
+        return self._find(action) is not None
+
+    def end_listen(self, listen: Listen) -> Exchange | None:
+        """The server ends a subscription; otherwise like `complete`."""
+        running = self._find(listen)
+        if running is None:
+            return None
+        reason = "the server ends this subscription"
+        if self._eras is Eras.BOTH:
+            running.exchange.actions.append(Send(notifications.cancelled(listen.request_id, reason)))
+        response = complete_response(listen.request_id, {}, listen.terms.revision, None, subscription=listen.request_id)
+        return self._end(running, response)
+
+    def close(self) -> None:
+        """The client is gone: nothing gets a response any more."""
         self._running.clear()
-        return calls
+        self._interviews.clear()
 
-    def _is_running(self, call: StartCall) -> bool:
-        found = self._running.get(call.request_id)
-        return found is not None and found[0] is call
+    # Inside.
 
-    def _end(self, call: StartCall, response: bytes | None) -> Exchange | None:
-        _, exchange = self._running.pop(call.request_id)
+    def _find(self, action: Deferred) -> _Running | None:
+        found = self._running.get(action.request_id)
+        return found if found is not None and found.action is action else None
+
+    def _end(self, running: _Running, response: bytes | None) -> Exchange | None:
+        del self._running[running.action.request_id]
+        exchange = running.exchange
         if response is not None:
             exchange.responses.append(response)
         exchange.running -= 1
@@ -118,59 +232,189 @@ class Session:
             case Malformed():
                 null_id = self.revision is not None and self.revision.sends_null_id
                 exchange.responses.append(error_response(message.error, message.id, null_id=null_id))
-            case Notification() | Response():
+                exchange.status = 400
+            case Response():
+                self._take_answer(message, exchange)
+            case Notification():
                 pass
 
     def _serve(self, request: Request, exchange: Exchange) -> None:
         try:
             answer = self._answer(request)
         except ProtocolError as error:
-            answer = error_response(error, request.id)
-        if isinstance(answer, StartCall):
-            self._running[request.id] = (answer, exchange)
-            exchange.actions.append(answer)
-            exchange.running += 1
-        else:
+            answer = self._error(error, request.id, exchange)
+        if isinstance(answer, bytes):
             exchange.responses.append(answer)
+            return
+        self._running[request.id] = _Running(answer, exchange)
+        exchange.actions.append(answer)
+        exchange.running += 1
+
+    def _error(self, error: ProtocolError, request_id: RequestId, exchange: Exchange) -> bytes:
+        if self._era is Era.MODERN or error.is_envelope or error.code is ErrorCode.UNSUPPORTED_PROTOCOL_VERSION:
+            exchange.status = error.modern_status
+        return error_response(error, request_id)
 
     def _answer(self, request: Request) -> Answer:
         if request.id in self._running:
-            raise ProtocolError(ErrorCode.INVALID_REQUEST, "Invalid request: that id is still in flight")
-        method = METHODS.get(request.method)
-        if method is not None and self.revision is not None:
-            return method(request, self._offer, self.revision)
-        if request.method == "ping":
-            return ping(request)
-        if self.revision is None:
-            return self._open(request)
-        if request.method == "initialize":
-            raise ProtocolError(ErrorCode.INVALID_REQUEST, "Invalid request: already initialized")
-        raise refuse(request)
+            raise _invalid("that id is still in flight")
+        if self._era is Era.LEGACY:
+            return self._answer_legacy(request)
+        if self._era is Era.MODERN:
+            return self._answer_modern(request)
+        return self._answer_first(request)
 
-    def _open(self, request: Request) -> bytes:
+    def _answer_first(self, request: Request) -> Answer:
+        """The first request decides the era, but a probe decides nothing."""
+        if request.method == "initialize":
+            self._era = Era.LEGACY
+            try:
+                return self._initialize(request)
+            finally:
+                if self.revision is None:
+                    self._era = None
+        if not has_envelope(request.params):
+            return self._answer_legacy(request)
+        terms = terms_of(read_envelope(request))
+        if request.method != "server/discover":
+            self._era = Era.MODERN
+        return self._answer_on(request, terms)
+
+    def _answer_modern(self, request: Request) -> Answer:
+        if request.method == "initialize" and self._eras is Eras.BOTH and not has_envelope(request.params):
+            raise unsupported(_requested_version(request))
+        return self._answer_on(request, terms_of(read_envelope(request)))
+
+    def _answer_on(self, request: Request, terms: Terms) -> Answer:
+        method = MODERN_METHODS.get(request.method)
+        if method is None:
+            raise not_found(request)
+        return method(request, self._offer, terms)
+
+    def _answer_legacy(self, request: Request) -> Answer:
+        if has_envelope(request.params) and request.method != "initialize":
+            raise _invalid("this connection is opened with initialize and takes no protocol version in _meta")
+        terms = self._terms
+        method = LEGACY_METHODS.get(request.method)
+        if method is not None and terms is not None:
+            return method(request, self._offer, terms)
+        return self._answer_by_session(request, terms)
+
+    def _answer_by_session(self, request: Request, terms: Terms | None) -> bytes:
+        """What is about the session itself."""
+        if request.method == "ping":
+            decode_params(PARAMS, request.params)
+            return result_response(request.id, b"{}")
         if request.method == "initialize":
             return self._initialize(request)
-        if request.method == "server/discover" and is_modern(request.params):
-            raise not_found(request)
-        raise ProtocolError(ErrorCode.INVALID_REQUEST, "Invalid request: initialize first")
+        if terms is None:
+            raise _invalid("initialize first")
+        if request.method == "logging/setLevel" and self._offer.abilities.logging:
+            level = decode_params(LEVEL_PARAMS, request.params).level
+            self._terms = msgspec.structs.replace(terms, log_level=NoteLevel[level.upper()])
+            return result_response(request.id, b"{}")
+        raise not_found(request)
+
+    def _initialize(self, request: Request) -> bytes:
+        if self.revision is not None:
+            raise _invalid("already initialized")
+        askable: tuple[str, ...] = ()
+        if is_empty(request.params):
+            revision = OLDEST
+        else:
+            params = decode_params(INITIALIZE_PARAMS, request.params)
+            revision = negotiate(params.version)
+            capabilities = decode_open(CAPABILITIES, params.capabilities, "capabilities")
+            askable = capabilities.askable(has_elicitation=revision.has_elicitation)
+        self.revision = revision
+        level = NoteLevel.WARNING if self._offer.abilities.logging else None
+        self._terms = Terms(revision=revision, askable=askable, log_level=level)
+        return result_response(request.id, self._offer.initialize_result(revision))
+
+    # Cancelling.
 
     def _cancel(self, notification: Notification, exchange: Exchange) -> None:
         try:
             target = decode_params(CANCELLED_PARAMS, notification.params).request_id
         except ProtocolError:
             return
-        found = self._running.get(target)
-        if found is None:
+        running = self._running.get(target)
+        if running is None:
             return
-        ended = self._end(found[0], None)
-        exchange.actions.append(CancelCall(found[0], None if ended is exchange else ended))
+        action = running.action
+        if isinstance(action, StartCall):
+            self._forget_interview(running)
+            ended = self._end(running, None)
+            exchange.actions.append(CancelCall(action, None if ended is exchange else ended))
+        elif isinstance(action, Listen):
+            ended = self._end(running, None)
+            exchange.actions.append(EndListen(action, None if ended is exchange else ended))
 
-    def _initialize(self, request: Request) -> bytes:
-        if is_empty(request.params):
-            revision = OLDEST
-        else:
-            params = decode_params(INITIALIZE_PARAMS, request.params)
-            revision = negotiate(params.version)
-            self.client_name = shown(params.client.name)
-        self.revision = revision
-        return result_response(request.id, self._offer.initialize_result(revision))
+    def _forget_interview(self, running: _Running) -> None:
+        if running.interview is not None:
+            for our_id in running.interview.keys:
+                self._interviews.pop(our_id, None)
+                running.exchange.actions.append(Send(notifications.cancelled(our_id, "the request was cancelled")))
+
+    # Asking.
+
+    def _ask(self, running: _Running, call: StartCall, asked: Asked) -> Exchange | None:
+        missing = {request.method for request in asked.requests.values()} - set(call.terms.askable)
+        if call.terms.revision.era is Era.MODERN:
+            if missing:
+                error = missing_capability(_capabilities_for(missing), "this call has to ask the client")
+                return self._end(running, self._error(error, call.request_id, running.exchange))
+            return self._end(running, call.respond(call, asked))
+        if missing:
+            return self._end(running, call.respond(call, _CANNOT_ASK))
+        interview, frames = begin(call, asked, self._asked)
+        self._asked += len(frames)
+        self._interviews.update(dict.fromkeys(interview.keys, interview))
+        running.interview = interview
+        running.exchange.actions += [*map(Send, frames), AwaitAnswers(interview)]
+        return running.exchange
+
+    def _take_answer(self, response: Response, exchange: Exchange) -> None:
+        """An answer to a request of ours; one that nobody waits for is dropped."""
+        interview = self._interviews.pop(response.id, None) if isinstance(response.id, str) else None
+        if interview is None or not isinstance(response.id, str):
+            return
+        take_response(interview, response.id, response)
+        running = self._find(interview.call)
+        if running is not None and is_complete(interview):
+            self._run_again(running, interview)
+            exchange.actions += running.exchange.actions
+            running.exchange.actions = []
+
+    def _run_again(self, running: _Running, interview: Interview) -> None:
+        """Start the call once more, with what the client said; its request keeps waiting."""
+        call = msgspec.structs.replace(interview.call, answers=interview.answers, state=interview.asked.state)
+        running.action = call
+        running.interview = None
+        running.done = -1.0
+        running.exchange.actions.append(call)
+
+
+_CANNOT_ASK = Failed(
+    Code.CONFIRMATION_REQUIRED, "This call has to ask the user, and this client has declared no way to do that."
+)
+
+
+def _capabilities_for(methods: Iterable[str]) -> Json:
+    needed: dict[str, Json] = {
+        "elicitation/create": {"elicitation": {"form": {}}},
+        "sampling/createMessage": {"sampling": {}},
+        "roots/list": {"roots": {}},
+    }
+    return {name: value for method in sorted(methods) for name, value in needed[method].items()}
+
+
+def _requested_version(request: Request) -> str:
+    try:
+        return decode_params(INITIALIZE_PARAMS, request.params).version
+    except ProtocolError:
+        return ""
+
+
+def _invalid(what: str) -> ProtocolError:
+    return ProtocolError(ErrorCode.INVALID_REQUEST, f"Invalid request: {what}")

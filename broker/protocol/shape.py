@@ -7,6 +7,7 @@ import msgspec
 from filewarden.broker.protocol.blocks import content_block, resource_contents
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 from filewarden.broker.protocol.identity import STAMP, STAMP_MEMBER
+from filewarden.broker.protocol.notifications import SUBSCRIPTION_KEY
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.broker.protocol.response import HEAD, encode, error_response, result_response
 from filewarden.broker.protocol.revisions import Revision
@@ -145,6 +146,13 @@ def prompt_response(request_id: RequestId, outcome: Outcome, revision: Revision)
             raise TypeError(type(outcome.result))
 
 
+def completion_response(request_id: RequestId, outcome: Outcome, revision: Revision) -> bytes:
+    """The response to `completion/complete`."""
+    if isinstance(outcome, Succeeded):
+        return complete_response(request_id, {"completion": msgspec.to_builtins(outcome.result)}, revision, None)
+    return document_response(request_id, outcome, revision, None)
+
+
 def document_response(request_id: RequestId, outcome: Outcome, revision: Revision, cache: Cache | None) -> bytes:
     """The response whose result is the operation's own result struct, less what the revision does not know."""
     match outcome:
@@ -157,9 +165,14 @@ def document_response(request_id: RequestId, outcome: Outcome, revision: Revisio
             return error_response(_broken(outcome), request_id)
 
 
-def complete_response(request_id: RequestId, body: Json, revision: Revision, cache: Cache | None) -> bytes:
+def complete_response(
+    request_id: RequestId, body: Json, revision: Revision, cache: Cache | None, subscription: RequestId | None = None
+) -> bytes:
     """A finished result with what the revision puts on every one; `cache` where it has the caching fields."""
-    return _result(request_id, complete(body, revision, cache))
+    result = complete(body, revision, cache)
+    if subscription is not None:
+        result["_meta"] = {**STAMP, SUBSCRIPTION_KEY: subscription}
+    return _result(request_id, result)
 
 
 def complete(body: Json, revision: Revision, cache: Cache | None) -> Json:

@@ -53,7 +53,7 @@ def session(opened: Opener) -> Session:
 def test_another_revision_refuses_arrays(version: str, array: list[Json], opened: Opener, ask: Asker) -> None:
     session = opened(version)
     exchange = session.receive(msgspec.json.encode(array))
-    assert exchange.is_refused
+    assert exchange.status == 400
     assert exchange.actions == []
     answer = ask(session, msgspec.json.encode(array))
     assert msgspec.convert(answer["error"], dict[str, object])["code"] == ErrorCode.INVALID_REQUEST
@@ -70,7 +70,7 @@ def test_an_array_before_initialize_is_refused(fresh: Session, ask: Asker) -> No
 @pytest.mark.parametrize("size", [0, MAX_BATCH + 1])
 def test_an_empty_or_overlong_array_is_one_error(size: int, session: Session, ask: Asker) -> None:
     exchange = session.receive(msgspec.json.encode([call(each) for each in range(size)]))
-    assert exchange.is_refused
+    assert exchange.status == 400
     assert exchange.actions == []
     assert exchange.answer is not None
     answer = msgspec.json.decode(exchange.answer, type=dict[str, object])
@@ -81,7 +81,7 @@ def test_an_empty_or_overlong_array_is_one_error(size: int, session: Session, as
 @pytest.mark.parametrize("array", [[NOTE], [NOTE, NOTE], [RESULT], [RESULT, NOTE]])
 def test_an_array_without_requests_is_not_answered(array: list[Json], session: Session) -> None:
     exchange = session.receive(msgspec.json.encode(array))
-    assert (exchange.answer, exchange.running, exchange.is_refused) == (None, 0, False)
+    assert (exchange.answer, exchange.running, exchange.status) == (None, 0, 200)
 
 
 def test_one_array_answers_every_request_and_every_invalid_member(session: Session, validate: Validator) -> None:

@@ -21,7 +21,7 @@ def test_a_tool_answers_to_its_other_names_which_no_list_shows(
     session.receive(make("initialize", OPENING))
     (call,) = session.receive(make("tools/call", {"name": "read_text_file"}, request_id=2)).actions
     assert isinstance(call, StartCall)
-    assert call.tool == "read_file"
+    assert call.operation == "read_file"
     answer = session.receive(make("tools/list", request_id=3)).answer
     assert answer is not None
     listed = msgspec.json.decode(answer)["result"]["tools"]

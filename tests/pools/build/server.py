@@ -7,7 +7,6 @@ principals  on stdio too, but each line begins with the name of who calls, and s
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,20 @@ from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import SelectorReactor
 from filewarden.transports.serve import serve
 from filewarden.transports.surroundings import give_up_rights, make_broker, prepare, tell_launcher
+
+
+class Named:
+    """Where one caller's answers go."""
+
+    def __init__(self, name: bytes) -> None:
+        self._name = name
+
+    def send(self, frame: bytes) -> None:
+        os.write(1, self._name + b" " + frame + b"\n")
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        if frame is not None:
+            self.send(frame)
 
 
 class Party:
@@ -38,7 +51,7 @@ class Party:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             name, _, frame = line.partition(b" ")
-            self._conversation(name).receive(frame, partial(self._answer, name))
+            self._conversation(name).receive(frame, Named(name))
 
     def _conversation(self, name: bytes) -> Conversation:
         if name not in self._conversations:
@@ -47,10 +60,6 @@ class Party:
                 Caller(who, msgspec.structs.replace(LOCAL, key=who))
             )
         return self._conversations[name]
-
-    def _answer(self, name: bytes, answer: bytes | None) -> None:
-        if answer is not None:
-            os.write(1, name + b" " + answer + b"\n")
 
 
 def main() -> int:

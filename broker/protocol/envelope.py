@@ -1,0 +1,151 @@
+"""What every modern request brings along in `params._meta`, checked in the order that the protocol asks for."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.protocol.jsonrpc import Request
+from filewarden.broker.protocol.messages import CAPABILITIES, decode_open, decode_params, shown
+from filewarden.broker.protocol.offer import TASKS
+from filewarden.broker.protocol.revisions import MODERN_VERSIONS, REVISIONS
+from filewarden.broker.protocol.terms import Terms
+from filewarden.workers.note_level import NoteLevel
+
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
+_MARK = VERSION_KEY.encode()
+_ESCAPED_MARKS = (b"\\u", b"\\/")
+"""JSON may spell a key in other ways; these all need one of them."""
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    version: Raw | UnsetType = msgspec.field(name=VERSION_KEY, default=UNSET)
+    capabilities: Raw | UnsetType = msgspec.field(name=CAPABILITIES_KEY, default=UNSET)
+    log_level: Raw | UnsetType = msgspec.field(name=LOG_LEVEL_KEY, default=UNSET)
+
+
+class _Params(msgspec.Struct, frozen=True):
+    meta: _Meta | UnsetType = msgspec.field(name="_meta", default=UNSET)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A modern request's own version and, still to be read, what its client can do."""
+
+    version: str
+    capabilities: Raw
+    log_level: Raw | UnsetType
+
+
+_PARAMS = msgspec.json.Decoder(_Params)
+_STRING = msgspec.json.Decoder(str)
+_NAMES: dict[str, msgspec.json.Decoder[Any]] = {
+    method: msgspec.json.Decoder(msgspec.defstruct("Named", [("name", str, msgspec.field(name=member))]))
+    for member, methods in {
+        "name": ("tools/call", "prompts/get"),
+        "uri": ("resources/read",),
+        "taskId": ("tasks/get", "tasks/update", "tasks/cancel"),
+    }.items()
+    for method in methods
+}
+
+
+def has_envelope(params: Raw) -> bool:
+    """Whether a request or notification names its protocol version, whatever it says."""
+    raw = bytes(params)
+    if _MARK not in raw and not any(mark in raw for mark in _ESCAPED_MARKS):
+        return False
+    try:
+        meta = _PARAMS.decode(params).meta
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return meta is not UNSET and meta.version is not UNSET
+
+
+def read_envelope(request: Request) -> Envelope:
+    """Step 1: the envelope is there, and its version is a string.
+
+    Raises:
+        ProtocolError: -32602.
+    """
+    try:
+        meta = decode_params(_PARAMS, request.params).meta
+    except ProtocolError as error:
+        raise _as_envelope(error) from None
+    if isinstance(meta, UnsetType):
+        raise _missing("_meta")
+    if isinstance(meta.version, UnsetType):
+        raise _missing(VERSION_KEY)
+    if isinstance(meta.capabilities, UnsetType):
+        raise _missing(CAPABILITIES_KEY)
+    try:
+        version = _STRING.decode(meta.version)
+    except msgspec.DecodeError:
+        raise _wrong(f'"{VERSION_KEY}" must be a string') from None
+    return Envelope(version, meta.capabilities, meta.log_level)
+
+
+def terms_of(envelope: Envelope) -> Terms:
+    """Steps 3 and 4: the version is served, capabilities are an object, the log level is known.
+
+    Raises:
+        ProtocolError: -32022 or -32602.
+    """
+    if envelope.version not in MODERN_VERSIONS:
+        raise unsupported(envelope.version)
+    revision = REVISIONS[envelope.version]
+    try:
+        capabilities = decode_open(CAPABILITIES, envelope.capabilities, CAPABILITIES_KEY)
+    except ProtocolError as error:
+        raise _as_envelope(error) from None
+    return Terms(
+        revision=revision,
+        askable=capabilities.askable(has_elicitation=True),
+        has_tasks=TASKS in (capabilities.extensions or {}),
+        log_level=_log_level(envelope.log_level),
+    )
+
+
+def unsupported(requested: str) -> ProtocolError:
+    """For a version that no modern request may name here."""
+    return ProtocolError(
+        ErrorCode.UNSUPPORTED_PROTOCOL_VERSION,
+        f"Unsupported protocol version: {shown(requested)}",
+        {"supported": list(MODERN_VERSIONS), "requested": requested},
+    )
+
+
+def name_of(method: str, params: Raw) -> str | None:
+    """The member that the header `Mcp-Name` repeats; None where the method has none, or it is no string."""
+    decoder = _NAMES.get(method)
+    if decoder is None:
+        return None
+    try:
+        found: str = decoder.decode(params).name
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found
+
+
+def _as_envelope(error: ProtocolError) -> ProtocolError:
+    return ProtocolError(error.code, error.message, is_envelope=True)
+
+
+def _log_level(raw: Raw | UnsetType) -> NoteLevel | None:
+    if isinstance(raw, UnsetType):
+        return None
+    try:
+        return NoteLevel[_STRING.decode(raw).upper()]
+    except (msgspec.DecodeError, KeyError):
+        names = ", ".join(level.name.lower() for level in NoteLevel)
+        raise _wrong(f'"{LOG_LEVEL_KEY}" must be one of {names}') from None
+
+
+def _missing(member: str) -> ProtocolError:
+    return _wrong(f'"{member}" is missing; every request of this protocol version carries it')
+
+
+def _wrong(what: str) -> ProtocolError:
+    return ProtocolError(ErrorCode.INVALID_PARAMS, f"Invalid params: {what}", is_envelope=True)

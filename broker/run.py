@@ -1,0 +1,86 @@
+"""One request of a client on its way through workers: once, or again with the client's answers."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from filewarden.broker.call import Call, Hearing, Overhear
+from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.protocol.actions import StartCall
+from filewarden.broker.protocol.outcome import Asked, Outcome
+from filewarden.broker.vouchers import Vouchers, takes_token
+from filewarden.workers.inquiry import Inputs
+from filewarden.workers.tool import Tool
+
+Settle = Callable[["Run", Outcome], None]
+
+
+class Run:
+    """A call in the hands of the dispatcher. `settle` gets each outcome; it may change while the call runs."""
+
+    def __init__(
+        self, start: StartCall, tool: Tool, caller: Caller, dispatcher: Dispatcher, vouchers: Vouchers, settle: Settle
+    ) -> None:
+        self.start = start
+        self.tool = tool
+        self.caller = caller
+        self.settle = settle
+        self._dispatcher = dispatcher
+        self._vouchers = vouchers
+        self._call: Call | None = None
+
+    def begin(self, overhear: Overhear) -> None:
+        """Open what the client carried for us, and submit the call.
+
+        Raises:
+            ToolFailure: a cursor or token is not for this call.
+            BadSealError: the state of a question is not.
+        """
+        start, principal = self.start, self.caller.principal.key
+        arguments = self._vouchers.open_cursor(self.tool, start.arguments, principal)
+        self._submit(arguments, self._inputs(principal), overhear)
+
+    def again(self, inputs: Inputs) -> None:
+        """Run it once more with answers; nobody listens to its reports."""
+        self._submit(self.start.arguments, inputs, None)
+
+    def cancel(self) -> None:
+        """Nobody wants the outcome any more."""
+        call, self._call = self._call, None
+        if call is not None:
+            self._dispatcher.cancel(call)
+
+    def _inputs(self, principal: str) -> Inputs | None:
+        start = self.start
+        if start.state is not None:
+            return Inputs(start.answers or {}, start.state)
+        if start.sealed_state is not None:
+            state = self._vouchers.open_state(self.tool, start.arguments, principal, start.sealed_state)
+            return Inputs(start.answers or {}, state)
+        if start.answers is not None:
+            return Inputs(start.answers)
+        return self._vouchers.open_token(self.tool, start.arguments, principal)
+
+    def _submit(self, arguments: msgspec.Struct, inputs: Inputs | None, overhear: Overhear | None) -> None:
+        terms = self.start.terms
+        hearing = Hearing(
+            overhear=overhear,
+            wants_progress=overhear is not None and self.start.progress_token is not None,
+            log_level=None if overhear is None else terms.log_level,
+            askable=terms.askable,
+        )
+        call = self._dispatcher.submit(self.caller, self.tool, arguments, self._deliver, hearing, inputs)
+        self._call = None if call.is_settled else call
+
+    def _deliver(self, outcome: Outcome) -> None:
+        self._call = None
+        self.settle(self, self._made_safe(outcome))
+
+    def _made_safe(self, outcome: Outcome) -> Outcome:
+        start, principal = self.start, self.caller.principal.key
+        if not isinstance(outcome, Asked):
+            return self._vouchers.close_cursor(self.tool, start.arguments, principal, outcome)
+        can_ask = all(request.method in start.terms.askable for request in outcome.requests.values())
+        if not can_ask and takes_token(self.tool):
+            return self._vouchers.close_token(self.tool, start.arguments, principal, outcome)
+        return self._vouchers.close_state(self.tool, start.arguments, principal, outcome)

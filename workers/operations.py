@@ -1,0 +1,67 @@
+"""Arguments and results of the operations behind protocol methods that are no tools: resources, prompts, completion.
+
+Their names are the methods'. They run in workers like tools do, and are offered to clients by their methods alone.
+"""
+
+from typing import Literal
+
+import msgspec
+
+
+class ListResources(msgspec.Struct, frozen=True):
+    """Of `resources/list`."""
+
+    cursor: str | None = None
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One entry of the list, as the protocol names its members; `size` in bytes."""
+
+    uri: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+
+
+class Resources(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A page of the list."""
+
+    resources: tuple[Resource, ...]
+    next_cursor: str | None = None
+
+
+class ReadResource(msgspec.Struct, frozen=True):
+    """Of `resources/read`; the answer is `Content` of resource blocks."""
+
+    uri: str
+
+
+class NoFacts(msgspec.Struct, frozen=True):
+    """Nothing is said beside the blocks."""
+
+
+class GetPrompt(msgspec.Struct, frozen=True):
+    """Of `prompts/get`; the answer is `PromptMessages`."""
+
+    name: str
+    arguments: dict[str, str] = {}
+
+
+class Complete(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `completion/complete`: `reference` is a template's URI or a prompt's name."""
+
+    kind: Literal["ref/resource", "ref/prompt"]
+    reference: str
+    argument: str
+    value: str
+    context: dict[str, str] = {}
+
+
+class Completion(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """At most 100 values."""
+
+    values: tuple[str, ...]
+    total: int | None = None
+    has_more: bool | None = None
