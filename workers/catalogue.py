@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from filewarden.workers.tool import Tool
-from filewarden.workers.tools import get_file_info, list_directory, read_file, search_files
+from filewarden.workers.tools import get_file_info, list_directory, read_file, search_files, search_text
 
 
 class Catalogue:
@@ -35,4 +35,4 @@ class Catalogue:
         return Catalogue(tools, self.operations)
 
 
-CATALOGUE = Catalogue((list_directory.TOOL, read_file.TOOL, search_files.TOOL, get_file_info.TOOL))
+CATALOGUE = Catalogue((list_directory.TOOL, read_file.TOOL, search_files.TOOL, get_file_info.TOOL, search_text.TOOL))

@@ -35,6 +35,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     excludes: Callable[[bytes, bytes], bool] | None = None
     """Whether a name (second) in a folder (first, empty or with a slash at its end) is left out."""
     respects_gitignore: bool = False
+    hides_dotted: bool = False
+    """Whether names that begin with a dot are left out."""
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +69,15 @@ class Walk:
         filters: Filters,
         is_overdue: Callable[[], bool],
         after: Names | None = None,
+        *,
+        repeats_last: bool = False,
     ) -> None:
+        """`repeats_last`: the file that was examined last comes again, because not all of it was."""
         self._space = space
         self._root = start.root
         self._start = start.names
         self._filters = filters
+        self._repeats_last = repeats_last
         self._is_overdue = is_overdue
         self._judge = space.judge(start.root)
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
@@ -120,7 +126,7 @@ class Walk:
         if after is not None:
             last = after[0]
             if len(after) == 1:
-                files = [name for name in files if name > last]
+                files = [name for name in files if name > last or (self._repeats_last and name == last)]
             else:
                 files = []
                 below = [name for name in below if name >= last]
@@ -138,14 +144,17 @@ class Walk:
         """Read a folder once; gives files and folders of interest in order, and which files are links or special."""
         wants, enters = self._filters.wants_name, self._filters.enters
         depth = len(todo.names)
-        denied_inodes = self._space.denied_inodes
+        denied_inodes, hides_dotted = self._space.denied_inodes, self._filters.hides_dotted
         files: list[bytes] = []
         below: list[bytes] = []
         links: list[bytes] = []
         specials: list[bytes] = []
         with os.scandir(handle.fd) as entries:
             for entry in entries:
-                name = entry.name.encode(_FILE_SYSTEM_ENCODING, "surrogateescape")
+                text = entry.name
+                if hides_dotted and text[0] == ".":
+                    continue
+                name = text.encode(_FILE_SYSTEM_ENCODING, "surrogateescape")
                 if entry.is_dir(follow_symlinks=False):
                     if (enters is None or enters(depth, name)) and (refuses is None or not refuses(name, True)):
                         below.append(name)

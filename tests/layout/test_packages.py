@@ -27,6 +27,7 @@ START_MAY_NOT_IMPORT = {
     "logging",
     "pathlib",
     "prometheus_client",
+    "re2",
     "psutil",
     "shutil",
     "ssl",

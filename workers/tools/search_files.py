@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -164,15 +164,15 @@ class _Search:
 def run(context: "Context", arguments: SearchFiles) -> Found:
     """Search below one folder, or in all roots when there are several and none is named."""
     from filewarden.workers import cursors
+    from filewarden.workers.starts import starts
 
     search = _Search(context, arguments)
     asked = cursors.fingerprint(
         arguments.pattern, arguments.path, arguments.recursive, arguments.exclude, arguments.respect_gitignore
     )
     at, after = _resume(context, arguments, asked)
-    starts = _starts(context, arguments.path)
     stopped: Names | None = None
-    for index, start in enumerate(starts):
+    for index, start in enumerate(starts(context.space, arguments.path)):
         if index < at:
             continue
         with context.space.open_directory(start) as folder:
@@ -190,12 +190,6 @@ def run(context: "Context", arguments: SearchFiles) -> Found:
     )
 
 
-def _starts(context: "Context", path: str) -> list[str]:
-    if not context.space.names_all_roots(path):
-        return [path]
-    return [context.space.display(root, ()) for root in context.space.roots]
-
-
 def _resume(context: "Context", arguments: SearchFiles, asked: int) -> "tuple[int, Names | None]":
     from filewarden.workers import cursors
 
@@ -208,6 +202,7 @@ def _resume(context: "Context", arguments: SearchFiles, asked: int) -> "tuple[in
 
 
 def _compile(arguments: SearchFiles) -> "tuple[Matcher, Filters]":
+    from filewarden.workers.exclusion import exclusion
     from filewarden.workers.globs import compile_glob
     from filewarden.workers.walk import Filters
 
@@ -217,32 +212,10 @@ def _compile(arguments: SearchFiles) -> "tuple[Matcher, Filters]":
     filters = Filters(
         wants_name=matcher.name.fullmatch if matcher.name is not None else None,
         enters=matcher.enters,
-        excludes=_exclusion(arguments.exclude),
+        excludes=exclusion(arguments.exclude),
         respects_gitignore=wanted,
     )
     return matcher, filters
-
-
-def _exclusion(patterns: tuple[str, ...]) -> Callable[[bytes, bytes], bool] | None:
-    """Whether a pattern matches the name, wherever it lies, or the path when it has a `/`; folders go as a whole."""
-    from filewarden.workers.globs import compile_glob
-
-    if not patterns:
-        return None
-    matchers = [compile_glob(_whole(pattern), anywhere="/" not in _whole(pattern)) for pattern in patterns]
-    by_name = [matcher.name.fullmatch for matcher in matchers if matcher.name is not None]
-    by_path = [matcher.expression.fullmatch for matcher in matchers if matcher.name is None]
-
-    def excludes(folder: bytes, name: bytes) -> bool:
-        if any(matches(name) for matches in by_name):
-            return True
-        return bool(by_path) and any(matches(folder + name) for matches in by_path)
-
-    return excludes
-
-
-def _whole(pattern: str) -> str:
-    return pattern.removesuffix("/**").removesuffix("/") or pattern
 
 
 TOOL = Tool(
