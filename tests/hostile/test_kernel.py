@@ -123,6 +123,12 @@ def test_memory_and_descriptors_are_bounded(attempt: Attempt, captured: Any) -> 
     assert held == "memory_limit" or int(held.removeprefix("ok bounded at ").split()[0]) <= 512
 
 
+def test_there_is_no_disk_to_fill(attempt: Attempt, tree: Path) -> None:
+    tree.chmod(0o777)
+    assert attempt("disk") == "ok nowhere"
+    assert not list(tree.rglob("filler"))
+
+
 def test_a_worker_holds_no_descriptor_of_others(attempt: Attempt) -> None:
     """Standard ones, roots, the gate's and ZeroMQ's own: an epoll, eventfds, one connection."""
     found = attempt("standing descriptors").split()[1:]

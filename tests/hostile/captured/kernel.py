@@ -1,5 +1,6 @@
 """Attempts of a captured worker on everything beyond its roots: each raises what the kernel said, or succeeds."""
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -86,6 +87,22 @@ def _eat(step: int, count: int) -> str:
         blocks.clear()
         return f"bounded at {held} MiB"
     return "unbounded"
+
+
+def _fill(context: Context) -> str:
+    """Files by name wherever there is a folder, files without one, and the files that are open already."""
+    written = []
+    for folder in ("/", "/endpoints", "/tmp", "/dev/shm", f"/proc/self/fd/{_root(context)}"):
+        for flags in (os.O_CREAT | os.O_WRONLY, os.O_TMPFILE | os.O_WRONLY):
+            path = folder if flags & os.O_TMPFILE == os.O_TMPFILE else f"{folder}/filler"
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, flags | os.O_CLOEXEC, 0o600))
+                written.append(path)
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, 1 << 30)
+            written.append(str(fd))
+    return f"wrote {written}" if written else "nowhere"
 
 
 def _descriptors(context: Context) -> str:
@@ -195,6 +212,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "memory at once": lambda _c, _p, _n: len(bytearray(10 << 30)),
     "memory bit by bit": lambda _c, _p, _n: _eat(1 << 20, 10_000),
     "shared memory": lambda _c, _p, _n: mmap.mmap(-1, 1 << 30).close(),
+    "disk": lambda c, _p, _n: _fill(c),
     "descriptors": lambda c, _p, _n: _descriptors(c),
     "standing descriptors": lambda _c, _p, _n: _standing_descriptors(),
 }
