@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from filewarden.broker.account import Account
 from filewarden.config.settings import Settings
+from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
 from filewarden.workers.profile import Profile, Role, RootProfile
 
@@ -46,4 +47,5 @@ def pool_profile(
         own_paths=tuple(own_paths),
         max_request_bytes=limits.max_message_bytes,
         start_timeout_s=settings.pool.start_timeout_s,
+        confirm=Policy(settings.writes.confirm),
     )

@@ -159,6 +159,18 @@ class LimitSettings(Section, frozen=True, kw_only=True):
     ] = 16777216
 
 
+class WriteSettings(Section, frozen=True, kw_only=True):
+    """How what changes files is kept in check, where a root allows it at all."""
+
+    confirm: Annotated[
+        Literal["never", "destructive", "always"],
+        Meta(
+            description="When the user is asked before a change: never (the root's mode is the approval), before "
+            "destructive ones (overwrite, delete, move of folders), or always."
+        ),
+    ] = "never"
+
+
 class HttpSettings(Section, frozen=True, kw_only=True):
     """The HTTP listener."""
 
@@ -275,6 +287,7 @@ class Settings(Section, frozen=True, kw_only=True):
     pool: PoolSettings = msgspec.field(default_factory=PoolSettings)
     deadlines: DeadlineSettings = msgspec.field(default_factory=DeadlineSettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
+    writes: WriteSettings = msgspec.field(default_factory=WriteSettings)
     http: HttpSettings = msgspec.field(default_factory=HttpSettings)
     status: StatusSettings = msgspec.field(default_factory=StatusSettings)
     sandbox: SandboxSettings = msgspec.field(default_factory=SandboxSettings)

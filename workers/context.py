@@ -4,6 +4,7 @@ import time
 
 import msgspec
 
+from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.inquiry import Inputs, Json
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.reporter import SILENT, Reporter
@@ -30,6 +31,8 @@ class Context(msgspec.Struct, frozen=True):
     inputs: Inputs = _NO_INPUTS
     askable: tuple[str, ...] = ()
     """The methods of an `Inquiry` that this client answers."""
+    confirm: Policy = Policy.NEVER
+    """When the user is asked before something changes."""
 
     def is_overdue(self) -> bool:
         """Whether a scan should now return what it has."""

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
 
 Role = Literal["ro", "rw"]
@@ -44,6 +45,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     own_paths: tuple[str, ...] = ()
     max_request_bytes: int
     start_timeout_s: float
+    confirm: Policy = Policy.NEVER
 
 
 class Spawn(msgspec.Struct, frozen=True, tag="spawn"):

@@ -80,6 +80,7 @@ class Worker:
             reporter=_reporter(call, channel),
             inputs=wire.unpack_inputs(call.inputs),
             askable=call.askable,
+            confirm=self._profile.confirm,
         )
         try:
             tool = self._catalogue.operation(call.tool)

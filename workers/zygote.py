@@ -31,6 +31,7 @@ STANDARD_MODULES = (
     "encodings.latin_1",
     "encodings.utf_16",
     "encodings.utf_32",
+    "hashlib",
     "linecache",
     "msgpack",
     "resource",

@@ -7,6 +7,7 @@ import time
 import msgspec
 
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
+from filewarden.workers.confirmation import confirm
 from filewarden.workers.context import Context
 from filewarden.workers.tool import Lane, Tool
 
@@ -21,6 +22,11 @@ class Megabytes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: int
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    path: str
+    confirmation_token: str | None = None
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -66,6 +72,14 @@ def _exec(_context: Context, _arguments: Seconds) -> Done:
     os.execv("/bin/true", ["true"])
 
 
+def _replace(context: Context, arguments: Replacement) -> Done:
+    """Ask for what a destructive tool would do to the file as it is now, and do nothing."""
+    with context.space.open_file(arguments.path) as handle:
+        seen = f"{handle.stat.st_ino} {handle.stat.st_size} {handle.stat.st_mtime_ns}".encode()
+    confirm(context, f"Replace {arguments.path}?", destructive=True, seen=seen)
+    return Done(True, os.getpid())
+
+
 def _tool(name: str, arguments: type[msgspec.Struct], run: object, lane: Lane = Lane.QUICK) -> Tool:
     return Tool(
         name=name,
@@ -88,5 +102,6 @@ FAULTY = Catalogue(
         _tool("die", Number, _die),
         _tool("break", Seconds, _break),
         _tool("exec", Seconds, _exec),
+        _tool("replace", Replacement, _replace),
     )
 )
