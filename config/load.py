@@ -93,6 +93,8 @@ def _our_paths(settings: Settings, environ: Mapping[str, str], home: str | None,
     paths = {
         file: "the configuration file",
         settings.http.token_file: "the token",
+        settings.http.jwks_file: "the issuer's keys",
+        settings.http.sealing_keys_file: "the sealing keys",
         settings.audit.file: "the audit log",
         settings.log.file: "the log",
     }

@@ -4,12 +4,21 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from filewarden.config.addresses import has_any, host_fault, is_loopback, is_no_host, split_address
+from filewarden.config.authorization import authorization_faults
 from filewarden.config.errors import Problem
 from filewarden.config.settings import Settings
 from filewarden.config.values import written
 
-MAX_PORT = 65535
 DEFAULT = "default"
+RELATED: dict[str, frozenset[str]] = {
+    "pool.scan_workers": frozenset({"pool.workers"}),
+    "http.host": frozenset({"http.auth"}),
+    "status.address": frozenset({"http.auth"}),
+    "http.issuer": frozenset({"http.auth", "http.jwks_file", "http.jwks_url"}),
+    "http.resource": frozenset({"http.issuer", "http.host"}),
+}
+"""What else the rules about a setting look at."""
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -19,40 +28,12 @@ class Findings(msgspec.Struct, frozen=True):
     warnings: list[str]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address can only be reached from this machine: 127.0.0.0/8 in four parts, ::1, or localhost.
-
-    Other spellings of the same addresses are not taken for loopback, which errs on the safe side.
-    """
-    if host.lower() in {"localhost", "::1"}:
-        return True
-    parts = host.split(".")
-    return len(parts) == 4 and parts[0] == "127" and all(_is_octet(part) for part in parts)
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """`host:port` or `[IPv6]:port`. ValueError carries the sentence that says what is wrong."""
-    host, _, port = address.rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ValueError("must have the IPv6 address in brackets, such as [::1]:8766")
-    if not host or not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > MAX_PORT:
-        raise ValueError('must be "auto", "off" or host:port, such as 127.0.0.1:8766')
-    fault = _host_fault(host)
-    if fault:
-        raise ValueError(fault)
-    return host, int(port)
-
-
 def examine(settings: Settings, origins: Mapping[str, str], broken: Collection[str]) -> Findings:
     """Hold values against each other. Rules about a `broken` key are left out: its value is not the one meant."""
     found = Findings([], [])
-    for key, value, sentence in (*_faults(settings, origins), *_list_faults(settings)):
-        keys = {key, "pool.workers"} if key == "pool.scan_workers" else {key}
-        if key in {"http.host", "status.address"}:
-            keys.add("http.auth")
-        if keys.isdisjoint(broken):
+    faults = (*_faults(settings, origins), *_list_faults(settings), *authorization_faults(settings.http))
+    for key, value, sentence in faults:
+        if RELATED.get(key, frozenset()).isdisjoint(broken) and key not in broken:
             found.problems.append(Problem(key, origins.get(key, ""), sentence, written(value)))
     for key, sentence in _doubts(settings):
         origin = origins.get(key, DEFAULT)
@@ -67,9 +48,9 @@ def _faults(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, o
         most = pool.workers - 1
         sentence = f"must be at most {most}, one less than pool.workers = {pool.workers}"
         found.append(("pool.scan_workers", pool.scan_workers, sentence))
-    host_fault = _host_fault(http.host) or _exposure(http.host, http.auth)
-    if host_fault:
-        found.append(("http.host", http.host, host_fault))
+    fault = host_fault(http.host) or _exposure(http.host, http.auth)
+    if fault:
+        found.append(("http.host", http.host, fault))
     status_fault = _status_fault(address, http.auth)
     if status_fault:
         found.append(("status.address", address, status_fault))
@@ -80,12 +61,12 @@ def _list_faults(settings: Settings) -> list[tuple[str, object, str]]:
     found: list[tuple[str, object, str]] = []
     for origin in settings.http.allowed_origins:
         scheme, _, rest = origin.partition("://")
-        if not scheme or _has_any(scheme, "/:*") or _is_no_host(rest):
+        if not scheme or has_any(scheme, "/:*") or is_no_host(rest):
             found.append(("http.allowed_origins", origin, "must be an origin such as https://example.org:8443"))
     found += [
         ("http.allowed_hosts", host, "must be a host name such as files.example.org")
         for host in settings.http.allowed_hosts
-        if _is_no_host(host)
+        if is_no_host(host)
     ]
     return found
 
@@ -117,32 +98,3 @@ def _status_fault(address: str, auth: str) -> str:
     except ValueError as error:
         return str(error)
     return _exposure(host, auth)
-
-
-def _host_fault(host: str) -> str:
-    if host.startswith("[") or "]" in host:
-        return "must be an address without brackets, such as ::1"
-    if _has_any(host, "/@?#*,\\\"'") or host.count(":") == 1:
-        return "must be a host name or address alone, without scheme, path or port"
-    return ""
-
-
-def _is_no_host(text: str) -> bool:
-    """For a host with an optional port, IPv6 addresses in brackets."""
-    host, bracket, port = text.partition("]")
-    if bracket:
-        host = host.removeprefix("[")
-        if not text.startswith("[") or ":" not in host:
-            return True
-        port = port.removeprefix(":") if port.startswith(":") else (port and "?")
-    else:
-        host, _, port = text.partition(":")
-    return not host or _has_any(host, "/@?#*[\\\"'") or not (port == "" or (port.isascii() and port.isdecimal()))
-
-
-def _has_any(text: str, refused: str) -> bool:
-    return any(char in refused or char.isspace() or not char.isprintable() for char in text)
-
-
-def _is_octet(part: str) -> bool:
-    return part.isascii() and part.isdecimal() and len(part) <= 3 and int(part) <= 255 and str(int(part)) == part

@@ -154,6 +154,8 @@ def _check_text(bounds: Bounds, text: str) -> None:
 
 
 def _check_count(bounds: Bounds, count: int) -> None:
+    if bounds.shortest and not count:
+        raise ValueError("must not be empty")
     if bounds.longest is not None and count > bounds.longest:
         raise ValueError(f"must have at most {bounds.longest} entries")
 

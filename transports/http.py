@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from filewarden.broker.broker import Broker
-from filewarden.config.rules import split_address
+from filewarden.config.addresses import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.app import mcp_app, pages_app
 from filewarden.transports.connection import ConnectionLimits

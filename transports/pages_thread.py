@@ -18,7 +18,7 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import Status
-from filewarden.config.rules import split_address
+from filewarden.config.addresses import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.app import pages_app
 from filewarden.transports.connection import ConnectionLimits

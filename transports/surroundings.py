@@ -97,8 +97,9 @@ def make_broker(
 
 def own_paths(surroundings: Surroundings) -> list[str]:
     """What no tool touches, there already or not, by real path: our state, token, configuration, log, audit file."""
-    settings = surroundings.settings
-    paths = [surroundings.loaded.file, settings.http.token_file, settings.log.file, settings.audit.file]
+    settings, http = surroundings.settings, surroundings.settings.http
+    keys = [http.token_file, http.jwks_file, http.sealing_keys_file]
+    paths = [surroundings.loaded.file, *keys, settings.log.file, settings.audit.file]
     with contextlib.suppress(ConfigError):
         paths.append(state_folder(surroundings.environ))
     return [os.path.realpath(path) for path in paths if path]

@@ -20,9 +20,16 @@ SAMPLES: dict[str, object] = {
     "http.host": "localhost",
     "http.allowed_origins": ("https://one.example", "https://two.example:8443"),
     "http.allowed_hosts": ("one.example", "[fd00::1]:80"),
+    "http.issuer": "https://issuer.example",
+    "http.jwks_url": "https://issuer.example/keys",
+    "http.resource": "https://files.example/mcp",
+    "http.algorithms": ("ES384", "RS512"),
+    "http.required_scopes": ("files:read", "team:blue"),
     "status.address": "127.0.0.1:8766",
     "deadlines.tool": {"search_text": 30.0, "read_file": 1.5},
 }
+COMPANIONS = {"http.issuer": {"FILEWARDEN_HTTP_JWKS_FILE": "/srv/keys.json"}}
+"""Variables without which a setting is refused."""
 
 
 def sample(option: Option) -> object:
@@ -68,7 +75,7 @@ def in_toml(key: str, value: str) -> str:
 @pytest.mark.parametrize("key", KEYS)
 def test_the_file_sets_it(key: str, loaded: Load) -> None:
     value = sample(options()[key])
-    found = loaded(text=in_toml(key, written(value)))
+    found = loaded(text=in_toml(key, written(value)), **COMPANIONS.get(key, {}))
     assert value_in(found, key) == value
     assert found.origins[key] == found.file
 
@@ -79,7 +86,7 @@ def test_its_variable_sets_it_and_wins_over_the_file(key: str, loaded: Load) -> 
     value = sample(option)
     assert option.make_default is not None
     default = 0 if key == "pool.scan_workers" else option.make_default()
-    found = loaded(text=in_toml(key, written(default)), **{option.variable: text_of(value)})
+    found = loaded(text=in_toml(key, written(default)), **{option.variable: text_of(value)}, **COMPANIONS.get(key, {}))
     assert value_in(found, key) == value
     assert found.origins[key] == option.variable
 

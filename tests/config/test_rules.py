@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from filewarden.config.addresses import is_loopback, split_address
 from filewarden.config.load import Loaded
-from filewarden.config.rules import is_loopback, split_address
 
 Load = Callable[..., Loaded]
 Refuse = Callable[..., str]
