@@ -27,7 +27,7 @@ from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.session import Eras, Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
-from filewarden.broker.seal import Seal
+from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.slot import Slot
 from filewarden.broker.status import ClientsStatus, ProcessFigures, Status
 from filewarden.broker.supervisor import Supervisor
@@ -66,6 +66,7 @@ class Broker:
         folder: EndpointFolder,
         log: Log,
         on_broken: Callable[[str], None],
+        sealing_keys: Sequence[bytes] = (),
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -107,7 +108,7 @@ class Broker:
             reactor=reactor,
             dispatcher=self._dispatcher,
             catalogue=self._catalogue,
-            vouchers=Vouchers(Seal(os.urandom(32))),
+            vouchers=Vouchers(Seal(*(sealing_keys or (os.urandom(SEALING_KEY_BYTES),)))),
             tasks=self._tasks,
             announcements=self.announcements,
             abilities=self._offer.abilities,

@@ -23,6 +23,7 @@ from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed, Outcome
+from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.run import Run
@@ -31,7 +32,7 @@ from filewarden.broker.subscriptions import Subscriptions
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.errors import ToolFailure
+from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.task_use import TaskUse
 from filewarden.workers.wire import Aside
 
@@ -88,6 +89,11 @@ class Conversation:
     def in_flight(self) -> int:
         """How many exchanges owe an answer; subscriptions owe none."""
         return len(self._open) - len(self._subscriptions.all())
+
+    def speak_for(self, principal: Principal) -> None:
+        """What comes now is said with the rights that `principal` has now; it is the same one as ever."""
+        if principal is not self._caller.principal:
+            self._caller = Caller(self._caller.client, principal)
 
     # Frames.
 
@@ -175,6 +181,9 @@ class Conversation:
         tool = self._services.catalogue.operation(start.operation)
         if tool is None:  # the session offers only what the catalogue has
             raise KeyError(start.operation)
+        if tool.writes and not self._caller.principal.has(WRITE_SCOPE):  # the transport has told already
+            self._go_on(self.session.complete(start, _NOT_GRANTED))
+            return
         services = self._services
         run = Run(start, tool, self._caller, services.dispatcher, services.vouchers, self._settle)
         self._runs[id(start)] = run
@@ -232,6 +241,7 @@ class Conversation:
         self._subscriptions.open(listen, exchange, exchange.sink.send, frozenset(known), [])
 
 
+_NOT_GRANTED = Failed(Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {})
 _BAD_STATE = ProtocolError(
     ErrorCode.INVALID_PARAMS,
     "Invalid params: requestState is unknown, expired, used before, or belongs to another request; start again without",

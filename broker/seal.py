@@ -6,6 +6,7 @@ bound to (such as the tool, its arguments and the principal), the expiry and the
 
 import struct
 
+SEALING_KEY_BYTES = 32
 TAG_BYTES = 16
 EXPIRY = struct.Struct(">Q")
 LONGEST_TEXT = 16_384

@@ -1,6 +1,7 @@
 """The ASGI applications: endpoints by path behind their guard, one application for each listener."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -12,12 +13,17 @@ from filewarden.transports.authentication import LocalToken
 from filewarden.transports.body import BodyReader
 from filewarden.transports.gate import Gate, own_hosts, own_origins
 from filewarden.transports.guard import Guard
-from filewarden.transports.pages import Pages, Source
+from filewarden.transports.pages import Document, Pages, Source
+from filewarden.transports.rights import refuse_nobody
 from filewarden.transports.sessions import Sessions
 from filewarden.transports.sse import MessageEndpoint, SseClients, SseEndpoint
 from filewarden.transports.streamable import Streamable
 
+if TYPE_CHECKING:  # its cryptography is loaded where there is an issuer only
+    from filewarden.transports.oauth.protection import Protection
+
 OPEN_PATHS = frozenset(pages.PROBE_PATHS)
+MCP_METHODS = {"/mcp": streamable.METHODS, "/sse": ("GET",), "/message": ("POST",)}
 
 
 def mcp_app(
@@ -29,20 +35,32 @@ def mcp_app(
     sessions: Sessions,
     clients: SseClients,
     holdings: Holdings,
+    protection: "Protection | None" = None,
 ) -> ASGIApp:
-    """Everything that the main listener serves. `/status` is on it unless it has an address of its own, or none."""
+    """Everything that the main listener serves. `/status` is on it unless it has an address of its own, or none.
+
+    With `protection` MCP is for holders of the issuer's tokens alone, and the token is for the pages.
+    """
     has_status = settings.status.address == "auto"
-    methods = {"/mcp": streamable.METHODS, "/sse": ("GET",), "/message": ("POST",), **_page_methods(has_status)}
-    gate = _gate(settings, settings.http.host, port, methods)
     operators = LocalToken(token)
     bodies = BodyReader(settings.limits.max_message_bytes, holdings)
+    refuse = refuse_nobody if protection is None else protection.refuse
     endpoints = [
-        Route("/mcp", Streamable(sessions, bodies)),
-        Route("/message", MessageEndpoint(clients, bodies)),
-        Route("/sse", SseEndpoint(clients)),
+        Route("/mcp", Streamable(sessions, bodies, refuse)),
+        Route("/message", MessageEndpoint(clients, bodies, refuse)),
+        Route("/sse", SseEndpoint(clients, refuse)),
         *Pages(source, settings, operators.is_trusted).routes(has_status=has_status),
     ]
-    return Guard(Router(endpoints, redirect_slashes=False), gate, open_paths=OPEN_PATHS, operators=operators)
+    open_paths, methods, others = OPEN_PATHS, {**MCP_METHODS, **_page_methods(has_status)}, None
+    if protection is not None:
+        document = Document(protection.metadata)
+        endpoints += [Route(path, document) for path in protection.metadata_paths]
+        open_paths |= frozenset(protection.metadata_paths)
+        methods.update(dict.fromkeys(protection.metadata_paths, pages.METHODS))
+        others = dict.fromkeys(MCP_METHODS, protection.server)
+    gate = _gate(settings, settings.http.host, port, methods)
+    router = Router(endpoints, redirect_slashes=False)
+    return Guard(router, gate, open_paths=open_paths, operators=operators, others=others)
 
 
 def pages_app(*, settings: Settings, host: str, port: int, token: str | None, source: Source) -> ASGIApp:

@@ -15,9 +15,9 @@ FINGERPRINT_DIGITS = 32
 
 
 class Authenticator(Protocol):
-    """Tells who sends a request, from its head alone."""
+    """Tells who sends a request, from its head alone: `query` is what follows the path."""
 
-    async def authenticate(self, fields: Fields) -> Principal | Answer:
+    async def authenticate(self, fields: Fields, query: bytes) -> Principal | Answer:
         """Who it is, or the answer that asks for a credential."""
 
 
@@ -28,7 +28,7 @@ class LocalToken:
         self._token = None if token is None else token.encode()
         self._holder = LOCAL if token is None else Principal(f"token:{fingerprint(token)}")
 
-    async def authenticate(self, fields: Fields) -> Principal | Answer:
+    async def authenticate(self, fields: Fields, query: bytes = b"") -> Principal | Answer:
         """The one principal, or a challenge."""
         if self.is_trusted(fields):
             return self._holder

@@ -11,11 +11,25 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
+
 from filewarden.broker.log import Log
 from filewarden.config.root_policy import lies_in
 
 
-def confine_front_end(roots: Sequence[str], endpoints: str, log: Log) -> bool:
+class Reach(msgspec.Struct, frozen=True):
+    """What a front-end needs while it serves, beside the interpreter's own files and its workers."""
+
+    paths: tuple[str, ...] = ()
+    """Files and folders to read."""
+    ports: tuple[int, ...] = ()
+    """TCP ports to connect to."""
+
+
+NOTHING = Reach()
+
+
+def confine_front_end(roots: Sequence[str], endpoints: str, log: Log, reach: Reach = NOTHING) -> bool:
     """Confine this process for good; whether every layer holds."""
     from filewarden.workers.confine import landlock, seccomp  # before the paths close
     from filewarden.workers.confine.privileges import set_no_new_privs
@@ -25,9 +39,11 @@ def confine_front_end(roots: Sequence[str], endpoints: str, log: Log) -> bool:
         set_no_new_privs()
         rights = dict.fromkeys(_libraries(roots), landlock.READ_ONLY)
         rights["/proc"] = landlock.READ_ONLY
+        rights.update(dict.fromkeys(reach.paths, landlock.READ_ONLY))
         rights[os.devnull] = landlock.READ_FILE | landlock.WRITE_FILE
         rights[endpoints] = landlock.READ_DIR | landlock.MAKE_SOCK | landlock.REMOVE_FILE
-        _with_handles(rights, lambda rules: landlock.restrict_to(rules, scopes=landlock.ABSTRACT_SOCKETS))
+        scopes = landlock.ABSTRACT_SOCKETS
+        _with_handles(rights, lambda rules: landlock.restrict_to(rules, ports=reach.ports, scopes=scopes))
         if (machine := native()) is not None:
             seccomp.install(seccomp.front_end(machine))
     except OSError as error:

@@ -49,7 +49,7 @@ class Guard:
         if refusal is not None:
             return refusal
         if path not in self._open_paths:
-            found = await self._others.get(path, self._operators).authenticate(head)
+            found = await self._others.get(path, self._operators).authenticate(head, scope["query_string"])
             if isinstance(found, Answer):
                 return found
             scope[authentication.SCOPE_KEY] = found

@@ -6,13 +6,16 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.pool import may_write
 from filewarden.config.addresses import split_address
-from filewarden.config.settings import Settings
+from filewarden.config.settings import HttpSettings, Settings
 from filewarden.transports.app import mcp_app, pages_app
+from filewarden.transports.confinement import NOTHING, Reach
 from filewarden.transports.connection import ConnectionLimits
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
@@ -20,6 +23,7 @@ from filewarden.transports.listener import LATE_IMPORTS, HttpListener, route_uvi
 from filewarden.transports.loop import AsyncioReactor, new_loop
 from filewarden.transports.pages import BrokerSource
 from filewarden.transports.preload import preload
+from filewarden.transports.sealing_keys import read_sealing_keys
 from filewarden.transports.sessions import Sessions
 from filewarden.transports.sockets import bind, bracketed, port_of
 from filewarden.transports.sse import SseClients
@@ -33,6 +37,10 @@ from filewarden.transports.surroundings import (
 )
 from filewarden.transports.token import read_or_create_token, token_path
 
+if TYPE_CHECKING:
+    from filewarden.transports.oauth.protection import Protection
+    from filewarden.transports.oauth.source import Document
+
 LAST_ANSWERS_S = 1.0
 SPARE_CONNECTIONS = 64
 
@@ -45,6 +53,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """Empty unless the status pages have an address of their own."""
     token: str | None
     token_path: str
+    sealing_keys: tuple[bytes, ...]
+    issuer_keys: "Document | None"
+    """None without an issuer."""
 
 
 def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
@@ -57,7 +68,7 @@ def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     control = open_control(surroundings)
     tell_launcher(surroundings, control)
     preload(LATE_IMPORTS)
-    give_up_rights(surroundings)
+    give_up_rights(surroundings, _reach(surroundings))
     route_uvicorn_log(surroundings.log)
     loop = new_loop()
     try:
@@ -75,11 +86,50 @@ def open_door(surroundings: Surroundings) -> Opened:
     http, address = surroundings.settings.http, surroundings.settings.status.address
     sockets = bind("http.port", http.host, http.port)
     pages_sockets = [] if address in ("auto", "off") else bind("status.address", *split_address(address))
-    if http.auth == "none":
-        return Opened(sockets=sockets, pages_sockets=pages_sockets, token=None, token_path="")
-    path = token_path(http.token_file, surroundings.environ)
-    token = read_or_create_token(path)
-    return Opened(sockets=sockets, pages_sockets=pages_sockets, token=token, token_path=path)
+    path = token_path(http.token_file, surroundings.environ) if http.auth == "token" else ""
+    return Opened(
+        sockets=sockets,
+        pages_sockets=pages_sockets,
+        token=read_or_create_token(path) if path else None,
+        token_path=path,
+        sealing_keys=read_sealing_keys(http.sealing_keys_file) if http.sealing_keys_file else (),
+        issuer_keys=_issuer_keys(http),
+    )
+
+
+def _issuer_keys(http: HttpSettings) -> "Document | None":
+    """Where the issuer's keys are; what checks tokens with them is loaded only then."""
+    if not http.issuer:
+        return None
+    from filewarden.transports.oauth.protection import open_keys
+
+    return open_keys(http)
+
+
+def _reach(surroundings: Surroundings) -> Reach:
+    """What serving takes beside our own files and processes: the issuer's keys, where there is one."""
+    http, roots = surroundings.settings.http, surroundings.settings.roots
+    if not http.issuer:
+        return NOTHING
+    from filewarden.transports.oauth.protection import reach_of_keys
+
+    return reach_of_keys(http, [root.path for root in roots])
+
+
+def _protection(surroundings: Surroundings, opened: Opened) -> "Protection | None":
+    """What lets in the holders of the issuer's tokens; None without an issuer."""
+    if opened.issuer_keys is None:
+        return None
+    from filewarden.transports.oauth.protection import protect
+
+    offered = surroundings.catalogue.offered(scan=True, write=may_write(surroundings.settings))
+    return protect(
+        surroundings.settings.http,
+        port_of(opened.sockets),
+        opened.issuer_keys,
+        surroundings.log,
+        writing_tools=frozenset(tool.name for tool in offered if tool.writes),
+    )
 
 
 async def _serve(
@@ -94,7 +144,7 @@ async def _serve(
             ended.set_result(reason)
 
     loop.set_exception_handler(_exception_handler(surroundings, end))
-    broker = make_broker(surroundings, reactor, "http", end)
+    broker = make_broker(surroundings, reactor, "http", end, opened.sealing_keys)
     broker.start()
     if control is not None:
         control.start(broker.status, reactor)
@@ -125,6 +175,7 @@ class _Server:
         self._clients = SseClients(broker, surroundings.log, http.max_sessions)
         limits = ConnectionLimits(connections=2 * http.max_sessions + SPARE_CONNECTIONS)
         source = BrokerSource(broker)
+        self._protection = _protection(surroundings, opened)
         app = mcp_app(
             settings=settings,
             port=port_of(opened.sockets),
@@ -133,6 +184,7 @@ class _Server:
             sessions=self._sessions,
             clients=self._clients,
             holdings=broker.holdings,
+            protection=self._protection,
         )
         self._listeners = [HttpListener(opened.sockets, app, limits)]
         if opened.pages_sockets:
@@ -155,6 +207,8 @@ class _Server:
         """Send what is still to be sent, for a moment."""
         self._clients.close(busy=True)
         self._sessions.close()
+        if self._protection is not None:
+            self._protection.keys.close()
         for listener in self._listeners:
             await listener.stop(LAST_ANSWERS_S)
 

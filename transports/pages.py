@@ -83,6 +83,17 @@ class Pages:
         return Answer(200, msgspec.json.encode(self._source.status()))
 
 
+class Document:
+    """One that stays as it is."""
+
+    def __init__(self, body: bytes) -> None:
+        self._answer = Answer(200, body)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await send_answer(send, self._answer)
+
+
 class _Page:
     """One page as an ASGI application."""
 

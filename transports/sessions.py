@@ -66,6 +66,7 @@ class Sessions:
         if found is None or found.owner != principal.key:
             return None
         found.used_at = self._reactor.now()
+        found.conversation.speak_for(principal)
         return found
 
     def end(self, session: HttpSession) -> None:

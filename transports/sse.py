@@ -13,6 +13,7 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.log import Log
+from filewarden.broker.protocol.jsonrpc import decode
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Eras
 from filewarden.config.version import NAME, VERSION
@@ -21,6 +22,7 @@ from filewarden.transports.authentication import principal_of
 from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.fields import EVENTS, asks_for, fields_of, query_value
 from filewarden.transports.gate import too_large
+from filewarden.transports.rights import Refuse
 from filewarden.transports.sessions import ID_BYTES
 from filewarden.transports.streams import EventStream, event
 
@@ -114,11 +116,16 @@ class SseClients:
 class SseEndpoint:
     """`GET /sse`."""
 
-    def __init__(self, clients: SseClients) -> None:
+    def __init__(self, clients: SseClients, refuse: Refuse) -> None:
         self._clients = clients
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hold the stream until either side ends it."""
+        refusal = self._refuse(principal_of(scope), None)
+        if refusal is not None:
+            await send_answer(send, refusal)
+            return
         if self._clients.is_full:
             answer = problem(503, "too many streams are open (http.max_sessions)", RETRY_AFTER)
             await send_answer(send, answer)
@@ -133,31 +140,36 @@ class SseEndpoint:
 class MessageEndpoint:
     """`POST /message`: always accepted with 202, and answered on the stream."""
 
-    def __init__(self, clients: SseClients, bodies: BodyReader) -> None:
+    def __init__(self, clients: SseClients, bodies: BodyReader, refuse: Refuse) -> None:
         self._clients = clients
         self._bodies = bodies
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand one message to the client's conversation."""
+        try:
+            answer = await self._take(scope, receive)
+        except TooLargeError:
+            answer = too_large(self._bodies.limit_bytes, fields_of(scope))
+        except BusyError:
+            answer = TOO_MUCH
+        except GoneError:
+            return
+        await send_answer(send, answer)
+
+    async def _take(self, scope: Scope, receive: Receive) -> Answer:
         client_id = query_value(scope["query_string"], b"session_id", b"client_id")
         if not client_id:
-            await send_answer(send, problem(400, "name the stream with session_id or client_id; GET /sse opens one"))
-            return
+            return problem(400, "name the stream with session_id or client_id; GET /sse opens one")
         principal = principal_of(scope)
         client = self._clients.find(client_id, principal)
         if client is None:
-            await send_answer(send, problem(404, "there is no such stream, or it has ended; GET /sse opens another"))
-            return
-        try:
-            body = await self._bodies.read(receive)
-        except TooLargeError:
-            await send_answer(send, too_large(self._bodies.limit_bytes, fields_of(scope)))
-            return
-        except BusyError:
-            await send_answer(send, TOO_MUCH)
-            return
-        except GoneError:
-            return
+            return problem(404, "there is no such stream, or it has ended; GET /sse opens another")
+        message = decode(await self._bodies.read(receive))
+        refusal = self._refuse(principal, message)
+        if refusal is not None:
+            return refusal
         if self._clients.find(client_id, principal) is client:  # it may have left meanwhile
-            client.conversation.receive(body, client)
-        await send_answer(send, Answer(202))
+            client.conversation.speak_for(principal)
+            client.conversation.accept(message, client)
+        return Answer(202)

@@ -17,6 +17,7 @@ from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLarg
 from filewarden.transports.era import Way, way_of
 from filewarden.transports.fields import EVENTS, JSON, Fields, accepts, fields_of
 from filewarden.transports.gate import too_large
+from filewarden.transports.rights import Refuse
 from filewarden.transports.sessions import HttpSession, Sessions
 
 METHODS = ("POST", "DELETE")
@@ -32,9 +33,10 @@ _NOT_MODERN = "this endpoint is opened with initialize, in one of the revisions 
 class Streamable:
     """The endpoint as an ASGI application."""
 
-    def __init__(self, sessions: Sessions, bodies: BodyReader) -> None:
+    def __init__(self, sessions: Sessions, bodies: BodyReader, refuse: Refuse) -> None:
         self._sessions = sessions
         self._bodies = bodies
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request that the guard let through."""
@@ -55,6 +57,9 @@ class Streamable:
         await send_answer(send, answer)
 
     def _delete(self, fields: Fields, principal: Principal) -> Answer:
+        refusal = self._refuse(principal, None)
+        if refusal is not None:
+            return refusal
         way = way_of(fields.get(VERSION), fields.get(SESSION_ID), None)
         if way is Way.MODERN:
             return problem(405, "this protocol version knows only POST", (b"allow", b"POST"))
@@ -68,6 +73,9 @@ class Streamable:
 
     async def _post(self, fields: Fields, principal: Principal, body: bytes) -> Answer:
         message = decode(body)
+        refusal = self._refuse(principal, message)
+        if refusal is not None:
+            return refusal
         match way_of(fields.get(VERSION), fields.get(SESSION_ID), message):
             case Way.SESSION:
                 session = self._session(fields, principal)

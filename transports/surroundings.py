@@ -20,7 +20,7 @@ from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, runtime_folder, state_folder
 from filewarden.config.load import Loaded, load
 from filewarden.config.settings import Settings
-from filewarden.transports.confinement import confine_front_end
+from filewarden.transports.confinement import NOTHING, Reach, confine_front_end
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.preload import preload
 from filewarden.transports.tool_settings import check_tool_names
@@ -80,9 +80,13 @@ def prepare(
 
 
 def make_broker(
-    surroundings: Surroundings, reactor: Reactor, transport: str, on_broken: Callable[[str], None]
+    surroundings: Surroundings,
+    reactor: Reactor,
+    transport: str,
+    on_broken: Callable[[str], None],
+    sealing_keys: Sequence[bytes] = (),
 ) -> Broker:
-    """The broker for these settings."""
+    """The broker for these settings; without `sealing_keys` it makes its own."""
     return Broker(
         reactor=reactor,
         launched=surroundings.launched,
@@ -92,6 +96,7 @@ def make_broker(
         folder=surroundings.folder,
         log=surroundings.log,
         on_broken=on_broken,
+        sealing_keys=sealing_keys,
     )
 
 
@@ -134,7 +139,7 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
     launched.seal()
 
 
-def give_up_rights(surroundings: Surroundings) -> None:
+def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:
     """Become the account of the workers when started as root, and keep only what serving takes."""
     settings = surroundings.settings
     if settings.sandbox.mode == "off":
@@ -142,7 +147,8 @@ def give_up_rights(surroundings: Surroundings) -> None:
     preload()
     if surroundings.account is not None:
         become(surroundings.account)
-    confine_front_end([root.path for root in settings.roots], surroundings.folder.path, surroundings.log)
+    roots = [root.path for root in settings.roots]
+    confine_front_end(roots, surroundings.folder.path, surroundings.log, reach)
 
 
 def open_control(surroundings: Surroundings) -> ControlSocket | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, state_folder
 
+KEY = "http.token_file"
 TOKEN_BYTES = 32
 LONGEST_FILE = 4096
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]{16,}=*", re.ASCII)
@@ -52,7 +53,7 @@ def _read(path: str) -> str:
         raise _unfit(path, "is a symbolic link: name the file itself with http.token_file, or remove the link")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        _insist_on_private(path, os.fstat(fd))
+        insist_on_private(KEY, path, os.fstat(fd))
         content = os.read(fd, LONGEST_FILE)
     finally:
         os.close(fd)
@@ -63,16 +64,22 @@ def _read(path: str) -> str:
     return token.decode()
 
 
-def _insist_on_private(path: str, found: os.stat_result) -> None:
+def insist_on_private(key: str, path: str, found: os.stat_result) -> None:
+    """Refuse a secret that others may have read or written.
+
+    Raises:
+        ConfigError: about the setting `key`, with what to do.
+    """
+    sentence = ""
     if not stat.S_ISREG(found.st_mode):
-        raise _unfit(path, "is no regular file: remove it, and a new one is created")
-    if found.st_uid != os.geteuid():
-        raise _unfit(path, f"belongs to user {found.st_uid}, not to us: remove it, or change its owner")
-    if found.st_mode & 0o077:
+        sentence = "is no regular file: remove it, and use a new one"
+    elif found.st_uid != os.geteuid():
+        sentence = f"belongs to user {found.st_uid}, not to us: remove it, or change its owner"
+    elif found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
-        raise _unfit(
-            path, f"can be read by others (mode {mode:04o}): run chmod 600, and create a new token if in doubt"
-        )
+        sentence = f"can be read by others (mode {mode:04o}): run chmod 600, and make a new one if in doubt"
+    if sentence:
+        raise ConfigError([Problem(key, "", f"{path} {sentence}")])
 
 
 def _create(path: str) -> None:
@@ -94,4 +101,4 @@ def _create(path: str) -> None:
 
 
 def _unfit(path: str, sentence: str) -> ConfigError:
-    return ConfigError([Problem("http.token_file", "", f"{path} {sentence}")])
+    return ConfigError([Problem(KEY, "", f"{path} {sentence}")])

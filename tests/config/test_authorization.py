@@ -87,9 +87,7 @@ def test_only_signatures_with_a_public_half_are_taken(loaded: Load, refused: Ref
     for name in ("none", "None", "HS256", "rs256", "ES256K", "dir"):
         assert "http.algorithms = " in refused(FILEWARDEN_HTTP_ALGORITHMS=f"RS256,{name}")
     for keys in ("", ","):
-        assert "(FILEWARDEN_HTTP_ALGORITHMS): must not be empty" in refused(
-            FILEWARDEN_HTTP_ALGORITHMS=keys
-        )
+        assert "(FILEWARDEN_HTTP_ALGORITHMS): must not be empty" in refused(FILEWARDEN_HTTP_ALGORITHMS=keys)
 
 
 def test_scopes_are_scope_tokens(loaded: Load, refused: Refuse) -> None:

@@ -16,7 +16,7 @@ GOOD = {b"host": b"localhost:8765", b"authorization": b"Bearer secret-secret-sec
 class Visitors:
     """Lets in whoever says a name."""
 
-    async def authenticate(self, fields: Fields) -> Principal | Answer:
+    async def authenticate(self, fields: Fields, query: bytes) -> Principal | Answer:
         name = fields.get(b"x-name")
         return problem(403, "say your name") if name is None else Principal(name.decode())
 
@@ -44,7 +44,7 @@ def ask(method: str, path: str, fields: dict[bytes, bytes]) -> tuple[int, bytes]
     async def receive() -> Any:
         raise AssertionError("the body is not read before the decision")
 
-    scope = {"method": method, "path": path, "headers": list(fields.items())}
+    scope = {"method": method, "path": path, "query_string": b"", "headers": list(fields.items())}
     asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], sent[1]["body"]
 

@@ -34,8 +34,10 @@ _NET = 0b11  # bind and connect of TCP, ABI 4
 ABSTRACT_SOCKETS = 1 << 0
 SIGNALS = 1 << 1
 ALL_SCOPES = ABSTRACT_SOCKETS | SIGNALS  # ABI 6
+_CONNECT_TCP = 0b10
 _QUERY_VERSION = 1
 _RULE_PATH_BENEATH = 1
+_RULE_NET_PORT = 2
 _ALL_THREADS = 1 << 3  # ABI 8
 
 NEEDED_ABI = 3
@@ -84,8 +86,10 @@ def restrict(roots: Sequence[tuple[int, bool]]) -> LandlockReport:
     return restrict_to([(fd, READ_WRITE if is_writable else READ_ONLY) for fd, is_writable in roots])
 
 
-def restrict_to(rules: Sequence[tuple[int, int]], *, scopes: int = ALL_SCOPES) -> LandlockReport:
-    """The same with the rights spelled out: pairs of descriptor and rights beneath it.
+def restrict_to(
+    rules: Sequence[tuple[int, int]], *, ports: Sequence[int] = (), scopes: int = ALL_SCOPES
+) -> LandlockReport:
+    """The same with the rights spelled out: pairs of descriptor and rights beneath it, and TCP ports to connect to.
 
     Raises OSError: as `restrict`.
     """
@@ -95,6 +99,8 @@ def restrict_to(rules: Sequence[tuple[int, int]], *, scopes: int = ALL_SCOPES) -
     try:
         for fd, granted in rules:
             _allow(ruleset, fd, granted & rights)
+        for port in ports if version >= 4 else ():
+            _allow_port(ruleset, port)
         _enforce(ruleset, version)
     finally:
         os.close(ruleset)
@@ -113,6 +119,12 @@ def _allow(ruleset: int, fd: int, access: int) -> None:
     rule = struct.pack("=Qi", access, fd)  # the structure is packed: 12 bytes
     buffer = ctypes.create_string_buffer(rule, len(rule))
     syscall("landlock_add_rule", ruleset, _RULE_PATH_BENEATH, ctypes.addressof(buffer), 0)
+
+
+def _allow_port(ruleset: int, port: int) -> None:
+    rule = struct.pack("=QQ", _CONNECT_TCP, port)
+    buffer = ctypes.create_string_buffer(rule, len(rule))
+    syscall("landlock_add_rule", ruleset, _RULE_NET_PORT, ctypes.addressof(buffer), 0)
 
 
 def _enforce(ruleset: int, version: int) -> None:

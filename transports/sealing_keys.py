@@ -1,0 +1,49 @@
+"""The keys that cursors are sealed with, where servers share them: a private file with one a line, the newest first."""
+
+import base64
+import binascii
+import os
+
+from filewarden.broker.seal import SEALING_KEY_BYTES
+from filewarden.config.errors import ConfigError, Problem
+from filewarden.transports.token import insist_on_private
+
+KEY = "http.sealing_keys_file"
+LARGEST_FILE = 16_384
+MOST_KEYS = 16
+
+
+def read_sealing_keys(path: str) -> tuple[bytes, ...]:
+    """The keys in `path`. Empty lines and what follows a `#` do not count.
+
+    Raises:
+        ConfigError: the file cannot be used, with what to do about it.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unfit(path, f"cannot be read: {error.strerror}") from None
+    try:
+        insist_on_private(KEY, path, os.fstat(fd))
+        content = os.read(fd, LARGEST_FILE + 1)
+    finally:
+        os.close(fd)
+    lines = [line.partition(b"#")[0].strip() for line in content.splitlines()]
+    keys = tuple(_key(path, line) for line in lines if line)
+    if len(content) > LARGEST_FILE or not 1 <= len(keys) <= MOST_KEYS:
+        raise _unfit(path, f"must have 1 to {MOST_KEYS} keys, one a line: openssl rand -base64 {SEALING_KEY_BYTES}")
+    return keys
+
+
+def _key(path: str, line: bytes) -> bytes:
+    try:
+        key = base64.b64decode(line, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) < SEALING_KEY_BYTES:
+        raise _unfit(path, f"has a line that is no base64 of at least {SEALING_KEY_BYTES} bytes")
+    return key
+
+
+def _unfit(path: str, sentence: str) -> ConfigError:
+    return ConfigError([Problem(KEY, "", f"{path} {sentence}")])
