@@ -440,6 +440,20 @@ def test_h34_h36_answers_are_inert_and_not_kept(web: Any, folder: Path) -> None:
         assert "Set-Cookie" not in headers
 
 
+def test_h35_a_page_of_another_site_reads_and_does_nothing(web: Any) -> None:
+    """A form, an image, a frame or a script that points here: no cookie opens a page, and no page changes anything."""
+    cookie = f"token={web.token}; session={web.session}"
+    for path in ("/status", "/mcp"):
+        assert web.exchange(None, "GET", path, authorization="", cookie=cookie)[0] in (401, 405), path
+        form = web.exchange(
+            b"a=b", "POST", path, authorization="", cookie=cookie, content_type="application/x-www-form-urlencoded"
+        )
+        assert form[0] in (401, 405, 415), path
+    for path in ("/status", "/health"):
+        for method in ("POST", "DELETE"):
+            assert web.exchange(b"{}", method, path)[0] == 405, (method, path)
+
+
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "PATCH", "PROPFIND", "get", "MADEUP"])
 def test_h40_methods(web: Any, method: str) -> None:
     for path in ("/mcp", "/status"):

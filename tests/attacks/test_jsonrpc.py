@@ -314,5 +314,16 @@ def test_j24_client_dies_between_request_and_answer(launch: Callable[..., Any], 
         assert rest == b"" or rest.endswith(b"}\n")
 
 
+def test_j11_a_slow_line_holds_nobody_up(pipe: Any, web: Any) -> None:
+    """A byte at a time: the status socket and other servers answer meanwhile, and the line counts when it is whole."""
+    frame = pipe.frame("ping", {}, "slow") + b"\n"
+    for at in range(len(frame)):
+        pipe.send(frame[at : at + 1])
+        if at % 20 == 0:
+            assert pipe.status()["status"] == "ok"
+            assert web.text("small.txt") == "small text\n"
+    assert pipe.receive()["id"] == "slow"
+
+
 def _command() -> list[str]:
     return [sys.executable, "-c", "from filewarden.transports.cli import main; raise SystemExit(main())", "serve"]

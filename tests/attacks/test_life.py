@@ -187,13 +187,14 @@ def test_d01_end_of_input(launch: Callable[..., Any], ground: Any, calls: int) -
 def test_d02_the_client_is_killed(ground: Any) -> None:
     """The server's input ends with its client, however that ended."""
     script = (
-        "import subprocess, sys, time\n"
+        "import subprocess, sys\n"
         "server = subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
         'server.stdin.write(b\'{"jsonrpc":"2.0","id":1,"method":"ping"}\\n\'); server.stdin.flush()\n'
-        "server.stdout.readline(); print(server.pid, flush=True); time.sleep(60)"
+        "server.stdout.readline(); print(server.pid, flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, *PRODUCT, "serve", str(ground.root)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={"HOME": "/nonexistent", "PATH": os.defpath, "XDG_STATE_HOME": str(ground.base / "state-d02")},
@@ -234,7 +235,7 @@ def test_d04_polite_stop_and_a_second_signal(fresh: Callable[..., Any], number: 
 def test_d07_front_end_stopped_for_longer_than_every_deadline(faulty: Any) -> None:
     restarts = faulty.status()["pool"]["restarts_total"]
     os.kill(faulty.pid, signal.SIGSTOP)
-    time.sleep(2.0)
+    time.sleep(2.0)  # the attack itself: so long, and nothing to wait for
     os.kill(faulty.pid, signal.SIGCONT)
     assert faulty.text("small.txt") == "small text\n"
     assert faulty.status()["pool"]["restarts_total"] <= restarts + 1
@@ -326,3 +327,47 @@ def test_q10_a_client_that_does_not_read(launch: Callable[..., Any], ground: Any
         assert psutil.Process(server.pid).memory_info().rss < 150 * 1024 * 1024
         ours.close()
         assert server.wait(10) == 0
+
+
+JUMPING = (
+    "-c",
+    "import time; real = time.time; jumps = iter(range(10**9))\n"
+    "time.time = lambda: real() + (-1) ** next(jumps) * 365 * 86400\n" + PRODUCT[1],
+)
+
+
+def test_q17_a_wall_clock_that_jumps_changes_no_deadline(
+    transport: str, launch: Callable[..., Any], ground: Any, guard: Callable[..., Any]
+) -> None:
+    """A year on and a year back, at every look of the front-end."""
+    server = guard(launch(transport, ground, program=JUMPING))
+    for _ in range(50):
+        assert server.code("read_file", path="small.txt") == "ok"
+        assert server.code("search_files", pattern="*") == "ok"
+    status = server.status()
+    assert (status["pool"]["restarts_total"], status["calls"]["timeouts"]) == (0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_q18_a_long_run_leaves_memory_and_descriptors_as_they_were(client: Any, code: Callable[..., str]) -> None:
+    """The catalogue's million, made short enough for every change."""
+    mixed: list[tuple[str, dict[str, Any]]] = [
+        ("read_file", {"path": "small.txt"}),
+        ("get_file_info", {"path": "small.txt"}),
+        ("list_directory", {"path": "."}),
+        ("search_files", {"pattern": "*"}),
+        ("read_file", {"path": "missing"}),
+        ("read_file", {"path": "../OUT/canary.txt"}),
+    ] * 4
+
+    def run(calls: int) -> None:
+        for _ in range(calls // len(mixed)):
+            assert {code(answer) for answer in client.many(mixed)} == {"ok", "not_found", "access_denied"}
+            client.traffic.clear()
+
+    run(3_000)
+    memory, descriptors = client.memory_mb(), client.census()
+    run(20_000 if client.kind == "stdio" else 5_000)
+    assert client.memory_mb() < memory * 1.05
+    assert client.census() == descriptors

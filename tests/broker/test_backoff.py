@@ -23,7 +23,7 @@ def test_nothing_starts_before_the_delay_is_over() -> None:
     assert subject.may_start(101.0)
 
 
-def test_the_breaker_opens_after_five_failures_and_tries_one_at_a_time() -> None:
+def test_q14_the_breaker_opens_after_five_failures_and_tries_one_at_a_time() -> None:
     subject = Backoff(lambda: 0.5)
     for _ in range(FAILURES_TO_OPEN):
         assert subject.breaker() is Breaker.CLOSED

@@ -29,7 +29,7 @@ def take_away(folder: EndpointFolder) -> None:
     remove_sockets(os.fsencode(folder.path))
 
 
-def test_a_folder_is_private_and_goes_away_with_its_sockets(parent: Path) -> None:
+def test_k18_a_folder_is_private_and_goes_away_with_its_sockets(parent: Path) -> None:
     folder = make_endpoint_folder([str(parent)])
     assert Path(folder.path).stat().st_mode & 0o777 == 0o700
     with socket.socket(socket.AF_UNIX) as endpoint:

@@ -56,7 +56,9 @@ def test_others_notice_nothing_while_a_call_spins(faulty: Any) -> None:
     assert failure(faulty.answer(spinning)["result"]) == "timeout"
 
 
-def test_a_stopped_worker_is_killed_at_the_deadline(faulty: Any, all_gone: Callable[[set[int], float], bool]) -> None:
+def test_l30_q03_a_stopped_worker_is_killed_at_the_deadline(
+    faulty: Any, all_gone: Callable[[set[int], float], bool]
+) -> None:
     call = faulty.start_call("sleep")
     row = busy(faulty.wait_for_status(busy))[0]
     os.kill(row["pid"], signal.SIGSTOP)

@@ -77,7 +77,7 @@ def test_a_bad_line_gets_an_error_and_the_next_is_served(server: Any, line: byte
     assert server.request("ping")["result"] == {}
 
 
-def test_a_line_over_the_limit_is_refused_and_the_next_is_served(start_server: START) -> None:
+def test_j10_a_line_over_the_limit_is_refused_and_the_next_is_served(start_server: START) -> None:
     server = start_server(FILEWARDEN_LIMITS_MAX_MESSAGE_BYTES="100000")
     server.initialize()
     server.send_line(b'{"jsonrpc":"2.0","id":5,"method":"ping","params":{"x":"' + b"x" * 3_000_000 + b'"}}')
@@ -379,7 +379,7 @@ def test_status_lists_every_running_server(start_server: START, environ: dict[st
     assert "last exit" in text.stdout
 
 
-def test_the_status_socket_is_private_and_goes_away(server: Any, environ: dict[str, str]) -> None:
+def test_h39_the_status_socket_is_private_and_goes_away(server: Any, environ: dict[str, str]) -> None:
     from filewarden.config.folders import runtime_folder
 
     path = Path(runtime_folder(environ, os.geteuid())) / f"{server.pid}.sock"

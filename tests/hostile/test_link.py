@@ -135,7 +135,7 @@ def test_a_flood_on_standard_error_reaches_neither_the_stream_nor_fills_the_log(
     assert captured.call("get_file_info", path="README.md")["structuredContent"]["path"] == "README.md"
 
 
-def test_what_a_worker_keeps_is_nowhere_after_its_end(captured: Any) -> None:
+def test_k20_what_a_worker_keeps_is_nowhere_after_its_end(captured: Any) -> None:
     left = captured.call("mark", text="a trace of the first")["structuredContent"]
     assert captured.call("mark")["structuredContent"] == left  # the same process: one caller, one worker
     captured.call("attack_link", name="garbage")

@@ -83,7 +83,7 @@ def test_a_root_that_may_not_make_user_namespaces_still_hides_the_rest(
 
 
 @pytest.mark.parametrize("name", REFUSES)
-def test_required_refuses_where_too_little_stands_with_one_message_that_names_layer_and_fix(
+def test_d12_required_refuses_where_too_little_stands_with_one_message_that_names_layer_and_fix(
     name: str, machine: Machine, start_server: Callable[..., Any]
 ) -> None:
     _level, layer, fix, _count = REFUSES[name]
@@ -99,7 +99,7 @@ def test_required_refuses_where_too_little_stands_with_one_message_that_names_la
 
 
 @pytest.mark.parametrize("name", REFUSES)
-def test_best_effort_serves_what_is_left_and_warns_at_start_and_in_the_status(
+def test_d12_best_effort_serves_what_is_left_and_warns_at_start_and_in_the_status(
     name: str, machine: Machine, start_server: Callable[..., Any], status_of: StatusOf
 ) -> None:
     level, _layer, _fix, count = REFUSES[name]

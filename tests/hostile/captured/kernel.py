@@ -126,6 +126,27 @@ def _climb(context: Context) -> None:
     os.close(os.open("../beside.txt", os.O_RDONLY | os.O_CLOEXEC, dir_fd=_root(context)))
 
 
+def _across(context: Context, path: str, act: Callable[[str, int], None]) -> str:
+    """What crosses the wall of the root by one call; only the name of the first thing that worked is told."""
+    act(path, _root(context))
+    return "crossed"
+
+
+def _change_folder(context: Context) -> None:
+    os.fchdir(_root(context))
+    os.close(os.open("../OUT", os.O_PATH))
+
+
+def _climb_by_proc(context: Context) -> None:
+    os.close(os.open(f"/proc/self/fd/{_root(context)}/../OUT", os.O_PATH))
+
+
+def _run_from_root(context: Context) -> None:
+    fd = os.open("small.txt", os.O_PATH | os.O_CLOEXEC, dir_fd=_root(context))
+    empty = ctypes.create_string_buffer(b"")
+    syscall("execveat", fd, ctypes.addressof(empty), 0, 0, 0x1000)
+
+
 def _standing_descriptors() -> str:
     """What is open in here that is not ours: everything but the roots, ZeroMQ's and the standard ones is a finding."""
     kinds = []
@@ -157,6 +178,13 @@ ATTEMPTS: dict[str, Attempt] = {
     "readlink": lambda _c, path, _n: os.readlink(path),
     "chdir": lambda _c, path, _n: os.chdir(path),
     "climb": lambda c, _p, _n: _climb(c),
+    "climb by proc": lambda c, _p, _n: _climb_by_proc(c),
+    "change folder": lambda c, _p, _n: _change_folder(c),
+    "link in": lambda c, path, _n: _across(c, path, lambda far, root: os.link(far, "made", dst_dir_fd=root)),
+    "link out": lambda c, path, _n: _across(c, path, lambda far, root: os.link("small.txt", far, src_dir_fd=root)),
+    "symlink in": lambda c, path, _n: _across(c, path, lambda far, root: os.symlink(far, "made", dir_fd=root)),
+    "rename in": lambda c, path, _n: _across(c, path, lambda far, root: os.rename(far, "made", dst_dir_fd=root)),
+    "rename out": lambda c, path, _n: _across(c, path, lambda far, root: os.rename("small.txt", far, src_dir_fd=root)),
     "create in the root": lambda c, _p, _n: _create(c),
     "unlink in the root": lambda c, _p, _n: os.unlink("README.md", dir_fd=_root(c)),
     "mkdir in the root": lambda c, _p, _n: os.mkdir("made", dir_fd=_root(c)),
@@ -186,6 +214,7 @@ ATTEMPTS: dict[str, Attempt] = {
     "clone3": _no_result("clone3"),
     "thread": lambda _c, _p, _n: _thread(),
     "execve": lambda _c, path, _n: os.execv(path, ["x"]),
+    "execveat": lambda c, _p, _n: _run_from_root(c),
     "io_uring": _no_result("io_uring_setup", 1),
     "bpf": _no_result("bpf"),
     "unshare": _no_result("unshare", 0x10000000),

@@ -155,6 +155,9 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "an answer of another kind": lambda: _send_and_wait(
         wire.pack(wire.Answer(_call_id(), memoryview(b"\x82\xa7outcome\xa1x\xa3pid\x01"), memoryview(b"text")))
     ),
+    "a pickle": lambda: _send_and_wait(b"cposix\nsystem\n(S'true'\ntR."),
+    "NaN where an id belongs": lambda: _send_and_wait(b"\x94\xa6answer\xcb\x7f\xf8\0\0\0\0\0\0\xc4\0\xc0"),
+    "an answer with bad UTF-8": lambda: _send_and_wait(_answer(_call_id(), b"\x82\xa7outcome\xa2\xff\xfe\xa3pid\x01")),
     "half an answer": lambda: _send_and_wait(_answer(_call_id())[:-3]),
     "the hello again": lambda: _send_and_wait(wire.pack(wire.Hello(_local("spawn").secret))),
     "a second report": lambda: _send_and_wait(_report()),
