@@ -77,7 +77,11 @@ class Broker:
         self._folder = folder
         self._catalogue = catalogue.offered(scan=settings.pool.scan_workers > 0, write=may_write(settings))
         limits = settings.limits
-        self._frame_bytes = wire.max_frame_bytes(limits.max_file_bytes, limits.max_answer_chars)
+        self._frame_bytes = wire.max_frame_bytes(
+            max_file_bytes=limits.max_file_bytes,
+            max_media_bytes=limits.max_media_bytes,
+            max_answer_chars=limits.max_answer_chars,
+        )
         self._links = Links(folder.path, self._frame_bytes)
         self._ledger = Ledger()
         self.holdings = Holdings()

@@ -38,7 +38,12 @@ def pool_profile(
             for root, spelling in zip(settings.roots, spellings or [""] * len(settings.roots), strict=True)
         ),
         endpoints=endpoints,
-        limits=Limits(limits.max_file_bytes, limits.max_answer_chars, limits.max_results),
+        limits=Limits(
+            max_file_bytes=limits.max_file_bytes,
+            max_media_bytes=limits.max_media_bytes,
+            max_answer_chars=limits.max_answer_chars,
+            max_results=limits.max_results,
+        ),
         sandbox=settings.sandbox.mode,
         memory_mb=settings.pool.worker_memory_mb,
         uid=None if account is None else account.uid,

@@ -134,6 +134,10 @@ class LimitSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=67108864, description="Largest file read as a whole; ranges work on files of any size."),
     ] = 1048576
+    max_media_bytes: Annotated[
+        int,
+        Meta(ge=1, le=67108864, description="Largest picture or sound; by default what base64 makes 5 MiB of."),
+    ] = 3932160
     max_answer_chars: Annotated[
         int,
         Meta(ge=1000, le=10_000_000, description="Where lists, trees and searches stop and give a cursor instead."),

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Iterator
 
 from filewarden.workers.tool import Tool
-from filewarden.workers.tools import get_file_info, list_directory, read_file, search_files, search_text
+from filewarden.workers.tools import (
+    get_file_info,
+    list_allowed_directories,
+    list_directory,
+    read_file,
+    read_media_file,
+    read_multiple_files,
+    search_files,
+    search_text,
+)
 
 
 class Catalogue:
@@ -35,4 +44,15 @@ class Catalogue:
         return Catalogue(tools, self.operations)
 
 
-CATALOGUE = Catalogue((list_directory.TOOL, read_file.TOOL, search_files.TOOL, get_file_info.TOOL, search_text.TOOL))
+CATALOGUE = Catalogue(
+    (
+        list_directory.TOOL,
+        read_file.TOOL,
+        search_files.TOOL,
+        get_file_info.TOOL,
+        search_text.TOOL,
+        read_multiple_files.TOOL,
+        read_media_file.TOOL,
+        list_allowed_directories.TOOL,
+    )
+)

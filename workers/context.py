@@ -17,6 +17,7 @@ class Limits(msgspec.Struct, frozen=True):
     """The bounds an operation keeps to; each is a setting under `[limits]`."""
 
     max_file_bytes: int
+    max_media_bytes: int
     max_answer_chars: int
     max_results: int
 

@@ -55,6 +55,16 @@ class Handle:
         self.close()
 
 
+def has_changed(handle: Handle) -> bool:
+    """Whether the file is another than it was when it was opened."""
+    before, after = handle.stat, os.fstat(handle.fd)
+    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (
+        after.st_size,
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+    )
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One name in a folder, a link that stays inside seen as what it leads to."""
 

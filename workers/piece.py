@@ -1,13 +1,12 @@
 """A run of a file that was read: made fit to be shown, and told about."""
 
-import os
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from filewarden.workers.decoding import Decoded, Encoding, measure
 from filewarden.workers.excerpt import Clip, View
-from filewarden.workers.handle import Handle
+from filewarden.workers.handle import Handle, has_changed
 from filewarden.workers.hidden_characters import count_controls, count_invisible
 from filewarden.workers.part import Part
 from filewarden.workers.text_facts import TextFacts
@@ -168,13 +167,3 @@ def _line_ending(text: bytes) -> str | None:
     if pairs == feeds == returns:
         return "crlf"
     return "cr" if not feeds else "mixed"
-
-
-def has_changed(handle: Handle) -> bool:
-    """Whether the file is another than it was when it was opened."""
-    before, after = handle.stat, os.fstat(handle.fd)
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ctime_ns,
-    )

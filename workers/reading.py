@@ -51,10 +51,10 @@ def read(context: "Context", handle: Handle, part: Part) -> Reading:
 def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
     limit = context.limits.max_file_bytes
     if handle.stat.st_size > limit:
-        raise _too_large(handle.stat.st_size, limit)
+        raise too_large(handle.stat.st_size, limit)
     data = read_up_to(handle.fd, handle.stat.st_size, limit + 1)
     if len(data) > limit:
-        raise _too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
+        raise too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
     encoding = settle(part.encoding, data[: _head_bytes(part.encoding)])
     decoded = decode(data[encoding.bom :] if encoding.bom else data, encoding)
     if decoded is None:
@@ -224,7 +224,7 @@ def _head_bytes(name: str) -> int:
     return _DETECTION_BYTES if name == "auto" else _MARK_BYTES
 
 
-def _too_large(size: int, limit: int) -> ToolFailure:
+def too_large(size: int, limit: int) -> ToolFailure:
     return ToolFailure(
         Code.TOO_LARGE,
         f"File too large: {size:,} bytes (limit: {limit:,} bytes). "

@@ -18,6 +18,9 @@ REPORT_BYTES = 65_536
 """Upper bound of a start report, and the headroom that any frame may have beyond its payload."""
 QUESTION_BYTES = 16_384
 
+SEVERAL_BYTES = 262_144
+"""Room for the names of several files in one answer, and for why some of them are not in it."""
+
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="hello"):
     """Worker to broker, first: the secret from its spawn message proves that it is the process just started."""
@@ -249,10 +252,10 @@ def refuse(call: int, failure: ToolFailure) -> bytes:
     return _pack(Refusal(call, failure.code, failure.message, failure.details))
 
 
-def max_frame_bytes(max_file_bytes: int, max_answer_chars: int) -> int:
-    """Upper bound of a worker's frame: a file's text in UTF-8 or base64, blocks, or a list of items, with headroom.
+def max_frame_bytes(*, max_file_bytes: int, max_media_bytes: int, max_answer_chars: int) -> int:
+    """Upper bound of a worker's frame: text of one file or several in UTF-8 or base64, media, or items, with headroom.
 
     A decoded text takes at most three bytes of UTF-8 for each byte of a single-byte encoding, an item's characters
     at most four bytes each.
     """
-    return max(3 * max_file_bytes, 4 * max_answer_chars) + REPORT_BYTES
+    return max(3 * max_file_bytes + SEVERAL_BYTES, max_media_bytes, 4 * max_answer_chars) + REPORT_BYTES

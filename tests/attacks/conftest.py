@@ -168,7 +168,19 @@ class Server:
         found = {tool: self.code(tool, path=path) for tool in ("list_directory", "read_file", "get_file_info")}
         found["search_files"] = self.code("search_files", path=path, pattern="*")
         found["search_files **"] = self.code("search_files", path=path, pattern="**/*", respect_gitignore=False)
+        found["read_multiple_files"] = self.code_of_several(path)
+        media = self.code("read_media_file", path=path)
+        # A file that can be read is mostly no picture, and that is as good as one.
+        found["read_media_file"] = "ok" if found["read_file"] == "ok" and media == "unsupported" else media
         return found
+
+    def code_of_several(self, path: str) -> str:
+        """How `read_multiple_files` ends with this path; a call that is refused as a whole counts too."""
+        result = self.call("read_multiple_files", paths=[path])
+        if result.get("isError"):
+            return code_of(result)
+        (file,) = result["_meta"]["io.filewarden/read_multiple_files"]["files"]
+        return str(file["error"]["code"]) if "error" in file else "ok"
 
     def status(self) -> Json:
         from filewarden.config.folders import runtime_folder

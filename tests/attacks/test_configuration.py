@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from filewarden.workers.catalogue import CATALOGUE
+
 pytestmark = pytest.mark.integration
 
 SERVE = [sys.executable, "-c", "from filewarden.transports.cli import main; raise SystemExit(main())", "serve"]
-TOOLS = {"list_directory", "read_file", "search_files", "get_file_info"}
+TOOLS = {tool.name for tool in CATALOGUE.offered(scan=True, write=False)}
 
 
 @pytest.fixture

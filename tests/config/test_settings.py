@@ -28,6 +28,7 @@ DEFAULTS: dict[str, object] = {
     "deadlines.task_after_s": 2.0,
     "deadlines.tool": {},
     "limits.max_file_bytes": 1048576,
+    "limits.max_media_bytes": 3932160,
     "limits.max_answer_chars": 40000,
     "limits.max_results": 200,
     "limits.queue": 256,

@@ -91,11 +91,14 @@ def make_context() -> MakeContext:
         space: Space,
         *,
         max_file_bytes: int = 1048576,
+        max_media_bytes: int = 1048576,
         max_answer_chars: int = 40000,
         max_results: int = 200,
         seconds: float = 60.0,
     ) -> Context:
-        return Context(space, Limits(max_file_bytes, max_answer_chars, max_results), time.monotonic() + seconds)
+        return Context(
+            space, Limits(max_file_bytes, max_media_bytes, max_answer_chars, max_results), time.monotonic() + seconds
+        )
 
     return make
 

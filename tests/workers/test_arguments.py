@@ -23,15 +23,29 @@ def refusal(name: str, raw: bytes) -> str:
     return refused.value.message
 
 
-def test_the_order_of_the_tools_is_fixed() -> None:
-    first = ["list_directory", "read_file", "search_files", "get_file_info", "search_text"]
-    assert [one.name for one in CATALOGUE] == first
+ORDER = [
+    "list_directory",
+    "read_file",
+    "search_files",
+    "get_file_info",
+    "search_text",
+    "directory_tree",
+    "read_multiple_files",
+    "read_media_file",
+    "list_allowed_directories",
+]
+SCANNING = {"search_files", "search_text", "directory_tree"}
+
+
+def test_the_order_of_the_reading_tools_is_fixed() -> None:
+    names = [one.name for one in CATALOGUE.offered(scan=True, write=False)]
+    assert names == [name for name in ORDER if name in names]
     assert CATALOGUE.find("List_Directory") is None
 
 
 def test_tools_that_scan_need_a_scan_worker() -> None:
-    names = [one.name for one in CATALOGUE.offered(scan=False, write=True)]
-    assert names == ["list_directory", "read_file", "get_file_info"]
+    names = [one.name for one in CATALOGUE.offered(scan=False, write=False)]
+    assert names == [name for name in ORDER if name not in SCANNING]
     assert isinstance(CATALOGUE.offered(scan=True, write=False), Catalogue)
 
 

@@ -22,6 +22,7 @@ class GetFileInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     path: Annotated[
         str, msgspec.Meta(min_length=1, max_length=16384, description="File or folder, relative to the root.")
     ]
+    checksum: Annotated[bool, msgspec.Meta(description="Also give the SHA-256 of a file's content.")] = False
 
 
 class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,9 @@ class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     links: int
     symlink_target: str | msgspec.UnsetType = msgspec.UNSET
+    sha256: str | msgspec.UnsetType = msgspec.UNSET
+    changed_during_read: bool | msgspec.UnsetType = msgspec.UNSET
+    """True where the file changed while its checksum was computed."""
 
 
 def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
@@ -52,7 +56,7 @@ def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
     found = space.open_above(path)
     if found is None:
         with _opened(space, path, "directory") as root:
-            return _describe(space, root.root, (), root.stat, None, root)
+            return _with_checksum(context, arguments, root, _describe(space, root.root, (), root.stat, None, root))
     folder, name = found
     with folder:
         names = (*folder.names, name)
@@ -64,9 +68,31 @@ def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
             raise denied(path)
         target = _target(space, folder, name) if entry.is_link or entry.kind == "symlink" else None
         if entry.kind == "symlink":
-            return _describe(space, folder.root, names, entry.stat, target, None)
+            described = _describe(space, folder.root, names, entry.stat, target, None)
+            return _with_checksum(context, arguments, None, described)
         with _opened(space, path, entry.kind) as handle:
-            return _describe(space, folder.root, names, handle.stat, target, handle)
+            described = _describe(space, folder.root, names, handle.stat, target, handle)
+            return _with_checksum(context, arguments, handle, described)
+
+
+def _with_checksum(
+    context: "Context", arguments: GetFileInfo, handle: "Handle | None", described: FileInfo
+) -> FileInfo:
+    from filewarden.workers.checksum import sha256
+    from filewarden.workers.errors import Code, ToolFailure
+    from filewarden.workers.handle import has_changed
+    from filewarden.workers.names import echo
+
+    if not arguments.checksum:
+        return described
+    shown = echo(arguments.path)
+    if handle is None or described.type != "file":
+        raise ToolFailure(Code.NOT_A_FILE, f"Only a file has a checksum: '{shown}' is a {described.type}.")
+    if not handle.is_readable:
+        raise ToolFailure(Code.ACCESS_DENIED, f"Access denied: the server has no permission to read '{shown}'.")
+    digest = sha256(context, handle)
+    changed = True if has_changed(handle) else msgspec.UNSET
+    return msgspec.structs.replace(described, sha256=digest, changed_during_read=changed)
 
 
 def _opened(space: "Space", path: str, kind: str) -> "Handle":
@@ -158,7 +184,8 @@ def _target(space: "Space", folder: "Handle", name: bytes) -> str | None:
 TOOL = Tool(
     name="get_file_info",
     title="Describe a path",
-    description="Describes one file or folder: type, size, times, permissions, and what a call could do with it.",
+    description="Describes one file or folder: type, size in bytes, times in seconds since 1970, permissions, and "
+    "whether a call can read or write it. For all entries of a folder use list_directory.",
     arguments=GetFileInfo,
     result=FileInfo,
     run=run,

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import stat
 import time
@@ -9,6 +10,7 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.reporter import Reporter
 from filewarden.workers.root import open_root
 from filewarden.workers.space import Space
 from filewarden.workers.tools.get_file_info import FileInfo, GetFileInfo, run
@@ -166,3 +168,53 @@ def test_the_list_of_roots_is_no_object(
         info(context, ".")
     assert "list_directory" in refused.value.message
     assert (info(context, "one").name, info(context, "two/b.py").path) == ("one", "two/b.py")
+
+
+def test_a_checksum_is_that_of_the_content(context: Context, root: Path) -> None:
+    for data in (b"", b"abc", bytes(range(256)) * 20_000):
+        (root / "f").write_bytes(data)
+        known = run(context, GetFileInfo(path="f", checksum=True))
+        assert known.sha256 == hashlib.sha256(data).hexdigest()
+        assert known.changed_during_read is msgspec.UNSET
+    (root / "l").symlink_to("f")
+    assert run(context, GetFileInfo(path="l", checksum=True)).sha256 == hashlib.sha256(data).hexdigest()
+    assert info(context, "f").sha256 is msgspec.UNSET
+
+
+@pytest.mark.parametrize("path", [".", "sub", "pipe", "out"])
+def test_only_a_file_has_a_checksum(context: Context, root: Path, path: str) -> None:
+    os.mkfifo(root / "pipe")
+    (root / "out").symlink_to("../OUT/canary.txt")
+    with pytest.raises(ToolFailure) as refused:
+        run(context, GetFileInfo(path=path, checksum=True))
+    assert refused.value.code is Code.NOT_A_FILE
+
+
+def test_l25_a_checksum_ends_with_the_time(space: Space, make_context: MakeContext, root: Path) -> None:
+    with open(root / "f", "wb") as file:
+        file.truncate(1 << 40)
+    told: list[float] = []
+    reporter = Reporter(send_progress=lambda done, total, message: told.append(done))
+    context = msgspec.structs.replace(make_context(space, seconds=0.3), reporter=reporter)
+    begun = time.perf_counter()
+    with pytest.raises(ToolFailure) as refused:
+        run(context, GetFileInfo(path="f", checksum=True))
+    assert time.perf_counter() - begun < 2.0
+    assert refused.value.code is Code.TIMEOUT
+    assert refused.value.details["size"] == 1 << 40
+    assert told
+    assert told == sorted(told)
+
+
+def test_a_checksum_of_a_file_that_changes_says_so(
+    context: Context, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "f").write_bytes(b"before")
+    pread = os.pread
+
+    def change_first(fd: int, count: int, offset: int) -> bytes:
+        (root / "f").write_bytes(b"afterwards")
+        return pread(fd, count, offset)
+
+    monkeypatch.setattr(os, "pread", change_first)
+    assert run(context, GetFileInfo(path="f", checksum=True)).changed_during_read is True

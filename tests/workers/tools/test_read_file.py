@@ -12,8 +12,8 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.handle import has_changed
 from filewarden.workers.lines import last_lines
-from filewarden.workers.piece import has_changed
 from filewarden.workers.reading import read_up_to
 from filewarden.workers.root import open_root
 from filewarden.workers.space import Space

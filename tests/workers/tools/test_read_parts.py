@@ -53,7 +53,7 @@ def wide_open(folder: Path) -> Iterator[Space]:
 
 
 def roomy(space: Space, max_file_bytes: int = 1 << 20) -> Context:
-    return Context(space, Limits(max_file_bytes, 40_000, 200), time.monotonic() + 60)
+    return Context(space, Limits(max_file_bytes, 1 << 20, 40_000, 200), time.monotonic() + 60)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
