@@ -23,8 +23,9 @@ from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.offering import offered_tools
 from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
+from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Abilities, Offer
-from filewarden.broker.protocol.session import Eras, Session
+from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal

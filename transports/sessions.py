@@ -5,8 +5,8 @@ import secrets
 from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
+from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
-from filewarden.broker.protocol.session import Eras
 from filewarden.broker.reactor import Reactor, Timer
 
 ID_BYTES = 32

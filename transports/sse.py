@@ -14,8 +14,8 @@ from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.jsonrpc import decode
+from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
-from filewarden.broker.protocol.session import Eras
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
 from filewarden.transports.authentication import principal_of

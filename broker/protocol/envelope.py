@@ -114,6 +114,7 @@ def unsupported(requested: str) -> ProtocolError:
         ErrorCode.UNSUPPORTED_PROTOCOL_VERSION,
         f"Unsupported protocol version: {shown(requested)}",
         {"supported": list(MODERN_VERSIONS), "requested": requested},
+        is_envelope=True,
     )
 
 

@@ -5,7 +5,6 @@ the modern one every request stands for itself, and nothing but the requests in 
 """
 
 from collections.abc import Iterable, KeysView
-from enum import Enum
 
 import msgspec
 
@@ -21,7 +20,6 @@ from filewarden.broker.protocol.actions import (
     Send,
     StartCall,
 )
-from filewarden.broker.protocol.envelope import has_envelope, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 from filewarden.broker.protocol.interview import begin, decline_rest, is_complete, take_response
 from filewarden.broker.protocol.jsonrpc import (
@@ -36,41 +34,22 @@ from filewarden.broker.protocol.jsonrpc import (
 )
 from filewarden.broker.protocol.messages import (
     CANCELLED_PARAMS,
-    CAPABILITIES,
-    INITIALIZE_PARAMS,
-    LEVEL_PARAMS,
-    PARAMS,
-    decode_open,
     decode_params,
-    is_empty,
 )
 from filewarden.broker.protocol.methods import (
-    LEGACY_METHODS,
-    MODERN_METHODS,
     Answer,
     missing_capability,
-    not_found,
 )
+from filewarden.broker.protocol.negotiation import Eras, Negotiation, invalid
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
-from filewarden.broker.protocol.response import error_response, result_response
-from filewarden.broker.protocol.revisions import OLDEST, Era, Revision, negotiate
+from filewarden.broker.protocol.response import error_response
+from filewarden.broker.protocol.revisions import Era, Revision
 from filewarden.broker.protocol.shape import complete_response
-from filewarden.broker.protocol.terms import Terms
 from filewarden.workers.errors import Code
-from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.wire import Aside, Progress
 
 Json = dict[str, object]
-
-
-class Eras(Enum):
-    """Which eras a connection may speak."""
-
-    BOTH = "both"
-    """The first request decides."""
-    LEGACY = "legacy"
-    MODERN = "modern"
 
 
 class _Running(msgspec.Struct, eq=False):
@@ -91,15 +70,17 @@ class Session:
     """
 
     def __init__(self, offer: Offer, eras: Eras = Eras.BOTH) -> None:
-        self.revision: Revision | None = None
-        """What was negotiated; None before that, and in the modern era."""
-        self._eras = eras
-        self._era = {Eras.LEGACY: Era.LEGACY, Eras.MODERN: Era.MODERN}.get(eras)
-        self._offer = offer
-        self._terms: Terms | None = None
+        self._negotiation = Negotiation(offer, eras)
+        self._is_shared = eras is Eras.BOTH
+        """Whether other requests of the client go over the same stream."""
         self._running: dict[RequestId, _Running] = {}
         self._interviews: dict[str, Interview] = {}
         self._asked = 0
+
+    @property
+    def revision(self) -> Revision | None:
+        """What was negotiated; None before that, and in the modern era."""
+        return self._negotiation.revision
 
     @property
     def in_flight(self) -> KeysView[RequestId]:
@@ -187,7 +168,7 @@ class Session:
         if running is None:
             return None
         reason = "the server ends this subscription"
-        if self._eras is Eras.BOTH:
+        if self._is_shared:
             running.exchange.actions.append(Send(notifications.cancelled(listen.request_id, reason)))
         response = complete_response(listen.request_id, {}, listen.terms.revision, None, subscription=listen.request_id)
         return self._end(running, response)
@@ -251,85 +232,14 @@ class Session:
         exchange.running += 1
 
     def _error(self, error: ProtocolError, request_id: RequestId, exchange: Exchange) -> bytes:
-        if self._era is Era.MODERN or error.is_envelope or error.code is ErrorCode.UNSUPPORTED_PROTOCOL_VERSION:
+        if self._negotiation.era is Era.MODERN or error.is_envelope:
             exchange.status = error.modern_status
         return error_response(error, request_id)
 
     def _answer(self, request: Request) -> Answer:
         if request.id in self._running:
-            raise _invalid("that id is still in flight")
-        if self._era is Era.LEGACY:
-            return self._answer_legacy(request)
-        if self._era is Era.MODERN:
-            return self._answer_modern(request)
-        return self._answer_first(request)
-
-    def _answer_first(self, request: Request) -> Answer:
-        """The first request decides the era, but a probe decides nothing."""
-        if request.method == "initialize":
-            self._era = Era.LEGACY
-            try:
-                return self._initialize(request)
-            finally:
-                if self.revision is None:
-                    self._era = None
-        if not has_envelope(request.params):
-            return self._answer_legacy(request)
-        terms = terms_of(read_envelope(request))
-        if request.method != "server/discover":
-            self._era = Era.MODERN
-        return self._answer_on(request, terms)
-
-    def _answer_modern(self, request: Request) -> Answer:
-        if request.method == "initialize" and self._eras is Eras.BOTH and not has_envelope(request.params):
-            raise unsupported(_requested_version(request))
-        return self._answer_on(request, terms_of(read_envelope(request)))
-
-    def _answer_on(self, request: Request, terms: Terms) -> Answer:
-        method = MODERN_METHODS.get(request.method)
-        if method is None:
-            raise not_found(request)
-        return method(request, self._offer, terms)
-
-    def _answer_legacy(self, request: Request) -> Answer:
-        if has_envelope(request.params) and request.method != "initialize":
-            raise _invalid("this connection is opened with initialize and takes no protocol version in _meta")
-        terms = self._terms
-        method = LEGACY_METHODS.get(request.method)
-        if method is not None and terms is not None:
-            return method(request, self._offer, terms)
-        return self._answer_by_session(request, terms)
-
-    def _answer_by_session(self, request: Request, terms: Terms | None) -> bytes:
-        """What is about the session itself."""
-        if request.method == "ping":
-            decode_params(PARAMS, request.params)
-            return result_response(request.id, b"{}")
-        if request.method == "initialize":
-            return self._initialize(request)
-        if terms is None:
-            raise _invalid("initialize first")
-        if request.method == "logging/setLevel" and self._offer.abilities.logging:
-            level = decode_params(LEVEL_PARAMS, request.params).level
-            self._terms = msgspec.structs.replace(terms, log_level=NoteLevel[level.upper()])
-            return result_response(request.id, b"{}")
-        raise not_found(request)
-
-    def _initialize(self, request: Request) -> bytes:
-        if self.revision is not None:
-            raise _invalid("already initialized")
-        askable: tuple[str, ...] = ()
-        if is_empty(request.params):
-            revision = OLDEST
-        else:
-            params = decode_params(INITIALIZE_PARAMS, request.params)
-            revision = negotiate(params.version)
-            capabilities = decode_open(CAPABILITIES, params.capabilities, "capabilities")
-            askable = capabilities.askable(has_elicitation=revision.has_elicitation)
-        self.revision = revision
-        level = NoteLevel.WARNING if self._offer.abilities.logging else None
-        self._terms = Terms(revision=revision, askable=askable, log_level=level)
-        return result_response(request.id, self._offer.initialize_result(revision))
+            raise invalid("that id is still in flight")
+        return self._negotiation.answer(request)
 
     # Cancelling.
 
@@ -407,14 +317,3 @@ def _capabilities_for(methods: Iterable[str]) -> Json:
         "roots/list": {"roots": {}},
     }
     return {name: value for method in sorted(methods) for name, value in needed[method].items()}
-
-
-def _requested_version(request: Request) -> str:
-    try:
-        return decode_params(INITIALIZE_PARAMS, request.params).version
-    except ProtocolError:
-        return ""
-
-
-def _invalid(what: str) -> ProtocolError:
-    return ProtocolError(ErrorCode.INVALID_REQUEST, f"Invalid request: {what}")
