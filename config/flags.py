@@ -17,6 +17,7 @@ from filewarden.config.options import Kind, Option, options
 from filewarden.config.sources import Given, Source
 from filewarden.config.values import from_text, written
 
+HELP = "--help"
 ORIGIN = "command line"
 
 
@@ -103,7 +104,7 @@ def _words(arguments: Sequence[str], source: Source) -> Iterator[tuple[Flag | No
         name, equals, text = word.partition("=")
         flag = flags().get(name)
         if flag is None:
-            source.problems.append(Problem(name, ORIGIN, f"unknown flag{hint(name, flags())}"))
+            source.problems.append(Problem(name, ORIGIN, f"unknown flag{hint(name, [*flags(), HELP])}"))
         elif not flag.metavar:
             if equals:
                 source.problems.append(Problem(name, ORIGIN, "takes no value"))

@@ -17,11 +17,12 @@ CONTROLS_A_TRY = 20
 MORE_FOR_THE_CONTROL_S = 10.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-DURATIONS = [pytest.param(2.0, id="short"), pytest.param(30.0, id="long", marks=pytest.mark.slow)]
-OTHER_DURATIONS = [pytest.param(2.0, id="short"), pytest.param(8.0, id="long", marks=pytest.mark.slow)]
-ON_ONE_TRANSPORT = pytest.mark.parametrize(
-    "transport", ["stdio", pytest.param("http", marks=pytest.mark.slow)], indirect=True
-)
+LONG = pytest.param("stdio", 30.0, id="stdio-long", marks=pytest.mark.slow)
+BOTH_SHORT = [pytest.param("stdio", 2.0, id="stdio"), pytest.param("http", 2.0, id="http")]
+ONE_SHORT = [BOTH_SHORT[0], pytest.param("http", 2.0, id="http", marks=pytest.mark.slow)]
+ON_EACH = pytest.mark.parametrize(("transport", "seconds"), [*BOTH_SHORT, LONG], indirect=["transport"])
+ON_ONE = pytest.mark.parametrize(("transport", "seconds"), [*ONE_SHORT, LONG], indirect=["transport"])
+"""What is raced happens in a worker, so the long run takes one transport, and most short ones too."""
 Exchanging = Callable[..., AbstractContextManager[None]]
 Control = Callable[[], str]
 
@@ -96,7 +97,7 @@ def failures_of(control: Control, secret: str) -> int:
     return found
 
 
-@pytest.mark.parametrize("seconds", DURATIONS)
+@ON_EACH
 def test_t01_read_last_component_swapped(
     client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
 ) -> None:
@@ -113,7 +114,7 @@ def test_t01_read_last_component_swapped(
     assert tries > 100
 
 
-@pytest.mark.parametrize("seconds", DURATIONS)
+@ON_EACH
 def test_t02_read_middle_component_swapped(
     client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
 ) -> None:
@@ -133,7 +134,7 @@ def test_t02_read_middle_component_swapped(
     assert tries > 50
 
 
-@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
+@ON_EACH
 def test_t07_search_and_list_while_directories_swap(
     client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
 ) -> None:
@@ -152,8 +153,7 @@ def test_t07_search_and_list_while_directories_swap(
     assert tries > 10
 
 
-@ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
+@ON_ONE
 def test_t08_a_directory_moved_out_during_the_walk(
     client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
 ) -> None:
@@ -194,8 +194,7 @@ def test_t08_a_directory_moved_out_during_the_walk(
     assert tries > 20
 
 
-@ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
+@ON_ONE
 def test_t09_the_root_replaced(
     transport: str,
     launch: Callable[..., Any],
@@ -222,8 +221,7 @@ def test_t09_the_root_replaced(
     assert tries > 50
 
 
-@ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
+@ON_ONE
 def test_l21_a_pipe_swapped_in_after_the_check(
     client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
 ) -> None:
@@ -242,8 +240,7 @@ def test_l21_a_pipe_swapped_in_after_the_check(
         race(seconds, "a pipe", attempt, lambda: check_then_see_the_kind(ground.root, path))
 
 
-@ON_ONE_TRANSPORT
-@pytest.mark.parametrize("seconds", OTHER_DURATIONS)
+@ON_ONE
 def test_l11_c07_a_denied_file_swapped_in(
     client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
 ) -> None:

@@ -115,9 +115,14 @@ def test_t14_above_the_root_lies_an_empty_place(start: Callable[[str], Any], bar
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("start", ["stdio", pytest.param("http", marks=pytest.mark.slow)], indirect=True)
 @pytest.mark.parametrize(
-    "seconds", [pytest.param(2.0, id="short"), pytest.param(8.0, id="long", marks=pytest.mark.slow)]
+    ("start", "seconds"),
+    [
+        pytest.param("stdio", 2.0, id="stdio"),
+        pytest.param("http", 2.0, id="http", marks=pytest.mark.slow),
+        pytest.param("stdio", 30.0, id="stdio-long", marks=pytest.mark.slow),
+    ],
+    indirect=["start"],
 )
 @pytest.mark.timeout(120)
 def test_t14_t01_t02_t07_races_are_lost_against_the_kernel_alone(

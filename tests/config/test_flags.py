@@ -49,6 +49,7 @@ def test_the_last_of_a_flag_given_twice_counts(loaded: Load) -> None:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
+        (["--hlep"], '--hlep (command line): unknown flag; did you mean "--help"?'),
         (["--workrs", "8"], '--workrs (command line): unknown flag; did you mean "--workers"?'),
         (["--zzzzzzzz"], "--zzzzzzzz (command line): unknown flag"),
         (["-p"], "-p (command line): unknown flag"),

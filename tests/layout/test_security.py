@@ -35,3 +35,11 @@ def test_each_named_test_exists(file: str, name: str) -> None:
         node.name for node in ast.walk(ast.parse((TESTS / file).read_text())) if isinstance(node, ast.FunctionDef)
     }
     assert name in functions or not name
+
+
+def test_the_map_of_attacks_names_files_that_exist() -> None:
+    named = re.findall(r"`(tests/[\w/.]+|test_\w+\.py)`", (TESTS / "attacks" / "README.md").read_text())
+    assert len(named) > 30
+    for path in named:
+        found = ROOT / path if path.startswith("tests/") else TESTS / "attacks" / path
+        assert found.exists(), path
