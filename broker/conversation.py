@@ -33,8 +33,9 @@ from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.task_use import TaskUse
-from filewarden.workers.wire import Aside
+from filewarden.workers.wire import Aside, Note
 
 
 class Sink(Protocol):
@@ -201,6 +202,9 @@ class Conversation:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         self._runs.pop(id(run.start), None)
+        if isinstance(outcome, Failed) and outcome.code in _WORTH_A_NOTE:
+            note = Note(0, NoteLevel.WARNING, f"{run.tool.name} cost a worker: {outcome.message}")
+            self._overhear(run.start, note)
         self._go_on(self.session.complete(run.start, outcome))
 
     def _overhear(self, start: StartCall, aside: Aside) -> None:
@@ -242,6 +246,7 @@ class Conversation:
 
 
 _NOT_GRANTED = Failed(Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {})
+_WORTH_A_NOTE = (Code.TIMEOUT, Code.MEMORY_LIMIT, Code.WORKER_CRASHED)
 _BAD_STATE = ProtocolError(
     ErrorCode.INVALID_PARAMS,
     "Invalid params: requestState is unknown, expired, used before, or belongs to another request; start again without",

@@ -88,6 +88,8 @@ class StdioServer:
         give_up_at = time.monotonic() + timeout_s
         while request_id not in self._answers:
             message = self.receive(max(0.01, give_up_at - time.monotonic()))
+            if "id" not in message:
+                continue  # a notification
             assert message["id"] not in self._answers, "answered twice"
             self._answers[message["id"]] = message
         return self._answers.pop(request_id)

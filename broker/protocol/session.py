@@ -134,7 +134,9 @@ class Session:
         if running is None:
             return None
         if not isinstance(aside, Progress):
-            return notifications.log_message(aside.level, aside.text)
+            wanted = call.terms.log_level
+            is_wanted = wanted is not None and aside.level >= wanted
+            return notifications.log_message(aside.level, aside.text) if is_wanted else None
         if call.progress_token is None or not aside.done > running.done:
             return None
         running.done = aside.done

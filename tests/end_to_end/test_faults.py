@@ -204,6 +204,7 @@ def test_ten_thousand_calls_are_answered_once_each_while_workers_are_killed(
     faulty: Any, descendants: Callable[[int], set[int]]
 ) -> None:
     calls, window = 10_000, 24
+    faulty.request("logging/setLevel", {"level": "emergency"})
     processes_before = len(descendants(faulty.pid))
     descriptors_before = len(os.listdir(f"/proc/{faulty.pid}/fd"))
     expected: dict[int, str] = {}
@@ -237,3 +238,16 @@ def test_ten_thousand_calls_are_answered_once_each_while_workers_are_killed(
     faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
     assert len(descendants(faulty.pid)) == processes_before
     assert len(os.listdir(f"/proc/{faulty.pid}/fd")) <= descriptors_before + 2
+
+
+@pytest.mark.parametrize(("level", "is_told"), [("warning", True), ("error", False)])
+def test_a_client_that_listens_is_told_what_a_call_cost(faulty: Any, level: str, is_told: bool) -> None:
+    assert faulty.request("logging/setLevel", {"level": level})["result"] == {}
+    call = faulty.start_call("die", number=6)
+    first = faulty.receive()
+    if is_told:
+        assert first["method"] == "notifications/message"
+        assert first["params"]["level"] == "warning"
+        assert first["params"]["data"].startswith("die cost a worker: ")
+        first = faulty.receive()
+    assert (first["id"], failure(first["result"])) == (call, "worker_crashed")
