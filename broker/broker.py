@@ -21,10 +21,10 @@ from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
-from filewarden.broker.offering import offered_tools
+from filewarden.broker.offering import abilities, offered_tools
 from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
 from filewarden.broker.protocol.negotiation import Eras
-from filewarden.broker.protocol.offer import Abilities, Offer
+from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
@@ -42,7 +42,6 @@ from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.wire import Aside, Ending, Report
 
-_ABILITIES = Abilities(logging=True, tasks=True)
 CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
@@ -91,6 +90,7 @@ class Broker:
             per_client_limit=limits.per_client_in_flight,
             scan_workers=settings.pool.scan_workers,
         )
+        self._announcements = Announcements()
         self._dispatcher = Dispatcher(
             reactor=reactor,
             scheduler=self._scheduler,
@@ -99,23 +99,28 @@ class Broker:
             worker_memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
             frame_bytes=self._frame_bytes,
             holdings=self.holdings,
+            on_list_changed=self._announcements.list_changed,
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)
         self._supervisors = [self._supervisor(reading_pool(settings.pool))]
         if any(tool.writes for tool in self._catalogue):
             self._supervisors.append(self._supervisor(writing_pool(settings.pool)))
-        self._offer = Offer(offered_tools(self._catalogue), abilities=_ABILITIES, instructions=_instructions(settings))
-        self.announcements = Announcements()
-        """Through which lists that changed are told of."""
-        self._tasks = TaskRuns(limit=limits.tasks, ttl_s=limits.task_ttl_s, on_change=self.announcements.task_changed)
+        self._offer = Offer(
+            offered_tools(self._catalogue),
+            prompts=self._catalogue.prompts,
+            templates=self._catalogue.templates,
+            abilities=abilities(self._catalogue),
+            instructions=_instructions(settings),
+        )
+        self._tasks = TaskRuns(limit=limits.tasks, ttl_s=limits.task_ttl_s, on_change=self._announcements.task_changed)
         self._services = Services(
             reactor=reactor,
             dispatcher=self._dispatcher,
             catalogue=self._catalogue,
             vouchers=Vouchers(Seal(*(sealing_keys or (os.urandom(SEALING_KEY_BYTES),)))),
             tasks=self._tasks,
-            announcements=self.announcements,
+            announcements=self._announcements,
             abilities=self._offer.abilities,
             ask_s=settings.deadlines.ask_s,
             task_after_s=settings.deadlines.task_after_s,

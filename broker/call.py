@@ -7,11 +7,12 @@ import msgspec
 from filewarden.broker.protocol.outcome import Outcome
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.note_level import NoteLevel
-from filewarden.workers.tool import Lane, Tool
+from filewarden.workers.tool import Lane, ListKind, Tool
 from filewarden.workers.wire import Aside
 
 Deliver = Callable[[Outcome], None]
 Overhear = Callable[[Aside], None]
+ListChanged = Callable[[ListKind], None]
 
 
 class Hearing(msgspec.Struct, frozen=True):

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import msgspec
 
 from filewarden.broker.answers import AnswerReader
-from filewarden.broker.call import DEAF, Call, Deliver, Hearing
+from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged
 from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.placement import Placement
 from filewarden.broker.pool import Kind, pool_of
-from filewarden.broker.protocol.outcome import Failed, Outcome
+from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
@@ -99,6 +99,7 @@ class Dispatcher:
         worker_memory_bytes: int,
         frame_bytes: int,
         holdings: Holdings,
+        on_list_changed: ListChanged | None = None,
     ) -> None:
         self._reactor = reactor
         self._scheduler = scheduler
@@ -107,6 +108,7 @@ class Dispatcher:
         self._worker_memory_bytes = worker_memory_bytes
         self._frame_bytes = frame_bytes
         self._holdings = holdings
+        self._on_list_changed = on_list_changed
         self._supervisors: dict[Kind, Supervisor] = {}
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
@@ -286,6 +288,8 @@ class Dispatcher:
         call.is_settled = True
         self._ledger.count(call.tool.name, outcome, self._reactor.now() - call.submitted_at)
         call.deliver(outcome)
+        if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:
+            self._on_list_changed(call.tool.changes)
 
     def _kill_runner(self, call: Call, cause: Exit) -> None:
         supervisor = self._supervisors.get(pool_of(call.tool))

@@ -1,5 +1,6 @@
 """What of the catalogue is offered to clients, as the protocol core sees it."""
 
+from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.catalogue import Catalogue
@@ -26,4 +27,18 @@ def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
             needs_task=tool.needs_task,
         )
         for tool in catalogue
+    )
+
+
+def abilities(catalogue: Catalogue) -> Abilities:
+    """What a catalogue makes possible beside its tools."""
+    changing = {tool.changes for tool in catalogue}
+    return Abilities(
+        resources=catalogue.operation("resources/read") is not None,
+        completions=catalogue.operation("completion/complete") is not None,
+        logging=True,
+        tasks=True,
+        changing_tools="tools" in changing,
+        changing_prompts="prompts" in changing,
+        changing_resources="resources" in changing,
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from filewarden.workers.operations import ResourceTemplate
+from filewarden.workers.prompt import Prompt
 from filewarden.workers.tool import Tool
 from filewarden.workers.tools import (
     get_file_info,
@@ -21,9 +23,17 @@ class Catalogue:
     An operation is named like its method, such as `resources/read`, and is offered by that method alone.
     """
 
-    def __init__(self, tools: Iterable[Tool], operations: Iterable[Tool] = ()) -> None:
+    def __init__(
+        self,
+        tools: Iterable[Tool],
+        operations: Iterable[Tool] = (),
+        prompts: Iterable[Prompt] = (),
+        templates: Iterable[ResourceTemplate] = (),
+    ) -> None:
         self.tools = tuple(tools)
         self.operations = tuple(operations)
+        self.prompts = tuple(prompts)
+        self.templates = tuple(templates)
         self._by_name = {tool.name: tool for tool in self.tools}
         self._operations = self._by_name | {tool.name: tool for tool in self.operations}
 
@@ -41,7 +51,7 @@ class Catalogue:
     def offered(self, *, scan: bool, write: bool) -> "Catalogue":
         """Select the tools of a configuration: with a scan worker or none, with a writable root or none."""
         tools = (tool for tool in self.tools if (scan or not tool.scans) and (write or not tool.writes))
-        return Catalogue(tools, self.operations)
+        return Catalogue(tools, self.operations, self.prompts, self.templates)
 
 
 CATALOGUE = Catalogue(

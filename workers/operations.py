@@ -8,6 +8,16 @@ from typing import Literal
 import msgspec
 
 
+class ResourceTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A family of resources; `uri_template` as in RFC 6570."""
+
+    uri_template: str
+    name: str
+    title: str
+    description: str
+    mime_type: str | None = None
+
+
 class ListResources(msgspec.Struct, frozen=True):
     """Of `resources/list`."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -47,6 +47,7 @@ class Kind(StrEnum):
     """A `Content`; the result struct holds the facts, shown in `_meta`."""
 
 
+ListKind = Literal["tools", "prompts", "resources"]
 Operation = Callable[["Context", Any], msgspec.Struct | Text | Content]
 
 
@@ -77,6 +78,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     writes: bool = False
     destructive: bool = False
     idempotent: bool = True
+    changes: ListKind | None = None
+    """Which list of clients a successful call of it changes."""
     task: TaskUse = TaskUse.NEVER
     needs_task: bool = False
     """A client without the tasks extension is refused."""

@@ -1,7 +1,9 @@
 """The entries of the lists that clients get: tools, prompts, resource templates."""
 
-from filewarden.broker.protocol.offered import OfferedPrompt, OfferedTemplate, OfferedTool
+from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.broker.protocol.revisions import Revision
+from filewarden.workers.operations import ResourceTemplate
+from filewarden.workers.prompt import Prompt
 
 Json = dict[str, object]
 
@@ -28,7 +30,7 @@ def _may_declare(output_schema: Json, revision: Revision) -> bool:
     return revision.has_structured_content and output_schema.get("type") == "object"
 
 
-def prompt_entry(prompt: OfferedPrompt) -> Json:
+def prompt_entry(prompt: Prompt) -> Json:
     """One prompt with its arguments."""
     arguments = [
         {"name": each.name, "description": each.description, "required": each.required} for each in prompt.arguments
@@ -41,7 +43,7 @@ def prompt_entry(prompt: OfferedPrompt) -> Json:
     }
 
 
-def template_entry(template: OfferedTemplate) -> Json:
+def template_entry(template: ResourceTemplate) -> Json:
     """One family of resources."""
     entry: Json = {
         "uriTemplate": template.uri_template,

@@ -32,7 +32,7 @@ from filewarden.broker.protocol.messages import (
     shown,
 )
 from filewarden.broker.protocol.offer import TASKS, Offer
-from filewarden.broker.protocol.offered import OfferedPrompt, OfferedTool
+from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.response import result_response
 from filewarden.broker.protocol.shape import (
@@ -46,6 +46,7 @@ from filewarden.broker.protocol.shape import (
 from filewarden.broker.protocol.terms import Terms
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.operations import Complete, GetPrompt, ListResources, ReadResource
+from filewarden.workers.prompt import Prompt
 from filewarden.workers.task_use import TaskUse
 
 Answer = bytes | Deferred
@@ -167,7 +168,7 @@ def _respond_with_prompt(call: StartCall, outcome: Outcome) -> bytes:
     return prompt_response(call.request_id, outcome, call.terms.revision)
 
 
-def _check_prompt_arguments(prompt: OfferedPrompt, given: dict[str, str]) -> None:
+def _check_prompt_arguments(prompt: Prompt, given: dict[str, str]) -> None:
     for argument in prompt.arguments:
         if argument.required and argument.name not in given:
             raise ProtocolError(ErrorCode.INVALID_PARAMS, f"Invalid params: {argument.name!r} is missing")

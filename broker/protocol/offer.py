@@ -6,10 +6,12 @@ import msgspec
 
 from filewarden.broker.protocol import listing, shape
 from filewarden.broker.protocol.identity import server_info
-from filewarden.broker.protocol.offered import OfferedPrompt, OfferedTemplate, OfferedTool
+from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.broker.protocol.response import encode
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS, Era, Revision
 from filewarden.broker.protocol.shape import LISTED
+from filewarden.workers.operations import ResourceTemplate
+from filewarden.workers.prompt import Prompt
 
 TASKS = "io.modelcontextprotocol/tasks"
 
@@ -36,8 +38,8 @@ class Offer:
         self,
         tools: Iterable[OfferedTool],
         *,
-        prompts: Iterable[OfferedPrompt] = (),
-        templates: Iterable[OfferedTemplate] = (),
+        prompts: Iterable[Prompt] = (),
+        templates: Iterable[ResourceTemplate] = (),
         abilities: Abilities | None = None,
         instructions: str | None = None,
     ) -> None:

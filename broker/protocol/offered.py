@@ -1,4 +1,4 @@
-"""What is offered as the protocol sees it: tools, prompts and resource templates, and how arguments are checked."""
+"""One tool as the protocol sees it: what a list shows of it, and how its arguments are checked."""
 
 from collections.abc import Callable
 
@@ -27,30 +27,3 @@ class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
     task: TaskUse = TaskUse.NEVER
     needs_task: bool = False
     """A client without the tasks extension is refused."""
-
-
-class PromptArgument(msgspec.Struct, frozen=True, kw_only=True):
-    """One argument of a prompt; its values are texts."""
-
-    name: str
-    description: str
-    required: bool = False
-
-
-class OfferedPrompt(msgspec.Struct, frozen=True, kw_only=True):
-    """`prompts/get` runs the operation of that name in a worker."""
-
-    name: str
-    title: str
-    description: str
-    arguments: tuple[PromptArgument, ...] = ()
-
-
-class OfferedTemplate(msgspec.Struct, frozen=True, kw_only=True):
-    """A family of resources; `uri_template` as in RFC 6570."""
-
-    uri_template: str
-    name: str
-    title: str
-    description: str
-    mime_type: str | None = None

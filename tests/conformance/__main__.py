@@ -32,13 +32,13 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     for section in sections.values():
         sys.stdout.write(as_text(section) + "\n\n")
+    complaints = _off_target(sections, legs)
     if legs == list(LEGS) and options.server == list(PEERS):
-        _record(list(sections.values()), {TITLES[name]: entries for name, entries in expected.items()})
+        page = as_page(list(sections.values()), {TITLES[name]: entries for name, entries in expected.items()})
+        complaints += _keep(page, only_check=options.check)
+    sys.stdout.writelines(f"{sentence}\n" for sentence in complaints)
     is_good = all(verdict.is_good for section in sections.values() for verdict in section.verdicts)
-    short = _below_target(sections, legs)
-    for sentence in short:
-        sys.stdout.write(f"{sentence}\n")
-    return 0 if is_good and not short else 1
+    return 0 if is_good and not complaints else 1
 
 
 def _run(suites: Suites, name: str, legs: Sequence[Leg], expected: Sequence[Expectation]) -> list[Verdict]:
@@ -59,7 +59,7 @@ def _run(suites: Suites, name: str, legs: Sequence[Leg], expected: Sequence[Expe
         return verdicts
 
 
-def _below_target(sections: Mapping[str, Section], legs: Sequence[Leg]) -> list[str]:
+def _off_target(sections: Mapping[str, Section], legs: Sequence[Leg]) -> list[str]:
     """A suite that runs fewer checks than it has would pass them all."""
     if "fixture" not in sections:
         return []
@@ -70,9 +70,13 @@ def _below_target(sections: Mapping[str, Section], legs: Sequence[Leg]) -> list[
     ]
 
 
-def _record(sections: Sequence[Section], expected: Mapping[str, Sequence[Expectation]]) -> None:
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(as_page(sections, expected), encoding="utf-8")
+def _keep(page: str, *, only_check: bool) -> list[str]:
+    if not only_check:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page:
+        return ["docs/conformance.md tells something else: run scripts/conformance and commit what it writes"]
+    return []
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -80,6 +84,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--node", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--leg", action="append", choices=[leg.name for leg in LEGS], help="only this leg; repeatable")
     parser.add_argument("--server", action="append", choices=list(PEERS), help="only this server; repeatable")
+    parser.add_argument("--check", action="store_true", help="leave docs/conformance.md, and fail if it differs")
     options = parser.parse_args(list(arguments))
     options.server = options.server or list(PEERS)
     return options
