@@ -24,15 +24,19 @@ class Rules:
         self._paths = _any(r for r in rules if r.is_path)
         self._rules = [(re.compile(rule.expression), rule) for rule in reversed(rules)]
 
+    def spoken_of(self, names: list[bytes], prefix: bytes) -> list[bytes]:
+        """Leave only names that an expression fits; `prefix` is what stands before them, from the file's folder on."""
+        literals, suffixes = self._literals, self._suffixes
+        by_name = _nothing if self._names is None else self._names.fullmatch
+        by_path = _nothing if self._paths is None else self._paths.fullmatch
+        return [
+            name
+            for name in names
+            if name in literals or name.endswith(suffixes) or by_name(name) or by_path(prefix + name)
+        ]
+
     def judge(self, name: bytes, path: bytes, *, is_folder: bool) -> bool | None:
         """Whether the name is ignored; None when no rule speaks of it. `path` is relative to the file's folder."""
-        if (
-            name not in self._literals
-            and not name.endswith(self._suffixes)
-            and (self._names is None or not self._names.fullmatch(name))
-            and (self._paths is None or not self._paths.fullmatch(path))
-        ):
-            return None
         for expression, rule in self._rules:
             if (is_folder or not rule.is_folders_only) and expression.fullmatch(path if rule.is_path else name):
                 return not rule.is_negated
@@ -49,18 +53,21 @@ class Ignore:
         if rules is not None:
             self.chain = ((len(folder) + 1 if folder else 0, rules), *chain)
 
-    def hides(self, folder: bytes, name: bytes, *, is_folder: bool) -> bool:
-        """Whether a name in `folder` (relative to the root) is ignored. `.git` always is."""
-        if name == b".git":
-            return True
-        if not self.chain:
-            return False
-        path = folder + b"/" + name if folder else name
+    def keep(self, folder: bytes, names: list[bytes], *, is_folder: bool) -> list[bytes]:
+        """Leave out those of the names in `folder` (relative to the root) that are ignored. `.git` always is."""
+        hidden = {b".git"}
+        undecided = names
+        prefix = folder + b"/" if folder else b""
         for cut, rules in self.chain:
-            verdict = rules.judge(name, path[cut:], is_folder=is_folder)
-            if verdict is not None:
-                return verdict
-        return False
+            verdicts = {
+                name: rules.judge(name, (prefix + name)[cut:], is_folder=is_folder)
+                for name in rules.spoken_of(undecided, prefix[cut:])
+            }
+            decided = {name for name, verdict in verdicts.items() if verdict is not None}
+            if decided:
+                hidden.update(name for name in decided if verdicts[name])
+                undecided = [name for name in undecided if name not in decided]
+        return [name for name in names if name not in hidden]
 
 
 def read_rules(folder_fd: int, is_closed: Callable[[os.stat_result], bool]) -> Rules | None:
@@ -104,3 +111,7 @@ def _read(fd: int) -> bytes:
 def _any(rules: Iterable[Rule]) -> re.Pattern[bytes] | None:
     expression = b"|".join(rule.expression for rule in rules)
     return re.compile(expression) if expression else None
+
+
+def _nothing(_text: bytes) -> None:
+    """Match no text."""

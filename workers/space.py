@@ -44,6 +44,7 @@ class Space:
     ) -> None:
         """`denied_objects` are (st_dev, st_ino), closed wherever they lie. Without a resolver, the best available."""
         self.roots = tuple(roots)
+        self._indices = {id(root): index for index, root in enumerate(self.roots)}
         self._resolver = resolver or best_resolver()
         prefixes = tuple(split_absolute([root.path, root.real_path or root.path]) for root in roots)
         self._texts = Roots(tuple(os.fsencode(root.name) for root in roots), prefixes)
@@ -290,7 +291,7 @@ class Space:
         return False
 
     def _index(self, root: Root) -> int:
-        return next(index for index, one in enumerate(self.roots) if one is root)
+        return self._indices[id(root)]
 
 
 def best_resolver() -> Resolver:

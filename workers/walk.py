@@ -8,12 +8,12 @@ it (empty: none yet); where it was taken from a client, it only says what to lea
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from filewarden.workers.entries import Reading
 from filewarden.workers.ignore import FILE_NAME, Ignore, Rules, read_rules
 from filewarden.workers.paths import Names
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from filewarden.workers.space import Space
 
 MAX_PATH_BYTES = 4000
-_FILE_SYSTEM_ENCODING = sys.getfilesystemencoding()
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +79,13 @@ class Walk:
         self._repeats_last = repeats_last
         self._is_overdue = is_overdue
         self._judge = space.judge(start.root)
+        wants = filters.wants_name
+        self._reading = Reading(
+            pick_files=None if wants is None else lambda names: [name for name in names if wants(name)],
+            hides_dotted=filters.hides_dotted,
+            inodes=space.denied_inodes,
+            marker=os.fsdecode(FILE_NAME),
+        )
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
         self.skipped = 0
         """Folders that could not be opened."""
@@ -117,58 +123,50 @@ class Walk:
         return handle
 
     def _read(self, handle: "Handle", todo: _Pending) -> Folder:
+        """Read a folder once, keep in order what is of interest, and note the folders below for later."""
+        found = self._reading.of(handle.fd)
         ignore = todo.ignore
-        if ignore is not None:
+        if ignore is not None and found.has_marker:
             ignore = Ignore(ignore, b"/".join(handle.names), self._rules(handle))
-        refuses = self._refusal(handle, todo.names, ignore)
-        files, below, links, specials = self._sort(handle, todo, refuses)
-        after = todo.after
+        enters, depth, after = self._filters.enters, len(todo.names), todo.after
+        below, files = found.folders, found.files
+        if enters is not None:
+            below = [name for name in below if enters(depth, name)]
         if after is not None:
-            last = after[0]
-            if len(after) == 1:
-                files = [name for name in files if name > last or (self._repeats_last and name == last)]
-            else:
-                files = []
-                below = [name for name in below if name >= last]
-        for name in reversed(below):
-            names = (*todo.names, name)
-            rest = after[1:] if after is not None and len(after) > 1 and name == after[0] else None
-            self._pending.append(_Pending(names, ignore, rest))
-        return Folder(
-            handle=handle, names=todo.names, files=files, links=frozenset(links), specials=frozenset(specials)
-        )
-
-    def _sort(
-        self, handle: "Handle", todo: _Pending, refuses: Callable[[bytes, bool], bool] | None
-    ) -> tuple[list[bytes], list[bytes], list[bytes], list[bytes]]:
-        """Read a folder once; gives files and folders of interest in order, and which files are links or special."""
-        wants, enters = self._filters.wants_name, self._filters.enters
-        depth = len(todo.names)
-        denied_inodes, hides_dotted = self._space.denied_inodes, self._filters.hides_dotted
-        files: list[bytes] = []
-        below: list[bytes] = []
-        links: list[bytes] = []
-        specials: list[bytes] = []
-        with os.scandir(handle.fd) as entries:
-            for entry in entries:
-                text = entry.name
-                if hides_dotted and text[0] == ".":
-                    continue
-                name = text.encode(_FILE_SYSTEM_ENCODING, "surrogateescape")
-                if entry.is_dir(follow_symlinks=False):
-                    if (enters is None or enters(depth, name)) and (refuses is None or not refuses(name, True)):
-                        below.append(name)
-                elif (wants is None or wants(name)) and (refuses is None or not refuses(name, False)):
-                    if denied_inodes and entry.inode() in denied_inodes and self._is_denied(handle, name):
-                        continue
-                    files.append(name)
-                    if entry.is_symlink():
-                        links.append(name)
-                    elif not entry.is_file(follow_symlinks=False):
-                        specials.append(name)
+            below, files = self._rest(below, files, after)
+        if found.suspects:
+            closed = {name for name in found.suspects if self._is_denied(handle, name)}
+            files = [name for name in files if name not in closed]
+        below = self._kept(handle, todo.names, ignore, below, is_folder=True)
+        files = self._kept(handle, todo.names, ignore, files, is_folder=False)
+        below.sort(reverse=True)
         files.sort()
-        below.sort()
-        return files, self._short_enough(handle, below), links, specials
+        for name in self._short_enough(handle, below):
+            rest = after[1:] if after is not None and len(after) > 1 and name == after[0] else None
+            self._pending.append(_Pending((*todo.names, name), ignore, rest))
+        links, specials = frozenset(found.links), frozenset(found.specials)
+        return Folder(handle=handle, names=todo.names, files=files, links=links, specials=specials)
+
+    def _rest(self, below: list[bytes], files: list[bytes], after: Names) -> tuple[list[bytes], list[bytes]]:
+        """Leave out what comes before the position in this folder."""
+        last = after[0]
+        if len(after) > 1:
+            return [name for name in below if name >= last], []
+        return below, [name for name in files if name > last or (self._repeats_last and name == last)]
+
+    def _kept(
+        self, handle: "Handle", names: Names, ignore: Ignore | None, candidates: list[bytes], *, is_folder: bool
+    ) -> list[bytes]:
+        """Leave out what ignore rules, the client or the operator leave out."""
+        judge, excludes = self._judge, self._filters.excludes
+        if ignore is not None:
+            candidates = ignore.keep(b"/".join(handle.names), candidates, is_folder=is_folder)
+        if excludes is not None:
+            prefix = b"".join(name + b"/" for name in names)
+            candidates = [name for name in candidates if not excludes(prefix, name)]
+        if judge is not None:
+            candidates = [name for name in candidates if not judge((*handle.names, name))]
+        return candidates
 
     def _short_enough(self, handle: "Handle", below: list[bytes]) -> list[bytes]:
         room = MAX_PATH_BYTES - sum(len(name) + 1 for name in handle.names)
@@ -183,23 +181,6 @@ class Walk:
             return self._space.denies_object(os.stat(name, dir_fd=handle.fd, follow_symlinks=False))
         except OSError:
             return True
-
-    def _refusal(self, handle: "Handle", names: Names, ignore: Ignore | None) -> Callable[[bytes, bool], bool] | None:
-        """Put together what leaves out a name of this folder; None when nothing does."""
-        judge, excludes = self._judge, self._filters.excludes
-        if judge is None and excludes is None and ignore is None:
-            return None
-        real = b"/".join(handle.names)
-        prefix = b"".join(name + b"/" for name in names)
-
-        def refuses(name: bytes, is_folder: bool) -> bool:
-            return (
-                (ignore is not None and ignore.hides(real, name, is_folder=is_folder))
-                or (excludes is not None and excludes(prefix, name))
-                or (judge is not None and judge((*handle.names, name)))
-            )
-
-        return refuses
 
     def _ignore_above(self) -> Ignore:
         """Read the rules of the folders from the root down to the start, which is read when the walk opens it."""
