@@ -5,6 +5,7 @@ match, nearly all in most searches, nothing else is ever done. What the buffer h
 here is opened again, examined, and read again by whoever shows it.
 """
 
+import errno
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ BINARY_HEAD_BYTES = 8192
 """A file with a NUL byte in its beginning is no text, as Git has it."""
 MARKS = b"\x00\xef\xfe\xff"
 """What a byte-order mark can begin with."""
-_CHECK_EVERY = 64
+_MOST_FILES = 256
 _LINE_FEED = 10
 _FLAGS = READ | getattr(os, "O_NOFOLLOW", 0)
 
@@ -39,70 +40,78 @@ class FirstLook:
         self.skipped = 0
         """Files that could not be read."""
         self.stopped: bytes | None = None
-        """The last name that is done with, when the deadline ended the look; empty: none."""
+        """The last name that is done with, when the deadline ended the look."""
 
     def candidates(self, folder_fd: int, names: Sequence[bytes]) -> Iterator[bytes]:
         """Name, in order, each file that may hold a match or cannot be looked into here."""
-        buffer, view = self._buffer, self._view
-        starts: list[int] = []
-        batch: list[bytes] = []
         at = 0
-        last = b""
-        for count, name in enumerate(names, 1):
-            got = self._read(folder_fd, name, view[at:])
+        while at < len(names):
+            at, batch, alone = self._gather(folder_fd, names, at)
+            yield from self._search(batch)
+            if alone is not None:
+                self.files += 1
+                yield alone
+            if at < len(names) and self._is_overdue():
+                self.stopped = names[at - 1]
+                return
+
+    def _gather(self, folder_fd: int, names: Sequence[bytes], begin: int) -> tuple[int, "_Batch", bytes | None]:
+        """Read files until there is enough to search, or one must be looked into by itself; say how far this went."""
+        buffer, view = self._buffer, self._view
+        open_, readv, close = os.open, os.readv, os.close  # this is the loop that a search spends its time in
+        batch = _Batch()
+        starts, kept = batch.starts, batch.names
+        at = 0
+        for number in range(begin, min(begin + _MOST_FILES, len(names))):
+            name = names[number]
+            fd = got = -1
+            try:
+                fd = open_(name, _FLAGS, dir_fd=folder_fd)
+                got = readv(fd, [view[at:]])
+            except OSError as error:
+                self.skipped += error.errno != errno.ENOENT
+            if fd >= 0:
+                close(fd)
             if got <= 0:
                 self.files += got == 0
-            elif at + got == CAPACITY or buffer[at] in MARKS:
-                yield from self._search(starts, batch, at)
-                starts, batch, at = [], [], 0
-                self.files += 1
-                yield name
-            elif buffer.find(0, at, min(at + got, at + BINARY_HEAD_BYTES)) >= 0:
+                continue
+            if at + got == CAPACITY or buffer[at] in MARKS:
+                return number + 1, batch, name
+            if buffer.find(0, at, at + (got if got < BINARY_HEAD_BYTES else BINARY_HEAD_BYTES)) >= 0:
                 self.files += 1
                 self.binary += 1
-            else:
-                starts.append(at)
-                batch.append(name)
-                at += got
-                buffer[at] = _LINE_FEED  # so that no match reaches from one file into the next
-                at += 1
-            if at > FULL_BYTES or count % _CHECK_EVERY == 0:
-                yield from self._search(starts, batch, at)
-                starts, batch, at = [], [], 0
-                last = name
-                if self._is_overdue():
-                    self.stopped = last
-                    return
-        yield from self._search(starts, batch, at)
+                continue
+            starts.append(at)
+            kept.append(name)
+            at += got
+            buffer[at] = _LINE_FEED  # so that no match reaches from one file into the next
+            at += 1
+            batch.end = at
+            if at > FULL_BYTES:
+                return number + 1, batch, None
+        return min(begin + _MOST_FILES, len(names)), batch, None
 
-    def _read(self, folder_fd: int, name: bytes, view: memoryview) -> int:
-        """Read what fits; -1 when the file cannot be read. A short read is the end of a regular file."""
-        try:
-            fd = os.open(name, _FLAGS, dir_fd=folder_fd)
-        except FileNotFoundError:
-            return -1
-        except OSError:
-            self.skipped += 1
-            return -1
-        try:
-            return os.readv(fd, [view])
-        except OSError:
-            self.skipped += 1
-            return -1
-        finally:
-            os.close(fd)
-
-    def _search(self, starts: list[int], batch: list[bytes], end: int) -> Iterator[bytes]:
-        done = 0
-        begin = 0
-        self.bytes += end
-        while done < len(batch):
-            match = self._may_hold(begin, end - 1)
+    def _search(self, batch: "_Batch") -> Iterator[bytes]:
+        """Name those of the batch that may hold a match."""
+        names, starts = batch.names, batch.starts
+        self.bytes += batch.end
+        begin = done = 0
+        while done < len(names):
+            match = self._may_hold(begin, batch.end - 1)
             if match is None:
                 break
             found = bisect_right(starts, match[0]) - 1
             self.files += found + 1 - done
             done = found + 1
-            yield batch[found]
-            begin = starts[done] if done < len(batch) else end
-        self.files += len(batch) - done
+            yield names[found]
+            begin = starts[done] if done < len(names) else batch.end
+        self.files += len(names) - done
+
+
+class _Batch:
+    """Files that stand in the buffer one behind the other: where each begins, and where the last one ends."""
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = []
+        self.starts: list[int] = []
+        self.end = 0

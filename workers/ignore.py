@@ -6,7 +6,7 @@ import stat
 from collections.abc import Callable, Iterable
 
 from filewarden.workers.gitignore import Rule, parse_line
-from filewarden.workers.paths import READ
+from filewarden.workers.paths import READ, Names
 
 FILE_NAME = b".gitignore"
 MAX_FILE_BYTES = 1048576
@@ -53,11 +53,13 @@ class Ignore:
         if rules is not None:
             self.chain = ((len(folder) + 1 if folder else 0, rules), *chain)
 
-    def keep(self, folder: bytes, names: list[bytes], *, is_folder: bool) -> list[bytes]:
+    def keep(self, folder: Names, names: list[bytes], *, is_folder: bool) -> list[bytes]:
         """Leave out those of the names in `folder` (relative to the root) that are ignored. `.git` always is."""
+        if not self.chain:
+            return [name for name in names if name != b".git"] if b".git" in names else names
         hidden = {b".git"}
         undecided = names
-        prefix = folder + b"/" if folder else b""
+        prefix = b"".join(name + b"/" for name in folder)
         for cut, rules in self.chain:
             verdicts = {
                 name: rules.judge(name, (prefix + name)[cut:], is_folder=is_folder)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from filewarden.workers.space import Space
 
 MAX_PATH_BYTES = 4000
+_NONE: frozenset[bytes] = frozenset()
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,13 +140,23 @@ class Walk:
             files = [name for name in files if name not in closed]
         below = self._kept(handle, todo.names, ignore, below, is_folder=True)
         files = self._kept(handle, todo.names, ignore, files, is_folder=False)
-        below.sort(reverse=True)
         files.sort()
-        for name in self._short_enough(handle, below):
+        if below:
+            self._note(handle, todo, ignore, below)
+        return Folder(
+            handle=handle,
+            names=todo.names,
+            files=files,
+            links=frozenset(found.links) if found.links else _NONE,
+            specials=frozenset(found.specials) if found.specials else _NONE,
+        )
+
+    def _note(self, handle: "Handle", todo: _Pending, ignore: Ignore | None, below: list[bytes]) -> None:
+        """Note the folders below for later; what is noted last comes first."""
+        after = todo.after
+        for name in sorted(self._short_enough(handle, below), reverse=True):
             rest = after[1:] if after is not None and len(after) > 1 and name == after[0] else None
             self._pending.append(_Pending((*todo.names, name), ignore, rest))
-        links, specials = frozenset(found.links), frozenset(found.specials)
-        return Folder(handle=handle, names=todo.names, files=files, links=links, specials=specials)
 
     def _rest(self, below: list[bytes], files: list[bytes], after: Names) -> tuple[list[bytes], list[bytes]]:
         """Leave out what comes before the position in this folder."""
@@ -158,9 +169,11 @@ class Walk:
         self, handle: "Handle", names: Names, ignore: Ignore | None, candidates: list[bytes], *, is_folder: bool
     ) -> list[bytes]:
         """Leave out what ignore rules, the client or the operator leave out."""
+        if not candidates:
+            return candidates
         judge, excludes = self._judge, self._filters.excludes
         if ignore is not None:
-            candidates = ignore.keep(b"/".join(handle.names), candidates, is_folder=is_folder)
+            candidates = ignore.keep(handle.names, candidates, is_folder=is_folder)
         if excludes is not None:
             prefix = b"".join(name + b"/" for name in names)
             candidates = [name for name in candidates if not excludes(prefix, name)]

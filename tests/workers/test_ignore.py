@@ -133,8 +133,8 @@ def test_every_pattern_alone_agrees_with_git(space: Space, root: Path) -> None:
 
 
 def hides(text: bytes, path: bytes, *, is_folder: bool = False) -> bool:
-    folder, _, name = path.rpartition(b"/")
-    return Ignore(None, b"", parse(text)).keep(folder, [name], is_folder=is_folder) == []
+    *folder, name = path.split(b"/")
+    return Ignore(None, b"", parse(text)).keep(tuple(folder), [name], is_folder=is_folder) == []
 
 
 def test_a_byte_order_mark_is_skipped() -> None:
