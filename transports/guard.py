@@ -1,14 +1,21 @@
 """The ASGI middleware before every endpoint: it asks the gate and who calls, and answers what may not pass."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from filewarden.broker.protocol.principal import Principal
 from filewarden.transports import authentication, fields
 from filewarden.transports.answer import Answer, send_answer
 from filewarden.transports.authentication import Authenticator
 from filewarden.transports.fields import Fields, read_fields
 from filewarden.transports.gate import Gate
+from filewarden.transports.sse import ABORT_KEY
+
+LONGEST_STREAM_S = 86_400.0
+"""With a credential that expires at all. Timers for ages to come are not to be had everywhere."""
 
 
 class Guard:
@@ -40,7 +47,20 @@ class Guard:
             await send_answer(send, refusal)
             return
         scope[fields.SCOPE_KEY] = head
-        await self._app(scope, receive, send)
+        principal: Principal | None = scope.get(authentication.SCOPE_KEY)
+        if principal is None or principal.expires_at is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._while_valid(principal.expires_at, scope, receive, send)
+
+    async def _while_valid(self, expires_at: float, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, and end its connection when a stream outlives the credential that opened it."""
+        left_s = min(max(0.0, expires_at - time.time()), LONGEST_STREAM_S)
+        ending = asyncio.get_running_loop().call_later(left_s, scope.get(ABORT_KEY, lambda: None))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            ending.cancel()
 
     async def _refusal(self, scope: Scope, head: Fields) -> Answer | None:
         """The order is fixed: Host, Origin, path and method, credential, size, type. The earliest says the least."""

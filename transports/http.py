@@ -13,6 +13,8 @@ import msgspec
 from filewarden.broker.broker import Broker
 from filewarden.broker.pool import may_write
 from filewarden.config.addresses import split_address
+from filewarden.config.folders import home_folder
+from filewarden.config.root_policy import home_folders
 from filewarden.config.settings import HttpSettings, Settings
 from filewarden.transports.app import mcp_app, pages_app
 from filewarden.transports.confinement import NOTHING, Reach
@@ -69,6 +71,7 @@ def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     tell_launcher(surroundings, control)
     preload(LATE_IMPORTS)
     give_up_rights(surroundings, _reach(surroundings))
+    _check_reach(surroundings, opened)
     route_uvicorn_log(surroundings.log)
     loop = new_loop()
     try:
@@ -113,7 +116,15 @@ def _reach(surroundings: Surroundings) -> Reach:
         return NOTHING
     from filewarden.transports.oauth.protection import reach_of_keys
 
-    return reach_of_keys(http, [root.path for root in roots])
+    homes = home_folders(home_folder(surroundings.environ))
+    return reach_of_keys(http, [root.path for root in roots], homes)
+
+
+def _check_reach(surroundings: Surroundings, opened: Opened) -> None:
+    if opened.issuer_keys is not None:
+        from filewarden.transports.oauth.protection import check_keys
+
+        check_keys(surroundings.settings.http, opened.issuer_keys)
 
 
 def _protection(surroundings: Surroundings, opened: Opened) -> "Protection | None":
@@ -128,7 +139,7 @@ def _protection(surroundings: Surroundings, opened: Opened) -> "Protection | Non
         port_of(opened.sockets),
         opened.issuer_keys,
         surroundings.log,
-        writing_tools=frozenset(tool.name for tool in offered if tool.writes),
+        writing_tools=frozenset(name for tool in offered if tool.writes for name in (tool.name, *tool.other_names)),
     )
 
 

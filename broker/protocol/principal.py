@@ -15,6 +15,8 @@ class Principal(msgspec.Struct, frozen=True):
     """Names somebody without telling anything: no token, no user's name."""
     scopes: frozenset[str] | None = None
     """None where rights are not split up: everything that the server offers."""
+    expires_at: float | None = None
+    """Until when the credential is good, in seconds of the wall clock; None for ever."""
 
     def lacks(self, needed: tuple[str, ...]) -> bool:
         """Whether something of what is needed was not granted."""

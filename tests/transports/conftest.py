@@ -76,6 +76,7 @@ class HttpServer:
     def __init__(
         self, root: Path, arguments: tuple[str, ...], environ: dict[str, str], program: tuple[str, ...]
     ) -> None:
+        self.root = root
         self.environ = environ
         self.token_path = Path(environ["XDG_STATE_HOME"]) / "filewarden" / "token"
         self.lines: list[str] = []
@@ -252,19 +253,30 @@ def start_http(tree: Path, environ: dict[str, str]) -> Iterator[Callable[..., Ht
         server.stop()
 
 
-@pytest.fixture(scope="module", name="http")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpServer]:
-    """One server for all tests of a module that leave no trace."""
-    folder = tmp_path_factory.mktemp("http")
-    root = folder / "project"
-    root.mkdir()
-    root.chmod(0o755)
-    (root / "README.md").write_text("# My Project\n")
-    (root / "README.md").chmod(0o644)
-    environ = {"HOME": str(folder), "PATH": os.defpath, "XDG_STATE_HOME": str(folder / "state")}
-    server = HttpServer(root, (), environ, PRODUCT)
-    try:
+@pytest.fixture(scope="module")
+def start_shared_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., HttpServer]]:
+    """Start servers for all tests of a module that leave no trace. Keywords are environment variables."""
+    servers: list[HttpServer] = []
+
+    def start(**variables: str) -> HttpServer:
+        folder = tmp_path_factory.mktemp("http")
+        root = folder / "project"
+        root.mkdir()
+        root.chmod(0o755)
+        (root / "README.md").write_text("# My Project\n")
+        (root / "README.md").chmod(0o644)
+        environ = {"HOME": str(folder), "PATH": os.defpath, "XDG_STATE_HOME": str(folder / "state"), **variables}
+        server = HttpServer(root, (), environ, PRODUCT)
+        servers.append(server)
         server.wait_until_ready()
-        yield server
-    finally:
+        return server
+
+    yield start
+    for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="module", name="http")
+def shared_server(start_shared_http: Callable[..., HttpServer]) -> HttpServer:
+    """One server for all tests of a module that leave no trace."""
+    return start_shared_http()

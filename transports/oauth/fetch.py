@@ -98,10 +98,21 @@ class WebDocument:
 
 
 class FileDocument:
-    """A document in a file, which may be replaced."""
+    """A document in a file, which may be replaced.
+
+    Made with the rights that the server was started with: what it becomes may be unable to enter the folders above.
+
+    Raises:
+        FetchError: its folder cannot be opened.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        folder, self._name = os.path.split(os.path.abspath(path))
+        try:
+            self._folder_fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise FetchError(f"it cannot be read: {error.strerror}") from None
 
     async def fetch(self) -> bytes:
         """The document as it is now; a file system that hangs keeps nobody but those who wait for it.
@@ -114,13 +125,20 @@ class FileDocument:
     def read(self) -> bytes:
         """Like `fetch`, at once."""
         try:
-            fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = self._open()
         except OSError as error:
             raise FetchError(f"it cannot be read: {error.strerror}") from None
         try:
             return self._content(fd)
         finally:
             os.close(fd)
+
+    def _open(self) -> int:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags)
+        except PermissionError:
+            return os.open(self._name, flags, dir_fd=self._folder_fd)
 
     def _content(self, fd: int) -> bytes:
         facts = os.fstat(fd)

@@ -11,7 +11,7 @@ import msgspec
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.principal import WRITE_SCOPE
 from filewarden.config.errors import ConfigError, Problem
-from filewarden.config.root_policy import home_folders, lies_in
+from filewarden.config.root_policy import lies_in
 from filewarden.config.settings import HttpSettings
 from filewarden.transports.confinement import Reach
 from filewarden.transports.oauth.challenge import Challenges
@@ -62,7 +62,23 @@ def open_keys(http: HttpSettings) -> Document:
         raise ConfigError([Problem(key, "", f"{value} cannot be used: {error}")]) from None
 
 
-def reach_of_keys(http: HttpSettings, roots: Sequence[str]) -> Reach:
+def check_keys(http: HttpSettings, document: Document) -> None:
+    """See to it that the keys are still within reach after rights were given up; another server is asked later.
+
+    Raises:
+        ConfigError: nobody could ever be let in.
+    """
+    if isinstance(document, FileDocument):
+        try:
+            document.read()
+        except FetchError as error:
+            sentence = (
+                f"{http.jwks_file} is out of reach for the account that the server has become (sandbox.user): {error}"
+            )
+            raise ConfigError([Problem("http.jwks_file", "", sentence)]) from None
+
+
+def reach_of_keys(http: HttpSettings, roots: Sequence[str], homes: Sequence[str]) -> Reach:
     """What a confined front-end needs: the resolver and the server's port, or the file and the folder around it.
 
     A folder counts only when it is small enough to be given away: no home, nothing right below `/`, and nothing that
@@ -74,11 +90,10 @@ def reach_of_keys(http: HttpSettings, roots: Sequence[str]) -> Reach:
         return Reach(tuple(path for path in RESOLVER_FILES if os.path.exists(path)), (port, DNS_PORT))
     file = os.path.realpath(http.jwks_file)
     folders = {os.path.dirname(file), os.path.realpath(os.path.dirname(http.jwks_file))}
-    return Reach((file, *sorted(folder for folder in folders if _is_small(folder, roots))))
+    return Reach((file, *sorted(folder for folder in folders if _is_small(folder, roots, homes))))
 
 
-def _is_small(folder: str, roots: Sequence[str]) -> bool:
-    homes = [os.path.realpath(home) for home in home_folders(None)]
+def _is_small(folder: str, roots: Sequence[str], homes: Sequence[str]) -> bool:
     if os.path.dirname(folder) == "/" or any(lies_in(home, folder) for home in homes):
         return False
     return not any(lies_in(folder, root) or lies_in(root, folder) for root in map(os.path.realpath, roots))

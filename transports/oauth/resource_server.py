@@ -11,6 +11,7 @@ from filewarden.transports.oauth.challenge import Challenges
 from filewarden.transports.oauth.keys import IssuerKeys
 from filewarden.transports.oauth.source import KeySource, KeysUnavailableError
 from filewarden.transports.oauth.token import (
+    LEEWAY_S,
     Claims,
     InvalidTokenError,
     Issued,
@@ -91,4 +92,6 @@ class ResourceServer:
 
 
 def _principal(claims: Claims) -> Principal:
-    return Principal(f"oauth:{fingerprint(claims.iss, claims.sub, claims.client)}", claims.scopes)
+    return Principal(
+        f"oauth:{fingerprint(claims.iss, claims.sub, claims.client)}", claims.scopes, claims.exp + LEEWAY_S
+    )

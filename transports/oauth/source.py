@@ -60,7 +60,7 @@ class KeySource:
         self._keys: IssuerKeys | None = None
         self._fetched_at = 0.0
         self._next_at = 0.0
-        self._fetching: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[IssuerKeys | None] | None = None
         self._complaint = ""
 
     def fresh(self) -> IssuerKeys | None:
@@ -76,7 +76,9 @@ class KeySource:
         if self._age() >= self._freshness.renew_s:
             fetching = self._begin()
             if fetching is not None and self._age() >= self._freshness.expire_s:
-                await asyncio.shield(fetching)
+                found = await asyncio.shield(fetching)
+                if found is not None:  # however long ago that is on a busy machine
+                    return found
         if self._keys is None or self._age() >= self._freshness.expire_s:
             raise KeysUnavailableError
         return self._keys
@@ -88,9 +90,8 @@ class KeySource:
             KeysUnavailableError: there are none that may be used.
         """
         fetching = self._begin()
-        if fetching is not None:
-            await asyncio.shield(fetching)
-        return await self.current()
+        found = None if fetching is None else await asyncio.shield(fetching)
+        return found or await self.current()
 
     def close(self) -> None:
         """End what is under way."""
@@ -100,14 +101,15 @@ class KeySource:
     def _age(self) -> float:
         return float("inf") if self._keys is None else self._now() - self._fetched_at
 
-    def _begin(self) -> asyncio.Task[None] | None:
+    def _begin(self) -> asyncio.Task[IssuerKeys | None] | None:
         """The fetch under way, or a new one; None when it is too early for that."""
         if self._fetching is None and self._now() >= self._next_at:
             self._next_at = self._now() + self._freshness.pause_s
             self._fetching = asyncio.get_running_loop().create_task(self._fetch())
         return self._fetching
 
-    async def _fetch(self) -> None:
+    async def _fetch(self) -> IssuerKeys | None:
+        """Fetch once; None where that failed."""
         try:
             async with asyncio.timeout(FETCH_S):
                 content = await self._document.fetch()
@@ -116,12 +118,14 @@ class KeySource:
                 self._content = content
             self._fetched_at = self._now()
             self._complaint = ""
+            return self._keys
         except TimeoutError:
             self._complain(f"it took longer than {FETCH_S:g} seconds")
         except (FetchError, BadKeysError) as error:
             self._complain(str(error))
         finally:
             self._fetching = None
+        return None
 
     def _complain(self, reason: str) -> None:
         """Tell the operator, once until it is another reason."""

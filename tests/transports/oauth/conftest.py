@@ -147,6 +147,16 @@ def issuer(signing_keys: dict[str, tuple[str, PrivateKey]]) -> Iterator[Issuer]:
     found.close()
 
 
+@pytest.fixture(scope="module")
+def fetched_issuer(signing_keys: dict[str, tuple[str, PrivateKey]]) -> Iterator[Issuer]:
+    """An issuer for all tests of a module, whose name is where it publishes its keys."""
+    found = Issuer()
+    found.keys = dict(signing_keys)
+    found.name = found.address.removesuffix("/keys")
+    yield found
+    found.close()
+
+
 @pytest.fixture(scope="session")
 def make_jwk() -> Callable[..., Json]:
     """Makes a public JWK with a new key for an algorithm."""
