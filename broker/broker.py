@@ -21,7 +21,7 @@ from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
-from filewarden.broker.offering import abilities, offered_tools
+from filewarden.broker.offering import abilities, offered_tools, templates_of
 from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
@@ -109,7 +109,7 @@ class Broker:
         self._offer = Offer(
             offered_tools(self._catalogue),
             prompts=self._catalogue.prompts,
-            templates=self._catalogue.templates,
+            templates=self._catalogue.templates or templates_of(settings.roots),
             abilities=abilities(self._catalogue),
             instructions=_instructions(settings),
         )

@@ -1,9 +1,15 @@
 """What of the catalogue is offered to clients, as the protocol core sees it."""
 
+import os
+from collections.abc import Iterable
+
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.offered import OfferedTool
+from filewarden.config.settings import RootSettings
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.file_uris import template_of
+from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.schemas import annotations, input_schema, output_schema
 
 RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
@@ -27,6 +33,19 @@ def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
             needs_task=tool.needs_task,
         )
         for tool in catalogue
+    )
+
+
+def templates_of(roots: Iterable[RootSettings]) -> tuple[ResourceTemplate, ...]:
+    """What lies in each root, at any depth."""
+    return tuple(
+        ResourceTemplate(
+            uri_template=template_of(os.fsencode(root.path)),
+            name=root.name,
+            title=f"Files in {root.name}",
+            description="A file is read whole, a folder as the list of its names. The path is relative to the root.",
+        )
+        for root in roots
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from filewarden.workers.methods import complete, list_resources, read_resource
 from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.prompt import Prompt
 from filewarden.workers.tool import Tool
@@ -64,5 +65,6 @@ CATALOGUE = Catalogue(
         read_multiple_files.TOOL,
         read_media_file.TOOL,
         list_allowed_directories.TOOL,
-    )
+    ),
+    (list_resources.OPERATION, read_resource.OPERATION, complete.OPERATION),
 )

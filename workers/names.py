@@ -12,15 +12,15 @@ from filewarden.workers.errors import Code, ToolFailure
 
 ECHO_CHARS = 200
 
-_HIDDEN = (
+HIDDEN = (
     "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0"  # drawn as nothing
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # zero width, separators, bidirectional
     "\ufe00-\ufe0f\U000e0000-\U000e01ef"  # variation selectors, tags
     "\ud800-\udfff"  # a byte that is not UTF-8, as surrogateescape decodes it
 )
-_UNSHOWABLE = re.compile(rf"[{_HIDDEN}]")
-_AMBIGUOUS = re.compile(rf"[{_HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}})")
+_UNSHOWABLE = re.compile(rf"[{HIDDEN}]")
+_AMBIGUOUS = re.compile(rf"[{HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}})")
 _ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 
 

@@ -25,6 +25,11 @@ class Root(msgspec.Struct, frozen=True, kw_only=True):
     real_path: str = ""
     """`path` with all links resolved when the root was opened; empty: the same."""
 
+    @property
+    def location(self) -> bytes:
+        """The absolute path without links, as URIs have it."""
+        return os.fsencode(self.real_path or self.path)
+
 
 def open_root(
     name: str,

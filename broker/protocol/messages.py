@@ -1,6 +1,6 @@
 """The parameters of each MCP message that we read, one frozen type each, and the one way to decode them."""
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -9,6 +9,9 @@ from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestI
 
 Json = dict[str, Any]
 
+MOST_URI_CHARS = 16_384
+"""Errors repeat an address as it was asked for."""
+Uri = Annotated[str, msgspec.Meta(max_length=MOST_URI_CHARS)]
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
 
@@ -47,7 +50,7 @@ class CallParams(RetryParams, frozen=True, kw_only=True):
 class ReadParams(RetryParams, frozen=True, kw_only=True):
     """Of `resources/read`, and of watching one."""
 
-    uri: str
+    uri: Uri
 
 
 class PromptParams(RetryParams, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from filewarden.workers.errors import Code
 from filewarden.workers.prompt import PromptMessages
 
 Json = dict[str, object]
+_CALLERS = (Code.INVALID_ARGUMENT, Code.TOO_LARGE, Code.UNSUPPORTED)
 
 
 class Cache(msgspec.Struct, frozen=True):
@@ -121,10 +122,14 @@ def resource_response(request_id: RequestId, uri: str, outcome: Outcome, revisio
         case Asked():
             return _result(request_id, _input_required(outcome))
         case Failed(code=Code.NOT_FOUND | Code.ACCESS_DENIED | Code.INVALID_ARGUMENT | Code.NOT_A_DIRECTORY):
-            error = ProtocolError(ErrorCode(revision.resource_not_found), "Resource not found", {"uri": uri})
-            return error_response(error, request_id)
+            return error_response(no_resource(uri, revision), request_id)
         case Failed():
             return error_response(_broken(outcome), request_id)
+
+
+def no_resource(uri: str, revision: Revision) -> ProtocolError:
+    """For an address that leads to nothing a client may know of."""
+    return ProtocolError(ErrorCode(revision.resource_not_found), "Resource not found", {"uri": uri})
 
 
 def prompt_response(request_id: RequestId, outcome: Outcome, revision: Revision) -> bytes:
@@ -202,6 +207,6 @@ def _result(request_id: RequestId, result: Json) -> bytes:
 
 
 def _broken(failed: Failed) -> ProtocolError:
-    """Outside of tools a failure is an error: the caller's where arguments are wrong, else ours."""
-    code = ErrorCode.INVALID_PARAMS if failed.code is Code.INVALID_ARGUMENT else ErrorCode.INTERNAL_ERROR
+    """Outside of tools a failure is an error: the caller's where another request would do, else ours."""
+    code = ErrorCode.INVALID_PARAMS if failed.code in _CALLERS else ErrorCode.INTERNAL_ERROR
     return ProtocolError(code, failed.message, {"code": failed.code, **failed.details})

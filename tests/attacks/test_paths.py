@@ -302,7 +302,62 @@ def test_p37_a_truly_different_name_follows_its_own_rule(client: Any, ground: An
             file.unlink()
 
 
-def test_p38_p39_there_are_no_resources_and_no_completions_yet(client: Any) -> None:
-    for method in ("resources/read", "resources/list", "completion/complete", "resources/templates/list"):
-        answer = client.request(method, {"uri": "file:///etc/passwd", "argument": {"name": "path", "value": "../"}})
-        assert answer["error"]["code"] == -32601
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "R/..%2fOUT/canary.txt",
+        "R/../OUT/canary.txt",
+        "R/%2e%2e/OUT/canary.txt",
+        "R/%252e%252e/OUT/canary.txt",
+        "OUT/canary.txt",
+        "R/.env",
+        "R/%2Eenv",
+        "R/secrets/key.txt",
+        "R/secrets/none.txt",
+        "R/secrets",
+        "R%2f.env",
+        "R/small.txt?",
+        "R/small.txt#x",
+        "R/small.txt%00",
+        "R/small.txt%",
+    ],
+)
+def test_p38_path_in_a_resource_uri(client: Any, ground: Any, tail: str) -> None:
+    base = os.path.realpath(ground.base)
+    for host in ("", "localhost"):
+        uri = f"file://{host}{base}/{tail}"
+        error = client.request("resources/read", {"uri": uri})["error"]
+        assert error == {"code": -32002, "message": "Resource not found", "data": {"uri": uri}}
+
+
+@pytest.mark.parametrize(
+    "start", ["file://evil.test", "file://me@localhost", "file://localhost:1", "scheme://", "file:"]
+)
+def test_p38_nothing_but_our_own_addresses(client: Any, ground: Any, start: str) -> None:
+    uri = f"{start}{os.path.realpath(ground.root)}/small.txt"
+    assert client.request("resources/read", {"uri": uri})["error"]["code"] == -32002
+    assert "contents" in client.request("resources/read", {"uri": f"file://{uri.removeprefix(start)}"})["result"]
+
+
+def test_c07_no_denied_name_is_listed_as_a_resource(client: Any, ground: Any) -> None:
+    root = os.path.realpath(ground.root)
+    listed = client.request("resources/list")["result"]["resources"]
+    assert {each["name"] for each in listed} >= {"R", "small.txt"}
+    assert not {each["name"] for each in listed} & {".env", "secrets"}
+    (folder,) = client.request("resources/read", {"uri": f"file://{root}"})["result"]["contents"]
+    assert "secrets" not in folder["text"]
+
+
+@pytest.mark.parametrize(
+    "value", ["../", "/etc/", "../OUT/", "%2e%2e/OUT/", "..%2fOUT/", ".e", ".env", "sec", "secrets/"]
+)
+def test_p39_path_through_a_completion_request(client: Any, value: str) -> None:
+    (template,) = client.request("resources/templates/list")["result"]["resourceTemplates"]
+    answer = client.request(
+        "completion/complete",
+        {
+            "ref": {"type": "ref/resource", "uri": template["uriTemplate"]},
+            "argument": {"name": "path", "value": value},
+        },
+    )
+    assert answer["result"]["completion"] == {"values": [], "total": 0, "hasMore": False}
