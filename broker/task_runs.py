@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.actions import TaskRequest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.protocol.methods import cannot_ask
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
+from filewarden.broker.protocol.response import error_response
 from filewarden.broker.run import Run
 from filewarden.broker.tasks import Task, Tasks, TaskState, created, shown
 from filewarden.workers.errors import Code
@@ -22,7 +24,7 @@ TaskChanged = Callable[[Task], None]
 
 class _Response(msgspec.Struct):
     result: Raw = Raw(b"{}")
-    error: Raw | None = None
+    error: Raw | UnsetType = UNSET
 
 
 _RESPONSE = msgspec.json.Decoder(_Response)
@@ -95,7 +97,7 @@ class TaskRuns:
         run = self._runs.get(task.id)
         if run is None:
             return
-        if isinstance(outcome, Asked):
+        if isinstance(outcome, Asked) and cannot_ask(outcome, run.start.terms) is None:
             self._tasks.ask(task, outcome.requests, outcome.state, now)
         else:
             del self._runs[task.id]
@@ -106,9 +108,11 @@ class TaskRuns:
 
 def _ending(run: Run, outcome: Outcome) -> tuple[TaskState, Json]:
     """What the call would have been answered with; a call that broke in our hands is a fault of the protocol's kind."""
+    if isinstance(outcome, Asked) and (error := cannot_ask(outcome, run.start.terms)) is not None:
+        return TaskState.FAILED, {"error": _RESPONSE.decode(error_response(error, run.start.request_id)).error}
     if isinstance(outcome, Failed) and outcome.code is Code.WORKER_CRASHED:
         return TaskState.FAILED, {"error": {"code": int(ErrorCode.INTERNAL_ERROR), "message": outcome.message}}
     response = _RESPONSE.decode(run.start.respond(run.start, outcome))
-    if response.error is not None:
+    if not isinstance(response.error, UnsetType):
         return TaskState.FAILED, {"error": response.error}
     return TaskState.COMPLETED, {"result": response.result}

@@ -33,7 +33,7 @@ from filewarden.broker.protocol.messages import (
 )
 from filewarden.broker.protocol.offer import TASKS, Offer
 from filewarden.broker.protocol.offered import OfferedTool
-from filewarden.broker.protocol.outcome import Failed, Outcome
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
 from filewarden.broker.protocol.response import result_response
 from filewarden.broker.protocol.shape import (
     UNCACHED,
@@ -261,11 +261,25 @@ def missing_capability(required: dict[str, object], why: str) -> ProtocolError:
     )
 
 
+def cannot_ask(asked: Asked, terms: Terms) -> ProtocolError | None:
+    """Why the client cannot be asked all of that; None when it can."""
+    missing = {request.method for request in asked.requests.values()} - set(terms.askable)
+    if not missing:
+        return None
+    required = {name: value for method in sorted(missing) for name, value in _NEEDED[method].items()}
+    return missing_capability(required, "this call has to ask the client")
+
+
 def not_found(request: Request) -> ProtocolError:
     """For a method that the table lacks, or that needs what is not offered."""
     return ProtocolError(ErrorCode.METHOD_NOT_FOUND, f"Method not found: {shown(request.method)}")
 
 
+_NEEDED: dict[str, dict[str, object]] = {
+    "elicitation/create": {"elicitation": {"form": {}}},
+    "sampling/createMessage": {"sampling": {}},
+    "roots/list": {"roots": {}},
+}
 _COMMON: dict[str, Method] = {
     "tools/call": call_tool,
     "tools/list": list_tools,

@@ -4,7 +4,7 @@ One session serves either era. The legacy one is opened by `initialize`, and wha
 the modern one every request stands for itself, and nothing but the requests in flight is remembered.
 """
 
-from collections.abc import Iterable, KeysView
+from collections.abc import KeysView
 
 import msgspec
 
@@ -36,10 +36,7 @@ from filewarden.broker.protocol.messages import (
     CANCELLED_PARAMS,
     decode_params,
 )
-from filewarden.broker.protocol.methods import (
-    Answer,
-    missing_capability,
-)
+from filewarden.broker.protocol.methods import Answer, cannot_ask
 from filewarden.broker.protocol.negotiation import Eras, Negotiation, invalid
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
@@ -271,13 +268,12 @@ class Session:
     # Asking.
 
     def _ask(self, running: _Running, call: StartCall, asked: Asked) -> Exchange | None:
-        missing = {request.method for request in asked.requests.values()} - set(call.terms.askable)
+        error = cannot_ask(asked, call.terms)
         if call.terms.revision.era is Era.MODERN:
-            if missing:
-                error = missing_capability(_capabilities_for(missing), "this call has to ask the client")
+            if error is not None:
                 return self._end(running, self._error(error, call.request_id, running.exchange))
             return self._end(running, call.respond(call, asked))
-        if missing:
+        if error is not None:
             return self._end(running, call.respond(call, _CANNOT_ASK))
         interview, frames = begin(call, asked, self._asked)
         self._asked += len(frames)
@@ -310,12 +306,3 @@ class Session:
 _CANNOT_ASK = Failed(
     Code.CONFIRMATION_REQUIRED, "This call has to ask the user, and this client has declared no way to do that."
 )
-
-
-def _capabilities_for(methods: Iterable[str]) -> Json:
-    needed: dict[str, Json] = {
-        "elicitation/create": {"elicitation": {"form": {}}},
-        "sampling/createMessage": {"sampling": {}},
-        "roots/list": {"roots": {}},
-    }
-    return {name: value for method in sorted(methods) for name, value in needed[method].items()}

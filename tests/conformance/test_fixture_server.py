@@ -68,3 +68,17 @@ def test_an_elicited_answer_reaches_the_operation(fixture: Any) -> None:
     result = {"action": "accept", "content": {"username": "ada", "email": "ada@example.org"}}
     fixture.send_line(json.dumps({"jsonrpc": "2.0", "id": question["id"], "result": result}).encode())
     assert "ada" in fixture.answer(call)["result"]["content"][0]["text"]
+
+
+def test_a_task_that_asks_what_its_client_cannot_answer_has_failed(fixture: Any) -> None:
+    capabilities: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    meta = {**MODERN, "io.modelcontextprotocol/clientCapabilities": capabilities}
+    wanted = {"_meta": meta, "name": "protocol_error_job", "arguments": {}}
+    created = fixture.request("tools/call", wanted)["result"]
+    assert created["resultType"] == "task"
+    while task := fixture.request("tasks/get", {"_meta": meta, "taskId": created["taskId"]})["result"]:
+        if task["status"] != "working":
+            break
+    assert (task["status"], task["error"]["code"]) == ("failed", -32021)
+    assert task["error"]["data"] == {"requiredCapabilities": {"roots": {}}}
+    assert "result" not in task
