@@ -1,0 +1,106 @@
+"""Edits of a text: each replaces a passage that is there exactly once, or everywhere when asked; all or none. Pure."""
+
+import msgspec
+
+from filewarden.workers.line_ends import EvenText, evened
+
+MOST_CANDIDATES = 5
+MOST_SHOWN_CHARS = 120
+
+
+class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One replacement; line ends in both texts stand for those of the file."""
+
+    old_text: str
+    new_text: str
+    replace_all: bool = False
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A place that may have been meant."""
+
+    line: int
+    text: str
+
+
+class EditError(Exception):
+    """An edit that cannot be made; nothing was. `number` counts from 1."""
+
+    def __init__(self, number: int, problem: str, candidates: tuple[Candidate, ...] = ()) -> None:
+        super().__init__(problem)
+        self.number = number
+        self.problem = problem
+        self.candidates = candidates
+
+
+class Edited(msgspec.Struct, frozen=True):
+    """The text after all edits, and how many passages were replaced."""
+
+    text: str
+    replacements: int
+
+
+def apply_edits(text: str, edits: tuple[Edit, ...]) -> Edited:
+    """Make the edits one after another, each on what those before have made.
+
+    Raises:
+        EditError: naming the first that is empty, changes nothing, is not found, or is found in several places.
+    """
+    even = EvenText(text)
+    replacements = 0
+    for number, edit in enumerate(edits, 1):
+        replacements += _apply(even, edit, number)
+    return Edited(even.text(), replacements)
+
+
+def _apply(even: EvenText, edit: Edit, number: int) -> int:
+    old, new = evened(edit.old_text), evened(edit.new_text)
+    if not old:
+        raise EditError(number, "old_text is empty: give the text that is to be replaced")
+    if old == new:
+        raise EditError(number, "old_text and new_text are the same: nothing would change")
+    places = _places(even.flat, old)
+    if not places:
+        raise EditError(number, "old_text is not in the file, which must match exactly", _near(even.flat, old))
+    if len(places) > 1 and not edit.replace_all:
+        raise EditError(
+            number,
+            f"old_text is in the file {len(places)} times: give more of the text around it, or set replace_all",
+            tuple(_candidate(even.flat, place) for place in places[:MOST_CANDIDATES]),
+        )
+    for place in reversed(places):
+        even.replace(place, place + len(old), new)
+    return len(places)
+
+
+def _places(text: str, old: str) -> list[int]:
+    places, start = [], text.find(old)
+    while start >= 0:
+        places.append(start)
+        start = text.find(old, start + len(old))
+    return places
+
+
+def _near(text: str, old: str) -> tuple[Candidate, ...]:
+    """Lines that hold the first telling line of what was looked for, white space aside."""
+    wanted = next((_squeezed(line) for line in old.split("\n") if line.strip()), "")
+    if not wanted:
+        return ()
+    found: list[Candidate] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if wanted in _squeezed(line):
+            found.append(Candidate(number, line[:MOST_SHOWN_CHARS]))
+            if len(found) == MOST_CANDIDATES:
+                break
+    return tuple(found)
+
+
+def _squeezed(line: str) -> str:
+    return "".join(line.split()).casefold()
+
+
+def _candidate(text: str, place: int) -> Candidate:
+    start = text.rfind("\n", 0, place) + 1
+    stop = text.find("\n", start)
+    line = text[start:] if stop < 0 else text[start:stop]
+    return Candidate(text.count("\n", 0, place) + 1, line[:MOST_SHOWN_CHARS])

@@ -1,0 +1,59 @@
+"""A text with its line ends set aside, so that it can be changed without touching those of other lines. Pure."""
+
+import re
+from collections import Counter
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class EvenText:
+    """A text whose lines all end in `\\n`, and beside it the line end that each of them really has."""
+
+    def __init__(self, text: str) -> None:
+        self.ends: list[str] = _LINE_END.findall(text)
+        self.flat = evened(text)
+
+    def text(self) -> str:
+        """The text with its own line ends."""
+        lines = self.flat.split("\n")
+        pieces = [piece for line, end in zip(lines, [*self.ends, ""], strict=True) for piece in (line, end)]
+        return "".join(pieces)
+
+    def replace(self, start: int, stop: int, new: str) -> None:
+        """Put `new`, whose lines end in `\\n`, in place of `flat[start:stop]`; lines that stay keep their ends."""
+        first = self.flat.count("\n", 0, start)
+        old = self.flat[start:stop]
+        last = first + old.count("\n")
+        self.ends[first:last] = self._ends_for(old.split("\n")[:-1], new.split("\n")[:-1], first, last)
+        self.flat = self.flat[:start] + new + self.flat[stop:]
+
+    def _ends_for(self, old: list[str], new: list[str], first: int, last: int) -> list[str]:
+        """The ends of the new lines: those of the old ones they stand for, else that of their surroundings."""
+        had, needed = self.ends[first:last], len(new)
+        head = _common(old, new, min(len(had), needed))
+        tail = _common(old[::-1], new[::-1], min(len(had), needed) - head)
+        middle_had = had[head : len(had) - tail]
+        middle_needed = needed - head - tail
+        added = [self._end_near(first, last)] * max(0, middle_needed - len(middle_had))
+        return [*had[:head], *middle_had[:middle_needed], *added, *had[len(had) - tail :]]
+
+    def _end_near(self, first: int, last: int) -> str:
+        """What a further line should end in: as the last one replaced, the line around, or most of the text."""
+        if last > first:
+            return self.ends[last - 1]
+        if last < len(self.ends):
+            return self.ends[last]
+        return Counter(self.ends).most_common(1)[0][0] if self.ends else "\n"
+
+
+def evened(text: str) -> str:
+    """The text with every line end written as `\\n`."""
+    return _LINE_END.sub("\n", text)
+
+
+def _common(one: list[str], other: list[str], most: int) -> int:
+    """How many lines at the start are the same, `most` at the most."""
+    count = 0
+    while count < most and one[count] == other[count]:
+        count += 1
+    return count
