@@ -37,7 +37,7 @@ def test_only_the_passage_changes(before: str, after: str, new: str) -> None:
         pytest.param("a\r\nb\r\n", Edit("a\nb", "a\nx\nb"), "a\r\nx\r\nb\r\n", id="new lines end as the file's"),
         pytest.param("a\r\nb\nc\r\n", Edit("a\nb\nc", "a\nB\nc"), "a\r\nB\nc\r\n", id="mixed ones stay line by line"),
         pytest.param(
-            "a\r\nb\nc", Edit("a\nb\nc", "a\nx\nb\nc"), "a\r\nx\r\nb\nc", id="lines around an insertion keep theirs"
+            "a\r\nb\nc", Edit("a\nb", "a\nx\nb"), "a\r\nx\r\nb\nc", id="lines around an insertion keep theirs"
         ),
         pytest.param("a\nb", Edit("a\r\nb", "c\r\nd"), "c\nd", id="given ones do not count"),
         pytest.param("one", Edit("one", "one\ntwo"), "one\ntwo", id="a text without any"),
