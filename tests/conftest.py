@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +18,39 @@ PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(m
 FAULTY = (str(Path(__file__).parent / "end_to_end" / "faulty" / "server.py"),)
 ANSWER_TIMEOUT_S = 20.0
 EXIT_TIMEOUT_S = 10.0
+LISTENS = "Filewarden listens on http://"
 CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
 Json = dict[str, Any]
 
 
-class StdioServer:
-    """A real server process on stdio, its client, and what the operator sees of it."""
+class ServerProcess:
+    """A real server process, what it says on standard error, and what the operator sees of it.
 
-    def __init__(self, arguments: list[str], environ: dict[str, str], program: tuple[str, ...]) -> None:
+    Clients of every transport in the tests are made on top of it.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environ: dict[str, str], program: tuple[str, ...], *, is_stdio: bool
+    ) -> None:
         self.environ = environ
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        """What came on standard output; None is its end."""
+        self.errors_seen: list[bytes] = []
+        self.is_listening = threading.Event()
+        """Set too when it will never listen."""
         self.process = subprocess.Popen(
             [sys.executable, *program, "serve", *arguments],
-            stdin=subprocess.PIPE,
+            stdin=subprocess.PIPE if is_stdio else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environ,
         )
-        self.lines: queue.Queue[bytes | None] = queue.Queue()
-        self._answers: dict[Any, Json] = {}
-        self._next_id = 0
-        self._errors: list[bytes] = []
-        self._threads = [
-            threading.Thread(target=self._read_answers, daemon=True),
-            threading.Thread(target=self._read_errors, daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
 
-    def _read_answers(self) -> None:
+    def _read_lines(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.put(line)
@@ -54,15 +58,72 @@ class StdioServer:
 
     def _read_errors(self) -> None:
         assert self.process.stderr is not None
-        self._errors.extend(self.process.stderr)
+        for line in self.process.stderr:
+            self.errors_seen.append(line)
+            if line.startswith(LISTENS.encode()):
+                self.is_listening.set()
+        self.is_listening.set()
 
     @property
     def errors(self) -> str:
-        return b"".join(self._errors).decode()
+        return b"".join(self.errors_seen).decode()
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def announced(self, start: str) -> str:
+        """The rest of the line on standard error that begins so."""
+        return next(line.removeprefix(start).strip() for line in self.errors.splitlines() if line.startswith(start))
+
+    @property
+    def port(self) -> int:
+        return int(self.announced(LISTENS).rpartition("/")[0].rpartition(":")[2])
+
+    def control_status(self) -> Json:
+        """The status as `filewarden status` gets it."""
+        from filewarden.config.folders import runtime_folder
+        from filewarden.transports.control import query
+
+        path = os.path.join(runtime_folder(self.environ, os.geteuid()), f"{self.pid}.sock")
+        document: Json = json.loads(query(path, ANSWER_TIMEOUT_S))
+        return document
+
+    def status(self) -> Json:
+        """The status by whatever way a client of this transport asks for it."""
+        return self.control_status()
+
+    def wait_for_status(self, condition: Callable[[Json], bool], timeout_s: float = 10.0) -> Json:
+        """The first status that fulfils `condition`."""
+        give_up_at = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(OSError):
+                status = self.status()
+                if condition(status):
+                    return status
+            assert time.monotonic() < give_up_at, f"never seen: {self.errors}"
+            threading.Event().wait(0.02)
+
+    def kill(self) -> None:
+        """End it, however it is, and keep what it said."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(EXIT_TIMEOUT_S)
+        for reader in self._readers:
+            reader.join(EXIT_TIMEOUT_S)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+class StdioServer(ServerProcess):
+    """A server on stdio and its client."""
+
+    def __init__(self, arguments: Sequence[str], environ: dict[str, str], program: tuple[str, ...]) -> None:
+        super().__init__(arguments, environ, program, is_stdio=True)
+        self._answers: dict[Any, Json] = {}
+        self._next_id = 0
 
     def send_line(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -109,25 +170,6 @@ class StdioServer:
         result: Json = self.answer(self.start_call(tool, **arguments))["result"]
         return result
 
-    def status(self) -> Json:
-        from filewarden.config.folders import runtime_folder
-        from filewarden.transports.control import query
-
-        path = os.path.join(runtime_folder(self.environ, os.geteuid()), f"{self.pid}.sock")
-        document: Json = json.loads(query(path, ANSWER_TIMEOUT_S))
-        return document
-
-    def wait_for_status(self, condition: Callable[[Json], bool], timeout_s: float = 10.0) -> Json:
-        """The first status that fulfils `condition`."""
-        give_up_at = time.monotonic() + timeout_s
-        while True:
-            with contextlib.suppress(OSError):
-                status = self.status()
-                if condition(status):
-                    return status
-            assert time.monotonic() < give_up_at, f"never seen; last: {self.status()}"
-            threading.Event().wait(0.02)
-
     def wait_until_ready(self) -> Json:
         return self.wait_for_status(
             lambda status: (
@@ -143,19 +185,6 @@ class StdioServer:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         return self.process.wait(EXIT_TIMEOUT_S)
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait(EXIT_TIMEOUT_S)
-        with contextlib.suppress(BrokenPipeError, OSError):
-            if self.process.stdin is not None:
-                self.process.stdin.close()
-        for thread in self._threads:
-            thread.join(EXIT_TIMEOUT_S)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
 
 
 @contextlib.contextmanager

@@ -6,16 +6,14 @@ import http.client
 import json
 import os
 import pwd
-import queue
 import re
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,19 +22,14 @@ from typing import Any
 import psutil
 import pytest
 
-PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
-FAULTY = (str(Path(__file__).parent.parent / "end_to_end" / "faulty" / "server.py"),)
-UNCHECKED = (str(Path(__file__).parent / "unchecked" / "server.py"),)
+from tests.conftest import PRODUCT, ServerProcess
+
 TRANSPORTS = ("stdio", "http")
 TIMEOUT_S = 30.0
 SMALL = "small text\n"
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "attacker", "version": "1"}}
-SHORT = {
-    "FILEWARDEN_DEADLINES_READ_S": "0.6",
-    "FILEWARDEN_DEADLINES_SCAN_S": "0.6",
-    "FILEWARDEN_POOL_WORKERS": "3",
-    "FILEWARDEN_POOL_SCAN_WORKERS": "1",
-}
+MOST_TRAFFIC = 4000
+"""How much of the traffic is kept for the invariants: long races look at their own answers."""
 ROUTES = ("/sse", "/mcp", "/message")
 SIBLINGS = ("OUT", "R-evil", "R ", "R.", "r")
 _TOKEN = re.compile(r"(?<![\w.:~\\)-])/[\w.-]+(?:/[\w.-]+)*")
@@ -85,42 +78,15 @@ class Ground:
         return found
 
 
-class Server:
-    """A real server process, what it wrote, and everything that went over its wire."""
+class Server(ServerProcess):
+    """A server, an attacker who talks to it, and what went over its wire last."""
 
     kind = ""
 
     def __init__(self, arguments: tuple[str, ...], environ: dict[str, str], program: tuple[str, ...]) -> None:
-        self.environ = environ
-        self.traffic: list[tuple[bytes, bytes]] = []
-        self.errors_seen: list[bytes] = []
-        self.is_listening = threading.Event()
+        super().__init__(arguments, environ, program, is_stdio=self.kind == "stdio")
+        self.traffic: deque[tuple[bytes, bytes]] = deque(maxlen=MOST_TRAFFIC)
         self.next_id = 1000
-        self.process = subprocess.Popen(
-            [sys.executable, *program, "serve", *arguments],
-            stdin=subprocess.PIPE if self.kind == "stdio" else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environ,
-        )
-        self.threads = [threading.Thread(target=self._read_errors, daemon=True)]
-        self.threads[0].start()
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.errors_seen.append(line)
-            if line.startswith(b"Filewarden listens on "):
-                self.is_listening.set()
-        self.is_listening.set()
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    @property
-    def errors(self) -> str:
-        return b"".join(self.errors_seen).decode()
 
     def raw(self, frame: bytes, answers: int = 1) -> list[Json]:
         """Send a frame as it is; everything that comes back, and that it is not more than so many answers."""
@@ -182,27 +148,11 @@ class Server:
         (file,) = result["_meta"]["io.filewarden/read_multiple_files"]["files"]
         return str(file["error"]["code"]) if "error" in file else "ok"
 
-    def status(self) -> Json:
-        from filewarden.config.folders import runtime_folder
-        from filewarden.transports.control import query
-
-        path = os.path.join(runtime_folder(self.environ, os.geteuid()), f"{self.pid}.sock")
-        document: Json = json.loads(query(path, TIMEOUT_S))
-        return document
-
-    def wait_for(self, condition: Callable[[Json], bool], timeout_s: float = 10.0) -> Json:
-        give_up_at = time.monotonic() + timeout_s
-        while True:
-            with contextlib.suppress(OSError):
-                status = self.status()
-                if condition(status):
-                    return status
-            assert time.monotonic() < give_up_at, f"never seen: {self.errors}"
-            threading.Event().wait(0.02)
-
     def settle(self) -> None:
         """Wait until all workers and spares are ready, and have been used."""
-        self.wait_for(lambda status: status["pool"]["ready"] == status["pool"]["size"] and status["pool"]["spares"])
+        self.wait_for_status(
+            lambda status: status["pool"]["ready"] == status["pool"]["size"] and status["pool"]["spares"]
+        )
         self.many([("read_file", {"path": "small.txt"})] * 8)
 
     def census(self) -> tuple[int, int]:
@@ -218,33 +168,13 @@ class Server:
         size: int = psutil.Process(self.pid).memory_info().rss
         return size / 1024 / 1024
 
-    def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(TIMEOUT_S)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            for thread in self.threads:
-                thread.join(0 if stream is self.process.stdin else TIMEOUT_S)
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-
 
 class StdioServer(Server):
     kind = "stdio"
 
     def __init__(self, arguments: tuple[str, ...], environ: dict[str, str], program: tuple[str, ...]) -> None:
         super().__init__(arguments, environ, program)
-        self.lines: queue.Queue[bytes] = queue.Queue()
         self.answered: Counter[str] = Counter()
-        self.threads.append(threading.Thread(target=self._read_lines, daemon=True))
-        self.threads[1].start()
-
-    def _read_lines(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.put(line)
-        self.lines.put(b"")
 
     def open(self) -> None:
         self.raw(self.frame("initialize", HELLO))
@@ -256,10 +186,13 @@ class StdioServer(Server):
         self.process.stdin.flush()
 
     def receive(self, timeout_s: float = TIMEOUT_S) -> Json | list[Json]:
+        """The next answer; what the server tells on its own is looked at with the rest of the traffic."""
         line = self.lines.get(timeout=timeout_s)
         assert line, f"the server ended: {self.errors}"
         self.traffic.append((b"", line))
         message: Json | list[Json] = json.loads(line)
+        if isinstance(message, dict) and "method" in message and "id" not in message:
+            return self.receive(timeout_s)
         for each in message if isinstance(message, list) else [message]:
             self.answered[json.dumps(each.get("id"))] += 1
         return message
@@ -303,8 +236,6 @@ class HttpServer(Server):
     def open(self) -> None:
         assert self.is_listening.wait(TIMEOUT_S)
         assert self.process.poll() is None, self.errors
-        line = next(line for line in self.errors_seen if line.startswith(b"Filewarden listens on "))
-        self.port = int(line.rpartition(b"/")[0].rpartition(b":")[2])
         self.token = (Path(self.environ["XDG_STATE_HOME"]) / "filewarden" / "token").read_text().strip()
         self.session = ""
         status, headers, _ = self.exchange(self.frame("initialize", HELLO))
@@ -432,7 +363,7 @@ def launch() -> Iterator[Callable[..., Any]]:
 
     yield start
     for server in servers:
-        server.stop()
+        server.kill()
     for home in homes:
         shutil.rmtree(home, ignore_errors=True)
 

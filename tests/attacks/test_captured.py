@@ -139,7 +139,7 @@ def test_k11_answers_for_other_jobs(captured: Any, attack_link: Callable[[str], 
         assert attack_link(name) == "worker_crashed", name
     before = captured.status()["pool"]["restarts_total"]
     assert attack_link("two answers") in {"ok", "worker_crashed"}  # the first may be read before the second comes
-    captured.wait_for(lambda status: status["pool"]["restarts_total"] > before)
+    captured.wait_for_status(lambda status: status["pool"]["restarts_total"] > before)
 
 
 def test_k12_another_worker_s_part(attack_link: Callable[[str], str]) -> None:
@@ -182,7 +182,7 @@ def test_k17_noise_without_a_call(attack_link: Callable[[str], str], captured: A
     restarts = captured.status()["pool"]["restarts_total"]
     for number, name in enumerate(("idle: pings", "idle: burning", "idle: an answer"), start=1):
         assert attack_link(name) == "ok", name
-        captured.wait_for(lambda status, least=restarts + number: status["pool"]["restarts_total"] >= least)
+        captured.wait_for_status(lambda status, least=restarts + number: status["pool"]["restarts_total"] >= least)
 
 
 def test_k19_nothing_is_left_in_shared_places(attempt: Callable[..., str], attack_link: Callable[[str], str]) -> None:
@@ -211,7 +211,7 @@ def test_q07_a_flood_of_output_ends_its_worker(captured: Any, attack_link: Calla
     before = captured.memory_mb()
     restarts = captured.status()["pool"]["restarts_total"]
     assert attack_link("a flood of answers") in {"ok", "worker_crashed"}  # the first one may count
-    captured.wait_for(lambda status: status["pool"]["restarts_total"] > restarts)
+    captured.wait_for_status(lambda status: status["pool"]["restarts_total"] > restarts)
     assert attack_link("an endless message of big parts") == "worker_crashed"
-    captured.wait_for(lambda status: status["pool"]["ready"] == status["pool"]["size"])
+    captured.wait_for_status(lambda status: status["pool"]["ready"] == status["pool"]["size"])
     assert captured.memory_mb() - before < 400

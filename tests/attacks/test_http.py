@@ -266,7 +266,7 @@ def test_h37_h38_the_endpoint_is_relative_and_content_makes_no_event(web: Any, f
             if line.startswith(b"data:"):
                 found.append(json.loads(line.partition(b":")[2]))
         assert [each["id"] for each in found] == [1, 2]
-    web.wait_for(lambda status: status["clients"]["sse"] == 0)
+    web.wait_for_status(lambda status: status["clients"]["sse"] == 0)
 
 
 @pytest.mark.parametrize("lines", [("Content-Length: 1000000000",), ("Content-Length: 99999999999999999999999",)])
@@ -416,7 +416,7 @@ def test_h32_a_client_that_is_gone_costs_nothing(web: Any) -> None:
         with socket.create_connection(("127.0.0.1", web.port), 5) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             connection.sendall(head(web, *lines) + body)
-    web.wait_for(lambda status: status["pool"]["busy"] == 0 and status["queue"]["depth"] == 0)
+    web.wait_for_status(lambda status: status["pool"]["busy"] == 0 and status["queue"]["depth"] == 0)
 
 
 def test_h33_open_pages_tell_no_details(web: Any, ground: Any) -> None:
@@ -507,4 +507,4 @@ def test_h20_a_slow_reader_of_a_stream_costs_only_itself(web: Any, folder: Path)
             web.exchange(web.frame("tools/call", arguments, number + 2), path=endpoint)
         assert web.text("small.txt") == "small text\n"
         assert web.memory_mb() - before < 100
-    web.wait_for(lambda status: status["clients"]["sse"] == 0)
+    web.wait_for_status(lambda status: status["clients"]["sse"] == 0)

@@ -89,13 +89,13 @@ def test_d06_worker_stopped_and_continued(faulty: Any, code: Callable[..., str])
 
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(faulty.many, [("sleep", {"seconds": 60.001})])
-        row = faulty.wait_for(lambda status: status["pool"]["busy"])["workers"]
+        row = faulty.wait_for_status(lambda status: status["pool"]["busy"])["workers"]
         pid = next(each["pid"] for each in row if each["state"] == "busy")
         os.kill(pid, signal.SIGSTOP)
         assert code(waiting.result(10)[0]) == "timeout"
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
-    faulty.wait_for(lambda status: status["pool"]["ready"] == 3)
+    faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3)
 
 
 def test_q08_queue_flood(faulty: Any, code: Callable[..., str]) -> None:
@@ -110,16 +110,16 @@ def test_q12_all_workers_hung(faulty: Any, code: Callable[..., str]) -> None:
     answers = faulty.many([("spin", {"seconds": 60.002})] * 6)
     assert {code(answer) for answer in answers} == {"timeout"}
     assert time.monotonic() - begun < 2 * DEADLINE_S + 2
-    faulty.wait_for(lambda status: status["pool"]["ready"] == 3)
+    faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3)
 
 
 @pytest.mark.slow
 def test_q13_poison_requests_do_not_take_the_last_slot(faulty: Any, code: Callable[..., str]) -> None:
     answers = faulty.many([("die", {"number": 11})] * 6)
     assert {code(answer) for answer in answers} <= {"worker_crashed", "overloaded"}
-    faulty.wait_for(lambda status: status["pool"]["ready"] >= 1)
+    faulty.wait_for_status(lambda status: status["pool"]["ready"] >= 1)
     assert faulty.text("small.txt") == "small text\n"
-    faulty.wait_for(lambda status: status["pool"]["ready"] == 3, timeout_s=20)
+    faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3, timeout_s=20)
 
 
 def test_q11_cancel_storm(long_lived: Callable[[str], Any], guard: Callable[..., Any]) -> None:
@@ -145,10 +145,10 @@ def test_q11_cancel_storm(long_lived: Callable[[str], Any], guard: Callable[...,
 def test_s10_q11_a_cancelled_search_stops(shared: Callable[[str], Any], guard: Callable[..., Any]) -> None:
     pipe = guard(shared("stdio"))
     pipe.send(pipe.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.003}}, "victim") + b"\n")
-    pipe.wait_for(lambda status: status["pool"]["busy"] == 1)
+    pipe.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     begun = time.monotonic()
     pipe.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
-    pipe.wait_for(lambda status: status["pool"]["busy"] == 0)
+    pipe.wait_for_status(lambda status: status["pool"]["busy"] == 0)
     assert time.monotonic() - begun < 0.25 + 0.25
     assert pipe.raw(b"", answers=0) == []
 
@@ -162,7 +162,7 @@ def test_q11_a_foreign_cancel_touches_nothing(shared: Callable[[str], Any], guar
     frame = web.frame("tools/call", {"name": "sleep", "arguments": {"seconds": 0.4}}, 77)
     victim = threading.Thread(target=lambda: answer.append(web.exchange(frame)[2]))
     victim.start()
-    web.wait_for(lambda status: status["pool"]["busy"] == 1)
+    web.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     note = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":77}}'
     assert web.exchange(note, mcp_session_id=other)[0] == 202
     victim.join()
@@ -221,9 +221,9 @@ def test_d04_polite_stop_and_a_second_signal(fresh: Callable[..., Any], number: 
     processes = family(server)
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(server.many, [("sleep", {"seconds": 9})])
-        server.wait_for(lambda status: status["pool"]["busy"] == 1)
+        server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
         server.process.send_signal(number)
-        server.wait_for(lambda status: status["status"] == "draining")
+        server.wait_for_status(lambda status: status["status"] == "draining")
         begun = time.monotonic()
         server.process.send_signal(number)
         assert server.process.wait(5) == -number

@@ -5,8 +5,6 @@ import http.client
 import json
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
-FAULTY = (str(Path(__file__).parent.parent / "end_to_end" / "faulty" / "server.py"),)
+from tests.conftest import FAULTY, PRODUCT, ServerProcess
+
 TIMEOUT_S = 20.0
 BOTH = "application/json, text/event-stream"
 CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
@@ -70,51 +68,17 @@ class EventReader:
         self.connection.close()
 
 
-class HttpServer:
-    """A server process that listens."""
+class HttpServer(ServerProcess):
+    """A server that listens, and its client."""
 
     def __init__(
         self, root: Path, arguments: tuple[str, ...], environ: dict[str, str], program: tuple[str, ...]
     ) -> None:
+        super().__init__((str(root), "--http", "--port", "0", *arguments), environ, program, is_stdio=False)
         self.root = root
-        self.environ = environ
         self.token_path = Path(environ["XDG_STATE_HOME"]) / "filewarden" / "token"
-        self.lines: list[str] = []
-        self.is_listening = threading.Event()
-        self.process = subprocess.Popen(
-            [sys.executable, *program, "serve", str(root), "--http", "--port", "0", *arguments],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environ,
-        )
         self.streams: list[EventReader] = []
-        self._reader = threading.Thread(target=self._read_errors, daemon=True)
-        self._reader.start()
         self.token: str | None = None
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if line.startswith("Filewarden listens on "):
-                self.is_listening.set()
-        self.is_listening.set()
-
-    @property
-    def errors(self) -> str:
-        return "".join(self.lines)
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def announced(self, start: str) -> str:
-        return next(line.removeprefix(start).strip() for line in self.lines if line.startswith(start))
-
-    @property
-    def port(self) -> int:
-        return int(self.announced("Filewarden listens on http://").rpartition("/")[0].rpartition(":")[2])
 
     @property
     def url(self) -> str:
@@ -189,15 +153,6 @@ class HttpServer:
     def status(self) -> Json:
         return self.get("/status").json
 
-    def wait_for_status(self, condition: Callable[[Json], bool], timeout_s: float = 5.0) -> Json:
-        give_up_at = time.monotonic() + timeout_s
-        while True:
-            status = self.status()
-            if condition(status):
-                return status
-            assert time.monotonic() < give_up_at, f"never seen; last: {status}"
-            threading.Event().wait(0.02)
-
     def descendants(self) -> list[psutil.Process]:
         found: list[psutil.Process] = psutil.Process(self.pid).children(recursive=True)
         return found
@@ -205,12 +160,7 @@ class HttpServer:
     def stop(self) -> None:
         for stream in self.streams:
             stream.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(TIMEOUT_S)
-        self._reader.join(TIMEOUT_S)
-        if self.process.stderr is not None:
-            self.process.stderr.close()
+        self.kill()
 
 
 def encoded(body: bytes | Json | list[Any] | None) -> bytes | None:
