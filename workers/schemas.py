@@ -8,11 +8,10 @@ from filewarden.workers.tool import Kind, Tool
 
 Schema = dict[str, Any]
 
-_ERROR: Schema = {
-    "type": "object",
-    "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
-    "required": ["code", "message"],
-}
+_NOISE: tuple[tuple[str, Any], ...] = (("default", None), ("default", False), ("default", []), ("required", []))
+"""Everybody expects a flag that is left out to be off."""
+_FOR_SERVERS = frozenset(("title", "minLength", "maxLength", "maxItems"))
+"""What says nothing to whoever writes arguments: titles only repeat names, and no length is reached by mistake."""
 
 
 def annotations(tool: Tool) -> dict[str, bool]:
@@ -26,25 +25,31 @@ def annotations(tool: Tool) -> dict[str, bool]:
 
 
 def input_schema(tool: Tool) -> Schema:
-    """Give the JSON Schema of the arguments; an optional one is left out rather than null, so null is not shown."""
+    """Give the JSON Schema of the arguments; an optional one is left out rather than null, so null is not shown.
+
+    The docstring of the struct is left out, as it says what the tool's own description says.
+    """
     if tool.input_schema is not None:
         return tool.input_schema
     schema = _schema(tool.arguments)
     properties = {name: _without_null(node) for name, node in schema.get("properties", {}).items()}
-    return {**schema, "properties": properties}
+    return {key: value for key, value in schema.items() if key != "description"} | {"properties": properties}
 
 
 def output_schema(tool: Tool) -> Schema | None:
     """Give the JSON Schema of what stands in `structuredContent`; None for a tool that answers with text or blocks.
 
-    That is a result or an error: some clients hold failures against the schema too.
+    Some clients hold failures against it too, which have an `error` and nothing else, so no member is required. Of
+    lists it tells no more than that they are: what stands in them explains itself.
     """
     if tool.kind is not Kind.STRUCTURED:
         return None
-    schema = _schema(tool.result)
-    required = schema.pop("required", [])
-    properties = {**schema.pop("properties", {}), "error": _ERROR}
-    return {**schema, "properties": properties, "anyOf": [{"required": required}, {"required": ["error"]}]}
+    members = {name: _shallow(node) for name, node in _schema(tool.result).get("properties", {}).items()}
+    return {"type": "object", "properties": members}
+
+
+def _shallow(node: Schema) -> Schema:
+    return {key: value for key, value in node.items() if key in ("type", "anyOf", "enum")}
 
 
 def _schema(struct: type[msgspec.Struct]) -> Schema:
@@ -54,7 +59,7 @@ def _schema(struct: type[msgspec.Struct]) -> Schema:
 
 
 def _plain(node: Any, components: dict[str, Any]) -> Any:
-    """Put references in place, and leave out titles, which only repeat names, and defaults that are null."""
+    """Put references in place, and leave out what only costs: a list of tools stands in every conversation."""
     if isinstance(node, list):
         return [_plain(one, components) for one in node]
     if not isinstance(node, dict):
@@ -70,6 +75,9 @@ def _plain(node: Any, components: dict[str, Any]) -> Any:
 
 
 def _without_null(node: Schema) -> Schema:
+    """Show an argument that may be left out without saying that it may be null."""
+    if isinstance(node.get("type"), list):
+        return {**node, "type": next(one for one in node["type"] if one != "null")}
     choices = [one for one in node.get("anyOf", ()) if one != {"type": "null"}]
     if len(choices) != 1:
         return node
@@ -77,5 +85,8 @@ def _without_null(node: Schema) -> Schema:
 
 
 def _light(node: Schema) -> list[tuple[str, Any]]:
-    noise: tuple[tuple[str, Any], ...] = (("default", None), ("required", []))
-    return [(key, value) for key, value in node.items() if key != "title" and (key, value) not in noise]
+    kept = [(key, value) for key, value in node.items() if key not in _FOR_SERVERS and (key, value) not in _NOISE]
+    choices = node.get("anyOf", ())
+    if len(choices) == 2 and {"type": "null"} in choices and all(set(one) == {"type"} for one in choices):
+        return [("type", [one["type"] for one in choices]) if key == "anyOf" else (key, value) for key, value in kept]
+    return kept

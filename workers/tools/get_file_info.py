@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 class GetFileInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Describe one file or folder."""
 
-    path: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=16384, description="File or folder, relative to the root.")
-    ]
-    checksum: Annotated[bool, msgspec.Meta(description="Also give the SHA-256 of a file's content.")] = False
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Relative to the root.")]
+    checksum: Annotated[bool, msgspec.Meta(description="Add the SHA-256 of a file.")] = False
 
 
 class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,8 +182,8 @@ def _target(space: "Space", folder: "Handle", name: bytes) -> str | None:
 TOOL = Tool(
     name="get_file_info",
     title="Describe a path",
-    description="Describes one file or folder: type, size in bytes, times in seconds since 1970, permissions, and "
-    "whether a call can read or write it. For all entries of a folder use list_directory.",
+    description="Describes one file or folder: type, bytes, times (seconds since 1970), rights. For many use "
+    "list_directory.",
     arguments=GetFileInfo,
     result=FileInfo,
     run=run,

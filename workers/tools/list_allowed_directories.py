@@ -48,8 +48,8 @@ def run(context: "Context", _arguments: ListAllowedDirectories) -> AllowedDirect
 TOOL = Tool(
     name="list_allowed_directories",
     title="List the allowed folders",
-    description="Lists the folders that calls can reach, and whether each can be written. Paths of all tools are "
-    'relative: with one folder "." is it; with several a path begins with a folder\'s name, e.g. "docs/a.md".',
+    description="Lists the folders that calls reach, and whether they can be written. With several, a path begins with "
+    'the name of one: "docs/a.md".',
     arguments=ListAllowedDirectories,
     result=AllowedDirectories,
     run=run,

@@ -24,6 +24,8 @@ _MOST_SORTED = 50_000
 """So many keys fit a worker's memory easily; of more, only a page is kept at a time."""
 _COARSEST_CLOCK_NS = 2_000_000_000
 """FAT's. A folder may change again within one tick of its file system's clock, with the same stamps."""
+_CONTINUED_S = 60.0
+"""How long the order by size or time that one page began with is good enough for the next."""
 _ENCODING = sys.getfilesystemencoding()
 
 _Key = tuple[int, str, bytes]
@@ -32,17 +34,13 @@ _Key = tuple[int, str, bytes]
 class ListDirectory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """List the entries of a folder."""
 
-    path: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=16384, description='Folder, relative to the root; "." is the root.')
-    ] = "."
-    show_hidden: Annotated[bool, msgspec.Meta(description="Also list names that begin with a dot.")] = False
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Relative to the root.")] = "."
+    show_hidden: Annotated[bool, msgspec.Meta(description="Names with a leading dot too.")] = False
     sort_by: Annotated[
         Literal["name", "size", "modified"],
-        msgspec.Meta(description="name: folders first; size: largest first; modified: newest first."),
+        msgspec.Meta(description="Folders, large or new ones first."),
     ] = "name"
-    cursor: Annotated[
-        str | None, msgspec.Meta(description="next_cursor of the page before, with the same arguments.")
-    ] = None
+    cursor: Annotated[str | None, msgspec.Meta(description="next_cursor of the page before.")] = None
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,12 +78,16 @@ class _Recent:
     def __init__(self) -> None:
         self._question: tuple[object, ...] = ()
         self._keys: list[_Key] = []
+        self._is_lasting = False
+        self._kept_at = 0.0
 
-    def answer(self, question: tuple[object, ...]) -> list[_Key] | None:
-        return self._keys if question == self._question else None
+    def answer(self, question: tuple[object, ...], *, is_continued: bool) -> list[_Key] | None:
+        """Give the keys; an order that other things than the folder decide on only to whom it was shown before."""
+        holds = self._is_lasting or (is_continued and time.monotonic() - self._kept_at < _CONTINUED_S)
+        return self._keys if holds and question == self._question else None
 
-    def keep(self, question: tuple[object, ...], keys: list[_Key]) -> None:
-        self._question, self._keys = question, keys
+    def keep(self, question: tuple[object, ...], keys: list[_Key], *, is_lasting: bool) -> None:
+        self._question, self._keys, self._is_lasting, self._kept_at = question, keys, is_lasting, time.monotonic()
 
 
 _recent = _Recent()
@@ -108,7 +110,7 @@ class _Page:
     def keys(self, after: _Key | None) -> list[_Key]:
         """Find the next keys in order, as many as could be shown at most and one more."""
         question = self._question()
-        ordered = _recent.answer(question)
+        ordered = _recent.answer(question, is_continued=after is not None)
         if ordered is None:
             with os.scandir(self._folder.fd) as entries:
                 found = self._all_keys(entries)
@@ -118,7 +120,8 @@ class _Page:
                     return heapq.nsmallest(self.most, (key for key in keys if after is None or key > after))
             ordered.sort()
             if len(ordered) > self.most and self._is_settled():
-                _recent.keep(question, ordered)
+                is_lasting = self._arguments.sort_by == "name" and not self._depends_on_others
+                _recent.keep(question, ordered, is_lasting=is_lasting)
         begin = 0 if after is None else bisect.bisect_right(ordered, after)
         return ordered[begin : begin + self.most]
 
@@ -145,14 +148,12 @@ class _Page:
         return (self._space, folder.root, folder.names, stamps, self._arguments.show_hidden, self._arguments.sort_by)
 
     def _is_settled(self) -> bool:
-        """Whether the order holds until the folder's stamps change, also if it was changed just before we looked."""
+        """Whether the names hold until the folder's stamps change, also if it was changed just before we looked."""
         before, after = self._folder.stat, os.fstat(self._folder.fd)
-        return (
-            self._arguments.sort_by == "name"
-            and not self._depends_on_others
-            and (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
-            and time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _COARSEST_CLOCK_NS
-        )
+        return (before.st_mtime_ns, before.st_ctime_ns) == (
+            after.st_mtime_ns,
+            after.st_ctime_ns,
+        ) and time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _COARSEST_CLOCK_NS
 
     def _all_keys(self, entries: "Iterator[os.DirEntry[str]]") -> Iterator[_Key]:
         judge, above, denied_inodes = self._judge, self._folder.names, self._space.denied_inodes
@@ -267,8 +268,7 @@ def _list_roots(context: "Context", sort_by: str) -> Listing:
 TOOL = Tool(
     name="list_directory",
     title="List a folder",
-    description="Lists the entries of a folder with type, size and time of change. "
-    "Long folders come in pages: pass next_cursor as cursor to go on.",
+    description="Lists a folder: type, size, time of change. Long ones come in pages: give next_cursor as cursor.",
     arguments=ListDirectory,
     result=Listing,
     run=run,

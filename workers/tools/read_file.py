@@ -15,32 +15,28 @@ MOST_SHOWN_CHARS = 500_000
 """The most that clients take without setting it aside in a file of theirs (`anthropic/maxResultSizeChars`)."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
-EncodingName = Annotated[
-    str, msgspec.Meta(max_length=64, description="utf-8, utf-16, latin-1, cp1252, shift_jis, ...; auto detects it.")
-]
-LineNumbers = Annotated[
-    bool, msgspec.Meta(description="Begin each line with its number and a tab, and clip long lines: not for copying.")
-]
+EncodingName = Annotated[str, msgspec.Meta(max_length=64, description="auto detects it.")]
+LineNumbers = Annotated[bool, msgspec.Meta(description="Before each line and a tab; long lines are clipped.")]
 
 
 class ReadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Read one file."""
 
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="File, relative to the root.")]
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Relative to the root.")]
     encoding: EncodingName = "utf-8"
-    offset: Annotated[Count | None, msgspec.Meta(description="First line to read, counted from 1.")] = None
-    limit: Annotated[Count | None, msgspec.Meta(description="How many lines to read.")] = None
-    head: Annotated[Count | None, msgspec.Meta(description="Read only the first lines, this many.")] = None
-    tail: Annotated[Count | None, msgspec.Meta(description="Read only the last lines, this many.")] = None
+    offset: Annotated[Count | None, msgspec.Meta(description="First line, from 1.")] = None
+    limit: Annotated[Count | None, msgspec.Meta(description="How many lines.")] = None
+    head: Annotated[Count | None, msgspec.Meta(description="So many first lines.")] = None
+    tail: Annotated[Count | None, msgspec.Meta(description="So many last lines.")] = None
     line_numbers: LineNumbers = False
     byte_offset: Annotated[
         Annotated[int, msgspec.Meta(ge=0)] | None,
-        msgspec.Meta(description="First byte to read, counted from 0; for what has no lines, or very long ones."),
+        msgspec.Meta(description="First byte, from 0."),
     ] = None
-    byte_limit: Annotated[Count | None, msgspec.Meta(description="How many bytes to read.")] = None
+    byte_limit: Annotated[Count | None, msgspec.Meta(description="How many bytes.")] = None
     max_line_chars: Annotated[
         Count | None,
-        msgspec.Meta(description="Clip longer lines and say at which byte_offset the rest stands."),
+        msgspec.Meta(description="Clip longer lines."),
     ] = None
 
 
@@ -84,9 +80,8 @@ def _in_base64(reading: "Reading") -> bytes:
 TOOL = Tool(
     name="read_file",
     title="Read a file",
-    description="Reads a text file, whole or in part: lines by offset and limit, head, or tail; or bytes by "
-    'byte_offset and byte_limit. A file over the size limit needs a part, e.g. {"path": "app.log", "tail": 200}. '
-    "What is not text comes as base64 in JSON; pictures and sound are for read_media_file.",
+    description="Reads a text file, or lines of it (offset and limit, head, tail), or bytes. Large files need a part: "
+    '{"path": "app.log", "tail": 200}. What is not text comes as base64 in JSON.',
     arguments=ReadFile,
     result=TextFacts,
     run=run,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class ReadMediaFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Read one picture or sound."""
 
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="File, relative to the root.")]
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Relative to the root.")]
 
 
 class MediaFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +82,7 @@ def _refused(path: str) -> Exception:
 TOOL = Tool(
     name="read_media_file",
     title="Read a picture or sound",
-    description="Gives a picture (PNG, JPEG, GIF, WebP) or a sound (WAV, MP3, Ogg, FLAC, M4A) to look at or listen to. "
-    "The content decides, not the file's name; text, SVG too, is for read_file.",
+    description="Shows a picture (PNG, JPEG, GIF, WebP) or sound (WAV, MP3, Ogg, FLAC, M4A), whatever the file's name.",
     arguments=ReadMediaFile,
     result=MediaFacts,
     run=run,

@@ -25,11 +25,11 @@ class ReadMultipleFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     """Read several files."""
 
     paths: Annotated[
-        list[FilePath], msgspec.Meta(min_length=1, max_length=MOST_PATHS, description="Files, relative to the root.")
+        list[FilePath], msgspec.Meta(min_length=1, max_length=MOST_PATHS, description="Relative to the root.")
     ]
     encoding: EncodingName = "utf-8"
-    head: Annotated[Count | None, msgspec.Meta(description="Read only the first lines of each, this many.")] = None
-    tail: Annotated[Count | None, msgspec.Meta(description="Read only the last lines of each, this many.")] = None
+    head: Annotated[Count | None, msgspec.Meta(description="So many first lines of each.")] = None
+    tail: Annotated[Count | None, msgspec.Meta(description="So many last lines of each.")] = None
     line_numbers: LineNumbers = False
 
 
@@ -137,9 +137,8 @@ def _too_large(size: int, limit: int) -> Exception:
 TOOL = Tool(
     name="read_multiple_files",
     title="Read several files",
-    description="Reads several text files in one call, each in a block of its own after a line ==> path <==. "
-    f"At most {MOST_PATHS} files, together as long as one answer of read_file; a file that fails or no longer fits "
-    'says so in its block. Example: {"paths": ["README.md", "src/main.py"]}.',
+    description=f"Reads up to {MOST_PATHS} text files, each into a block that begins ==> path <==. Together they are "
+    "as long as one answer of read_file may be; a file that fails or no longer fits says so in its block.",
     arguments=ReadMultipleFiles,
     result=FilesRead,
     run=run,

@@ -257,3 +257,15 @@ def test_folders_do_not_answer_for_each_other(
     for _ in range(2):
         assert pages(loose, "long") == made
         assert pages(odd, "long") == made[::2]
+
+
+def test_pages_by_size_keep_the_order_they_began_with(context: Context, root: Path, later: None) -> None:
+    made = make_long(root)
+    first = run(context, ListDirectory(path="long", sort_by="size"))
+    (root / "long" / made[-1]).write_text("large by now")
+    (root / "long" / made[0]).write_text("x")
+    found = names(first) + everything(
+        context, ListDirectory(path="long", sort_by="size", cursor=str(first.next_cursor))
+    )
+    assert found == made
+    assert names(run(context, ListDirectory(path="long", sort_by="size")))[:2] == [made[-1], made[0]]
