@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from starlette.types import Receive, Send
 
@@ -21,13 +21,26 @@ HEADERS = [
 ]
 
 
-def event(name: bytes, data: bytes) -> bytes:
+COMMENT = b": keep-alive\n\n"
+MESSAGE = b"message"
+
+
+def event(name: bytes, data: bytes, event_id: bytes = b"") -> bytes:
     """Frame one event; `data` has no line ends."""
-    return b"event: " + name + b"\ndata: " + data + b"\n\n"
+    framed = b"event: " + name + b"\ndata: " + data + b"\n\n"
+    return b"id: " + event_id + b"\n" + framed if event_id else framed
+
+
+def priming(event_id: bytes, retry_ms: int) -> bytes:
+    """Frame the event that tells a client where to take the stream up again, and after which time."""
+    return b"id: %s\nretry: %d\ndata:\n\n" % (event_id, retry_ms)
 
 
 class EventStream:
-    """Events for one reader. One that leaves too much waiting loses the stream: `on_overflow`."""
+    """Events for one reader. One that leaves too much waiting loses the stream: `on_overflow`.
+
+    With `silent_s` it also ends when nothing but keep-alives was sent for that long.
+    """
 
     def __init__(
         self,
@@ -35,6 +48,7 @@ class EventStream:
         on_overflow: Callable[[], None],
         keep_alive_s: float = KEEP_ALIVE_S,
         holdings: Holdings | None = None,
+        silent_s: float | None = None,
     ) -> None:
         self._keep_alive = keep_alive
         self._keep_alive_s = keep_alive_s
@@ -44,11 +58,15 @@ class EventStream:
         self._holdings = holdings or Holdings()
         self._is_ending = False
         self._wake: asyncio.Future[None] | None = None
+        self._silent_s = silent_s
+        self._silence: asyncio.TimerHandle | None = None
 
     def push(self, framed: bytes) -> None:
         """Send it when its turn comes."""
         if self._is_ending:
             return
+        if self._silence is not None:
+            self._await_news()
         has_room = len(self._waiting) < MAX_EVENTS and self._waiting_bytes + len(framed) <= MAX_BYTES
         if self._waiting and not has_room:  # a single one may be of any size
             self.end()
@@ -56,9 +74,12 @@ class EventStream:
             self._count(-self._waiting_bytes)
             self._on_overflow()
             return
-        self._waiting.append(framed)
-        self._count(len(framed))
-        self._stir()
+        self._append(framed)
+
+    def replay(self, events: Iterable[bytes]) -> None:
+        """Send what was kept for the reader; whoever kept it had bounds of its own."""
+        for each in events:
+            self._append(each)
 
     def end(self) -> None:
         """Close the stream once what waits was sent."""
@@ -67,8 +88,9 @@ class EventStream:
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Send until the stream ends or the client leaves."""
-        leaving = asyncio.ensure_future(_until_gone(receive))
+        leaving = asyncio.ensure_future(until_gone(receive))
         leaving.add_done_callback(lambda _: self._abandon())
+        self._await_news()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             while True:
@@ -80,17 +102,32 @@ class EventStream:
             await send({"type": "http.response.body", "body": b""})
         finally:
             leaving.cancel()
+            self._is_ending = True
+            self._waiting.clear()
             self._count(-self._waiting_bytes)
+            if self._silence is not None:
+                self._silence.cancel()
 
     async def _something_to_send(self) -> None:
         loop = asyncio.get_running_loop()
         self._wake = loop.create_future()
-        timer = loop.call_later(self._keep_alive_s, self.push, self._keep_alive)
+        timer = loop.call_later(self._keep_alive_s, self._append, self._keep_alive)
         try:
             await self._wake
         finally:
             timer.cancel()
             self._wake = None
+
+    def _await_news(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        if self._silent_s is not None:
+            self._silence = asyncio.get_running_loop().call_later(self._silent_s, self.end)
+
+    def _append(self, framed: bytes) -> None:
+        self._waiting.append(framed)
+        self._count(len(framed))
+        self._stir()
 
     def _next_chunk(self) -> bytes:
         parts, size = [], 0
@@ -113,6 +150,7 @@ class EventStream:
             self._wake.set_result(None)
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Return when the client has closed its connection."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -99,3 +99,15 @@ def test_an_idle_stream_is_kept_alive() -> None:
 
 def test_streams_are_kept_alive_every_15_seconds() -> None:
     assert streams.KEEP_ALIVE_S == 15.0
+
+
+def test_a_silent_stream_ends_but_keep_alives_are_no_news() -> None:
+    async def body(peer: Peer) -> None:
+        stream = EventStream(b":\n\n", lambda: None, keep_alive_s=0.02, silent_s=0.2)
+        started_at = asyncio.get_running_loop().time()
+        asyncio.get_running_loop().call_later(0.1, stream.push, event(b"a", b"1", b"1-1"))
+        await stream.run(peer.receive, peer.send)
+        assert 0.28 < asyncio.get_running_loop().time() - started_at < 2
+        assert peer.text.replace(b":\n\n", b"") == b"id: 1-1\nevent: a\ndata: 1\n\n"
+
+    run(body)
