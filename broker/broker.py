@@ -106,7 +106,7 @@ class Broker:
         self._supervisors = [self._supervisor(reading_pool(settings.pool))]
         if any(tool.writes for tool in self._catalogue):
             self._supervisors.append(self._supervisor(writing_pool(settings.pool)))
-        self._offer = Offer(
+        self.offer = Offer(
             offered_tools(self._catalogue),
             prompts=self._catalogue.prompts,
             templates=self._catalogue.templates or templates_of(settings.roots),
@@ -121,7 +121,7 @@ class Broker:
             vouchers=Vouchers(Seal(*(sealing_keys or (os.urandom(SEALING_KEY_BYTES),)))),
             tasks=self._tasks,
             announcements=self._announcements,
-            abilities=self._offer.abilities,
+            abilities=self.offer.abilities,
             ask_s=settings.deadlines.ask_s,
             task_after_s=settings.deadlines.task_after_s,
         )
@@ -154,7 +154,7 @@ class Broker:
     ) -> Conversation:
         """A new client's conversation; `notify` takes frames that belong to no request of a legacy client."""
         conversation = Conversation(
-            session=Session(self._offer, eras), services=self._services, caller=caller, notify=notify
+            session=Session(self.offer, eras), services=self._services, caller=caller, notify=notify
         )
         self._conversations.add(conversation)
         return conversation

@@ -281,6 +281,14 @@ class HttpSettings(Section, frozen=True, kw_only=True):
     session_idle_s: Annotated[
         float, Meta(ge=1, le=604800, description="Seconds without a request until a session is closed.")
     ] = 1800.0
+    poll_after_s: Annotated[
+        float,
+        Meta(
+            ge=0.05,
+            le=3600,
+            description="Seconds that a call may stay silent until its event stream is closed, and its client polls.",
+        ),
+    ] = 30.0
 
 
 class StatusSettings(Section, frozen=True, kw_only=True):

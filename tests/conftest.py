@@ -104,6 +104,13 @@ class ServerProcess:
             assert time.monotonic() < give_up_at, f"never seen: {self.errors}"
             threading.Event().wait(0.02)
 
+    def wait_for_error(self, text: str) -> None:
+        """Wait until it has said so on standard error, which a thread of its own reads."""
+        give_up_at = time.monotonic() + ANSWER_TIMEOUT_S
+        while text not in self.errors:
+            assert time.monotonic() < give_up_at, self.errors
+            threading.Event().wait(0.02)
+
     def kill(self) -> None:
         """End it, however it is, and keep what it said."""
         if self.process.poll() is None:

@@ -13,9 +13,10 @@ from filewarden.transports.authentication import LocalToken
 from filewarden.transports.body import BodyReader
 from filewarden.transports.gate import Gate, own_hosts, own_origins
 from filewarden.transports.guard import Guard
+from filewarden.transports.legacy import Legacy
+from filewarden.transports.modern import Modern
 from filewarden.transports.pages import Document, Pages, Source
 from filewarden.transports.rights import refuse_nobody
-from filewarden.transports.sessions import Sessions
 from filewarden.transports.sse import MessageEndpoint, SseClients, SseEndpoint
 from filewarden.transports.streamable import Streamable
 
@@ -32,7 +33,8 @@ def mcp_app(
     port: int,
     token: str | None,
     source: Source,
-    sessions: Sessions,
+    legacy: Legacy,
+    modern: Modern,
     clients: SseClients,
     holdings: Holdings,
     protection: "Protection | None" = None,
@@ -46,7 +48,7 @@ def mcp_app(
     bodies = BodyReader(settings.limits.max_message_bytes, holdings)
     refuse = refuse_nobody if protection is None else protection.refuse
     endpoints = [
-        Route("/mcp", Streamable(sessions, bodies, refuse)),
+        Route("/mcp", Streamable(legacy, modern, bodies, refuse)),
         Route("/message", MessageEndpoint(clients, bodies, refuse)),
         Route("/sse", SseEndpoint(clients, refuse)),
         *Pages(source, settings, operators.is_trusted).routes(has_status=has_status),

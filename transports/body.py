@@ -27,6 +27,7 @@ class BodyReader:
         self.limit_bytes = limit_bytes
         self._holdings = holdings
         self._budget_bytes = BODIES_AT_ONCE * limit_bytes
+        self._under_way_bytes = 0
 
     async def read(self, receive: Receive) -> bytes:
         """Read everything.
@@ -50,13 +51,17 @@ class BodyReader:
                     return bytes(parts)
                 message = await receive()
         finally:
-            self._holdings.add(-len(parts))
+            self._count(-len(parts))
         raise GoneError
 
     def _keep(self, parts: bytearray, piece: bytes) -> None:
         if len(parts) + len(piece) > self.limit_bytes:
             raise TooLargeError
-        if self._holdings.bytes + len(piece) > self._budget_bytes:
+        if self._under_way_bytes + len(piece) > self._budget_bytes:
             raise BusyError
         parts += piece
-        self._holdings.add(len(piece))
+        self._count(len(piece))
+
+    def _count(self, size: int) -> None:
+        self._under_way_bytes += size
+        self._holdings.add(size)

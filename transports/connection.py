@@ -1,6 +1,7 @@
 """One HTTP connection: uvicorn's httptools protocol, with bounds on what a client may send and on how long it takes."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable
 
@@ -10,9 +11,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from filewarden.transports.answer import RETRY_AFTER, Answer, on_the_wire, problem
-from filewarden.transports.sse import ABORT_KEY
+from filewarden.transports.peer import SCOPE_KEY
 
 LINGER_S = 1.0
+_NUMBERS = itertools.count(1)
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,7 @@ class Connection(HttpToolsProtocol):
         on_lost: Callable[[], None],
     ) -> None:
         super().__init__(config, state, {}, loop)
+        self.number = next(_NUMBERS)
         self._limits = limits
         self._on_lost = on_lost
         self._is_surplus = False
@@ -57,6 +60,7 @@ class Connection(HttpToolsProtocol):
         self._is_request_open = False
         self._head_bytes = 0
         self._refusal: Answer | None = None
+        self._followers: list[Callable[[], None]] = []
         self._patience: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
 
@@ -74,6 +78,8 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         self._end_patience()
         self._end_stall()
+        for action in self._followers:
+            action()
         self._on_lost()
 
     def data_received(self, data: bytes) -> None:
@@ -98,7 +104,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request starts."""
         super().on_message_begin()
-        self.scope[ABORT_KEY] = self.transport.abort  # type: ignore[literal-required]
+        self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
         self._is_head_open = self._is_request_open = True
         self._head_bytes = 0
 
@@ -144,6 +150,10 @@ class Connection(HttpToolsProtocol):
     def abort(self) -> None:
         """End it at once, whatever still waits to be sent."""
         self.transport.abort()
+
+    def when_lost(self, action: Callable[[], None]) -> None:
+        """Run `action` once the connection is closed, by whichever side."""
+        self._followers.append(action)
 
     def _stop_parsing(self) -> None:
         self._refusal = _too_large_head(self._limits)

@@ -67,7 +67,9 @@ class StreamableWire:
         if response.status != http.client.OK:
             raise DemoFailure(f"POST /mcp was answered {response.status}: {_read(response)[:120]!r}")
         if kind.startswith(STREAM_TYPE):
-            return _response_among(_events(response), ident)
+            answer = _response_among(_events(response), ident)
+            _read(response)  # up to its end, or the connection could not be used again
+            return answer
         return Facts.decode(_read(response), "the answer to POST /mcp")
 
     def tell(self, message: bytes) -> None:

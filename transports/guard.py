@@ -12,7 +12,7 @@ from filewarden.transports.answer import Answer, send_answer
 from filewarden.transports.authentication import Authenticator
 from filewarden.transports.fields import Fields, read_fields
 from filewarden.transports.gate import Gate
-from filewarden.transports.sse import ABORT_KEY
+from filewarden.transports.peer import peer_of
 
 LONGEST_STREAM_S = 86_400.0
 """With a credential that expires at all. Timers for ages to come are not to be had everywhere."""
@@ -56,7 +56,7 @@ class Guard:
     async def _while_valid(self, expires_at: float, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, and end its connection when a stream outlives the credential that opened it."""
         left_s = min(max(0.0, expires_at - time.time()), LONGEST_STREAM_S)
-        ending = asyncio.get_running_loop().call_later(left_s, scope.get(ABORT_KEY, lambda: None))
+        ending = asyncio.get_running_loop().call_later(left_s, peer_of(scope).abort)
         try:
             await self._app(scope, receive, send)
         finally:

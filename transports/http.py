@@ -21,9 +21,12 @@ from filewarden.transports.confinement import NOTHING, Reach
 from filewarden.transports.connection import ConnectionLimits
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
+from filewarden.transports.legacy import Legacy
 from filewarden.transports.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
 from filewarden.transports.loop import AsyncioReactor, new_loop
+from filewarden.transports.modern import Modern
 from filewarden.transports.pages import BrokerSource
+from filewarden.transports.peer import SlowReaders
 from filewarden.transports.preload import preload
 from filewarden.transports.sealing_keys import read_sealing_keys
 from filewarden.transports.sessions import Sessions
@@ -183,7 +186,8 @@ class _Server:
         http = settings.http
         self._broker = broker
         self._sessions = Sessions(broker, reactor, limit=http.max_sessions, idle_s=http.session_idle_s)
-        self._clients = SseClients(broker, surroundings.log, http.max_sessions)
+        slow_readers = SlowReaders(surroundings.log)
+        self._clients = SseClients(broker, slow_readers, http.max_sessions)
         limits = ConnectionLimits(connections=2 * http.max_sessions + SPARE_CONNECTIONS)
         source = BrokerSource(broker)
         self._protection = _protection(surroundings, opened)
@@ -192,7 +196,8 @@ class _Server:
             port=port_of(opened.sockets),
             token=opened.token,
             source=source,
-            sessions=self._sessions,
+            legacy=Legacy(self._sessions, slow_readers, broker.holdings, http.poll_after_s),
+            modern=Modern(broker, slow_readers),
             clients=self._clients,
             holdings=broker.holdings,
             protection=self._protection,
@@ -213,6 +218,7 @@ class _Server:
         """Take no new calls; streams that owe no answer end now, and probes hear that we are not ready."""
         self._broker.drain(done)
         self._clients.close(busy=False)
+        self._sessions.drain()
 
     async def stop(self) -> None:
         """Send what is still to be sent, for a moment."""

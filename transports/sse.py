@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
-from filewarden.broker.log import Log
 from filewarden.broker.protocol.jsonrpc import decode
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
@@ -22,13 +21,11 @@ from filewarden.transports.authentication import principal_of
 from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.fields import EVENTS, asks_for, fields_of, query_value
 from filewarden.transports.gate import too_large
+from filewarden.transports.peer import SlowReaders, peer_of
 from filewarden.transports.rights import Refuse
 from filewarden.transports.sessions import ID_BYTES
-from filewarden.transports.streams import EventStream, event
+from filewarden.transports.streams import COMMENT, MESSAGE, EventStream, event
 
-ABORT_KEY = "filewarden.abort"
-"""In the scope: ends the connection at once, whatever still waits to be sent."""
-COMMENT = b": keep-alive\n\n"
 PING = event(b"ping", b"{}")
 
 
@@ -42,8 +39,8 @@ class SseClient:
         self.stream = stream
 
     def send(self, frame: bytes) -> None:
-        """Everything goes out on the one stream."""
-        self.stream.push(event(b"message", frame))
+        """Send a message: everything goes out on the one stream."""
+        self.stream.push(event(MESSAGE, frame))
 
     def answer(self, frame: bytes | None, status: int) -> None:
         """Send what answers a message, if anything does; its POST was accepted before."""
@@ -54,14 +51,12 @@ class SseClient:
 class SseClients:
     """Those connected now, `limit` at most."""
 
-    def __init__(self, broker: Broker, log: Log, limit: int) -> None:
+    def __init__(self, broker: Broker, slow_readers: SlowReaders, limit: int) -> None:
         self._broker = broker
-        self._log = log
+        self._slow_readers = slow_readers
         self._limit = limit
         self._clients: dict[str, SseClient] = {}
         self._opened = 0
-        self.dropped = 0
-        """How many lost their stream because they did not read it."""
 
     @property
     def is_full(self) -> bool:
@@ -78,17 +73,15 @@ class SseClients:
         self._opened += 1
         principal = principal_of(scope)
         client_id = secrets.token_urlsafe(ID_BYTES)
-
-        def overflow() -> None:
-            self.dropped += 1
-            self._log.warning("an SSE client that did not read its events was dropped", dropped=self.dropped)
-            scope.get(ABORT_KEY, lambda: None)()
-
-        stream = EventStream(COMMENT if is_standard else PING, overflow, holdings=self._broker.holdings)
+        stream = EventStream(
+            COMMENT if is_standard else PING,
+            lambda: self._slow_readers.drop(peer_of(scope)),
+            holdings=self._broker.holdings,
+        )
         conversation = self._broker.open_conversation(
             Caller(f"sse-{self._opened}", principal),
             eras=Eras.LEGACY,
-            notify=lambda frame: stream.push(event(b"message", frame)),
+            notify=lambda frame: stream.push(event(MESSAGE, frame)),
         )
         client = SseClient(client_id, principal.key, conversation, stream)
         if is_standard:

@@ -151,7 +151,8 @@ def test_h07_preflight(web: Any) -> None:
 def test_h08_get_has_no_effect(web: Any) -> None:
     before = web.status()["calls"]["total"]
     for path in ("/mcp?method=tools/call&name=read_file", "/message?session_id=x&method=tools/call"):
-        assert web.exchange(None, "GET", path)[0] in (400, 405, 406)
+        assert web.exchange(None, "GET", path, accept="application/json")[0] in (400, 405, 406)
+        assert web.exchange(None, "GET", path, mcp_session_id="")[0] in (400, 405, 406)
     assert web.status()["calls"]["total"] == before
 
 
@@ -246,8 +247,11 @@ def test_h15_answers_never_cross_clients(web: Any, folder: Path, count: int) -> 
 
 
 def test_h16_h37_streams_are_not_stolen(web: Any) -> None:
-    """There is no stream on a session to take over, and a message goes only where its stream's secret leads."""
-    assert web.exchange(None, "GET", "/mcp", last_event_id="1")[0] == 405
+    """A stream is taken over only by its own session, and a message goes only where its stream's secret leads."""
+    for place in ("0-0x", "0-1", "1-0", "1", "", "0-0, 0-0", "99999999999999999999-0"):
+        assert web.exchange(None, "GET", "/mcp", last_event_id=place or " ")[0] == 400
+    for session in ("", "x", "1"):
+        assert web.exchange(None, "GET", "/mcp", last_event_id="0-0", mcp_session_id=session)[0] in (400, 404)
     for session in ("", "x", "1", web.session):
         assert web.exchange(call(web), path=f"/message?session_id={session}")[0] in (400, 404)
 

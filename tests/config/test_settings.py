@@ -54,6 +54,7 @@ DEFAULTS: dict[str, object] = {
     "http.sealing_keys_file": "",
     "http.max_sessions": 100,
     "http.session_idle_s": 1800.0,
+    "http.poll_after_s": 30.0,
     "status.address": "auto",
     "sandbox.mode": "required",
     "sandbox.user": "",

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -19,6 +19,11 @@ from tests.conftest import FAULTY, PRODUCT, ServerProcess
 TIMEOUT_S = 20.0
 BOTH = "application/json, text/event-stream"
 CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 
 Json = dict[str, Any]
 
@@ -33,8 +38,24 @@ class Reply:
 
     @property
     def json(self) -> Json:
-        document: Json = json.loads(self.body)
-        return document
+        """The document, or the last message where the answer is a stream."""
+        return self.messages[-1]
+
+    @property
+    def messages(self) -> list[Json]:
+        if self.headers["content-type"] != "text/event-stream":
+            return [json.loads(self.body)]
+        lines = self.body.decode().splitlines()
+        return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+class Event(NamedTuple):
+    """One event of a stream; a comment has the name ":", and the end of the stream has none."""
+
+    name: str = ""
+    data: str = ""
+    id: str = ""
+    retry: str = ""
 
 
 class EventReader:
@@ -44,18 +65,17 @@ class EventReader:
         self.connection = connection
         self.response = response
 
-    def next(self) -> tuple[str, str]:
-        """The next event's name and data; a comment has the name ":"."""
-        name, data = "", ""
+    def event(self) -> Event:
+        fields: dict[str, str] = {}
         while line := self.response.readline().decode().rstrip("\n"):
             key, _, value = line.partition(":")
-            if not key:
-                name, data = ":", value.strip()
-            elif key == "event":
-                name = value.strip()
-            elif key == "data":
-                data = value.strip()
-        return name, data
+            fields.update({key: value.strip()} if key else {"event": ":", "data": value.strip()})
+        name = fields.pop("event", "message" if fields else "")
+        return Event(name, **fields)
+
+    def next(self) -> tuple[str, str]:
+        """The next event's name and data."""
+        return self.event()[:2]
 
     def message(self) -> Json:
         name, data = self.next()
@@ -150,6 +170,27 @@ class HttpServer(ServerProcess):
         self.streams.append(reader)
         return reader
 
+    def open_events(self, method: str, body: Json | None = None, **headers: str) -> EventReader:
+        """Begin a request to the endpoint of Streamable HTTP that is answered by events."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        usual = {"accept": "text/event-stream"} if method == "GET" else {}
+        connection.request(method, "/mcp", encoded(body), self.headers(body, {**usual, **headers}))
+        response = connection.getresponse()
+        assert (response.status, response.headers["content-type"]) == (200, "text/event-stream"), response.read()
+        reader = EventReader(connection, response)
+        self.streams.append(reader)
+        return reader
+
+    def modern(self, method: str, params: Json | None = None, request_id: int | str = 1, **headers: str) -> Reply:
+        """Send a request of the modern era. Keywords replace header fields, or leave them out."""
+        body = enveloped(method, params, request_id)
+        return self.post(body, **{**routing(body), **headers})
+
+    def open_modern(self, method: str, params: Json | None = None, request_id: int | str = 1) -> EventReader:
+        """Begin a request of the modern era that is answered by events."""
+        body = enveloped(method, params, request_id)
+        return self.open_events("POST", body, **routing(body))
+
     def status(self) -> Json:
         return self.get("/status").json
 
@@ -171,6 +212,41 @@ def rpc(method: str, params: Json | None = None, request_id: int | str | None = 
     """A request; a notification without an id."""
     message: Json = {"jsonrpc": "2.0", "method": method, "params": params or {}}
     return message if request_id is None else {**message, "id": request_id}
+
+
+def enveloped(method: str, params: Json | None = None, request_id: int | str = 1) -> Json:
+    """A request of the modern era."""
+    meta = {**ENVELOPE, **(params or {}).get("_meta", {})}
+    return rpc(method, {**(params or {}), "_meta": meta}, request_id)
+
+
+def routing(body: Json) -> dict[str, str]:
+    """The header fields that repeat what a modern request says."""
+    params = body["params"]
+    version = params["_meta"]["io.modelcontextprotocol/protocolVersion"]
+    fields = {"mcp_protocol_version": version, "mcp_method": body["method"]}
+    name = params.get("name") or params.get("uri") or params.get("taskId")
+    return {**fields, "mcp_name": name} if name else fields
+
+
+def calling(tool: str, request_id: int | str = 1, *, token: int | str | None = None, **arguments: object) -> Json:
+    """A tool call; with `token` its client listens to progress."""
+    params: Json = {"name": tool, "arguments": arguments}
+    if token is not None:
+        params["_meta"] = {"progressToken": token}
+    return rpc("tools/call", params, request_id)
+
+
+@pytest.fixture(scope="session")
+def call_body() -> Callable[..., Json]:
+    """Makes tool calls."""
+    return calling
+
+
+@pytest.fixture(scope="session")
+def modern_body() -> Callable[..., Json]:
+    """Makes requests of the modern era."""
+    return enveloped
 
 
 @pytest.fixture(scope="session")
@@ -208,7 +284,7 @@ def start_shared_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
     """Start servers for all tests of a module that leave no trace. Keywords are environment variables."""
     servers: list[HttpServer] = []
 
-    def start(**variables: str) -> HttpServer:
+    def start(*, faulty: bool = False, **variables: str) -> HttpServer:
         folder = tmp_path_factory.mktemp("http")
         root = folder / "project"
         root.mkdir()
@@ -216,7 +292,7 @@ def start_shared_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         (root / "README.md").write_text("# My Project\n")
         (root / "README.md").chmod(0o644)
         environ = {"HOME": str(folder), "PATH": os.defpath, "XDG_STATE_HOME": str(folder / "state"), **variables}
-        server = HttpServer(root, (), environ, PRODUCT)
+        server = HttpServer(root, (), environ, FAULTY if faulty else PRODUCT)
         servers.append(server)
         server.wait_until_ready()
         return server
@@ -230,3 +306,9 @@ def start_shared_http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
 def shared_server(start_shared_http: Callable[..., HttpServer]) -> HttpServer:
     """One server for all tests of a module that leave no trace."""
     return start_shared_http()
+
+
+@pytest.fixture(scope="module")
+def talking(start_shared_http: Callable[..., HttpServer]) -> HttpServer:
+    """Likewise, with tools that take their time, report and ask; a silent call's stream is soon closed."""
+    return start_shared_http(faulty=True, FILEWARDEN_HTTP_POLL_AFTER_S="1")

@@ -51,7 +51,7 @@ def test_session_ids_differ(http: Any) -> None:
         (400, -32600, {"jsonrpc": "2.0", "method": "notifications/initialized"}),
         (400, -32600, [{"jsonrpc": "2.0", "id": 7, "method": "initialize", "params": {}}]),
         (400, -32600, {"jsonrpc": "1.0", "id": 7, "method": "initialize"}),
-        (400, -32600, {"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": ENVELOPE}),
+        (400, -32602, {"jsonrpc": "2.0", "id": 7, "method": "tools/list", "params": ENVELOPE}),
         (400, -32700, b"{"),
         (400, -32700, b"\xff"),
         (400, -32700, b""),
@@ -86,16 +86,6 @@ def test_a_session_insists_on_its_version(http: Any, request_body: Body) -> None
     assert wrong.status == 400
     assert http.request("DELETE", "/mcp", mcp_session_id=session, mcp_protocol_version="2024-11-05").status == 400
     assert http.post(request_body("ping"), mcp_session_id=session).json["result"] == {}
-
-
-def test_a_modern_request_is_told_to_initialize_so_that_clients_fall_back(http: Any, request_body: Body) -> None:
-    probe = http.post(request_body("server/discover", ENVELOPE, request_id=9), mcp_protocol_version="2026-07-28")
-    assert probe.status == 400
-    assert probe.json["id"] == 9
-    assert probe.json["error"]["code"] == -32600
-    assert "initialize" in probe.json["error"]["message"]
-    deleted = http.request("DELETE", "/mcp", mcp_session_id=http.open_session(), mcp_protocol_version="2026-07-28")
-    assert (deleted.status, deleted.headers["allow"]) == (405, "POST")
 
 
 def test_a_second_initialize_is_refused_within_the_session(http: Any, request_body: Body) -> None:

@@ -1,14 +1,16 @@
-"""Tools that misbehave: for tests only, given to the catalogue's constructor."""
+"""Tools that misbehave, and some that talk: for tests only, given to the catalogue's constructor."""
 
 import os
 import signal
 import time
+from typing import Annotated
 
 import msgspec
 
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.context import Context
+from filewarden.workers.inquiry import Inquiry, accepted, form
 from filewarden.workers.tool import Lane, Tool
 
 
@@ -27,6 +29,17 @@ class Number(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Replacement(msgspec.Struct, frozen=True):
     path: str
     confirmation_token: str | None = None
+
+
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    count: int = 3
+    seconds: float = 0.12
+
+
+class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An argument that clients also send as a header field."""
+
+    region: Annotated[str | None, msgspec.Meta(extra_json_schema={"x-mcp-header": "Region"})] = None
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -80,7 +93,28 @@ def _replace(context: Context, arguments: Replacement) -> Done:
     return Done(True, os.getpid())
 
 
-def _tool(name: str, arguments: type[msgspec.Struct], run: object, lane: Lane = Lane.QUICK) -> Tool:
+def _report(context: Context, arguments: Steps) -> Done:
+    """Report each step, then take a moment."""
+    for step in range(arguments.count):
+        context.progress(step + 1, arguments.count)
+        time.sleep(arguments.seconds)
+    return Done(True, os.getpid())
+
+
+def _ask(context: Context, _arguments: Seconds) -> Done:
+    if "sure" not in context.answers:
+        raise Inquiry({"sure": form("Are you sure?", {"sure": {"type": "boolean"}})})
+    answer = accepted(context.answers["sure"])
+    return Done(answer is not None and answer.get("sure") is True, os.getpid())
+
+
+def _route(_context: Context, _arguments: Region) -> Done:
+    return Done(True, os.getpid())
+
+
+def _tool(
+    name: str, arguments: type[msgspec.Struct], run: object, lane: Lane = Lane.QUICK, *, needs_task: bool = False
+) -> Tool:
     return Tool(
         name=name,
         title=name,
@@ -89,6 +123,7 @@ def _tool(name: str, arguments: type[msgspec.Struct], run: object, lane: Lane = 
         result=Done,
         run=run,  # type: ignore[arg-type] # each operation is typed by its own arguments
         lane=lambda _arguments: lane,
+        needs_task=needs_task,
     )
 
 
@@ -103,5 +138,9 @@ FAULTY = Catalogue(
         _tool("break", Seconds, _break),
         _tool("exec", Seconds, _exec),
         _tool("replace", Replacement, _replace),
+        _tool("report", Steps, _report, Lane.SCAN),
+        _tool("ask", Seconds, _ask),
+        _tool("route", Region, _route),
+        _tool("lengthy", Seconds, _sleep, needs_task=True),
     )
 )

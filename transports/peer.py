@@ -1,0 +1,60 @@
+"""The TCP connection that a request came over, as far as an endpoint may use it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from starlette.types import Scope
+
+from filewarden.broker.log import Log
+
+SCOPE_KEY = "filewarden.peer"
+
+
+class Peer(Protocol):
+    """One connection."""
+
+    @property
+    def number(self) -> int:
+        """No other connection of this process has it, before or after."""
+
+    def abort(self) -> None:
+        """End it at once, whatever still waits to be sent."""
+
+    def when_lost(self, action: Callable[[], None]) -> None:
+        """Run `action` once it is closed, by whichever side."""
+
+
+class Nobody:
+    """Stands where the server in front of the application tells nothing of connections."""
+
+    number = 0
+
+    def abort(self) -> None:
+        """Nothing can be done."""
+
+    def when_lost(self, action: Callable[[], None]) -> None:
+        """Nobody knows when, so it is taken as closed already."""
+        action()
+
+
+_NOBODY = Nobody()
+
+
+def peer_of(scope: Scope) -> Peer:
+    """The connection of a request."""
+    peer: Peer = scope.get(SCOPE_KEY, _NOBODY)
+    return peer
+
+
+class SlowReaders:
+    """Drops those that do not read their events, and counts them."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.dropped = 0
+
+    def drop(self, peer: Peer) -> None:
+        """End the connection of one that left too much waiting."""
+        self.dropped += 1
+        self._log.warning("a client that did not read its events was dropped", dropped=self.dropped)
+        peer.abort()
