@@ -7,6 +7,7 @@ import http.server
 import json
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,6 +59,9 @@ class Issuer:
         self.document: bytes | None = None
         """Published instead of the keys."""
         self.requests: list[str] = []
+        """For keys."""
+        self.grants: list[dict[str, str]] = []
+        """What clients asked tokens for."""
         self.headers: dict[str, str] = {}
         self.status = 200
         self._server: http.server.ThreadingHTTPServer | None = None
@@ -102,6 +106,27 @@ class Issuer:
         head = b".".join([armored({"alg": algorithm, "kid": key_id, "typ": "at+jwt"}), armored(self.claims())])
         return b".".join([head, armored(hmac.digest(public, head, hashlib.sha256))]).decode()
 
+    def metadata(self) -> bytes:
+        """What clients ask an authorization server first (RFC 8414)."""
+        return json.dumps(
+            {
+                "issuer": self.name,
+                "authorization_endpoint": f"{self.name}/authorize",
+                "token_endpoint": f"{self.name}/token",
+                "response_types_supported": ["code"],
+                "grant_types_supported": ["client_credentials"],
+                "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            }
+        ).encode()
+
+    def grant(self, form: dict[str, str]) -> bytes:
+        """Give a client what it asks for (RFC 6749, 4.4; RFC 8707)."""
+        self.grants.append(form)
+        scope = form.get("scope", "")
+        token = self.token(aud=form["resource"], scope=scope, client_id=form["client_id"], sub=form["client_id"])
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": 300, "scope": scope}
+        return json.dumps(answer).encode()
+
     @property
     def address(self) -> str:
         """Where the keys are; served from the first time on that somebody asks."""
@@ -110,9 +135,19 @@ class Issuer:
 
             class Handler(http.server.BaseHTTPRequestHandler):
                 def do_GET(self) -> None:
-                    issuer.requests.append(self.path)
-                    body = issuer.published()
+                    if self.path == "/.well-known/oauth-authorization-server":
+                        self._send(issuer.metadata())
+                    else:
+                        issuer.requests.append(self.path)
+                        self._send(issuer.published())
+
+                def do_POST(self) -> None:
+                    text = self.rfile.read(int(self.headers["content-length"])).decode()
+                    self._send(issuer.grant(dict(urllib.parse.parse_qsl(text))))
+
+                def _send(self, body: bytes) -> None:
                     self.send_response(issuer.status)
+                    self.send_header("Content-Type", "application/json")
                     for name, value in {"Content-Length": str(len(body)), **issuer.headers}.items():
                         self.send_header(name, value)
                     self.end_headers()

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from mcp.client.auth.extensions.client_credentials import ClientCredentialsOAuthProvider
 from mcp.client.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -239,6 +240,51 @@ def test_writing_needs_its_scope_and_the_challenge_names_it(
     assert json.loads(written["content"][0]["text"])["outcome"] == "ok"
     assert (tree / "new.txt").exists()
     assert server.post(create, mcp_session_id=session, **reader).status == 403
+
+
+class Memory:
+    """Where the official client keeps what it was given."""
+
+    tokens: Any = None
+    client: Any = None
+
+    async def get_tokens(self) -> Any:
+        return self.tokens
+
+    async def set_tokens(self, tokens: Any) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> Any:
+        return self.client
+
+    async def set_client_info(self, client_info: Any) -> None:
+        self.client = client_info
+
+
+def test_the_official_client_finds_the_issuer_and_asks_again_for_more(
+    start_http: Start, issuer: Any, tree: Path
+) -> None:
+    tree.chmod(0o777)
+    issuer.name = issuer.address.removesuffix("/keys")
+    given = {"FILEWARDEN_HTTP_ISSUER": issuer.name, "FILEWARDEN_HTTP_JWKS_URL": issuer.address}
+    server = start_http("--allow-write", program=WRITING, **given)
+    url = f"{server.url}/mcp"
+
+    async def main() -> None:
+        access = ClientCredentialsOAuthProvider(
+            url, Memory(), "editor", "secret", "client_secret_post", issuer=issuer.name
+        )
+        async with (
+            httpx2.AsyncClient(auth=access, timeout=20) as web,
+            Client(streamable_http_client(url, http_client=web), mode="legacy") as client,
+        ):
+            assert "cool project" in str((await client.call_tool("read_file", {"path": "README.md"})).content)
+            assert '"ok"' in str((await client.call_tool("create", {"path": "new.txt"})).content)
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+    assert (tree / "new.txt").exists()
+    assert [grant["scope"] for grant in issuer.grants] == ["files:read", "files:read files:write"]
+    assert {grant["resource"] for grant in issuer.grants} == {url}
 
 
 @pytest.fixture

@@ -177,6 +177,12 @@ def test_garbage(door: Door, garbage: bytes) -> None:
     assert door.published.fetches <= 1
 
 
+def test_an_extension_that_must_be_understood_is_not(door: Door, issuer: Any) -> None:
+    status, challenge = asyncio.run(door.refused(issuer.token(header={"crit": ["exp"], "exp": 1})))
+    assert status == 401
+    assert "demands an extension" in challenge
+
+
 def test_a_deeply_nested_header_is_refused(door: Door) -> None:
     import base64
 
