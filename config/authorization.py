@@ -64,7 +64,7 @@ def _parts(address: str) -> tuple[str, str] | None:
     """Scheme and host of a web address as they are written; None for what is none, or has a user or a fragment."""
     from urllib.parse import urlsplit  # most servers have no issuer, and start faster without
 
-    if has_any(address, "#\\\"'<>"):
+    if not address.isascii() or has_any(address, "#\\\"'<>"):
         return None
     try:
         parts = urlsplit(address)

@@ -31,6 +31,7 @@ def test_issuers(issuer: str, loaded: Load) -> None:
         "https://issuer.example?x=1",
         "https://issuer.example#x",
         "https://issuer.example/a b",
+        "https://issuér.example",
         "https://",
         "https://[::1",
         "https://issuer.example:port",
