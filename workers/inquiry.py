@@ -11,6 +11,8 @@ import msgspec
 STATE_BYTES = 4096
 """What an operation may leave for its next run."""
 MOST_REQUESTS = 8
+MOST_LEVELS = 32
+"""How deep a question or an answer may be nested: what reads and writes JSON and frames recurses."""
 
 InputMethod = Literal["elicitation/create", "sampling/createMessage", "roots/list"]
 Json = dict[str, Any]
@@ -43,6 +45,13 @@ class Inquiry(Exception):
             raise ValueError(f"a question has 1 to {MOST_REQUESTS} requests and at most {STATE_BYTES} bytes of state")
         self.requests = requests
         self.state = state
+
+
+def is_shallow(value: object, levels: int = MOST_LEVELS) -> bool:
+    """Whether a document that was decoded has at most so many levels."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return not isinstance(value, list) or (levels > 0 and all(is_shallow(each, levels - 1) for each in value))
 
 
 def form(message: str, properties: Json, required: tuple[str, ...] = ()) -> InputRequest:

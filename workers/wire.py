@@ -11,12 +11,14 @@ import msgspec
 
 from filewarden.workers.content import Block
 from filewarden.workers.errors import Code, Details, ToolFailure
-from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, InputRequest, Inputs
+from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, InputRequest, Inputs, is_shallow
 from filewarden.workers.note_level import LONGEST_MESSAGE, LONGEST_NOTE, NoteLevel
 
 REPORT_BYTES = 65_536
 """Upper bound of a start report, and the headroom that any frame may have beyond its payload."""
 QUESTION_BYTES = 16_384
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
+"""A number that JSON can say."""
 
 SEVERAL_BYTES = 262_144
 """Room for the names of several files in one answer, and for why some of them are not in it."""
@@ -83,8 +85,8 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """Worker to broker, any number before the answer."""
 
     call: int
-    done: float
-    total: float | None
+    done: Amount
+    total: Amount | None
     message: Annotated[str, msgspec.Meta(max_length=LONGEST_MESSAGE)] | None
 
 
@@ -244,6 +246,8 @@ def unpack_requests(asked: Question) -> dict[str, InputRequest]:
         raise WireError(f"bad question: {error}") from None
     if not 0 < len(requests) <= MOST_REQUESTS:
         raise WireError(f"a question of {len(requests)} requests")
+    if not all(is_shallow(request.params) for request in requests.values()):
+        raise WireError("a question that is nested too deeply")
     return requests
 
 

@@ -7,6 +7,7 @@ from filewarden.broker.protocol.actions import Interview, StartCall
 from filewarden.broker.protocol.jsonrpc import Response
 from filewarden.broker.protocol.messages import MOST_OPEN_BYTES, Json
 from filewarden.broker.protocol.outcome import Asked
+from filewarden.workers.inquiry import is_shallow
 
 ID_PREFIX = "filewarden-"
 """Keeps our ids apart from the client's."""
@@ -33,9 +34,10 @@ def _answer_in(response: Response) -> Json:
     if response.result is None or len(memoryview(response.result)) > MOST_OPEN_BYTES:
         return NOT_ANSWERED
     try:
-        return _OBJECT.decode(response.result)
+        answer = _OBJECT.decode(response.result)
     except (msgspec.DecodeError, RecursionError):
         return NOT_ANSWERED
+    return answer if is_shallow(answer) else NOT_ANSWERED
 
 
 def is_complete(interview: Interview) -> bool:

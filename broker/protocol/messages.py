@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
+from filewarden.workers.inquiry import MOST_LEVELS, is_shallow
 
 Json = dict[str, Any]
 
@@ -212,10 +213,14 @@ def decode_answers(raw: Raw) -> dict[str, Json]:
     """What a client answers to our questions: objects by key."""
     _insist_on_size(raw, "inputResponses")
     try:
-        return _ANSWERS.decode(raw)
+        answers = _ANSWERS.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         sentence = 'Invalid params: "inputResponses" must hold an object for each answer'
         raise ProtocolError(ErrorCode.INVALID_PARAMS, sentence) from None
+    if not is_shallow(answers):
+        sentence = f'Invalid params: "inputResponses" may have at most {MOST_LEVELS} levels'
+        raise ProtocolError(ErrorCode.INVALID_PARAMS, sentence)
+    return answers
 
 
 def _insist_on_size(raw: Raw, what: str) -> None:

@@ -205,10 +205,16 @@ def _check_reference(params: CompleteParams, offer: Offer) -> None:
         is_known = prompt is not None and any(each.name == name for each in prompt.arguments)
     else:
         is_known = any(
-            each.uri_template == params.ref.uri and f"{name}}}" in each.uri_template for each in offer.templates
+            each.uri_template == params.ref.uri and name in _variables(each.uri_template) for each in offer.templates
         )
     if not is_known:
         raise ProtocolError(ErrorCode.INVALID_PARAMS, "Invalid params: unknown reference, or none of its arguments")
+
+
+def _variables(uri_template: str) -> set[str]:
+    """The names that a template has values for (RFC 6570, 2.3)."""
+    expressions = (part.partition("}")[0].lstrip("+#./;?&") for part in uri_template.split("{")[1:])
+    return {each.partition(":")[0].rstrip("*") for expression in expressions for each in expression.split(",")}
 
 
 def watch(request: Request, offer: Offer, terms: Terms) -> Answer:

@@ -299,7 +299,6 @@ class Session:
         call = msgspec.structs.replace(interview.call, answers=interview.answers, state=interview.asked.state)
         running.action = call
         running.interview = None
-        running.done = -1.0
         running.exchange.actions.append(call)
 
 

@@ -3,20 +3,29 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # the package has no types
 import msgspec
 import pytest
 
 from filewarden.broker.protocol.actions import Exchange, StartCall
-from filewarden.broker.protocol.offer import Offer
+from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.offered import OfferedTool
+from filewarden.broker.protocol.outcome import Outcome
 from filewarden.broker.protocol.session import Session
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.operations import ResourceTemplate
+from filewarden.workers.prompt import Prompt, PromptArgument
+from filewarden.workers.task_use import TaskUse
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 LEGACY = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
+NEWEST = "2026-07-28"
+META = "io.modelcontextprotocol/"
+CLIENT = {"name": "test", "version": "0"}
 
 Json = dict[str, object]
 Opener = Callable[[str], Session]
@@ -67,6 +76,32 @@ def offer(tools: list[OfferedTool]) -> Offer:
 
 
 @pytest.fixture
+def full(tools: list[OfferedTool]) -> Offer:
+    """Everything that can be offered."""
+    extended = [
+        msgspec.structs.replace(tools[0], name="scan", task=TaskUse.WHEN_SLOW),
+        msgspec.structs.replace(tools[0], name="job", needs_task=True),
+    ]
+    argument = PromptArgument(name="topic", description="What about.", required=True)
+    return Offer(
+        [*tools, *extended],
+        prompts=[Prompt(name="explain", title="Explain", description="Explain it.", arguments=(argument,))],
+        templates=[ResourceTemplate(uri_template="file:///R/{+path}", name="R", title="R", description="Files.")],
+        abilities=Abilities(
+            resources=True,
+            watching=True,
+            completions=True,
+            logging=True,
+            tasks=True,
+            changing_tools=True,
+            changing_prompts=True,
+            changing_resources=True,
+        ),
+        instructions="Paths are relative to the root.",
+    )
+
+
+@pytest.fixture
 def fresh(offer: Offer) -> Session:
     """A session that has seen nothing yet."""
     return Session(offer)
@@ -85,6 +120,65 @@ def opened(offer: Offer) -> Opener:
         return session
 
     return opened
+
+
+class Client:
+    """What one client with declared capabilities says in one revision."""
+
+    def __init__(self, offer: Offer, version: str, capabilities: Json | None = None) -> None:
+        self.version = version
+        self.is_modern = version == NEWEST
+        self.capabilities = capabilities or {}
+        self.session = Session(offer, Eras.MODERN if self.is_modern else Eras.LEGACY)
+        if not self.is_modern:
+            params: Json = {"protocolVersion": version, "capabilities": self.capabilities, "clientInfo": CLIENT}
+            assert "result" in self.ask("initialize", params, request_id="open")
+
+    def frame(self, method: str, params: Json | None = None, *, request_id: object = 1, **meta: object) -> bytes:
+        given = dict(params or {})
+        if self.is_modern:
+            meta = {f"{META}protocolVersion": NEWEST, f"{META}clientCapabilities": self.capabilities, **meta}
+        if meta:
+            given["_meta"] = meta
+        return msgspec.json.encode(request(method, given, request_id=request_id))
+
+    def ask(self, method: str, params: Json | None = None, *, request_id: object = 1, **meta: object) -> Json:
+        """A request that is answered at once."""
+        return answered(self.session.receive(self.frame(method, params, request_id=request_id, **meta)))
+
+    def begin(self, method: str, params: Json | None = None, *, request_id: object = 1, **meta: object) -> Any:
+        """A request that something has to be done for; what that is."""
+        exchange = self.session.receive(self.frame(method, params, request_id=request_id, **meta))
+        (action,) = exchange.actions
+        exchange.actions.clear()
+        assert exchange.answer is None
+        return action
+
+    def call(self, name: str = "get_file_info", params: Json | None = None, **meta: object) -> Any:
+        return self.begin("tools/call", {"name": name, **(params or {})}, **meta)
+
+    def finish(self, action: Any, outcome: Outcome) -> Json:
+        """The answer to a call that ends so."""
+        return answered(self.session.complete(action, outcome))
+
+
+def answered(exchange: Exchange | None) -> Json:
+    assert exchange is not None
+    assert exchange.answer is not None
+    return msgspec.json.decode(exchange.answer, type=dict[str, Any])
+
+
+OpenClient = Callable[..., Client]
+
+
+@pytest.fixture
+def client_of(full: Offer) -> OpenClient:
+    """A client of a revision, and what it declares; everything is offered to it."""
+
+    def client_of(version: str, **capabilities: object) -> Client:
+        return Client(full, version, dict(capabilities))
+
+    return client_of
 
 
 def request(method: str, params: object = None, *, request_id: object = 1) -> Json:

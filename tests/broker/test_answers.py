@@ -1,0 +1,168 @@
+"""What a hostile worker says in place of an answer, and on its way to one."""
+
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+
+from filewarden.broker.answers import AnswerReader
+from filewarden.broker.protocol.outcome import Asked, Failed, Succeeded
+from filewarden.broker.worker import Violation
+from filewarden.workers import wire
+from filewarden.workers.content import ResourceBlock, TextBlock
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, form
+from filewarden.workers.tool import Kind, Tool
+
+SURE = ["elicitation/create", {"message": "Sure?"}]
+
+
+class Facts(msgspec.Struct, frozen=True):
+    size: int
+
+
+def tool_of(kind: Kind) -> Tool:
+    return Tool(name="t", title="t", description="t", arguments=Facts, result=Facts, run=lambda *_: Facts(1), kind=kind)
+
+
+@pytest.fixture
+def reader() -> AnswerReader:
+    return AnswerReader()
+
+
+def heard(reader: AnswerReader, frame: bytes, kind: Kind = Kind.STRUCTURED) -> Any:
+    message = wire.unpack_from_worker(frame)
+    assert isinstance(message, wire.Answer | wire.Refusal | wire.Question)
+    return reader.outcome(tool_of(kind), message)
+
+
+def question(requests: object, state: object = b"") -> bytes:
+    return msgspec.msgpack.encode(["question", 1, msgpack.packb(requests), state])
+
+
+def test_an_honest_question_is_taken(reader: AnswerReader) -> None:
+    request = form("Sure?", {"confirm": {"type": "boolean"}})
+    outcome = heard(reader, wire.question(1, {"sure": request}, b"state"))
+    assert outcome == Asked({"sure": request}, b"state")
+
+
+HOSTILE_QUESTIONS: dict[str, object] = {
+    "nothing": {},
+    "too many": {str(number): SURE for number in range(MOST_REQUESTS + 1)},
+    "a list": [SURE],
+    "a number": 7,
+    "another method": {"a": ["tools/call", {}]},
+    "a method that is no text": {"a": [1, {}]},
+    "params that are no object": {"a": ["elicitation/create", []]},
+    "an item too much": {"a": [*SURE, 1]},
+    "a key that is no text": {1: SURE},
+    "bytes": {"a": ["elicitation/create", {"message": b"x"}]},
+    "a long text": {"a": ["elicitation/create", {"message": "x" * 20_000}]},
+    "a long list": {"a": ["elicitation/create", {"message": [0] * 300}]},
+    "many members": {"a": ["elicitation/create", {str(number): 0 for number in range(100)}]},
+    "many small items": {"a": ["elicitation/create", {"m": [["x"] * 200 for _ in range(200)]}]},
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_QUESTIONS)
+def test_a_question_that_nobody_honest_asks_is_a_violation(case: str, reader: AnswerReader) -> None:
+    with pytest.raises(Violation):
+        heard(reader, question(HOSTILE_QUESTIONS[case]))
+
+
+@pytest.mark.parametrize("opening", [b"\x91", b"\x81\xa0"])
+def test_a_deep_question_is_a_violation(opening: bytes, reader: AnswerReader) -> None:
+    for depth in (1, 10, 29, *range(40, 1100, 50), 15_000):
+        packed = b"\x81\xa1a\x92" + msgpack.packb("elicitation/create") + b"\x81\xa1m" + opening * depth + b"\xc0"
+        if len(packed) > wire.QUESTION_BYTES:
+            continue
+        frame = msgspec.msgpack.encode(["question", 1, packed, b""])
+        if depth < 30:
+            msgspec.json.encode(heard(reader, frame).requests)
+            continue
+        with pytest.raises(Violation):
+            heard(reader, frame)
+
+
+@pytest.mark.parametrize(
+    "packed", [b"", b"\xc1", b"\xdf\xff\xff\xff\xff", b"\x81\xa1a", b"\x81\xa2\xff\xfe\x92\xa1x\x80"]
+)
+def test_bytes_that_are_no_question_are_a_violation(packed: bytes, reader: AnswerReader) -> None:
+    with pytest.raises(Violation):
+        heard(reader, msgspec.msgpack.encode(["question", 1, packed, b""]))
+
+
+def test_too_much_state_is_a_violation(reader: AnswerReader) -> None:
+    assert heard(reader, question({"a": SURE}, b"x" * STATE_BYTES)).state == b"x" * STATE_BYTES
+    with pytest.raises(Violation):
+        heard(reader, question({"a": SURE}, b"x" * (STATE_BYTES + 1)))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf"), -1.0])
+def test_progress_is_a_number_that_can_be_told(number: float) -> None:
+    for done, total in ((number, None), (1.0, number)):
+        with pytest.raises(wire.WireError):
+            wire.unpack_from_worker(msgspec.msgpack.encode(["progress", 1, done, total, None]))
+    assert wire.unpack_from_worker(msgspec.msgpack.encode(["progress", 1, 1.0, 2.0, "x"])) == wire.Progress(
+        1, 1, 2, "x"
+    )
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ["progress", 1, 1.0, None, "x" * 2000],
+        ["progress", 1, "1", None, None],
+        ["progress", 1, 1.0, None],
+        ["note", 1, 99, "x"],
+        ["note", 1, 3, "x" * 20_000],
+        ["note", 1, 3, b"x"],
+        ["note", 1, "warning", "x"],
+    ],
+)
+def test_reports_of_another_shape_are_undecodable(frame: list[object]) -> None:
+    with pytest.raises(wire.WireError):
+        wire.unpack_from_worker(msgspec.msgpack.encode(frame))
+
+
+BODY = msgspec.msgpack.encode(Facts(1))
+OTHER_BODY = msgspec.msgpack.encode({"size": "1"})
+BLOCKS = wire.pack_blocks((TextBlock("a"), ResourceBlock("file:///a", None, blob=b"x")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload"), [(Kind.STRUCTURED, None), (Kind.TEXT, b"text"), (Kind.CONTENT, BLOCKS)], ids=str
+)
+def test_each_kind_of_tool_answers_in_its_own_way(kind: Kind, payload: bytes | None, reader: AnswerReader) -> None:
+    outcome = heard(reader, msgspec.msgpack.encode(["answer", 1, BODY, payload]), kind)
+    assert isinstance(outcome, Succeeded)
+    assert (outcome.text is not None, outcome.blocks is not None) == (kind is Kind.TEXT, kind is Kind.CONTENT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "payload"),
+    [
+        (Kind.STRUCTURED, BODY, b"text"),
+        (Kind.STRUCTURED, OTHER_BODY, None),
+        (Kind.STRUCTURED, b"", None),
+        (Kind.TEXT, BODY, None),
+        (Kind.TEXT, BODY, b"\xff"),
+        (Kind.TEXT, OTHER_BODY, b"text"),
+        (Kind.CONTENT, BODY, None),
+        (Kind.CONTENT, BODY, b"text"),
+        (Kind.CONTENT, BODY, msgspec.msgpack.encode([["text", 7]])),
+        (Kind.CONTENT, BODY, msgspec.msgpack.encode([["script", "x"]])),
+        (Kind.CONTENT, BODY, b"\x91" * 5000),
+    ],
+)
+def test_an_answer_of_another_kind_or_shape_is_a_violation(
+    kind: Kind, body: bytes, payload: bytes | None, reader: AnswerReader
+) -> None:
+    with pytest.raises(Violation):
+        heard(reader, msgspec.msgpack.encode(["answer", 1, body, payload]), kind)
+
+
+def test_a_refusal_is_a_failure(reader: AnswerReader) -> None:
+    outcome = heard(reader, wire.refuse(1, ToolFailure(Code.NOT_FOUND, "No.", near="a")))
+    assert outcome == Failed(Code.NOT_FOUND, "No.", {"near": "a"})
