@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
-from filewarden.broker.worker import Violation
 from filewarden.workers import wire
 from filewarden.workers.tool import Kind, Tool
 from filewarden.workers.wire import Answer, Ending, Question, Refusal, WireError

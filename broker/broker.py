@@ -12,6 +12,7 @@ from filewarden.broker import status as status_of
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import Call
 from filewarden.broker.conversation import Conversation, Services
+from filewarden.broker.crew import Crew
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.holdings import Holdings
@@ -34,6 +35,7 @@ from filewarden.broker.status import ClientsStatus, ProcessFigures, Status
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
+from filewarden.broker.watches import Watches
 from filewarden.broker.worker import Worker
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
@@ -106,6 +108,18 @@ class Broker:
         self._supervisors = [self._supervisor(reading_pool(settings.pool))]
         if any(tool.writes for tool in self._catalogue):
             self._supervisors.append(self._supervisor(writing_pool(settings.pool)))
+        self._crew = Crew(
+            reactor=reactor,
+            links=self._links,
+            launcher=self._launcher,
+            serials=self._serials,
+            memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
+            start_timeout_s=settings.pool.start_timeout_s,
+            judge=self._objection,
+            jitter=random.random,
+            log=log.warning,
+        )
+        self.watches = Watches(reactor, self._crew, [root.name for root in settings.roots], limits.max_watches)
         self.offer = Offer(
             offered_tools(self._catalogue),
             prompts=self._catalogue.prompts,
@@ -133,7 +147,7 @@ class Broker:
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        self._dispatcher.attach(self._supervisors)
+        self._dispatcher.attach(self._supervisors, self._crew.end_all)
         self._launcher.start()
         self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
 
@@ -187,8 +201,11 @@ class Broker:
         """Leave no process, socket or folder behind."""
         self._tasks.close()
         self._dispatcher.close()
+        self.watches.close()
+        self._crew.close()
         for supervisor in self._supervisors:
             supervisor.close()
+        self._crew.await_deaths(CLOSE_TIMEOUT_S)
         for supervisor in self._supervisors:
             supervisor.await_deaths(CLOSE_TIMEOUT_S)
         if not self._launcher.close(CLOSE_TIMEOUT_S):
@@ -218,12 +235,10 @@ class Broker:
 
     def on_report(self, report: Report) -> bool:
         """Judge a worker's confinement by what it measured."""
-        mode = self._settings.sandbox.mode
-        is_enough = report.refusal is None and (mode != "required" or report.level in ACCEPTED_LEVELS)
-        if not is_enough:
-            reason = report.refusal or f"The sandbox reaches only the level {report.level!r}."
+        objection = self._objection(report)
+        if objection is not None:
             self._on_broken(
-                f"{reason} Nothing is served in sandbox mode {mode!r}. "
+                f"{objection} Nothing is served in sandbox mode {self._settings.sandbox.mode!r}. "
                 'To run with less, choose --sandbox best-effort knowingly; "filewarden check" shows the settings.'
             )
             return False
@@ -233,6 +248,13 @@ class Broker:
                 supervisor.start()
         self._report = report
         return True
+
+    def _objection(self, report: Report) -> str | None:
+        """Why a process with this confinement may not serve; None: it may."""
+        is_enough = self._settings.sandbox.mode != "required" or report.level in ACCEPTED_LEVELS
+        if report.refusal is None and is_enough:
+            return None
+        return report.refusal or f"The sandbox reaches only the level {report.level!r}."
 
     def on_broken(self, reason: str) -> None:
         """No worker can be started any more."""

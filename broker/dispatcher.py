@@ -1,6 +1,6 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,13 +12,14 @@ from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.placement import Placement
 from filewarden.broker.pool import Kind, pool_of
+from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.supervisor import Supervisor
-from filewarden.broker.worker import Violation, Worker
+from filewarden.broker.worker import Worker
 from filewarden.config.settings import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code, Details
@@ -120,11 +121,12 @@ class Dispatcher:
         self._was_active = False
         self._is_draining = False
 
-    def attach(self, supervisors: Sequence[Supervisor]) -> None:
-        """Name the pools that run the calls."""
+    def attach(self, supervisors: Sequence[Supervisor], end_others: Callable[[str], None]) -> None:
+        """Name the pools that run the calls, and how to end the other processes that speak to this one."""
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
         self._guard = Guard(
             supervisors,
+            end_others=end_others,
             worker_memory_bytes=self._worker_memory_bytes,
             frame_bytes=self._frame_bytes,
             holdings=self._holdings,

@@ -1,6 +1,6 @@
 """What the front-end looks at on every tick beside deadlines: its workers' memory, their rest, and its own memory."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.lifecycle import Exit
@@ -24,9 +24,17 @@ class Guard:
     """The watch over the pools, and over the process that they must not fill."""
 
     def __init__(
-        self, supervisors: Sequence[Supervisor], *, worker_memory_bytes: int, frame_bytes: int, holdings: Holdings
+        self,
+        supervisors: Sequence[Supervisor],
+        *,
+        end_others: Callable[[str], None],
+        worker_memory_bytes: int,
+        frame_bytes: int,
+        holdings: Holdings,
     ) -> None:
+        """`end_others` ends what else can fill this process, and costs no client a call."""
         self._supervisors = tuple(supervisors)
+        self._end_others = end_others
         self._worker_memory_bytes = worker_memory_bytes
         self._frame_bytes = frame_bytes
         self._holdings = holdings
@@ -69,6 +77,8 @@ class Guard:
         at the next tick, those go that have run the same call since the one before. None can answer any more once it
         has begun such a message, so a worker that changed its call meanwhile is innocent.
         """
+        reason = "this process grows without a reason, and it may be the cause"
+        self._end_others(reason)
         resting = [worker for worker in workers if worker.call is None]
         if self._excess == 0 and resting:
             suspects = resting
@@ -80,7 +90,7 @@ class Guard:
             self._own_memory.accept(resident)
             self._excess = 0
         for worker in suspects:
-            self._end(worker, "this process grows without a reason, and it may be the cause")
+            self._end(worker, reason)
 
     def _end(self, worker: Worker, violation: str) -> None:
         self._supervisor_of(worker).condemn_for(worker, violation)

@@ -50,6 +50,7 @@ def pool_profile(
         gid=None if account is None else account.gid,
         denied=tuple(denied),
         own_paths=tuple(own_paths),
+        max_watches=limits.max_watches,
         max_request_bytes=limits.max_message_bytes,
         start_timeout_s=settings.pool.start_timeout_s,
         confirm=Policy(settings.writes.confirm),

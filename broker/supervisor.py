@@ -16,9 +16,10 @@ from filewarden.broker.link import LinkError, Links
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.nursery import Nursery
 from filewarden.broker.pool import ROLES, Pool
+from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.roster import Roster
-from filewarden.broker.worker import LinkLost, Violation, Worker
+from filewarden.broker.worker import Worker
 from filewarden.workers.wire import Aside, Ending, Ready, Report
 
 SIGSYS_STATUS = -31

@@ -158,6 +158,9 @@ class LimitSettings(Section, frozen=True, kw_only=True):
     per_client_in_flight: Annotated[
         int, Meta(ge=1, le=10000, description="Calls of one client that may wait or run at the same time.")
     ] = 32
+    max_watches: Annotated[
+        int, Meta(ge=1, le=10_000, description="Files and folders that one principal's clients may watch.")
+    ] = 1000
     max_message_bytes: Annotated[
         int, Meta(ge=4096, le=268435456, description="Largest message that a client may send.")
     ] = 16777216

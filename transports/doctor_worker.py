@@ -13,8 +13,9 @@ from filewarden.broker.launcher import Launcher
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.pool_profile import pool_profile
+from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.reactor import SelectorReactor
-from filewarden.broker.worker import LinkLost, Violation, Worker
+from filewarden.broker.worker import Worker
 from filewarden.config.settings import Settings
 from filewarden.workers import wire
 from filewarden.workers.doctor import LAUNCHER, TOOL, Findings

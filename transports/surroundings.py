@@ -132,7 +132,7 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
         launched.take_away_at_the_end(path)
     own = own_paths(surroundings)
     settings, denied, spellings = surroundings.settings, denied_objects(own), surroundings.loaded.spellings
-    roles: list[Role] = ["ro", "rw"] if may_write(settings) else ["ro"]
+    roles: list[Role] = ["ro", "rw", "watch"] if may_write(settings) else ["ro", "watch"]
     for role in roles:
         profile = pool_profile(role, settings, account, denied, folder.path, own, spellings)
         launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")

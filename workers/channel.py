@@ -44,6 +44,18 @@ class Channel:
             else:
                 return frame
 
+    def receive_soon(self, timeout_s: float) -> bytes | None:
+        """The next frame, or None when none came in time.
+
+        Raises:
+            ChannelClosedError: the zygote died.
+        """
+        if self._socket.poll(round(timeout_s * 1000)):
+            return self._socket.recv()
+        if os.getppid() != self._parent_pid:
+            raise ChannelClosedError
+        return None
+
     def receive_within(self, timeout_s: float) -> bytes:
         """The next frame, or ChannelClosedError when none came in time."""
         if not self._socket.poll(round(timeout_s * 1000)):

@@ -7,8 +7,8 @@ import msgspec
 from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
 
-Role = Literal["ro", "rw"]
-"""What a zygote's children do: reading calls or writing calls."""
+Role = Literal["ro", "rw", "watch"]
+"""What a zygote's children do: reading calls, writing calls, or telling what changes."""
 
 
 class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +43,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     gid: int | None = None
     denied: tuple[tuple[int, int], ...] = ()
     own_paths: tuple[str, ...] = ()
+    max_watches: int
+    """How many files and folders a watcher watches at most."""
     max_request_bytes: int
     start_timeout_s: float
     confirm: Policy = Policy.NEVER

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import random
 import sys
 import time
 
@@ -11,11 +10,10 @@ import msgspec
 from filewarden.workers import wire
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
-from filewarden.workers.confine.privileges import set_process_name
-from filewarden.workers.confinement import Confinement
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.inquiry import Inquiry
+from filewarden.workers.joining import join
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
@@ -37,22 +35,10 @@ class Worker:
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
-        _forget_the_zygote()
-        set_process_name("fw-worker")
-        confinement = Confinement(self._profile, self._place, zygote_pid)
-        confinement.before_link()
-        if not os.read(gate, 1):
-            return
-        os.close(gate)
         try:
-            endpoint = os.path.join(self._place.endpoints, spawn.endpoint)
-            channel = Channel(endpoint, zygote_pid, self._profile.max_request_bytes + wire.REPORT_BYTES)
-            channel.send(wire.pack(wire.Hello(spawn.secret)))
-            if not isinstance(wire.unpack_to_worker(channel.receive_within(self._profile.start_timeout_s)), wire.Go):
-                return
-            confinement.after_link()
-            channel.send(wire.pack(wire.Ready(wire.pack_report(confinement.report()))))
-            self._serve(channel)
+            channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid)
+            if channel is not None:
+                self._serve(channel)
         except ChannelClosedError:
             return
 
@@ -133,8 +119,3 @@ def _os_failure(error: OSError) -> ToolFailure:
     if error.errno is not None and os.strerror(error.errno):
         return ToolFailure(Code.IO_ERROR, f"The system reports: {os.strerror(error.errno)}.")
     return ToolFailure(Code.IO_ERROR, "The system reports an input/output error.")
-
-
-def _forget_the_zygote() -> None:
-    """Undo what a fork inherits and a worker must not share. Signals that ask to stop stay ignored."""
-    random.seed()

@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Callable
 
 from filewarden.workers import profile as messages
 from filewarden.workers.allocator import tune_allocator
@@ -23,7 +24,7 @@ from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 
 GATE_FDS = 1
-NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks")
+NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks", ".notices", ".watcher")
 STANDARD_MODULES = (
     "base64",
     "binascii",
@@ -39,6 +40,10 @@ STANDARD_MODULES = (
     "traceback",
     "unicodedata",
 )
+
+
+BecomeChild = Callable[[Spawn, int, int], None]
+"""Live as a child of this zygote: its spawn message, its start gate, and the zygote's process id as it sees it."""
 
 
 class Child:
@@ -66,6 +71,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     profile = messages.decode_profile(data)
     seccomp.program(profile.role)
     try:
+        child = _child(profile, catalogue)
         place = settle(profile, isolation)
     except OSError as error:
         _refuse(control, f"a root cannot be opened: {error.strerror}")
@@ -76,10 +82,24 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     except UnfitError as error:
         _refuse(control, str(error))
         return
+    except ImportError as error:
+        _refuse(control, f"nothing can be watched: {error}")
+        return
     die_with_parent(parent_pid)  # a change of account cancels the parent-death signal (prctl(2))
     gc.collect()
     gc.freeze()
-    Zygote(control, catalogue, profile, place).run()
+    Zygote(control, child(place)).run()
+
+
+def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeChild]:
+    """What the children do by the zygote's role; raises ImportError."""
+    if profile.role == "watch":
+        from filewarden.workers.watcher import Watcher  # loads what only a watcher needs
+
+        return lambda place: lambda *birth: Watcher(profile, place).run(*birth)
+    from filewarden.workers.worker import Worker
+
+    return lambda place: lambda *birth: Worker(catalogue, profile, place).run(*birth)
 
 
 def _refuse(control: socket.socket, reason: str) -> None:
@@ -106,11 +126,9 @@ def _import_worker_side() -> None:
 class Zygote:
     """The loop of one zygote: forks, reaps, reports."""
 
-    def __init__(self, control: socket.socket, catalogue: Catalogue, profile: Profile, place: Place) -> None:
+    def __init__(self, control: socket.socket, become_child: BecomeChild) -> None:
         self._control = control
-        self._catalogue = catalogue
-        self._profile = profile
-        self._place = place
+        self._become_child = become_child
         self._workers: dict[int, Child] = {}
         self._poll = select.poll()
 
@@ -143,23 +161,21 @@ class Zygote:
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            self._become_worker(message, gate)
+            self._live_as_child(message, gate)
         os.close(gate)
         worker = Child(message.serial, pid, os.pidfd_open(pid))
         self._workers[worker.pidfd] = worker
         self._poll.register(worker.pidfd, select.POLLIN)
         socket.send_fds(self._control, [messages.encode(Spawned(message.serial, pid))], [worker.pidfd])
 
-    def _become_worker(self, message: Spawn, gate: int) -> None:
+    def _live_as_child(self, message: Spawn, gate: int) -> None:
         zygote_pid = os.getppid()
         status = 1
         try:
             self._control.close()
             for sibling in self._workers.values():
                 os.close(sibling.pidfd)
-            from filewarden.workers.worker import Worker as ConfinedWorker
-
-            ConfinedWorker(self._catalogue, self._profile, self._place).run(message, gate, zygote_pid)
+            self._become_child(message, gate, zygote_pid)
             status = 0
         except BaseException:
             import traceback

@@ -15,7 +15,8 @@ import zmq
 
 from filewarden.broker.link import Link, LinkError
 from filewarden.broker.memory import OwnMemoryWatch, resident_bytes
-from filewarden.broker.worker import LinkLost, Violation, Worker
+from filewarden.broker.process import LinkLost, Violation
+from filewarden.broker.worker import Worker
 from filewarden.workers import wire
 
 MAX_FRAME = 100_000  # as the links of these tests have it

@@ -11,7 +11,8 @@ import zmq
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
-from filewarden.broker.worker import LinkLost, Violation, Worker
+from filewarden.broker.process import LinkLost, Violation
+from filewarden.broker.worker import Worker
 from filewarden.workers import wire
 
 REPORT = wire.pack_report(

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, object] = {
     "limits.tasks": 32,
     "limits.task_ttl_s": 600.0,
     "limits.per_client_in_flight": 32,
+    "limits.max_watches": 1000,
     "limits.max_message_bytes": 16777216,
     "writes.confirm": "never",
     "http.enabled": False,

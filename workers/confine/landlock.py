@@ -27,6 +27,7 @@ IOCTL_DEV = 1 << 15
 READ_ONLY = READ_FILE | READ_DIR
 # Never EXECUTE, IOCTL_DEV or the making of devices, pipes and sockets; no MAKE_SYM, for no tool makes links.
 READ_WRITE = READ_ONLY | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | REFER | TRUNCATE
+WATCH_ONLY = READ_DIR  # whoever tells what changes has no need of what is in it
 ON_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 
 _BITS_BY_ABI = (0, 13, 14, 15, 15, 16)  # how many filesystem rights ABI 0, 1, 2, ... knows
@@ -116,6 +117,8 @@ def _create_ruleset(version: int, rights: int, scopes: int) -> int:
 def _allow(ruleset: int, fd: int, access: int) -> None:
     if not stat.S_ISDIR(os.fstat(fd).st_mode):
         access &= ON_A_FILE  # EINVAL otherwise
+    if not access:
+        return  # ENOMSG otherwise: what is not granted is denied
     rule = struct.pack("=Qi", access, fd)  # the structure is packed: 12 bytes
     buffer = ctypes.create_string_buffer(rule, len(rule))
     syscall("landlock_add_rule", ruleset, _RULE_PATH_BENEATH, ctypes.addressof(buffer), 0)

@@ -17,7 +17,7 @@ import msgspec
 
 from filewarden.workers.confine.syscalls import ABSENT, NEWEST, Machine, native, syscall
 
-Profile = Literal["ro", "rw"]
+Profile = Literal["ro", "rw", "watch"]
 
 ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000
@@ -35,11 +35,16 @@ _WRITING = (
     "pwrite64 writev fsync fdatasync ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat symlinkat fallocate "
     "copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
+_WATCHING = (
+    "inotify_init1 inotify_add_watch inotify_rm_watch epoll_create1 eventfd2 set_robust_list"  # clone: threads alone
+)
 _TRIPWIRES = (
     "ptrace process_vm_readv process_vm_writev execve execveat io_uring_setup io_uring_enter bpf mount unshare setns "
     "perf_event_open userfaultfd keyctl add_key kexec_load init_module finit_module pidfd_getfd open_by_handle_at "
     "fsopen open_tree move_mount mount_setattr"
 )
+
+_ADDED: dict[Profile, str] = {"ro": "", "rw": _WRITING, "watch": _WATCHING}
 
 _NOT_FOR_THE_FRONT_END = (
     "execve execveat fork vfork ptrace process_vm_readv process_vm_writev bpf mount umount2 pivot_root unshare setns "
@@ -76,7 +81,7 @@ class Program(msgspec.Struct, frozen=True):
 @functools.cache
 def assemble(profile: Profile, machine: Machine) -> Program:
     """Build the filter of a pool; it is kept, so that a zygote which calls this once spares its workers the 0.2 ms."""
-    allowed = f"{_READING} {_WRITING}" if profile == "rw" else _READING
+    allowed = f"{_READING} {_ADDED[profile]}"
     code = [
         *_foreign_calls(machine),
         *_verdict(machine, allowed, ALLOW),
@@ -109,13 +114,12 @@ def front_end(machine: Machine) -> bytes:
 
     It parses what strangers send, but serves HTTP with whatever calls its libraries make: a list of the forbidden.
     """
-    is_thread = [_load_argument(0), (_ANY_BIT, 1, 0, _CLONE_THREAD), _return(ERRNO | errno.EPERM), _return(ALLOW)]
     code = [
         *_foreign_calls(machine),
         *_verdict(machine, _NOT_FOR_THE_FRONT_END, ERRNO | errno.EPERM),
         *_verdict(machine, "clone3 io_uring_setup io_uring_enter", ERRNO | errno.ENOSYS),
-        (_EQUAL, 0, len(is_thread), machine.number("clone")),
-        *is_thread,
+        (_EQUAL, 0, len(_A_THREAD), machine.number("clone")),
+        *_A_THREAD,
         _return(ALLOW),
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
@@ -141,6 +145,10 @@ def _return(verdict: int) -> Instruction:
 
 def _load_argument(index: int, *, high: bool = False) -> Instruction:
     return (_LOAD, 0, 0, _ARGUMENTS_AT + 8 * index + (4 if high else 0))
+
+
+_A_THREAD = [_load_argument(0), (_ANY_BIT, 1, 0, _CLONE_THREAD), _return(ERRNO | errno.EPERM), _return(ALLOW)]
+"""What `clone` may make."""
 
 
 def _foreign_calls(machine: Machine) -> list[Instruction]:
@@ -179,6 +187,7 @@ def _argument_rules(machine: Machine, profile: Profile) -> list[Instruction]:
         "tgkill": [_load_argument(0), (_EQUAL, 0, 1, _TGID_PLACEHOLDER), _return(ALLOW), forbidden],
         "prlimit64": [_load_argument(0), (_EQUAL, 1, 0, 0), forbidden, *_allow_null(2)],  # one's own, and reading only
         "utimensat": may_change_times,  # by descriptor only: a NULL path
+        "clone": _A_THREAD if profile == "watch" else [forbidden],
     }
     code: list[Instruction] = []
     for name, body in rules.items():

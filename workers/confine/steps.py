@@ -110,6 +110,8 @@ def restrict_paths(plan: Plan) -> Layer:
     """Landlock on the roots. An old ABI is raised where something else holds, or must not: it still stops most."""
     if plan.mode == "required" and not plan.is_enclosed and landlock.query() < landlock.NEEDED_ABI:
         raise OSError(errno.EOPNOTSUPP, f"Landlock ABI {landlock.abi()} is older than {landlock.NEEDED_ABI}")
+    if plan.profile == "watch":
+        return Layer(active=True, abi=landlock.restrict_to([(fd, landlock.WATCH_ONLY) for fd, _ in plan.roots]).abi)
     return Layer(active=True, abi=landlock.restrict(plan.roots).abi)
 
 

@@ -34,7 +34,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     """Becomes the working folder and holds `root` and the endpoint."""
     mode: Literal["required", "best-effort", "off"] = "required"
-    profile: Literal["ro", "rw"] = "ro"
+    profile: Literal["ro", "rw", "watch"] = "ro"
     start_as: int | None = None
     """The account that the whole program changes to before it confines anything."""
     uid: int | None = None

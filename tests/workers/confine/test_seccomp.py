@@ -11,7 +11,7 @@ from filewarden.workers.confine.syscalls import AARCH64, ABSENT, NEWEST, NUMBERS
 TGID = 4711
 EPERM = ERRNO | errno.EPERM
 ENOSYS = ERRNO | errno.ENOSYS
-EVERYWHERE = [(machine, profile) for machine in (X86_64, AARCH64) for profile in ("ro", "rw")]
+EVERYWHERE = [(machine, profile) for machine in (X86_64, AARCH64) for profile in ("ro", "rw", "watch")]
 
 NEEDED_BY_ALL = (
     "read write close fstat newfstatat statx lseek pread64 readv openat openat2 getdents64 readlinkat brk munmap "
@@ -28,6 +28,7 @@ ONLY_TO_WRITE = (
     "pwrite64 writev fsync fdatasync ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat symlinkat "
     "fallocate copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
+ONLY_TO_WATCH = "inotify_init1 inotify_add_watch inotify_rm_watch epoll_create1 eventfd2 set_robust_list"
 REFUSED = (
     "socket socketpair connect bind listen accept4 clone fork vfork kill tkill pidfd_open pidfd_send_signal "
     "setpriority sched_setaffinity prctl seccomp chdir fchdir chmod fchmodat fchownat truncate mknodat "
@@ -111,6 +112,16 @@ def test_only_the_writing_pool_may_change_files(machine: Machine, profile: Profi
 
 
 @pytest.mark.parametrize(("machine", "profile"), EVERYWHERE)
+def test_only_a_watcher_may_watch_and_start_threads_but_no_process(machine: Machine, profile: Profile) -> None:
+    expected = ALLOW if profile == "watch" else EPERM
+    for name in ONLY_TO_WATCH.split():
+        assert verdict(machine, profile, name) == expected, name
+    thread, process = 0x3D0F00, 17
+    assert verdict(machine, profile, "clone", (thread,)) == expected
+    assert verdict(machine, profile, "clone", (process,)) == EPERM
+
+
+@pytest.mark.parametrize(("machine", "profile"), EVERYWHERE)
 def test_the_rest_is_refused_and_tripwires_kill(machine: Machine, profile: Profile) -> None:
     for name in present(machine, REFUSED):
         assert verdict(machine, profile, name) == EPERM, name
@@ -130,7 +141,7 @@ def test_arguments_decide(
 def test_every_number_gets_a_verdict_and_only_known_names_are_allowed(machine: Machine, profile: Profile) -> None:
     code = assemble(profile, machine).bind(TGID)
     names = {machine.number(name): name for name in NUMBERS}
-    allowed = f"{NEEDED_BY_ALL} {ONLY_TO_WRITE} {OTHERWISE_ALLOWED}".split()
+    allowed = f"{NEEDED_BY_ALL} {ONLY_TO_WRITE} {ONLY_TO_WATCH} {OTHERWISE_ALLOWED}".split()
     for number in range(NEWEST + 1):
         result = judge(code, number, (), machine.audit)
         assert result != ALLOW or names[number] in allowed, number

@@ -109,6 +109,12 @@ def writer(imprison: Imprison, start: Order) -> Report:
     return imprison({**start, "profile": "rw", "linked": True, "attacks": [*attacks, *writing]})[0]
 
 
+@pytest.fixture(scope="module")
+def watcher(imprison: Imprison, start: Order) -> Report:
+    attacks = [*WORK, *OUTSIDE, *OUTSIDE_METADATA, *CHANGES, *ACROSS, *KERNEL, "start_thread"]
+    return imprison({**start, "profile": "watch", "linked": True, "attacks": attacks})[0]
+
+
 def named(report: Report, names: list[str]) -> dict[str, str]:
     return {name: report.outcomes[name] for name in names}
 
@@ -124,6 +130,16 @@ def test_a_confined_worker_can_do_its_work_over_its_link(reader: Report, writer:
         assert report.error == ""
         assert report.status == 0
         assert set(named(report, ["link", *WORK]).values()) == {"ok"}, report.outcomes
+
+
+def test_a_watcher_may_start_threads_and_can_read_no_content_even_inside(watcher: Report) -> None:
+    assert watcher.status == 0
+    assert set(named(watcher, ["link", "list_folder", "statx", "start_thread"]).values()) == {"ok"}
+    assert refused(watcher, ["read_file", "read_file_root"], "EACCES")
+    assert refused(watcher, OUTSIDE, "EACCES")
+    assert refused(watcher, [*OUTSIDE_METADATA, *KERNEL], "EPERM")
+    assert refused(watcher, [*CHANGES, *ACROSS], "EACCES", "EPERM", "EXDEV")
+    assert watcher.level == "strong"
 
 
 def test_nothing_outside_the_roots_can_be_opened(reader: Report, writer: Report) -> None:

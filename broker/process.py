@@ -1,0 +1,176 @@
+"""One process that a zygote has forked for us, as the broker sees it: its handle, its link, and the handshake."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from filewarden.broker.lifecycle import Event, Exit, State, advance
+from filewarden.broker.link import Link, LinkError, LinkLostError, Links
+from filewarden.workers import wire
+from filewarden.workers.wire import Go, Hello, Ready, Report, WireError
+
+Frame = TypeVar("Frame")
+
+
+class Violation(Exception):
+    """The process broke the protocol and must go."""
+
+
+class LinkLost(Exception):
+    """The process's connection has ended, because it died or because of what it sent."""
+
+
+class Process(Generic[Frame]):
+    """A process from its spawn message to its end. `decode` knows the frames of its kind.
+
+    The handshake is `Hello` with the secret of the spawn message, answered by `Go`, then `Ready` with the report.
+    """
+
+    def __init__(
+        self, serial: int, endpoint: str, started_at: float, decode: Callable[[memoryview], Frame | Hello]
+    ) -> None:
+        self.serial = serial
+        self.endpoint = endpoint
+        self.secret = os.urandom(16).hex()
+        self.started_at = started_at
+        self.ready_at: float | None = None
+        self.pid: int | None = None
+        self.report: Report | None = None
+        self.state = State.STARTING
+        self.exit: Exit | None = None
+        self.is_cut_off = False
+        """Whether its link is lost: it is given nothing any more, and its end is near."""
+        self._pidfd: int | None = None
+        self._gate: int | None = None
+        self._link: Link | None = None
+        self._has_said_hello = False
+        self._decode = decode
+
+    @property
+    def pidfd(self) -> int | None:
+        """The handle that becomes readable when the process is dead."""
+        return self._pidfd
+
+    @property
+    def link_fd(self) -> int | None:
+        """The descriptor that signals frames."""
+        return None if self._link is None else self._link.fd
+
+    def open_gate(self) -> int:
+        """Make the start gate; the returned read end belongs to the spawn message."""
+        read_end, self._gate = os.pipe()
+        return read_end
+
+    def spawned(self, pid: int, pidfd: int, links: Links) -> None:
+        """The process exists: listen for it alone, then let it through its gate.
+
+        Raises:
+            LinkError: the endpoint cannot be bound.
+        """
+        self.pid, self._pidfd = pid, pidfd
+        if self.state is not State.STARTING:  # condemned while the fork was under way
+            self._kill()
+            return
+        self._link = links.listen(self.endpoint, pid)
+        if self._gate is not None:
+            with contextlib.suppress(BrokenPipeError):  # it died already; its pidfd tells
+                os.write(self._gate, b"\0")
+            self._close_gate()
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames that have arrived; the handshake's first step is done on the way.
+
+        Raises:
+            Violation: what no honest process sends.
+            LinkLost: nothing arrives any more.
+        """
+        if self._link is None:
+            return
+        try:
+            for raw in self._link.receive():
+                frame = self._decode(raw.buffer)
+                if isinstance(frame, Hello):
+                    self._link.check_sender(raw)
+                    self._greet(frame)
+                else:
+                    yield frame
+        except LinkLostError:
+            raise LinkLost from None
+        except (LinkError, WireError) as error:
+            raise Violation(str(error)) from None
+
+    def _greet(self, hello: Hello) -> None:
+        if self._has_said_hello or hello.secret != self.secret or self._link is None:
+            raise Violation("a second or foreign hello")
+        self._has_said_hello = True
+        self._link.unlink()
+        self._link.send(wire.pack(Go()))
+
+    def confined(self, ready: Ready, now: float) -> Report:
+        """Accept the start report.
+
+        Raises:
+            Violation: out of turn, or no report.
+        """
+        if self.state is not State.STARTING or not self._has_said_hello:
+            raise Violation("a start report out of turn")
+        try:
+            self.report = wire.unpack_report(ready.report)
+        except WireError as error:
+            raise Violation(str(error)) from None
+        self.state = advance(self.state, Event.CONFINED)
+        self.ready_at = now
+        return self.report
+
+    def send(self, frame: bytes) -> None:
+        """Hand over one frame without waiting.
+
+        Raises:
+            LinkLost: the link does not take it.
+        """
+        if self._link is None:
+            raise LinkLost
+        try:
+            self._link.send(frame)
+        except LinkError:
+            raise LinkLost from None
+
+    def has_more(self) -> bool:
+        """Whether a frame or the end of the link waits that the descriptor will not signal again."""
+        return self._link is not None and self._link.needs_a_look()
+
+    def end(self, cause: Exit) -> None:
+        """Kill it and leave its link."""
+        self.state = advance(self.state, Event.CONDEMNED)
+        self.exit = cause
+        self._kill()
+        self.hang_up()
+
+    def ended(self) -> None:
+        """Its process is gone."""
+        self.state = advance(self.state, Event.EXITED)
+        if self.exit is None:
+            self.exit = Exit.CRASH
+        self.hang_up()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+    def hang_up(self) -> None:
+        """Close the link and the gate."""
+        self._close_gate()
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _close_gate(self) -> None:
+        if self._gate is not None:
+            os.close(self._gate)
+            self._gate = None
+
+    def _kill(self) -> None:
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)

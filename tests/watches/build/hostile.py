@@ -1,0 +1,51 @@
+"""The launcher of a server whose watchers speak as no honest one does, or may watch nothing. Its argument is how."""
+
+import socket
+import sys
+from collections.abc import Callable
+
+from filewarden.workers.channel import Channel
+from filewarden.workers.confine.namespaces import Isolation
+from filewarden.workers.watch_wire import Changed, Pong, Watched, unpack_to_watcher
+from filewarden.workers.wire import Answer, Go, Hello, Ready, pack
+
+LIES: dict[str, Callable[[int], list[bytes]]] = {
+    "garbage": lambda _watch: [b"\xc1\xff" * 100],
+    "nameless": lambda watch: [pack(Changed((watch, watch + 1000)))],
+    "chatter": lambda _watch: [pack(Pong())],
+    "flood": lambda watch: [pack(Watched(watch)), *[pack(Changed((watch,)))] * 200],
+    "answer": lambda watch: [pack(Answer(watch, memoryview(b""), None))],
+    "hello": lambda _watch: [pack(Hello("guessed"))],
+    "again": lambda _watch: [pack(Ready(b""))],
+}
+
+
+def lie(_watcher: object, channel: Channel) -> None:
+    message = unpack_to_watcher(channel.receive())
+    if not isinstance(message, Go):
+        for frame in LIES[sys.argv[1]](getattr(message, "watch", 0)):
+            channel.send(frame)
+    channel.receive()
+
+
+def refuse(*_: object, **__: object) -> None:
+    """Fail as the native half of watchfiles does."""
+    raise OSError("OS file watch limit reached. about [...]")
+
+
+def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
+    from filewarden.workers import notices, watcher
+    from filewarden.workers.catalogue import CATALOGUE
+    from filewarden.workers.zygote import serve
+
+    if sys.argv[1] == "limited":
+        setattr(notices, "_Notify", refuse)  # noqa: B010 - a name that the module does not offer
+    else:
+        setattr(watcher.Watcher, "_serve", lie)  # noqa: B010 - a method that the class does not offer
+    serve(control, isolation, CATALOGUE)
+
+
+if __name__ == "__main__":
+    from filewarden.workers.launcher import main
+
+    main(serve_zygote)
