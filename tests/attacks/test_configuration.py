@@ -88,7 +88,7 @@ def test_c04_c20_only_the_reading_tools_are_listed(client: Any) -> None:
     assert all(tool["annotations"]["readOnlyHint"] for tool in listed)
 
 
-@pytest.mark.parametrize("method", ["logging/setLevel", "config/set", "roots/list", "server/configure", "shutdown"])
+@pytest.mark.parametrize("method", ["config/set", "roots/list", "server/configure", "shutdown"])
 def test_c20_no_message_changes_the_servers_rights(client: Any, method: str) -> None:
     assert client.request(method, {"level": "debug", "roots": ["/"]})["error"]["code"] == -32601
 
