@@ -26,6 +26,7 @@ _STRAY = b"".join(rb"(?<!" + _LEAD + _TAIL * count + rb")" for count in range(3)
 _CHARACTER = rb"(?:[\x00-\x2e\x30-\x7f]|" + _LEAD + _TAIL + rb"*+|" + _STRAY + rb")"
 """One character that is not `/`: a UTF-8 sequence, or a byte that belongs to none."""
 _BRACKET = re.compile(r"\[(?P<not>!?)(?P<members>\]?[^\]]*)\]", re.DOTALL)
+_CASED = re.compile(r"(?P<set>\[!?\]?[^\]]*\])|[^\x00-\x7f]", re.DOTALL)
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -55,17 +56,20 @@ class Matcher(msgspec.Struct, frozen=True):
 
 
 @lru_cache(maxsize=256)
-def compile_glob(pattern: str, *, anywhere: bool = False) -> Matcher:
+def compile_glob(pattern: str, *, anywhere: bool = False, ignore_case: bool = False) -> Matcher:
     """Compile a client's pattern; with `anywhere` it may begin in any folder below the start.
 
     Raises ToolFailure(invalid_argument) that names the problem.
     """
+    flags = re.IGNORECASE if ignore_case else re.NOFLAG
+    if ignore_case and not pattern.isascii():
+        pattern = _CASED.sub(_both_cases, pattern)
     alternatives = [tuple(_components(one, anywhere=anywhere)) for one in _alternatives(pattern)]
     last_only = anywhere and all(len(parts) == 2 and parts[0] == "**" for parts in alternatives)
     return Matcher(
-        re.compile(b"|".join(path_expression([_expression(part) for part in parts]) for parts in alternatives)),
-        re.compile(b"|".join(_name(parts[1]) for parts in alternatives)) if last_only else None,
-        tuple(tuple(_folders(parts)) for parts in alternatives),
+        re.compile(b"|".join(path_expression([_expression(part) for part in parts]) for parts in alternatives), flags),
+        re.compile(b"|".join(_name(parts[1]) for parts in alternatives), flags) if last_only else None,
+        tuple(tuple(_folders(parts, flags)) for parts in alternatives),
     )
 
 
@@ -147,12 +151,12 @@ def _innermost(pattern: str) -> tuple[int, int] | None:
     return None
 
 
-def _folders(parts: tuple[str, ...]) -> Iterator[re.Pattern[bytes] | None]:
+def _folders(parts: tuple[str, ...], flags: re.RegexFlag) -> Iterator[re.Pattern[bytes] | None]:
     for part in parts[:-1]:
         if part == "**":
             yield None
             return
-        yield re.compile(_name(part))
+        yield re.compile(_name(part), flags)
     if parts[-1:] == ("**",):
         yield None
 
@@ -224,6 +228,15 @@ def _members(text: str, shown: str) -> list[bytes]:
     if not members:
         raise _invalid(shown, "is a set whose range runs backwards")
     return list(members)
+
+
+def _both_cases(found: re.Match[str]) -> str:
+    """Write a letter beyond ASCII, for which expressions over bytes know no case, as the set of its two forms."""
+    if found["set"]:
+        other = "".join(c.swapcase() for c in found["set"] if not c.isascii() and len(c.swapcase()) == 1)
+        return f"{found['set'][:-1]}{other}]"
+    forms = {form for form in (found[0], found[0].lower(), found[0].upper()) if len(form) == 1}
+    return found[0] if len(forms) == 1 else f"[{''.join(sorted(forms))}]"
 
 
 def _invalid(pattern: str, problem: str) -> ToolFailure:

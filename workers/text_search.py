@@ -65,13 +65,12 @@ class TextSearch:
     """One call; afterwards its counts tell what was done."""
 
     def __init__(self, context: "Context", wish: Wish, page: MatchPage) -> None:
-        self._context = context
         self._space = context.space
         self._wish = wish
-        self._look = FirstLook(_look_buffer, wish.pattern, context.is_overdue)
+        self._progress = ScanProgress(context)
+        self._look = FirstLook(_look_buffer, wish.pattern, self._beat)
         find = wish.pattern.over(_window.buffer).find
         self._file = FileSearch(_window, find, page, wish.around, self._beat)
-        self._progress = ScanProgress(context)
         self._from = Position(0)
         self._single_files = self._binary = self._skipped = self._bytes = 0
         self.capped: list[str] = []
@@ -105,16 +104,16 @@ class TextSearch:
 
     def _search(self, start: str, index: int) -> None:
         with open_start(self._space, start) as handle:
-            self._progress.enter(handle)
             if handle.kind == "file":
                 self._single(handle)
             else:
                 self._below(handle, index)
 
     def _beat(self) -> bool:
-        """Between two pieces of a large file: report, and see whether the time is up."""
-        self._progress.tell()
-        return self._context.is_overdue()
+        """Between two steps: report, and see whether the time is up."""
+        self._progress.files = self.files
+        self._progress.bytes = self._look.bytes + self._bytes
+        return self._progress.beat()
 
     # -- folders
 
@@ -122,7 +121,8 @@ class TextSearch:
         at = self._from
         after = at.after if start == at.start and at.after else None
         repeats_last = at.within is not None
-        walk = Walk(self._space, folder, self._wish.filters, self._context.is_overdue, after, repeats_last=repeats_last)
+        walk = Walk(self._space, folder, self._wish.filters, self._beat, after, repeats_last=repeats_last)
+        self._progress.follow(folder.root, walk)
         with contextlib.closing(walk.folders()) as folders:
             try:
                 for each in folders:
@@ -136,9 +136,6 @@ class TextSearch:
         look = self._look
         for name in look.candidates(folder.handle.fd, self._names(folder)):
             self._named(folder, name, start)
-        self._progress.files = look.files
-        self._progress.bytes = look.bytes + self._bytes
-        self._progress.enter(folder.handle)
         if look.stopped is not None:
             raise _Full(Position(self._from.asked, start, (*folder.names, look.stopped)))
 

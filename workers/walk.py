@@ -90,6 +90,10 @@ class Walk:
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
         self.skipped = 0
         """Folders that could not be opened."""
+        self.entered = 0
+        """Folders that were looked into."""
+        self.where: Names = self._start
+        """The real names of the folder that was entered last."""
         self.position: Names | None = None
         """Set when the deadline ended the walk: what to pass as `after`."""
 
@@ -106,6 +110,8 @@ class Walk:
             handle = self._open(todo.names)
             if handle is None:
                 continue
+            self.entered += 1
+            self.where = handle.names
             with handle:
                 folder = self._read(handle, todo)
                 if folder.files:

@@ -1,4 +1,5 @@
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -238,3 +239,68 @@ def test_what_is_no_folder_cannot_be_searched(context: Context, path: str, code:
     with pytest.raises(ToolFailure) as refused:
         search(context, "*", path=path)
     assert refused.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("pattern", "arguments", "expected"),
+    [
+        ("*.PY", {"path": "src"}, []),
+        ("*.PY", {"path": "src", "ignore_case": True}, ["src/.dot.py", "src/one.py", "src/two.py"]),
+        ("SRC/O*", {"ignore_case": True}, ["src/one.py"]),
+        ("ÉTÉ*", {"ignore_case": True}, ["été.txt"]),
+        ("[É]té*", {"ignore_case": True}, ["été.txt"]),
+        ("été*", {}, ["été.txt"]),
+        ("ÉTÉ*", {}, []),
+        ("*.py", {"path": "src", "show_hidden": False}, ["src/one.py", "src/two.py"]),
+        ("*/one.py", {"show_hidden": False}, ["docs/one.py", "src/one.py"]),
+        ("*.md", {"recursive": True, "exclude": ["DOCS"], "ignore_case": True, "show_hidden": False}, ["src/note.md"]),
+    ],
+)
+def test_case_and_hidden_names_are_as_asked_for(
+    context: Context, forest: Path, pattern: str, arguments: dict[str, object], expected: list[str]
+) -> None:
+    (forest / "été.txt").touch()
+    (forest / "src" / "pkg" / "note.md").unlink()
+    assert paths(context, pattern, **arguments) == expected
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_the_newest_come_first_on_every_page(context: Context, forest: Path, size: int) -> None:
+    found = sorted(paths(context, "*", recursive=True, max_results=200))
+    for number, path in enumerate(found):
+        os.utime(forest / path, (1_000_000_000 + number // 2 * 7 % 11,) * 2)
+    times = {path: (forest / path).stat().st_mtime_ns for path in found}
+    newest = sorted(found, key=lambda path: (-times[path], tuple(path.encode().split(b"/"))))
+    assert all_pages(context, "*", recursive=True, sort_by="newest", max_results=size) == newest
+
+
+def test_the_newest_of_too_many_files_are_not_guessed(space: Space, make_context: MakeContext, forest: Path) -> None:
+    with pytest.raises(ToolFailure) as refused:
+        search(make_context(space, seconds=-1.0), "*", recursive=True, sort_by="newest")
+    assert refused.value.code is Code.TIMEOUT
+
+
+def test_a_cursor_belongs_to_its_order(context: Context, forest: Path) -> None:
+    cursor = search(context, "*", recursive=True, max_results=2).next_cursor
+    with pytest.raises(ToolFailure):
+        search(context, "*", recursive=True, sort_by="newest", cursor=cursor)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_tree_of_300_000_entries_is_paged_through_as_find_sees_it(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path
+) -> None:
+    for folder in range(300):
+        path = root / f"d{folder % 7}" / f"e{folder}"
+        path.mkdir(parents=True)
+        (path / "seed").touch()
+        fd = os.open(path, os.O_RDONLY)
+        for name in range(1000):
+            os.link("seed", f"f{name:04}", src_dir_fd=fd, dst_dir_fd=fd)
+        os.close(fd)
+    listed = subprocess.run(["find", ".", "-type", "f", "-printf", "%P\\n"], cwd=root, capture_output=True, text=True)
+    context = make_context(open_space(), max_answer_chars=4_000_000, max_results=20_000)
+    found = all_pages(context, "*", recursive=True, max_results=20_000)
+    assert sorted(found) == sorted(listed.stdout.split())
+    assert len(found) > 300_000
