@@ -7,6 +7,7 @@ from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.prompt import Prompt
 from filewarden.workers.tool import Tool
 from filewarden.workers.tools import (
+    directory_tree,
     get_file_info,
     list_allowed_directories,
     list_directory,
@@ -62,6 +63,7 @@ CATALOGUE = Catalogue(
         search_files.TOOL,
         get_file_info.TOOL,
         search_text.TOOL,
+        directory_tree.TOOL,
         read_multiple_files.TOOL,
         read_media_file.TOOL,
         list_allowed_directories.TOOL,

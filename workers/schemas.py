@@ -8,16 +8,28 @@ from filewarden.workers.tool import Kind, Tool
 
 Schema = dict[str, Any]
 
-_NOISE: tuple[tuple[str, Any], ...] = (("default", None), ("default", False), ("default", []), ("required", []))
+_NOISE: tuple[tuple[str, Any], ...] = (
+    ("default", None),
+    ("default", False),
+    ("default", []),
+    ("default", ()),
+    ("required", []),
+)
 """Everybody expects a flag that is left out to be off."""
-_FOR_SERVERS = frozenset(("title", "minLength", "maxLength", "maxItems"))
-"""What says nothing to whoever writes arguments: titles only repeat names, and no length is reached by mistake."""
+_FOR_SERVERS = frozenset(("title", "minLength", "maxLength", "maxItems", "minimum", "maximum"))
+"""What says nothing to whoever writes arguments: titles only repeat names, no bound is passed by mistake or matters
+before it is, and then the error names it."""
 
 
 def annotations(tool: Tool) -> dict[str, bool]:
-    """Give the hints of the protocol; all four are always stated, because their defaults assume the worst."""
+    """Give the hints of the protocol, whose defaults assume the worst.
+
+    Two of them have a meaning only for tools that write, and are left out of the others.
+    """
+    if not tool.writes:
+        return {"readOnlyHint": True, "openWorldHint": False}
     return {
-        "readOnlyHint": not tool.writes,
+        "readOnlyHint": False,
         "destructiveHint": tool.destructive,
         "idempotentHint": tool.idempotent,
         "openWorldHint": False,

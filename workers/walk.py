@@ -47,6 +47,8 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     """Relative to the start."""
     files: list[bytes]
     """Names of everything that is not a folder, sorted."""
+    folders: list[bytes]
+    """Names of the folders below that the walk goes on to, sorted."""
     links: frozenset[bytes]
     """Those of `files` that are links; they are not followed here."""
     specials: frozenset[bytes]
@@ -97,8 +99,12 @@ class Walk:
         self.position: Names | None = None
         """Set when the deadline ended the walk: what to pass as `after`."""
 
-    def folders(self) -> Generator[Folder, None, None]:
-        """Open folder after folder; those without a file of interest are not shown."""
+    def top(self, start: "Handle") -> Folder:
+        """Read the folder where the walk starts, and nothing else."""
+        return self._read(start, self._pending.pop())
+
+    def folders(self, *, shows_empty: bool = False) -> Generator[Folder, None, None]:
+        """Open folder after folder; those without a file of interest are shown on demand only."""
         may_stop = False
         while self._pending:
             if may_stop and self._is_overdue():
@@ -114,7 +120,7 @@ class Walk:
             self.where = handle.names
             with handle:
                 folder = self._read(handle, todo)
-                if folder.files:
+                if folder.files or shows_empty:
                     yield folder
 
     def _open(self, names: Names) -> "Handle | None":
@@ -144,23 +150,26 @@ class Walk:
         if found.suspects:
             closed = {name for name in found.suspects if self._is_denied(handle, name)}
             files = [name for name in files if name not in closed]
+            below = [name for name in below if name not in closed]
         below = self._kept(handle, todo.names, ignore, below, is_folder=True)
         files = self._kept(handle, todo.names, ignore, files, is_folder=False)
         files.sort()
         if below:
-            self._note(handle, todo, ignore, below)
+            below = sorted(self._short_enough(handle, below))
+            self._note(todo, ignore, below)
         return Folder(
             handle=handle,
             names=todo.names,
             files=files,
+            folders=below,
             links=frozenset(found.links) if found.links else _NONE,
             specials=frozenset(found.specials) if found.specials else _NONE,
         )
 
-    def _note(self, handle: "Handle", todo: _Pending, ignore: Ignore | None, below: list[bytes]) -> None:
+    def _note(self, todo: _Pending, ignore: Ignore | None, below: list[bytes]) -> None:
         """Note the folders below for later; what is noted last comes first."""
         after = todo.after
-        for name in sorted(self._short_enough(handle, below), reverse=True):
+        for name in reversed(below):
             rest = after[1:] if after is not None and len(after) > 1 and name == after[0] else None
             self._pending.append(_Pending((*todo.names, name), ignore, rest))
 

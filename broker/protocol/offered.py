@@ -17,7 +17,7 @@ class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
     input_schema: dict[str, object]
     output_schema: dict[str, object] | None
     annotations: dict[str, object]
-    """All four hints set: readOnlyHint, destructiveHint, idempotentHint, openWorldHint; `title` optional."""
+    """readOnlyHint and openWorldHint; of tools that write, destructiveHint and idempotentHint too; `title` optional."""
     check: Callable[[bytes], msgspec.Struct]
     """A JSON object to typed arguments; raises `ToolFailure` with `invalid_argument`."""
     meta: dict[str, object] = {}

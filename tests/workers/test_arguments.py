@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
@@ -138,11 +139,14 @@ def test_results_have_a_schema_and_texts_have_none() -> None:
     assert list(schema["properties"])[:4] == ["path", "total", "entries", "truncated"]
 
 
-def test_all_hints_are_stated() -> None:
+def test_hints_are_stated_where_they_have_a_meaning() -> None:
     for one in CATALOGUE:
-        assert annotations(one) == {
-            "readOnlyHint": True,
-            "destructiveHint": False,
-            "idempotentHint": True,
-            "openWorldHint": False,
-        }
+        if not one.writes:
+            assert annotations(one) == {"readOnlyHint": True, "openWorldHint": False}
+    writing = msgspec.structs.replace(tool("read_file"), writes=True, destructive=True, idempotent=False)
+    assert annotations(writing) == {
+        "readOnlyHint": False,
+        "destructiveHint": True,
+        "idempotentHint": False,
+        "openWorldHint": False,
+    }

@@ -22,19 +22,17 @@ class SearchFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     pattern: Annotated[
         str,
-        msgspec.Meta(
-            min_length=1, max_length=1024, description="Glob: * ? [a-z] {a,b} **/. With a / it is relative to path."
-        ),
+        msgspec.Meta(min_length=1, max_length=1024, description="Glob: *.py, **/test_*.{ts,js}"),
     ]
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Folder.")] = "."
-    recursive: Annotated[bool, msgspec.Meta(description="Search all folders below, too.")] = False
+    recursive: Annotated[bool, msgspec.Meta(description="All folders below, too.")] = False
     ignore_case: bool = False
     max_results: Annotated[int, msgspec.Meta(ge=1, description="At most 200.")] = 20
-    sort_by: Annotated[Literal["path", "newest"], msgspec.Meta(description="newest: last modified first.")] = "path"
-    exclude: Annotated[tuple[_Glob, ...], msgspec.Meta(max_length=64, description="Globs to leave out.")] = ()
+    sort_by: Annotated[Literal["path", "newest"], msgspec.Meta(description="newest: by time of change.")] = "path"
+    exclude: Annotated[tuple[_Glob, ...], msgspec.Meta(max_length=64, description="Globs.")] = ()
     respect_gitignore: Annotated[bool | None, msgspec.Meta(description="Default: when recursive.")] = None
-    show_hidden: Annotated[bool, msgspec.Meta(description="false: no names that begin with a dot.")] = True
-    cursor: Annotated[str | None, msgspec.Meta(description="next_cursor of the page before.")] = None
+    show_hidden: bool = True
+    cursor: Annotated[str | None, msgspec.Meta(description="next_cursor of the last page.")] = None
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,8 +178,8 @@ def _compile(arguments: SearchFiles) -> "tuple[Matcher, Filters]":
 TOOL = Tool(
     name="search_files",
     title="Find files by name",
-    description="Finds regular files by name. For a whole tree set recursive, as in "
-    '{"pattern":"test_*.py","recursive":true}. Pass next_cursor as cursor to go on.',
+    description="Finds files by name. For a whole tree set recursive, as in "
+    '{"pattern":"test_*.py","recursive":true}. The search goes on with cursor.',
     arguments=SearchFiles,
     result=Found,
     run=run,

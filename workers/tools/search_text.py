@@ -22,22 +22,20 @@ _Around = Annotated[int, msgspec.Meta(ge=0, le=20)]
 class SearchText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Find lines by their content."""
 
-    pattern: Annotated[
-        str, msgspec.Meta(min_length=1, max_length=4096, description="The text itself, or RE2 with regex.")
-    ]
+    pattern: Annotated[str, msgspec.Meta(min_length=1, max_length=4096, description="Literal text; RE2 if regex.")]
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Folder or file.")] = "."
     regex: bool = False
     ignore_case: bool = False
-    word: Annotated[bool, msgspec.Meta(description="Whole words only.")] = False
-    glob: Annotated[_Glob | None, msgspec.Meta(description="Only such files: *.py or {src,lib}/**/*.ts")] = None
-    exclude: Annotated[tuple[_Glob, ...], msgspec.Meta(max_length=64, description="Globs to leave out.")] = ()
+    word: bool = False
+    glob: Annotated[_Glob | None, msgspec.Meta(description="Only files like *.py or src/**/*.{ts,js}")] = None
+    exclude: Annotated[tuple[_Glob, ...], msgspec.Meta(max_length=64, description="Globs.")] = ()
     context_before: _Around = 0
     context_after: _Around = 0
     mode: Annotated[
-        Literal["matches", "files", "counts"], msgspec.Meta(description="Lines, paths only, or lines per file.")
+        Literal["matches", "files", "counts"], msgspec.Meta(description="Lines, paths, or counts per file.")
     ] = "matches"
     max_results: Annotated[int, msgspec.Meta(ge=1, description="At most 1000.")] = 100
-    cursor: Annotated[str | None, msgspec.Meta(description="next_cursor of the page before.")] = None
+    cursor: Annotated[str | None, msgspec.Meta(description="next_cursor of the last page.")] = None
     respect_gitignore: bool = True
     show_hidden: bool = False
 
@@ -138,8 +136,8 @@ def _note(shrunk: str | None, capped: list[str]) -> str:
 TOOL = Tool(
     name="search_text",
     title="Search in files",
-    description="Finds lines by content in all text files below path. pattern is literal unless regex is true; lines "
-    'are searched one by one. Example: {"pattern":"def main(","glob":"*.py"}. Pass next_cursor as cursor to go on.',
+    description="Finds lines by content in all text files below path, one line at a time. "
+    'Example: {"pattern":"def main(","glob":"*.py"}. The search goes on with cursor.',
     arguments=SearchText,
     result=TextFound,
     run=run,

@@ -1,0 +1,19 @@
+import json
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+REFERENCE_VERSION = "2026.8.31"
+REFERENCE_BYTES = 12_958
+REFERENCE_TOOLS = 14
+"""`tools/list` of @modelcontextprotocol/server-filesystem in revision 2025-06-18, as compact JSON in UTF-8."""
+
+
+def test_the_list_of_tools_is_lighter_than_the_reference(server: Any) -> None:
+    """Per tool: the list stands in every conversation, and ours has more arguments to tell about."""
+    tools = server.request("tools/list")["result"]["tools"]
+    weights = {one["name"]: len(json.dumps(one, separators=(",", ":"), ensure_ascii=False).encode()) for one in tools}
+    assert len(weights) >= 9
+    assert sum(weights.values()) / len(weights) < REFERENCE_BYTES / REFERENCE_TOOLS, weights
