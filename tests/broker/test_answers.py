@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from filewarden.broker.answers import AnswerReader
+from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Asked, Failed, Succeeded
-from filewarden.broker.worker import Violation
 from filewarden.workers import wire
 from filewarden.workers.content import ResourceBlock, TextBlock
 from filewarden.workers.errors import Code, ToolFailure
