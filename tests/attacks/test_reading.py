@@ -234,3 +234,20 @@ def test_p33_no_root_tells_where_it_lies(client: Any, ground: Any) -> None:
     listed = client.call("list_allowed_directories")
     assert listed["structuredContent"] == {"total": 1, "directories": [{"name": "R", "path": ".", "mode": "ro"}]}
     assert str(ground.base) not in json.dumps(listed)
+
+
+def test_q15_progress_is_told_and_not_in_floods(pipe: Any, folder: Path) -> None:
+    """Figures that only grow, at most ten a second after a burst of ten."""
+    size = 1 << 30
+    with (folder / "huge").open("wb") as file:
+        file.truncate(size)
+    arguments = {"path": f"{folder.name}/huge", "checksum": True}
+    question = {"name": "get_file_info", "arguments": arguments, "_meta": {"progressToken": "p"}}
+    begun = time.monotonic()
+    pipe.raw(pipe.frame("tools/call", question))
+    took = time.monotonic() - begun
+    messages = [json.loads(line) for _, line in pipe.traffic if line]
+    told = [one["params"] for one in messages if one.get("method") == "notifications/progress"]
+    assert all(one["progressToken"] == "p" and one["total"] == size for one in told)
+    assert [one["progress"] for one in told] == sorted({one["progress"] for one in told})
+    assert 5 <= len(told) <= 10 * took + 12
