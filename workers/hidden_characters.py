@@ -12,6 +12,8 @@ _SINGLE = (
 """Zero width and bidirectional. Joiners and the first variation selectors are left out: emoji and scripts need them."""
 _TAGS = "\U000e0000-\U000e007f\U000e0100-\U000e01ef"
 _TAGS_BEGIN = b"\xf3\xa0"
+_LEADS = (b"\xc2", b"\xd8", b"\xe2", b"\xef", b"\xf3")
+"""What all of them begin with in UTF-8. Many texts have none of these bytes, and need not be decoded for this."""
 _INVISIBLE = re.compile(f"[{''.join(_SINGLE)}{_TAGS}]")
 
 
@@ -24,7 +26,7 @@ def count_controls(text: bytes) -> int:
 
 def count_invisible(text: bytes) -> int:
     """Count characters of a text in UTF-8 that are drawn as nothing or change the order of others."""
-    if text.isascii():
+    if text.isascii() or not any(lead in text for lead in _LEADS):
         return 0
     characters = text.decode()
     if _TAGS_BEGIN not in text and not any(one in characters for one in _SINGLE):
