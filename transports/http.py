@@ -252,6 +252,8 @@ def _announce(settings: Settings, opened: Opened) -> None:
     if opened.pages_sockets:
         host = split_address(settings.status.address)[0]
         lines.append(f"Status pages on http://{bracketed(host)}:{port_of(opened.pages_sockets)}/status")
+    if settings.http.issuer:
+        lines.append(f"Clients bring access tokens of {settings.http.issuer}; our own token is for the status pages")
     if opened.token is not None:
         lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
     with contextlib.suppress(OSError):

@@ -138,12 +138,12 @@ def test_whoever_answers_slowly_is_given_up(serve: Serve, issuer: Any, monkeypat
     assert lines == ["the issuer's keys cannot be read: it took longer than 0.2 seconds"]
 
 
-def make_authority(folder: Path, name: str) -> tuple[ssl.SSLContext, str]:
-    """A certificate for 127.0.0.1 that vouches for itself: the server's context, and the file to trust."""
+def make_authority(folder: Path, name: str, host: str = "127.0.0.1") -> tuple[ssl.SSLContext, str]:
+    """A certificate for `host` that vouches for itself: the server's context, and the file to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    names = [x509.DNSName(host) if host.isalpha() else x509.IPAddress(ipaddress.ip_address(host))]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -152,7 +152,7 @@ def make_authority(folder: Path, name: str) -> tuple[ssl.SSLContext, str]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -175,6 +175,23 @@ def test_only_a_trusted_server_is_asked_over_tls(serve: Serve, tmp_path: Path, m
     monkeypatch.setenv("SSL_CERT_FILE", make_authority(tmp_path, "other")[1])
     with pytest.raises(FetchError, match=r"no connection.*certificate"):
         fetched(f"https://127.0.0.1:{port}/keys")
+
+
+@pytest.mark.integration
+def test_a_confined_server_finds_its_issuer_by_name_over_tls(
+    serve: Serve, issuer: Any, tmp_path: Path, start_http: Callable[..., Any], request_body: Callable[..., Any]
+) -> None:
+    context, trusted = make_authority(tmp_path, "ours", "localhost")
+    keys = issuer.published()
+    port = serve(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(keys), keys), context=context)
+    server = start_http(
+        FILEWARDEN_HTTP_ISSUER=issuer.name,
+        FILEWARDEN_HTTP_JWKS_URL=f"https://localhost:{port}/keys",
+        FILEWARDEN_HTTP_RESOURCE=issuer.resource,
+        SSL_CERT_FILE=trusted,
+    )
+    reply = server.post(request_body("initialize", {}), authorization=f"Bearer {issuer.token()}")
+    assert reply.status == 200, server.errors
 
 
 def test_authorities_in_a_folder_are_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,8 @@ def guarded(start_shared_http: Start, fetched_issuer: Any) -> Any:
 def test_every_way_in_asks_for_a_token_of_the_issuer(guarded: Any, fetched_issuer: Any, request_body: Start) -> None:
     metadata = f'resource_metadata="{guarded.url}{WELL_KNOWN}/mcp"'
     body = request_body("initialize", {})
-    for method, path in (("POST", "/mcp"), ("DELETE", "/mcp"), ("GET", "/sse"), ("POST", "/message?session_id=x")):
+    ways = [("POST", "/mcp"), ("GET", "/mcp"), ("DELETE", "/mcp"), ("GET", "/sse"), ("POST", "/message?session_id=x")]
+    for method, path in ways:
         sent = body if method == "POST" else None
         missing = guarded.request(method, path, sent, authorization="")
         assert missing.status == 401
@@ -75,6 +76,7 @@ def test_every_way_in_asks_for_a_token_of_the_issuer(guarded: Any, fetched_issue
 
 
 def test_the_pages_are_for_the_local_token(guarded: Any, fetched_issuer: Any) -> None:
+    assert f"Clients bring access tokens of {fetched_issuer.name};" in guarded.errors
     assert guarded.get("/status").status == 200
     assert guarded.get("/status", **bearer(fetched_issuer.token())).status == 401
     assert "root" in guarded.get("/health").json
@@ -108,6 +110,8 @@ def test_a_session_is_for_whoever_opened_it(guarded: Any, fetched_issuer: Any, r
     assert stolen.status == unknown.status == 404
     assert stolen.body == unknown.body
     assert guarded.request("DELETE", "/mcp", mcp_session_id=session, **bob).status == 404
+    assert guarded.request("GET", "/mcp", mcp_session_id=session, **bob).status == 404
+    assert guarded.request("GET", "/mcp", mcp_session_id=session, last_event_id="0-0", **bob).status == 404
     assert guarded.post(ping, mcp_session_id=session, **bearer(fetched_issuer.token(client_id="other"))).status == 404
     renewed = bearer(fetched_issuer.token(scope="files:write", jti="another token of hers"))
     assert guarded.post(ping, mcp_session_id=session, **renewed).json["result"] == {}
