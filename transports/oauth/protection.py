@@ -22,6 +22,7 @@ from filewarden.transports.oauth.resource_server import ResourceServer
 from filewarden.transports.oauth.rights import Rights
 from filewarden.transports.oauth.source import Document, Freshness, KeySource
 from filewarden.transports.oauth.token import Issued
+from filewarden.transports.preload import preload
 from filewarden.transports.rights import Refuse
 from filewarden.transports.sockets import bracketed
 
@@ -32,6 +33,8 @@ FETCH_PAUSE_S = 10.0
 STALE_S = 3600.0
 """How long an issuer may be out of reach until nobody is let in any more."""
 DNS_PORT = 53
+LATE_IMPORTS = ("cryptography.hazmat.backends.openssl.backend",)
+"""What checking a signature imports by itself."""
 RESOLVER_FILES = ("/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf")
 
 
@@ -51,6 +54,7 @@ def open_keys(http: HttpSettings) -> Document:
     Raises:
         ConfigError: it cannot be used.
     """
+    preload(LATE_IMPORTS)
     try:
         if http.jwks_url:
             return WebDocument(http.jwks_url)
