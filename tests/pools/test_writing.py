@@ -100,6 +100,7 @@ def test_a_killed_writer_is_replaced_and_the_outcome_is_called_unknown(
 ) -> None:
     server = start_server("--config", config, program=BUILD, roots=(), FILEWARDEN_DEADLINES_WRITE_S="0.3")
     server.initialize()
+    server.wait_until_ready()
     result = server.call("rest_while_writing", seconds=60)
     error = result["structuredContent"]["error"]
     assert (error["code"], error["outcome"]) == ("timeout", "unknown")
