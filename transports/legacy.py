@@ -14,7 +14,6 @@ from filewarden.transports.exchange import Exchange
 from filewarden.transports.fields import EVENTS, Fields, accepts, fields_of
 from filewarden.transports.peer import SlowReaders, peer_of
 from filewarden.transports.resumable import ResumableStream, UnknownEventError
-from filewarden.transports.routing_headers import VERSION
 from filewarden.transports.sessions import HttpSession, Sessions
 from filewarden.transports.streams import COMMENT, EventStream
 
@@ -69,13 +68,12 @@ class Legacy:
         return Answer(204)
 
     def _session(self, fields: Fields, principal: Principal) -> HttpSession | Answer:
-        session = self._sessions.find(fields.get(SESSION_ID, b""), principal)
-        if session is None or session.revision is None:
-            return problem(404, _UNKNOWN_SESSION)
-        version = fields.get(VERSION)
-        if version is not None and version.decode("latin-1") != session.revision.name:
-            return problem(400, f"this session speaks protocol version {session.revision.name}")
-        return session
+        """The session that a request names.
+
+        It speaks what it negotiated, whichever legacy version a header names: some clients send a fixed one. A header
+        with any other version never comes here.
+        """
+        return self._sessions.find(fields.get(SESSION_ID, b""), principal) or problem(404, _UNKNOWN_SESSION)
 
     def _opened(self, principal: Principal, message: Message | Batch) -> Answer:
         if self._sessions.is_full:

@@ -351,7 +351,7 @@ def test_h25_header_injection(web: Any, name: str) -> None:
 
 
 def test_h26_the_version_header_against_the_session(web: Any) -> None:
-    for version in ("2024-11-05", "2025-11-25", "9999-99-99", "2025-06-18, 2025-06-18", "x" * 1000):
+    for version in ("2026-07-28", "9999-99-99", "2025-06-18, 2025-06-18", "x" * 1000):
         status, _, body = web.exchange(call(web), mcp_protocol_version=version)
         assert status == 400
         assert "result" not in json.loads(body)

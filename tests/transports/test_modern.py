@@ -280,6 +280,29 @@ def test_a_connection_that_spoke_modern_is_a_client_while_it_is_open(
     assert server.status()["clients"]["http"] == 0
 
 
+def test_a_subscription_is_acknowledged_first_and_ended_by_the_server_that_stops(
+    start_http: Callable[..., Any],
+) -> None:
+    server = start_http(faulty=True)
+    wanted = {"notifications": {"toolsListChanged": True}}
+    assert server.modern("subscriptions/listen", wanted, accept="application/json").status == 406
+    left = server.open_modern("subscriptions/listen", wanted, request_id="left")
+    left.event()
+    left.close()
+    stream = server.open_modern("subscriptions/listen", wanted, request_id=0)
+    acknowledged = stream.message()
+    assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
+    server.modern("tools/call", {"name": "rearrange"})
+    changed = stream.message()
+    assert changed["method"] == "notifications/tools/list_changed"
+    for message in (acknowledged, changed):
+        assert message["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == 0
+    server.process.send_signal(signal.SIGTERM)
+    (final,) = messages(stream)
+    assert (final["id"], final["result"]["resultType"]) == (0, "complete")
+    assert server.process.wait(10) == 0
+
+
 def test_draining_lets_a_running_call_finish(start_http: Callable[..., Any]) -> None:
     server = start_http(faulty=True)
     stream = server.open_modern("tools/call", {"name": "sleep", "arguments": {"seconds": 1.5}})

@@ -147,6 +147,20 @@ def test_a_session_has_one_general_stream_at_a_time(talking: Any) -> None:
     assert messages(taken_up) == []
 
 
+def test_the_general_stream_tells_what_belongs_to_no_request_also_what_came_while_nobody_listened(
+    talking: Any, call_body: Body
+) -> None:
+    session = talking.open_session("2025-06-18")
+    changes = "notifications/tools/list_changed"
+    answered = talking.post(call_body("rearrange"), mcp_session_id=session)
+    assert answered.headers["content-type"] == "application/json"
+    stream = talking.open_events("GET", mcp_session_id=session)
+    assert stream.message()["method"] == changes
+    talking.post(call_body("rearrange", 2), mcp_session_id=session)
+    event = stream.event()
+    assert (event.id, json.loads(event.data)["method"]) == ("0-2", changes)
+
+
 def test_what_a_get_is_refused_for(talking: Any, call_body: Body) -> None:
     session, other = talking.open_session(), talking.open_session()
     talking.post(call_body("sleep", seconds=0.7), mcp_session_id=other)
@@ -158,7 +172,6 @@ def test_what_a_get_is_refused_for(talking: Any, call_body: Body) -> None:
     assert get(mcp_session_id=session, accept="application/json") == 406
     assert get() == 400
     assert get(mcp_session_id="unknown") == 404
-    assert get(mcp_session_id=session, mcp_protocol_version="2025-03-26") == 400
     assert get(mcp_session_id=session, mcp_protocol_version="2026-07-28") == 405
     assert get(mcp_session_id=other, last_event_id="1-1") == 200
     for place in ("1-1", "1-0", "7-0", "0-1", "nonsense", ""):

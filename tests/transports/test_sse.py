@@ -46,6 +46,42 @@ def test_the_dialect_of_the_original_design(http: Any, request_body: Body, accep
     assert stream.message()["result"]["protocolVersion"] == "2024-11-05"
 
 
+def test_everything_goes_over_the_one_stream(talking: Any, request_body: Body, call_body: Body) -> None:
+    stream = talking.open_stream()
+    endpoint = stream.next()[1]
+
+    def tell(message: Any) -> None:
+        assert talking.request("POST", endpoint, message).status == 202
+
+    params = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"elicitation": {}},
+        "clientInfo": {"name": "t", "version": "1"},
+    }
+    tell(request_body("initialize", params))
+    stream.message()
+    tell(call_body("report", 2, token="t", count=2))
+    assert stream.message()["params"]["progressToken"] == "t"
+    while (message := stream.message()).get("id") != 2:
+        assert message["method"] == "notifications/progress"
+    tell(call_body("ask", 3))
+    question = stream.message()
+    assert question["method"] == "elicitation/create"
+    tell({"jsonrpc": "2.0", "id": question["id"], "result": {"action": "accept", "content": {"sure": True}}})
+    assert stream.message()["result"]["structuredContent"]["done"] is True
+
+
+def test_modern_requests_are_refused_on_this_transport(talking: Any, request_body: Body, modern_body: Body) -> None:
+    stream = talking.open_stream()
+    endpoint = stream.next()[1]
+    for request_id in (1, 3):
+        talking.request("POST", endpoint, modern_body("server/discover", request_id=request_id))
+        refused = stream.message()
+        assert (refused["id"], refused["error"]["code"]) == (request_id, -32600)
+        talking.request("POST", endpoint, request_body("initialize", request_id=2))
+        stream.message()
+
+
 def test_a_message_needs_the_id_of_an_open_stream(http: Any, request_body: Body) -> None:
     body = request_body("ping")
     assert http.request("POST", "/message", body).status == 400

@@ -79,12 +79,23 @@ def test_unknown_sessions_are_not_found(http: Any, request_body: Body) -> None:
     assert http.request("DELETE", "/mcp").status == 400
 
 
-def test_a_session_insists_on_its_version(http: Any, request_body: Body) -> None:
+@pytest.mark.parametrize("header", ["", *REVISIONS])
+def test_a_session_speaks_its_version_whichever_legacy_one_the_header_names(
+    http: Any, request_body: Body, header: str
+) -> None:
+    session = http.open_session("2024-11-05")
+    listed = http.post(request_body("tools/list"), mcp_session_id=session, mcp_protocol_version=header)
+    assert listed.status == 200
+    assert all("annotations" not in tool for tool in listed.json["result"]["tools"])  # as of 2025-03-26
+    assert http.request("DELETE", "/mcp", mcp_session_id=session, mcp_protocol_version=header).status == 204
+
+
+@pytest.mark.parametrize("header", ["2025-06-19", "9999-99-99", "v1", "2025-06-18, 2025-06-18", "2026-07-28"])
+def test_a_version_that_is_none_of_theirs_is_refused_in_a_session(http: Any, request_body: Body, header: str) -> None:
     session = http.open_session("2025-06-18")
-    assert http.post(request_body("ping"), mcp_session_id=session).status == 200
-    wrong = http.post(request_body("ping"), mcp_session_id=session, mcp_protocol_version="2025-03-26")
-    assert wrong.status == 400
-    assert http.request("DELETE", "/mcp", mcp_session_id=session, mcp_protocol_version="2024-11-05").status == 400
+    reply = http.post(request_body("ping"), mcp_session_id=session, mcp_protocol_version=header)
+    assert reply.status == 400
+    assert "result" not in reply.json
     assert http.post(request_body("ping"), mcp_session_id=session).json["result"] == {}
 
 

@@ -142,5 +142,6 @@ FAULTY = Catalogue(
         _tool("ask", Seconds, _ask),
         _tool("route", Region, _route),
         _tool("lengthy", Seconds, _sleep, needs_task=True),
+        msgspec.structs.replace(_tool("rearrange", Seconds, _route), changes="tools"),
     )
 )
