@@ -360,6 +360,31 @@ def test_servers_with_the_same_sealing_keys_take_each_others_cursors(
     assert listed(stranger, cursor=cursor)["isError"]
 
 
+def test_keys_that_lie_in_a_root_are_closed_to_clients(
+    start_http: Start, issuer: Any, request_body: Start, tree: Path
+) -> None:
+    file = tree / "keys.json"
+    file.write_bytes(issuer.published())
+    file.chmod(0o644)
+    server = start_http(
+        FILEWARDEN_HTTP_ISSUER=issuer.name,
+        FILEWARDEN_HTTP_JWKS_FILE=str(file),
+        FILEWARDEN_HTTP_RESOURCE=issuer.resource,
+    )
+    who = bearer(issuer.token())
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test"}}
+    session = server.post(request_body("initialize", client), **who).headers["mcp-session-id"]
+
+    def called(tool: str, path: str) -> Any:
+        call = request_body("tools/call", {"name": tool, "arguments": {"path": path}})
+        return server.post(call, mcp_session_id=session, **who).json["result"]
+
+    assert called("read_file", "keys.json")["structuredContent"]["error"]["code"] == "access_denied"
+    names = [entry["name"] for entry in called("list_directory", ".")["structuredContent"]["entries"]]
+    assert "README.md" in names
+    assert "keys.json" not in names
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
 def test_started_as_root_a_file_that_its_account_cannot_read_is_a_problem(
     start_http: Start, issuer: Any, keys_file: Path
