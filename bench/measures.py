@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench import sandbox
+from bench import sandbox, search
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
@@ -89,6 +89,11 @@ def _sandbox(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
     return sandbox.costs(peer, home, scale.calls) if peer.name == OURS else {}
 
 
+def _search(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
+    """Of ours beside other tools than servers of this protocol."""
+    return search.compare(peer, home, is_quick=scale is QUICK) if peer.name == OURS else {}
+
+
 LATENCIES = {"ping": "ping", "read 1 KB": "read", "stat": "stat", "list 10": "list"}
 THROUGHPUTS = {"read 1 KB, 32 in flight": "read", "stat, 32 in flight": "stat"}
 VICTIMS = tuple(
@@ -102,6 +107,7 @@ MEASURES = (
     Measure("latency", dict.fromkeys(LATENCIES, "ms"), _latency),
     Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput),
     Measure("sandbox", sandbox.FIGURES, _sandbox),
+    Measure("search", search.FIGURES, _search),
     Measure("victim", dict.fromkeys(VICTIMS, "ms"), _victim),
 )
 
