@@ -1,6 +1,6 @@
 """A text as it is shown to a reader: lines numbered, long ones clipped with a word on where the rest stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -39,23 +39,22 @@ class View(msgspec.Struct, frozen=True):
 
     def show(self, text: bytes, first: int | None, start: int) -> Excerpt:
         """Show the lines of `text`, the first of which has this number and stands at `start` in the file."""
-        shown: list[bytes] = []
+        shown = bytearray()
         clips: list[Clip] = []
-        position, used, clipped = start, 0, 0
-        for count, line in enumerate(_lines(text)):
-            number = None if first is None else first + count
-            head, kept = self._clip(line, position)
+        position, lines, clipped = start, 0, 0
+        for line in _lines(text):
+            number = None if first is None else first + lines
+            head, rest = self._clip(line, position)
             piece = b"%6d\t%b" % (number, head) if self.numbered and number is not None else head
-            used += len(piece)
-            if used > self.room and shown:
+            if shown and len(shown) + len(piece) > self.room:
                 break
-            shown.append(piece)
-            if kept is not None:
+            shown += piece
+            if rest is not None:
                 clipped += 1
-                clips.append(Clip(number, kept))
+                clips += [Clip(number, rest)] if clipped <= MOST_CLIPS_TOLD else []
             position += self.measure(line)
-        told = tuple(clips[:MOST_CLIPS_TOLD])
-        return Excerpt(b"".join(shown), len(shown), position - start, told, clipped)
+            lines += 1
+        return Excerpt(bytes(shown), lines, position - start, tuple(clips), clipped)
 
     def _clip(self, line: bytes, position: int) -> tuple[bytes, int | None]:
         """Give the line as shown, and where in the file the part that is left out begins, if one is."""
@@ -72,8 +71,10 @@ class View(msgspec.Struct, frozen=True):
         return head + mark.encode() + line[len(body) :], rest
 
 
-def _lines(text: bytes) -> list[bytes]:
-    """Split after line feeds only, as everything else that counts lines here does."""
-    pieces = text.split(b"\n")
-    last = pieces.pop()
-    return [*(piece + b"\n" for piece in pieces), *([last] if last else [])]
+def _lines(text: bytes) -> Iterator[bytes]:
+    """Split after line feeds only, as everything else here does; one at a time, for there may be as many as bytes."""
+    begin = 0
+    while begin < len(text):
+        end = text.find(b"\n", begin) + 1 or len(text)
+        yield text[begin:end]
+        begin = end

@@ -31,7 +31,10 @@ def check_round_trip(client: Any, folder: Path, name: bytes) -> str:
     found = client.data("search_files", path=folder.name, pattern="*")
     assert {match["path"] for match in found["matches"]} == {shown["path"], f"{folder.name}/neighbour.txt"}
     assert client.text(shown["path"]) == "by its name"
-    assert client.data("get_file_info", path=shown["path"])["path"] == shown["path"]
+    assert client.data("get_file_info", path=shown["path"], checksum=True)["path"] == shown["path"]
+    several = client.call("read_multiple_files", paths=[shown["path"]])["content"][0]["text"]
+    assert several == f"==> {shown['path']} <==\nby its name"
+    assert client.code("read_media_file", path=shown["path"]) == "unsupported"  # found, and no picture
     assert client.data("get_file_info", path="small.txt")["size"] == 11
     name_shown: str = shown["name"]
     return name_shown

@@ -160,7 +160,7 @@ class _Page:
         hides_dotted, is_plain = not self._arguments.show_hidden, self._arguments.sort_by == "name"
         looks_at_all = self._space.judges_objects
         for count, entry in enumerate(entries, 1):
-            if count % _CHECK_EVERY == 0 and self._context.is_overdue():
+            if count % _CHECK_EVERY == 0 and self._is_overdue(count):
                 raise ToolFailure(Code.TIMEOUT, "The folder is too large to be sorted in time. Search for names in it.")
             text = entry.name
             if hides_dotted and text[0] == ".":
@@ -176,6 +176,10 @@ class _Page:
             number = self._number(name)
             if number is not None:
                 yield number, text.casefold(), name
+
+    def _is_overdue(self, count: int) -> bool:
+        self._context.progress(count, message="Listing")
+        return self._context.is_overdue()
 
     def _number(self, name: bytes) -> int | None:
         """Make the first part of the sort key of what must be looked at for it."""

@@ -66,7 +66,7 @@ def page(space: Space, sort_by: str, cursor: str | None) -> Listing:
     return listing
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data(), sort_by=st.sampled_from(["name", "size", "modified"]))
 def test_what_stays_is_listed_once_while_others_come_and_go(space: Space, data: st.DataObject, sort_by: str) -> None:
     folder = fresh(space)
@@ -94,7 +94,7 @@ def test_what_stays_is_listed_once_while_others_come_and_go(space: Space, data: 
     assert stayed <= set(listed) <= ever
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(names=st.sets(NAMES, max_size=25), sort_by=st.sampled_from(["name", "size", "modified"]))
 def test_pages_are_the_whole_in_its_order(space: Space, names: set[bytes], sort_by: str) -> None:
     folder = fresh(space)

@@ -1,5 +1,6 @@
 import os
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,22 @@ def test_a_file_that_was_just_written_gets_no_bookmark(space: Space, make_contex
     assert read(make_context(space), offset=900_001, limit=2)[1].next_offset == 900_003
     with open(root / "f", "rb") as file:
         assert bookmarks.before(os.fstat(file.fileno()), "utf-8", 900_003) is None
+
+
+def test_q01_numbering_many_empty_lines_needs_little_memory(
+    space: Space, make_context: MakeContext, root: Path
+) -> None:
+    limit = 65_536
+    (root / "f").write_bytes(b"\n" * limit)
+    context = make_context(space, max_file_bytes=limit)
+    tracemalloc.start()
+    try:
+        text, facts = read(context, line_numbers=True)
+        assert tracemalloc.get_traced_memory()[1] < 16 * limit
+    finally:
+        tracemalloc.stop()
+    assert len(text) <= 3 * limit
+    assert (facts.truncated, facts.next_offset) == (True, facts.lines + 1)
 
 
 def test_progress_is_told_on_the_way(space: Space, make_context: MakeContext, root: Path) -> None:
