@@ -98,12 +98,13 @@ def test_a_write_does_not_wait_for_reads(server: Any) -> None:
 def test_a_killed_writer_is_replaced_and_the_outcome_is_called_unknown(
     start_server: Start, config: str, environ: dict[str, str]
 ) -> None:
-    server = start_server("--config", config, program=BUILD, roots=(), FILEWARDEN_DEADLINES_WRITE_S="0.3")
+    server = start_server("--config", config, program=BUILD, roots=(), FILEWARDEN_DEADLINES_WRITE_S="1")
     server.initialize()
     server.wait_until_ready()
     result = server.call("rest_while_writing", seconds=60)
     error = result["structuredContent"]["error"]
     assert (error["code"], error["outcome"]) == ("timeout", "unknown")
+    assert [row["last_exit"] for row in server.wait_until_ready()["workers"]].count("deadline") == 1
     assert outcome(server, "create", "open/after.txt") == "ok"
 
 

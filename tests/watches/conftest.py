@@ -105,7 +105,8 @@ class Watching:
 
     def watchers(self) -> list[int]:
         """The process ids of its watchers."""
-        return [pid for pid in descendants(self.process.pid) if _name(pid) == "fw-watcher"]
+        found = descendants(self.process.pid)
+        return [pid for pid in found if _name(pid) == "fw-watcher" and not _is_zombie(pid)]
 
     def finish(self) -> int:
         self._to.close()
