@@ -3,6 +3,9 @@
 from filewarden.broker.subscriptions import Subscriptions
 from filewarden.broker.tasks import Task
 
+MOST_LISTENS = 16
+"""Modern subscriptions of one principal."""
+
 
 class Announcements:
     """The conversations of one server, as far as they listen; a task is told to those of its principal alone."""
@@ -17,6 +20,11 @@ class Announcements:
     def leave(self, subscriptions: Subscriptions) -> None:
         """Tell it nothing any more."""
         self._listeners.pop(subscriptions, None)
+
+    def has_room(self, principal: str) -> bool:
+        """Whether a further modern subscription may be opened."""
+        open_now = sum(len(each.all()) for each, whose in self._listeners.items() if whose == principal)
+        return open_now < MOST_LISTENS
 
     def list_changed(self, kind: str) -> None:
         """`kind` is "tools", "prompts" or "resources"."""

@@ -135,6 +135,7 @@ class Broker:
             vouchers=Vouchers(Seal(*(sealing_keys or (os.urandom(SEALING_KEY_BYTES),)))),
             tasks=self._tasks,
             announcements=self._announcements,
+            watches=self.watches,
             abilities=self.offer.abilities,
             ask_s=settings.deadlines.ask_s,
             task_after_s=settings.deadlines.task_after_s,

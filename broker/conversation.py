@@ -1,6 +1,7 @@
 """One client's session, driven: its calls go to the dispatcher, its answers to whoever asked."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -24,18 +25,24 @@ from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
+from filewarden.broker.protocol.revisions import Era
 from filewarden.broker.protocol.session import Session
+from filewarden.broker.protocol.shape import resource_error
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.run import Run
 from filewarden.broker.seal import BadSealError
 from filewarden.broker.subscriptions import Subscriptions
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
+from filewarden.broker.watches import Watches
+from filewarden.broker.watching import Lookouts
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.task_use import TaskUse
 from filewarden.workers.wire import Aside, Note
+
+LIST_RESOURCES = "resources/list"
 
 
 class Sink(Protocol):
@@ -60,11 +67,17 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     vouchers: Vouchers
     tasks: TaskRuns
     announcements: Announcements
+    watches: Watches
     abilities: Abilities
     ask_s: float
     """How long a client may take to answer a question."""
     task_after_s: float
     """How long a call may run before it becomes a task, where its client and its tool allow that."""
+
+    def lookouts(self, caller: Caller) -> Lookouts | None:
+        """With what resources are watched for a caller; None where they are not."""
+        operation = self.catalogue.operation("resources/subscribe")
+        return None if operation is None else Lookouts(self.watches, self.dispatcher, operation, caller)
 
 
 class Conversation:
@@ -80,7 +93,7 @@ class Conversation:
         """The calls under way, by the identity of the action that started each."""
         self._open: dict[int, Exchange] = {}
         """The exchanges that still owe an answer."""
-        self._subscriptions = Subscriptions(services.abilities, notify)
+        self._subscriptions = Subscriptions(services.abilities, notify, services.lookouts(caller))
         self._is_listening = notify is not None
         self._is_closed = False
         if self._is_listening:
@@ -120,6 +133,7 @@ class Conversation:
         """The client is gone: its calls end without an answer."""
         self._is_closed = True
         self._services.announcements.leave(self._subscriptions)
+        self._subscriptions.close()
         self.session.close()
         for run in list(self._runs.values()):
             run.cancel()
@@ -174,7 +188,7 @@ class Conversation:
                     result = self._services.tasks.handle(action, self._caller.principal.key)
                     self._go_on(self.session.resolve(action, result))
                 case Watch() | Unwatch():
-                    self._go_on(self.session.resolve(action, {}))
+                    self._watch(action)
 
     # Calls.
 
@@ -185,6 +199,8 @@ class Conversation:
         if tool.writes and not self._caller.principal.has(WRITE_SCOPE):  # the transport has told already
             self._go_on(self.session.complete(start, _NOT_GRANTED))
             return
+        if start.operation == LIST_RESOURCES and start.terms.revision.era is Era.LEGACY:
+            self._subscriptions.has_listed()
         services = self._services
         run = Run(start, tool, self._caller, services.dispatcher, services.vouchers, self._settle)
         self._runs[id(start)] = run
@@ -236,13 +252,25 @@ class Conversation:
     # Subscriptions.
 
     def _listen(self, listen: Listen, exchange: Exchange) -> None:
-        if not self._subscriptions.has_room():
+        principal = self._caller.principal.key
+        if not self._services.announcements.has_room(principal):
             self._go_on(self.session.resolve(listen, _TOO_MANY_LISTENS))
             return
-        principal = self._caller.principal.key
         known = [task_id for task_id in listen.wanted.tasks if self._services.tasks.find(task_id, principal)]
         self._services.announcements.join(self._subscriptions, principal)
-        self._subscriptions.open(listen, exchange, exchange.sink.send, frozenset(known), [])
+        self._subscriptions.open(listen, exchange, exchange.sink.send, frozenset(known))
+
+    def _watch(self, action: Watch | Unwatch) -> None:
+        if isinstance(action, Watch):
+            self._subscriptions.watch(action.uri, partial(self._watched, action))
+        else:
+            self._subscriptions.unwatch(action.uri)
+            self._watched(action, None)
+
+    def _watched(self, action: Watch | Unwatch, failure: Failed | None) -> None:
+        """It is as asked, or cannot be."""
+        error = None if failure is None else resource_error(failure, action.uri, action.terms.revision)
+        self._go_on(self.session.resolve(action, error or {}))
 
 
 _NOT_GRANTED = Failed(Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {})

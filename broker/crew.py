@@ -86,8 +86,8 @@ class Crew:
         lookout.began(watcher)
         self._fork_server.spawn(watcher.serial, watcher.endpoint, watcher.secret, watcher.open_gate())
 
-    def guarded(self, lookout: Lookout, action: Callable[[], None]) -> bool:
-        """Do something that may show that the watcher is gone, or must go; whether it is neither."""
+    def guarded(self, lookout: Lookout, action: Callable[[], None]) -> None:
+        """Do something with a watcher that may show that it is gone, or must go."""
         watcher = lookout.watcher
         try:
             action()
@@ -98,8 +98,8 @@ class Crew:
             if watcher is not None:
                 self._end_for(watcher, "its link ended")
         else:
-            return True
-        return False
+            if watcher is not None:
+                self._mark_dirty(watcher)
 
     def dismiss(self, lookout: Lookout) -> None:
         """Nobody wants to hear of anything any more."""
@@ -191,8 +191,7 @@ class Crew:
             for frame in watcher.receive():
                 self._on_frame(watcher, lookout, frame)
 
-        if self.guarded(lookout, act):
-            self._mark_dirty(watcher)
+        self.guarded(lookout, act)
 
     def _on_frame(self, watcher: Watcher, lookout: Lookout, frame: Ready | Told) -> None:
         now = self._reactor.now()
@@ -211,7 +210,7 @@ class Crew:
         lookout.ready(now)
 
     def _mark_dirty(self, watcher: Watcher) -> None:
-        """Look at the link once more before sleeping: its descriptor signals only changes."""
+        """Look at the link once more before sleeping: after we sent or received, its descriptor may signal no more."""
         if not self._dirty:
             self._reactor.settle(self._look_again)
         self._dirty.add(watcher)

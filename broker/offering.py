@@ -52,12 +52,14 @@ def templates_of(roots: Iterable[RootSettings]) -> tuple[ResourceTemplate, ...]:
 def abilities(catalogue: Catalogue) -> Abilities:
     """What a catalogue makes possible beside its tools."""
     changing = {tool.changes for tool in catalogue}
+    can_watch = catalogue.operation("resources/subscribe") is not None
     return Abilities(
         resources=catalogue.operation("resources/read") is not None,
+        watching=can_watch,
         completions=catalogue.operation("completion/complete") is not None,
         logging=True,
         tasks=True,
         changing_tools="tools" in changing,
         changing_prompts="prompts" in changing,
-        changing_resources="resources" in changing,
+        changing_resources=can_watch or "resources" in changing,
     )

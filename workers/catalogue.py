@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from filewarden.workers.methods import complete, list_resources, read_resource
+from filewarden.workers.methods import complete, list_resources, locate_resources, read_resource
 from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.prompt import Prompt
 from filewarden.workers.tool import Tool
@@ -68,5 +68,5 @@ CATALOGUE = Catalogue(
         read_media_file.TOOL,
         list_allowed_directories.TOOL,
     ),
-    (list_resources.OPERATION, read_resource.OPERATION, complete.OPERATION),
+    (list_resources.OPERATION, read_resource.OPERATION, locate_resources.OPERATION, complete.OPERATION),
 )

@@ -48,6 +48,18 @@ class ReadResource(msgspec.Struct, frozen=True):
     uri: str
 
 
+class LocateResources(msgspec.Struct, frozen=True):
+    """Of `resources/subscribe`, and of `subscriptions/listen`: what is to be watched."""
+
+    uris: tuple[str, ...]
+
+
+class LocatedResources(msgspec.Struct, frozen=True):
+    """A path for each address, as every tool takes one; None where there is nothing to watch."""
+
+    paths: tuple[str | None, ...]
+
+
 class NoFacts(msgspec.Struct, frozen=True):
     """Nothing is said beside the blocks."""
 

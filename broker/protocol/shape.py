@@ -16,6 +16,7 @@ from filewarden.workers.errors import Code
 from filewarden.workers.prompt import PromptMessages
 
 Json = dict[str, object]
+_NOT_THERE = (Code.NOT_FOUND, Code.ACCESS_DENIED, Code.INVALID_ARGUMENT, Code.NOT_A_DIRECTORY)
 _CALLERS = (Code.INVALID_ARGUMENT, Code.TOO_LARGE, Code.UNSUPPORTED)
 
 
@@ -121,15 +122,15 @@ def resource_response(request_id: RequestId, uri: str, outcome: Outcome, revisio
             return complete_response(request_id, {"contents": contents}, revision, UNCACHED)
         case Asked():
             return _result(request_id, _input_required(outcome))
-        case Failed(code=Code.NOT_FOUND | Code.ACCESS_DENIED | Code.INVALID_ARGUMENT | Code.NOT_A_DIRECTORY):
-            return error_response(no_resource(uri, revision), request_id)
         case Failed():
-            return error_response(_broken(outcome), request_id)
+            return error_response(resource_error(outcome, uri, revision), request_id)
 
 
-def no_resource(uri: str, revision: Revision) -> ProtocolError:
-    """For an address that leads to nothing a client may know of."""
-    return ProtocolError(ErrorCode(revision.resource_not_found), "Resource not found", {"uri": uri})
+def resource_error(failed: Failed, uri: str, revision: Revision) -> ProtocolError:
+    """What is wrong with an address; where nothing is that a client may know of, nothing more is said."""
+    if failed.code in _NOT_THERE:
+        return ProtocolError(ErrorCode(revision.resource_not_found), "Resource not found", {"uri": uri})
+    return _broken(failed)
 
 
 def prompt_response(request_id: RequestId, outcome: Outcome, revision: Revision) -> bytes:

@@ -72,6 +72,7 @@ def conversation() -> Conversation:
         vouchers=Vouchers(),  # type: ignore[arg-type]  # only what is asked of it here
         tasks=unused,
         announcements=unused,
+        watches=unused,
         abilities=Abilities(),
         ask_s=1.0,
         task_after_s=1.0,

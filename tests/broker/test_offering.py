@@ -35,6 +35,7 @@ ALWAYS = Abilities(logging=True, tasks=True)
         (Catalogue([tool("plain")], [tool("resources/read")]), {"resources": True}),
         (Catalogue([tool("plain")], [tool("completion/complete")]), {"completions": True}),
         (Catalogue([tool("resources/read")]), {"resources": True}),
+        (Catalogue([tool("resources/subscribe")]), {"watching": True, "changing_resources": True}),
         (Catalogue([tool("plain"), tool("adds", changes="tools")]), {"changing_tools": True}),
         (Catalogue([tool("adds", changes="prompts")]), {"changing_prompts": True}),
         (Catalogue([tool("adds", changes="resources")]), {"changing_resources": True}),
