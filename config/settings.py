@@ -284,6 +284,9 @@ class HttpSettings(Section, frozen=True, kw_only=True):
     session_idle_s: Annotated[
         float, Meta(ge=1, le=604800, description="Seconds without a request until a session is closed.")
     ] = 1800.0
+    always_stream: Annotated[
+        bool, Meta(description="Answer a session's requests by events, also where plain JSON would do.")
+    ] = False
     poll_after_s: Annotated[
         float,
         Meta(

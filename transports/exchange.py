@@ -38,6 +38,11 @@ class Exchange(Generic[S]):
         self._open_stream = open_stream
         self._decided: asyncio.Future[None] | None = None
 
+    def begin_stream(self) -> None:
+        """Make it a stream at once, whatever comes, where it is one request."""
+        if isinstance(self._message, Request):
+            self._streaming()
+
     def send(self, frame: bytes) -> None:
         """Send a notification, or a request of ours, that belongs to this exchange."""
         if self.plain is None:

@@ -196,7 +196,7 @@ class _Server:
             port=port_of(opened.sockets),
             token=opened.token,
             source=source,
-            legacy=Legacy(self._sessions, slow_readers, broker.holdings, http.poll_after_s),
+            legacy=Legacy(self._sessions, slow_readers, broker.holdings, http),
             modern=Modern(broker, slow_readers),
             clients=self._clients,
             holdings=broker.holdings,

@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.principal import Principal
+from filewarden.config.settings import HttpSettings
 from filewarden.transports.answer import RETRY_AFTER, Answer, problem, send_answer
 from filewarden.transports.authentication import principal_of
 from filewarden.transports.exchange import Exchange
@@ -26,11 +27,12 @@ _UNKNOWN_EVENT = "no stream can be taken up after that event; send the request a
 class Legacy:
     """Answers requests that belong to a session, or open one."""
 
-    def __init__(self, sessions: Sessions, slow_readers: SlowReaders, holdings: Holdings, poll_after_s: float) -> None:
+    def __init__(self, sessions: Sessions, slow_readers: SlowReaders, holdings: Holdings, http: HttpSettings) -> None:
         self._sessions = sessions
         self._slow_readers = slow_readers
         self._holdings = holdings
-        self._poll_after_s = poll_after_s
+        self._always_stream = http.always_stream
+        self._poll_after_s = http.poll_after_s
 
     async def open(self, scope: Scope, send: Send, message: Message | Batch) -> None:
         """Answer an `initialize`: a new session, unless it fails."""
@@ -43,6 +45,8 @@ class Legacy:
             await send_answer(send, session)
             return
         exchange = Exchange(message, session.streams.open)
+        if self._always_stream:
+            exchange.begin_stream()
         session.conversation.accept(message, exchange)
         await exchange.decision()
         if exchange.plain is not None:

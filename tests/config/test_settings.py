@@ -55,6 +55,7 @@ DEFAULTS: dict[str, object] = {
     "http.sealing_keys_file": "",
     "http.max_sessions": 100,
     "http.session_idle_s": 1800.0,
+    "http.always_stream": False,
     "http.poll_after_s": 30.0,
     "status.address": "auto",
     "sandbox.mode": "required",

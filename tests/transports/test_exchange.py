@@ -68,6 +68,18 @@ def test_silence_makes_it_a_stream_too() -> None:
     assert exchange.stream.messages == []
 
 
+def test_it_can_be_a_stream_from_the_start() -> None:
+    async def body(exchange: Exchange[Recorded]) -> None:
+        exchange.begin_stream()
+        exchange.answer(b"{}", 200)
+        await exchange.decision()
+
+    exchange = run(body)
+    assert exchange.plain is None
+    assert exchange.stream is not None
+    assert exchange.stream.messages == [b"{}"]
+
+
 def test_an_abandoned_exchange_is_neither() -> None:
     async def body(exchange: Exchange[Recorded]) -> None:
         asyncio.get_running_loop().call_soon(exchange.abandon)
@@ -93,6 +105,7 @@ def test_a_cancelled_request_ends_with_an_error_of_its_id_either_way() -> None:
 
 def test_a_notification_is_accepted_without_a_body() -> None:
     exchange = Exchange(Notification("notifications/initialized"), Recorded)
+    exchange.begin_stream()
     exchange.answer(None, 200)
     assert exchange.plain is not None
     assert (exchange.plain.status, exchange.plain.body) == (202, b"")

@@ -99,6 +99,15 @@ def test_a_version_that_is_none_of_theirs_is_refused_in_a_session(http: Any, req
     assert http.post(request_body("ping"), mcp_session_id=session).json["result"] == {}
 
 
+def test_answers_of_a_session_are_streams_where_that_is_set(start_http: Any, request_body: Body) -> None:
+    server = start_http(FILEWARDEN_HTTP_ALWAYS_STREAM="true")
+    session = server.open_session("2025-11-25")
+    reply = server.post(request_body("tools/list"), mcp_session_id=session)
+    assert reply.headers["Content-Type"] == "text/event-stream"
+    assert b'"tools":[' in reply.body
+    assert server.post(request_body("notifications/initialized", None, None), mcp_session_id=session).status == 202
+
+
 def test_a_second_initialize_is_refused_within_the_session(http: Any, request_body: Body) -> None:
     session = http.open_session()
     reply = http.post(request_body("initialize"), mcp_session_id=session)
