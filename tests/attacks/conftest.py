@@ -263,8 +263,18 @@ class HttpServer(Server):
             connection.request(method, path, body, self.fields(**fields))
             response = connection.getresponse()
             found = response.read()
+            if method == "POST" and response.headers["Content-Type"] == "text/event-stream":
+                found = self._answer_in(found)
             self.traffic.append((body or path.encode(), found))
             return response.status, response.headers, found
+
+    def _answer_in(self, events: bytes) -> bytes:
+        """The answer of a stream; what the server tells before it is looked at with the rest of the traffic."""
+        messages = [line.removeprefix(b"data: ") for line in events.split(b"\n") if line.startswith(b"data: ")]
+        told = [message for message in messages if message and "id" not in json.loads(message)]
+        self.traffic.extend((b"", message) for message in told)
+        (answer,) = (message for message in messages if message and message not in told)
+        return answer
 
     def send_bytes(self, data: bytes, timeout_s: float = 5.0) -> bytes:
         """Send bytes as they are; what comes back until the server closes, or falls silent."""
