@@ -30,11 +30,14 @@ class Hit(NamedTuple):
     """One line that matches. The spans are positions in the buffer and hold until the next line is asked for."""
 
     line: int
-    """Counted from 1; 0 where lines are not counted."""
+    """Counted from 1; where lines are not counted 0, and all else is empty."""
     text: Span
     match: Span
     before: tuple[Span, ...]
     after: tuple[Span, ...]
+
+
+_ANY = Hit(0, (0, 0), (0, 0), (), ())
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -55,7 +58,7 @@ class Wanted(NamedTuple):
     before: int = 0
     after: int = 0
     is_counted: bool = True
-    """Whether the numbers of lines matter."""
+    """Whether anything of them matters, their numbers too, but that they are there."""
 
 
 class Window:
@@ -148,9 +151,13 @@ class LineSearch:
             if match is None:
                 self._go_to(limit + 1)
                 return
-            begin = buffer.rfind(b"\n", self._at, match[0]) + 1 or self._at
             end = buffer.find(b"\n", match[1], limit)
             end = limit if end < 0 else end
+            if not self._wanted.is_counted:
+                self._at = end + 1
+                yield _ANY
+                continue
+            begin = buffer.rfind(b"\n", self._at, match[0]) + 1 or self._at
             self._go_to(begin)
             after, is_all = self._after(end, limit)
             if not is_all and self._kept() > 0:

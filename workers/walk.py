@@ -119,7 +119,11 @@ class Walk:
             self.entered += 1
             self.where = handle.names
             with handle:
-                folder = self._read(handle, todo)
+                try:
+                    folder = self._read(handle, todo)
+                except OSError:
+                    self.skipped += 1  # It went away under us, or its file system failed.
+                    continue
                 if folder.files or shows_empty:
                     yield folder
 

@@ -134,6 +134,8 @@ class Server(ServerProcess):
         found = {tool: self.code(tool, path=path) for tool in ("list_directory", "read_file", "get_file_info")}
         found["search_files"] = self.code("search_files", path=path, pattern="*")
         found["search_files **"] = self.code("search_files", path=path, pattern="**/*", respect_gitignore=False)
+        found["search_text"] = self.code("search_text", path=path, pattern="no such text")
+        found["directory_tree"] = self.code("directory_tree", path=path)
         found["read_multiple_files"] = self.code_of_several(path)
         media = self.code("read_media_file", path=path)
         # A file that can be read is mostly no picture, and that is as good as one.

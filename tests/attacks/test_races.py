@@ -146,7 +146,11 @@ def test_t07_search_and_list_while_directories_swap(
 
     def attempt() -> object:
         found = client.call("search_files", path=folder.name, pattern="**/*", respect_gitignore=False, max_results=200)
-        return [client.call("list_directory", path=path), found, client.call("search_files", path=path, pattern="*")]
+        shown = client.call("directory_tree", path=folder.name, depth=9)
+        text = client.call("search_text", path=folder.name, pattern="[0-9a-f]{64}", regex=True, mode="files")
+        assert text["structuredContent"]["matches"] == []
+        listed = client.call("list_directory", path=path), client.call("search_files", path=path, pattern="*")
+        return [*listed, found, shown]
 
     with exchanging((folder / "n050" / "d", folder / "link")):
         tries = race(seconds, ground.secret_name, attempt, lambda: check_then_list(ground.root, path))
