@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filewarden.workers import bookmarks
-from filewarden.workers.decoding import Encoding, decode, measure, settle, whole_characters
+from filewarden.workers.decoding import Decoded, Encoding, decode, measure, settle, whole_characters
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.handle import Handle
 from filewarden.workers.lines import Lines, Span, last_lines, plain_blocks, wide_blocks
@@ -22,7 +22,7 @@ ALL_LINES = sys.maxsize
 _DETECTION_BYTES = 65536
 _MARK_BYTES = 4
 _LEAST_BYTES = 8
-"""Room for the rest of a character and a whole one, so that every range of bytes makes progress."""
+"""Room for the rest of a character and a whole one: where the asked bytes hold none, so many are read."""
 
 
 def read(context: "Context", handle: Handle, part: Part) -> Reading:
@@ -188,29 +188,51 @@ def _read_bytes(context: "Context", handle: Handle, part: Part) -> Reading:
         raise ToolFailure(
             Code.INVALID_ARGUMENT, f"byte_offset {asked} is behind the end: the file has {size} bytes.", size=size
         )
-    begin = max(asked, encoding.bom)
-    begin += -begin % encoding.unit
-    data = os.pread(handle.fd, max(_LEAST_BYTES, min(part.byte_limit or cap, cap)), begin)
-    has_more = begin + len(data) < size
-    is_complete = not has_more or (part.byte_limit is not None and part.byte_limit <= cap)
-    whole = whole_characters(data, encoding.name) if begin > encoding.bom else data
-    decoded = decode(whole, encoding, is_cut=has_more)
-    if decoded is None:
-        data = os.pread(handle.fd, min(part.byte_limit or cap, cap), asked)
-        return binary(handle, data, encoding, start=asked, is_complete=is_complete, has_more=asked + len(data) < size)
-    start = begin + len(data) - len(whole)
+    count = min(part.byte_limit or cap, cap)
+    run = _run(handle, encoding, asked, count)
+    if run is not None and not run.decoded.text and run.has_more:
+        run = _run(handle, encoding, asked, _LEAST_BYTES)
+    is_complete = part.byte_limit is not None and part.byte_limit <= cap
+    if run is None:
+        data = os.pread(handle.fd, count, asked)
+        has_more = asked + len(data) < size
+        complete = is_complete or not has_more
+        return binary(handle, data, encoding, start=asked, is_complete=complete, has_more=has_more)
     piece = Piece(
-        decoded=decoded,
-        text=decoded.text,
-        start=start,
-        end=start + len(whole) - decoded.unused,
+        decoded=run.decoded,
+        text=run.decoded.text,
+        start=run.start,
+        end=run.end,
         size=size,
-        lines=count_lines(decoded.text),
-        is_complete=is_complete,
-        has_more=has_more,
+        lines=count_lines(run.decoded.text),
+        is_complete=is_complete or not run.has_more,
+        has_more=run.has_more,
         is_inside_line=True,
     )
     return told(context, handle, part, piece, encoding)
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """Whole characters from somewhere in a file."""
+
+    decoded: Decoded
+    start: int
+    end: int
+    has_more: bool
+
+
+def _run(handle: Handle, encoding: Encoding, asked: int, count: int) -> _Run | None:
+    """Read so many bytes from a position, less what is part of a character only; None for what is no text."""
+    begin = max(asked, encoding.bom)
+    begin += -begin % encoding.unit
+    data = os.pread(handle.fd, count, begin)
+    whole = whole_characters(data, encoding.name) if begin > encoding.bom else data
+    has_more = begin + len(data) < handle.stat.st_size
+    decoded = decode(whole, encoding, is_cut=has_more)
+    if decoded is None:
+        return None
+    start = begin + len(data) - len(whole)
+    return _Run(decoded, start, start + len(whole) - decoded.unused, has_more)
 
 
 # -- inside

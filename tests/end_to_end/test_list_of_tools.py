@@ -17,3 +17,10 @@ def test_the_list_of_tools_is_lighter_than_the_reference(server: Any) -> None:
     weights = {one["name"]: len(json.dumps(one, separators=(",", ":"), ensure_ascii=False).encode()) for one in tools}
     assert len(weights) >= 9
     assert sum(weights.values()) / len(weights) < REFERENCE_BYTES / REFERENCE_TOOLS, weights
+
+
+def test_the_spellings_of_the_reference_are_accepted(server: Any) -> None:
+    assert server.call("read_text_file", path="src/main.py", head=1)["content"][0]["text"] == "print('hello')\n"
+    listing = server.call("list_directory_with_sizes", path="src", sortBy="size")["structuredContent"]
+    assert [entry["name"] for entry in listing["entries"]] == ["utils.py", "main.py"]
+    assert server.call("list_directory", path=".", sortBy="size", sort_by="name")["isError"]

@@ -113,6 +113,8 @@ def test_a_range_of_bytes_is_read(context: Context, root: Path) -> None:
     assert (text, facts.byte_offset, facts.next_byte_offset, facts.truncated) == (b"23456789", 2, msgspec.UNSET, False)
     text, facts = read(context, byte_limit=8)
     assert (text, facts.byte_offset, facts.next_byte_offset, facts.offset) == (b"01234567", 0, 8, None)
+    text, facts = read(context, byte_offset=4, byte_limit=1)
+    assert (text, facts.byte_offset, facts.next_byte_offset) == (b"4", 4, 5)
     assert facts.final_newline is None
     assert read(context, byte_offset=10)[0] == b""
     failure = refused(context, byte_offset=11)
@@ -123,6 +125,10 @@ def test_a_range_of_bytes_is_cut_at_characters(context: Context, root: Path) -> 
     (root / "f").write_bytes("aéé€€\n".encode() * 4)
     text, facts = read(context, byte_offset=2, byte_limit=8)
     assert (text.decode(), facts.byte_offset, facts.next_byte_offset) == ("é€", 3, 8)
+    for offset, limit, begin, end in ((1, 1, 1, 8), (2, 1, 3, 8), (6, 2, 8, 13), (5, 4, 5, 8)):
+        text, facts = read(context, byte_offset=offset, byte_limit=limit)
+        assert (facts.byte_offset, facts.next_byte_offset) == (begin, end)
+        assert text == (root / "f").read_bytes()[begin:end]
 
 
 def test_a_range_of_bytes_keeps_the_limit(space: Space, make_context: MakeContext, root: Path) -> None:
