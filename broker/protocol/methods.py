@@ -237,7 +237,8 @@ def discover(request: Request, offer: Offer, terms: Terms) -> bytes:
 def listen(request: Request, offer: Offer, terms: Terms) -> Answer:
     """Kinds that nothing is ever told of are left out of the acknowledgement."""
     can = offer.abilities
-    _insist_on(can.watching or can.changing_tools or can.changing_prompts or can.changing_resources, request)
+    lists = can.changing_tools or can.changing_prompts or can.changing_resources
+    _insist_on(can.watching or can.tasks or lists, request)
     wanted = decode_open(LISTEN_PARAMS, request.params, "params").notifications
     if wanted.tasks and not terms.has_tasks:
         raise missing_capability({"extensions": {TASKS: {}}}, "tasks are an extension")

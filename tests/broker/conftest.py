@@ -2,18 +2,33 @@ import contextlib
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from filewarden.broker.call import Call
+from filewarden.broker import task_runs, tasks, vouchers
+from filewarden.broker.announcements import Announcements
+from filewarden.broker.call import DEAF, Call, Deliver, Hearing
+from filewarden.broker.conversation import Conversation, Services
+from filewarden.broker.dispatcher import Caller
 from filewarden.broker.link import Links
+from filewarden.broker.offering import offered_tools
+from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.protocol.principal import Principal
+from filewarden.broker.protocol.session import Session
+from filewarden.broker.seal import Seal
+from filewarden.broker.task_runs import TaskRuns
+from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.worker import Worker
+from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.context import Context
+from filewarden.workers.inquiry import Inputs
 from filewarden.workers.tool import Lane, Tool
 
 MakeCall = Callable[..., Call]
@@ -124,3 +139,156 @@ class RawPeer:
 @pytest.fixture
 def raw_peer() -> Callable[[str], RawPeer]:
     return RawPeer
+
+
+class Submitted(msgspec.Struct, kw_only=True, eq=False):
+    """One call as the dispatcher got it."""
+
+    caller: Caller
+    tool: Tool
+    arguments: msgspec.Struct
+    deliver: Deliver
+    hearing: Hearing
+    inputs: Inputs | None
+    is_settled: bool = False
+    is_cancelled: bool = False
+
+    def end(self, outcome: Outcome) -> None:
+        self.is_settled = True
+        self.deliver(outcome)
+
+
+class Talk:
+    """One client's conversation, and all that it was sent."""
+
+    def __init__(self, conversation: Conversation, envelope: dict[str, Any] | None) -> None:
+        self.conversation = conversation
+        self.frames: list[Any] = []
+        self._envelope = envelope
+        self._next_id = 0
+
+    def send(self, frame: bytes) -> None:
+        self.frames.append(msgspec.json.decode(frame))
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        if frame is not None:
+            self.frames.append({**msgspec.json.decode(frame), "status": status})
+
+    def ask(self, method: str, params: dict[str, Any] | None = None, **meta: Any) -> int:
+        self._next_id += 1
+        given = {**(params or {}), "_meta": {**(self._envelope or {}), **meta}}
+        message = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": given}
+        self.conversation.receive(msgspec.json.encode(message), self)
+        return self._next_id
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        self.conversation.receive(msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params}), self)
+
+    def answer_to(self, request_id: int) -> Any:
+        """The one answer to a request, None while there is none."""
+        found = [each for each in self.frames if each.get("id") == request_id and "method" not in each]
+        assert len(found) <= 1, "answered twice"
+        return found[0] if found else None
+
+    def get(self, method: str, params: dict[str, Any] | None = None) -> Any:
+        return self.answer_to(self.ask(method, params))
+
+
+class WallClock:
+    """Stands for the module `time`."""
+
+    strftime = staticmethod(time.strftime)
+    gmtime = staticmethod(time.gmtime)
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.time = now
+
+
+class Desk:
+    """All that conversations share, with time and workers in the test's hands."""
+
+    def __init__(self, catalogue: Catalogue, *, tasks: int = 3) -> None:
+        stand_in: Any = self
+        self.seconds = 1000.0
+        self.calls: list[Submitted] = []
+        self._timers: list[tuple[float, Callable[[], None]]] = []
+        announcements = Announcements()
+        self.offer = Offer(offered_tools(catalogue), abilities=Abilities(logging=True, tasks=True, resources=True))
+        self._services = Services(
+            reactor=stand_in,
+            dispatcher=stand_in,
+            catalogue=catalogue,
+            vouchers=Vouchers(Seal(bytes(32))),
+            tasks=TaskRuns(limit=tasks, ttl_s=60.0, on_change=announcements.task_changed),
+            announcements=announcements,
+            watches=stand_in,
+            abilities=self.offer.abilities,
+            ask_s=120.0,
+            task_after_s=5.0,
+        )
+
+    # The reactor.
+
+    def now(self) -> float:
+        return self.seconds
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        self._timers.append((when, action))
+
+    def pass_by(self, seconds: float) -> None:
+        self.seconds += seconds
+        due = [timer for timer in self._timers if timer[0] <= self.seconds]
+        self._timers = [timer for timer in self._timers if timer not in due]
+        for _, action in due:
+            action()
+
+    # The dispatcher.
+
+    def submit(
+        self,
+        caller: Caller,
+        tool: Tool,
+        arguments: msgspec.Struct,
+        deliver: Deliver,
+        hearing: Hearing = DEAF,
+        inputs: Inputs | None = None,
+    ) -> Submitted:
+        call = Submitted(caller=caller, tool=tool, arguments=arguments, deliver=deliver, hearing=hearing, inputs=inputs)
+        self.calls.append(call)
+        return call
+
+    def cancel(self, call: Submitted) -> None:
+        call.is_cancelled = call.is_settled = True
+
+    # Clients.
+
+    def modern(self, principal: str = "ann", **capabilities: Any) -> Talk:
+        envelope = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
+        }
+        return Talk(self._conversation(principal), envelope)
+
+    def legacy(self, version: str = "2025-11-25", principal: str = "ann", **capabilities: Any) -> Talk:
+        talk = Talk(self._conversation(principal), None)
+        client = {"name": "test", "version": "1"}
+        talk.get("initialize", {"protocolVersion": version, "capabilities": capabilities, "clientInfo": client})
+        return talk
+
+    def _conversation(self, principal: str) -> Conversation:
+        return Conversation(
+            session=Session(self.offer), services=self._services, caller=Caller(principal, Principal(principal))
+        )
+
+
+@pytest.fixture
+def make_desk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Desk]:
+    """A desk whose wall clock only the test moves."""
+
+    def make(catalogue: Catalogue, **settings: Any) -> Desk:
+        desk = Desk(catalogue, **settings)
+        for module in (vouchers, task_runs, tasks):
+            monkeypatch.setattr(module, "time", WallClock(desk.now))
+        return desk
+
+    return make

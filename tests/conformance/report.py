@@ -79,7 +79,6 @@ def _reasons(expectations: Sequence[Expectation]) -> list[str]:
 
 
 def _named(entry: Expectation) -> str:
-    count = len(entry.checks)
-    checks = f" ({count} checks)" if count > 1 else ""
+    checks = f" ({', '.join(entry.checks)})" if entry.checks else ""
     legs = f" in {', '.join(entry.legs)}" if entry.legs else ""
     return f"`{entry.scenario}`{checks}{legs}"

@@ -6,15 +6,25 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from filewarden.broker.protocol.actions import CancelCall, StartCall
-from filewarden.broker.protocol.offer import Offer
+from filewarden.broker.protocol.actions import Action, AwaitAnswers, CancelCall, EndListen, Send, StartCall
+from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.offered import OfferedTool
+from filewarden.broker.protocol.outcome import Asked
 from filewarden.broker.protocol.session import Session
 from filewarden.workers import profile, wire
 from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.inquiry import Inputs, form
+from filewarden.workers.operations import ResourceTemplate
+from filewarden.workers.prompt import Prompt, PromptArgument
+from filewarden.workers.task_use import TaskUse
 
 CORPUS = Path(__file__).parent / "corpus"
+ABLE = Abilities(
+    resources=True, watching=True, completions=True, logging=True, tasks=True, changing_tools=True,
+    changing_prompts=True, changing_resources=True,
+)  # fmt: skip
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 Target = Callable[[bytes], object]
@@ -40,16 +50,32 @@ def _session(version: str | None) -> Session:
         output_schema=None,
         annotations={},
         check=_check,
+        task=TaskUse.AT_ONCE,
     )
-    session = Session(Offer([tool], instructions=""))
-    if version is not None:
-        opening = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "f", "version": "0"}}
+    topic = PromptArgument(name="topic", description="About.", required=True)
+    offer = Offer(
+        [tool],
+        prompts=[Prompt(name="explain", title="Explain", description="Explain.", arguments=(topic,))],
+        templates=[ResourceTemplate(uri_template="file:///R/{+path}", name="R", title="R", description="Files.")],
+        abilities=ABLE,
+        instructions="",
+    )
+    session = Session(offer, Eras.MODERN if version == "modern" else Eras.BOTH)
+    if version in VERSIONS:
+        capabilities: dict[str, object] = {"elicitation": {}, "sampling": {}, "roots": {}}
+        opening = {
+            "protocolVersion": version,
+            "capabilities": capabilities,
+            "clientInfo": {"name": "f", "version": "0"},
+        }
         frame = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": opening}
         session.receive(msgspec.json.encode(frame))
     return session
 
 
-SESSIONS = {version: _session(version) for version in (None, *VERSIONS)}
+SESSIONS = {version: _session(version) for version in (None, "modern", *VERSIONS)}
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read_file"}}
+ASKED = Asked({"sure": form("Sure?", {})}, b"state", "sealed")
 
 
 def from_client(data: bytes) -> None:
@@ -57,9 +83,7 @@ def from_client(data: bytes) -> None:
     for session in SESSIONS.values():
         for line in (data, *data.split(b"\n")):
             exchange = session.receive(line)
-            started = [each for each in exchange.actions if isinstance(each, StartCall)]
-            for each in exchange.actions:
-                assert isinstance(each, StartCall | CancelCall)
+            started = [_usable(each) for each in exchange.actions if not isinstance(each, CancelCall | EndListen)]
             if exchange.answer is not None:
                 assert b"\n" not in exchange.answer
                 exchange.answer.decode()
@@ -68,13 +92,49 @@ def from_client(data: bytes) -> None:
                 session.close()
 
 
+def _usable(action: Action) -> Action:
+    """What a session makes of the bytes can be handed on: to a worker, or to a task."""
+    if isinstance(action, StartCall):
+        wire.pack(action.arguments)
+        wire.unpack_inputs(wire.pack(Inputs(action.answers or {}, action.state or b"")))
+    return action
+
+
+def to_question(data: bytes) -> None:
+    """Whatever a legacy client answers to a question, the call runs again, once, or was cancelled."""
+    session = _session("2025-11-25")
+    opening = session.receive(msgspec.json.encode(CALL))
+    started = opening.actions.pop()
+    assert isinstance(started, StartCall)
+    exchange = session.complete(started, ASKED)
+    assert exchange is not None
+    question, wait = exchange.actions
+    assert isinstance(question, Send)
+    assert isinstance(wait, AwaitAnswers)
+    exchange.actions.clear()
+    our_id = msgspec.json.encode(msgspec.json.decode(question.frame)["id"])
+    response = b'{"jsonrpc":"2.0","id":' + our_id + b',"result":' + data + b"}"
+    after = [*session.receive(data).actions, *session.receive(response).actions]
+    given_up = session.give_up(wait.interview)
+    if given_up is not None:
+        after += given_up.actions
+    again = [each for each in after if isinstance(each, StartCall)]
+    assert len(again) == (1 not in [each.call.request_id for each in after if isinstance(each, CancelCall)])
+    for each in again:
+        _usable(each)
+
+
 def from_worker(data: bytes) -> None:
     """A worker's frame is one of four messages or a `WireError`; what it carries is a result or a decoding error."""
     try:
         message = wire.unpack_from_worker(data)
     except wire.WireError:
         return
-    assert isinstance(message, wire.Hello | wire.Ready | wire.Answer | wire.Refusal)
+    assert isinstance(message, wire.FromWorker)
+    if isinstance(message, wire.Question):
+        question(message)
+    if isinstance(message, wire.Progress):
+        msgspec.json.decode(msgspec.json.encode([message.done, message.total]), type=tuple[float, float | None])
     if isinstance(message, wire.Ready):
         report(message.report)
     if isinstance(message, wire.Answer):
@@ -85,6 +145,16 @@ def from_worker(data: bytes) -> None:
                 continue
     if isinstance(message, wire.Refusal):
         msgspec.json.encode(message.details)
+
+
+def question(asked: wire.Question) -> None:
+    """A question can be told to a client, or is a `WireError`."""
+    try:
+        requests = wire.unpack_requests(asked)
+    except wire.WireError:
+        return
+    for each in requests.values():
+        msgspec.json.encode({"deeper": [each.params]})
 
 
 def report(data: bytes) -> None:
@@ -104,6 +174,9 @@ def to_worker(data: bytes) -> None:
     except wire.WireError:
         return
     assert isinstance(message, wire.Go | wire.Call)
+    if isinstance(message, wire.Call):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            wire.unpack_inputs(message.inputs)
 
 
 def control(data: bytes) -> None:
@@ -134,6 +207,7 @@ def toml(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "from_client": from_client,
+    "to_question": to_question,
     "from_worker": from_worker,
     "report": report,
     "to_worker": to_worker,

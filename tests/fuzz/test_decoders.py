@@ -13,15 +13,17 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 Targets = dict[str, Callable[[bytes], object]]
 Corpus = Callable[[str], dict[str, bytes]]
 
-NAMES = ["from_client", "from_worker", "report", "to_worker", "control", "toml"]
+NAMES = ["from_client", "to_question", "from_worker", "report", "to_worker", "control", "toml"]
 SLOWEST_S = 2.0
 """No input of some kilobytes may keep a reader busy for longer."""
 
 MSGPACK = [b"\0", b"\xff", b"\xc1", b"\x80", b"\x90", b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff",
-           b"\xc6\xff\xff\xff\xff", b"\xd9\xff", b"\xa6answer", b"\xa7refusal", b"\xa5hello", b"\xa5ready",
+           b"\xc6\xff\xff\xff\xff", b"\xd9\xff", b"\xa6answer",
+           b"\xa8question", b"\xa8progress", b"\xa4note", b"\xa7refusal", b"\xa5hello", b"\xa5ready",
            b"\xcb\x7f\xf8\0\0\0\0\0\0", b"\xd3" + b"\xff" * 8]  # fmt: skip
 TEXT = [b"[", b"{", b'"', b"]" * 9, b"\\u0000", b"\\ud800", b"1e999", b"-0", b"9" * 400, b"null", b"true", b'"id"',
-        b'"method"', b'"tools/call"', b'"params"', b'"_meta"', b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xe2\x80\xa8",
+        b'"method"', b'"tools/call"', b'"params"', b'"_meta"',
+        b'"inputResponses"', b'"result"', b'"action"', b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xe2\x80\xa8",
         b"\r\n", b"[[roots]]", b'"""', b"= ["]  # fmt: skip
 words = st.sampled_from([b"", *MSGPACK, *TEXT])
 
@@ -47,14 +49,14 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=6), inner, max_size=5),
     max_leaves=15,
 )
-TAGS = ["hello", "ready", "answer", "refusal", "go", "call", ""]
+TAGS = ["hello", "ready", "answer", "refusal", "question", "progress", "note", "go", "call", ""]
 frames = st.tuples(st.sampled_from(TAGS), st.lists(values, max_size=5))
 packed = frames.map(lambda frame: msgspec.msgpack.encode([frame[0], *frame[1]]))
 
 
 def inputs(target: str, corpus: Corpus) -> st.SearchStrategy[bytes]:
     kept = mutated(list(corpus(target).values()))
-    shaped = values.map(msgspec.json.encode) if target in {"from_client", "control"} else packed
+    shaped = values.map(msgspec.json.encode) if target in {"from_client", "to_question", "control"} else packed
     return kept | shaped | st.binary(max_size=200)
 
 

@@ -18,7 +18,8 @@ Json = dict[str, Any]
 RUNNING = ["garbage", "empty", "our own message", "another call's answer", "an old call's answer",
            "an answer of another shape", "an answer of another kind", "half an answer", "the hello again",
            "a second report", "a message of many parts", "an oversize frame", "no ZMTP", "hanging up",
-           "a lying length"]  # fmt: skip
+           "a lying length", "progress that nobody asked for", "another call's log message", "progress of NaN",
+           "a deep question", "a question of another kind", "log messages without end"]  # fmt: skip
 IDLE = ["idle: an answer", "idle: a second report", "idle: an oversize frame", "idle: burning", "idle: pings"]
 ENDLESS = ["an endless message of big parts", "an endless message of empty parts"]
 

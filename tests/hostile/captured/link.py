@@ -17,6 +17,7 @@ import zmq
 
 from filewarden.workers import wire
 from filewarden.workers.channel import Channel
+from filewarden.workers.note_level import NoteLevel
 
 MORE_BIG = b"\x03" + (65_536).to_bytes(8, "big") + bytes(65_536)
 """ZMTP: a long frame of 64 KiB, and more to come."""
@@ -131,6 +132,18 @@ def _flood_of_answers() -> NoReturn:
         _zmq_socket().send(frame)
 
 
+def _question(message: bytes, method: str = "elicitation/create") -> bytes:
+    """A question about something, which is MessagePack."""
+    requests = b"\x81\xa1a\x92" + bytes((0xA0 + len(method),)) + method.encode() + b"\x81\xa1m" + message
+    return wire.pack(wire.Question(_call_id(), memoryview(requests), b""))
+
+
+def _log_messages() -> NoReturn:
+    frame = wire.pack(wire.Note(_call_id(), NoteLevel.EMERGENCY, "x"))
+    while True:
+        _zmq_socket().send(frame)
+
+
 def _report() -> bytes:
     """A report that would end the server, were it believed."""
     return wire.pack(
@@ -171,6 +184,13 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "an endless message of big parts": lambda: _write_forever(MORE_BIG),
     "an endless message of empty parts": lambda: _write_forever(MORE_EMPTY),
     "a lying length": lambda: _write_forever(b"\x02" + (1 << 62).to_bytes(8, "big")),
+    # What may come before an answer, or in its place.
+    "progress that nobody asked for": lambda: _send_and_wait(wire.pack(wire.Progress(_call_id(), 1.0, None, None))),
+    "another call's log message": lambda: _send_and_wait(wire.pack(wire.Note(_call_id() + 1, NoteLevel.ERROR, "x"))),
+    "progress of NaN": lambda: _send_and_wait(wire.pack(wire.Progress(_call_id(), float("nan"), None, None))),
+    "a deep question": lambda: _send_and_wait(_question(b"\x91" * 990 + b"\xc0")),
+    "a question of another kind": lambda: _send_and_wait(_question(b"\xc0", "tools/call")),
+    "log messages without end": _log_messages,
     # Once idle.
     "idle: an answer": lambda: _once_idle(lambda: _send_and_wait(_answer(1))),
     "idle: a second report": lambda: _once_idle(lambda: _send_and_wait(_report())),

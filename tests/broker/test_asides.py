@@ -1,0 +1,132 @@
+"""What a worker says about a call that runs: passed on where it was asked for, the worker's end where it was not."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from filewarden.broker.call import Hearing
+from filewarden.broker.dispatcher import ASIDES_AT_ONCE, ASIDES_PER_SECOND, Caller, Dispatcher
+from filewarden.broker.holdings import Holdings
+from filewarden.broker.ledger import Ledger
+from filewarden.broker.process import Violation
+from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.protocol.principal import LOCAL
+from filewarden.broker.scheduler import Scheduler
+from filewarden.config.settings import DeadlineSettings
+from filewarden.workers import wire
+from filewarden.workers.note_level import NoteLevel
+from filewarden.workers.tool import Tool
+from filewarden.workers.wire import Aside, Note, Progress
+
+
+class Clock:
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def at(self, _when: float, _action: Callable[[], None]) -> Any:
+        return self
+
+    def cancel(self) -> None:
+        pass
+
+
+class Worker:
+    """Runs the call that it was given."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+
+class Stage:
+    """A dispatcher and one worker that runs one call."""
+
+    def __init__(self, tool: Tool, **hearing: Any) -> None:
+        self.clock = Clock()
+        clock: Any = self.clock
+        self.heard: list[Aside] = []
+        self.outcomes: list[Outcome] = []
+        self.dispatcher = Dispatcher(
+            reactor=clock,
+            scheduler=Scheduler(queue_limit=9, per_client_limit=9, scan_workers=1),
+            ledger=Ledger(),
+            deadlines=DeadlineSettings(),
+            worker_memory_bytes=1,
+            frame_bytes=1,
+            holdings=Holdings(),
+        )
+        arguments = tool.arguments()
+        listening = Hearing(overhear=self.heard.append, **hearing)
+        self.call = self.dispatcher.submit(Caller("c", LOCAL), tool, arguments, self.outcomes.append, listening)
+        worker: Any = Worker(self.call)
+        self._worker = worker
+
+    def say(self, frame: Aside) -> None:
+        self.dispatcher.on_frame(self._worker, frame)
+
+
+Stages = Callable[..., Stage]
+
+
+@pytest.fixture
+def stage(tool: Tool) -> Stages:
+    return lambda **hearing: Stage(tool, **hearing)
+
+
+def test_what_was_asked_for_is_passed_on(stage: Stages) -> None:
+    on = stage(wants_progress=True, log_level=NoteLevel.INFO)
+    said: list[Aside] = [Progress(on.call.id, 1, 2, "x"), Note(on.call.id, NoteLevel.INFO, "y")]
+    for each in said:
+        on.say(each)
+    assert on.heard == said
+    assert on.outcomes == []
+
+
+@pytest.mark.parametrize(
+    ("hearing", "frame"),
+    [
+        ({}, Progress(1, 1, None, None)),
+        ({}, Note(1, NoteLevel.EMERGENCY, "x")),
+        ({"wants_progress": True}, Note(1, NoteLevel.EMERGENCY, "x")),
+        ({"log_level": NoteLevel.DEBUG}, Progress(1, 1, None, None)),
+        ({"wants_progress": True}, Progress(2, 1, None, None)),
+        ({"wants_progress": True}, Progress(0, 1, None, None)),
+        ({"log_level": NoteLevel.DEBUG}, Note(7, NoteLevel.ERROR, "x")),
+    ],
+)
+def test_what_nobody_asked_for_is_a_violation(hearing: Any, frame: Aside, stage: Stages) -> None:
+    on = stage(**hearing)
+    with pytest.raises(Violation):
+        on.say(frame)
+    assert on.heard == []
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0])
+def test_reports_without_an_end_are_a_violation(seconds: float, stage: Stages) -> None:
+    on = stage(wants_progress=True, log_level=NoteLevel.DEBUG)
+    on.clock.seconds = seconds
+    allowed = int(ASIDES_AT_ONCE + seconds * ASIDES_PER_SECOND)
+    for number in range(allowed):
+        on.say(Progress(1, number, None, None))
+    with pytest.raises(Violation):
+        on.say(Note(1, NoteLevel.DEBUG, "x"))
+    assert len(on.heard) == allowed
+
+
+def test_nothing_is_passed_on_to_whoever_lost_interest(stage: Stages) -> None:
+    on = stage(wants_progress=True)
+    on.call.is_settled = True
+    on.say(Progress(1, 1, None, None))
+    assert on.heard == []
+
+
+def test_a_worker_without_a_call_has_nothing_to_say(stage: Stages) -> None:
+    on = stage(wants_progress=True)
+    idle: Any = Worker(None)
+    for frame in (Progress(1, 1, None, None), wire.Answer(1, memoryview(b"\x80"), None)):
+        with pytest.raises(Violation):
+            on.dispatcher.on_frame(idle, frame)
+    assert msgspec.structs.asdict(on.call)["is_settled"] is False
