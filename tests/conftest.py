@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -224,6 +225,51 @@ def exchanging() -> Callable[..., contextlib.AbstractContextManager[None]]:
     if sys.platform != "linux":
         pytest.skip("renameat2 is Linux's")
     return exchanged
+
+
+class Naive:
+    """What this project does not do: look at a name, and use it a moment later. Every race needs one to fail."""
+
+    @staticmethod
+    def _lies_inside(root: Path, path: str) -> bool:
+        return os.path.realpath(root / path).startswith(f"{os.path.realpath(root)}/")
+
+    def read(self, root: Path, path: str) -> str:
+        return (root / path).read_text() if self._lies_inside(root, path) else ""
+
+    def list(self, root: Path, path: str) -> str:
+        return " ".join(os.listdir(root / path)) if self._lies_inside(root, path) else ""
+
+    def read_unless_named(self, root: Path, path: str, denied: str) -> str:
+        return "" if os.path.basename(os.path.realpath(root / path)) == denied else (root / path).read_text()
+
+    def kind(self, root: Path, path: str) -> str:
+        """What is opened as the regular file that it was a moment before: at "a pipe" a reader would hang."""
+        if not stat.S_ISREG(os.stat(root / path).st_mode):
+            return ""
+        fd = os.open(root / path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            return "a pipe" if stat.S_ISFIFO(os.fstat(fd).st_mode) else "a file"
+        finally:
+            os.close(fd)
+
+    def climb(self, root: Path, path: str, up: str) -> str:
+        """Keep a folder open and list what lies above it, as a walk does that trusts `..`."""
+        fd = os.open(root / path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            above = os.open(up, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+            try:
+                return " ".join(os.listdir(above))
+            finally:
+                os.close(above)
+        finally:
+            os.close(fd)
+
+
+@pytest.fixture(scope="session")
+def naive() -> Naive:
+    """The negative controls of the races."""
+    return Naive()
 
 
 StartServer = Callable[..., StdioServer]

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import stat
 import sys
 import time
 from collections import Counter
@@ -25,51 +24,6 @@ ON_ONE = pytest.mark.parametrize(("transport", "seconds"), [*ONE_SHORT, LONG], i
 """What is raced happens in a worker, so the long run takes one transport, and most short ones too."""
 Exchanging = Callable[..., AbstractContextManager[None]]
 Control = Callable[[], str]
-
-
-def check_then_open(root: Path, path: str) -> str:
-    """The negative control: resolve, compare the prefix, open by name."""
-    resolved = os.path.realpath(root / path)
-    if not resolved.startswith(f"{os.path.realpath(root)}/"):
-        return ""
-    return (root / path).read_text()
-
-
-def check_then_list(root: Path, path: str) -> str:
-    resolved = os.path.realpath(root / path)
-    if not resolved.startswith(f"{os.path.realpath(root)}/"):
-        return ""
-    return " ".join(os.listdir(root / path))
-
-
-def check_then_see_the_kind(root: Path, path: str) -> str:
-    """What is opened as the regular file that it was a moment before: a pipe here is where a reader would hang."""
-    if not stat.S_ISREG(os.stat(root / path).st_mode):
-        return ""
-    fd = os.open(root / path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        return "a pipe" if stat.S_ISFIFO(os.fstat(fd).st_mode) else "a file"
-    finally:
-        os.close(fd)
-
-
-def open_then_climb(root: Path, path: str, climb: str) -> str:
-    """Keep a folder open and go up from it, as a walk does that trusts `..`."""
-    fd = os.open(root / path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        above = os.open(climb, os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
-        try:
-            return " ".join(os.listdir(above))
-        finally:
-            os.close(above)
-    finally:
-        os.close(fd)
-
-
-def check_the_name_then_open(root: Path, path: str) -> str:
-    if os.path.basename(os.path.realpath(root / path)) == ".env":
-        return ""
-    return (root / path).read_text()
 
 
 def race(seconds: float, secret: str, attempt: Callable[[], object], control: Control) -> int:
@@ -99,7 +53,7 @@ def failures_of(control: Control, secret: str) -> int:
 
 @ON_EACH
 def test_t01_read_last_component_swapped(
-    client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
+    client: Any, ground: Any, folder: Path, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     (folder / "f").write_text("harmless")
     (folder / "link").symlink_to(ground.hook)
@@ -109,14 +63,14 @@ def test_t01_read_last_component_swapped(
             seconds,
             ground.canary,
             lambda: client.call("read_file", path=path),
-            lambda: check_then_open(ground.root, path),
+            lambda: naive.read(ground.root, path),
         )
     assert tries > 100
 
 
 @ON_EACH
 def test_t02_read_middle_component_swapped(
-    client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
+    client: Any, ground: Any, folder: Path, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     (folder / "d").mkdir()
     (folder / "d" / "canary.txt").write_text("harmless")
@@ -130,13 +84,13 @@ def test_t02_read_middle_component_swapped(
         return client.call("read_file", path=path)
 
     with exchanging((folder / "d", folder / "link")):
-        tries = race(seconds, ground.canary, attempt, lambda: check_then_open(ground.root, path))
+        tries = race(seconds, ground.canary, attempt, lambda: naive.read(ground.root, path))
     assert tries > 50
 
 
 @ON_EACH
 def test_t07_search_and_list_while_directories_swap(
-    client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
+    client: Any, ground: Any, folder: Path, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     for number in range(1000 if seconds > 10 else 100):
         (folder / f"n{number:03}" / "d").mkdir(parents=True)
@@ -153,13 +107,13 @@ def test_t07_search_and_list_while_directories_swap(
         return [*listed, found, shown]
 
     with exchanging((folder / "n050" / "d", folder / "link")):
-        tries = race(seconds, ground.secret_name, attempt, lambda: check_then_list(ground.root, path))
+        tries = race(seconds, ground.secret_name, attempt, lambda: naive.list(ground.root, path))
     assert tries > 10
 
 
 @ON_ONE
 def test_t08_a_directory_moved_out_during_the_walk(
-    client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
+    client: Any, ground: Any, folder: Path, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     """The walk never goes on above or beside: not even where a folder that it stood in now lies outside."""
     deep = folder / "deep" / "a"
@@ -188,7 +142,7 @@ def test_t08_a_directory_moved_out_during_the_walk(
                 seconds,
                 '"OUT"',
                 attempt,
-                lambda: f'"{open_then_climb(ground.root, inner, "../..")}"'.replace(" ", '" "'),
+                lambda: f'"{naive.climb(ground.root, inner, "../..")}"'.replace(" ", '" "'),
             )
     finally:
         (ground.base / secret).unlink()
@@ -227,7 +181,7 @@ def test_t09_the_root_replaced(
 
 @ON_ONE
 def test_l21_a_pipe_swapped_in_after_the_check(
-    client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
+    client: Any, ground: Any, folder: Path, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     (folder / "f").write_text("harmless")
     os.mkfifo(folder / "p", 0o644)
@@ -241,12 +195,12 @@ def test_l21_a_pipe_swapped_in_after_the_check(
         return code
 
     with exchanging((folder / "f", folder / "p")):
-        race(seconds, "a pipe", attempt, lambda: check_then_see_the_kind(ground.root, path))
+        race(seconds, "a pipe", attempt, lambda: naive.kind(ground.root, path))
 
 
 @ON_ONE
 def test_l11_c07_a_denied_file_swapped_in(
-    client: Any, ground: Any, folder: Path, exchanging: Exchanging, seconds: float
+    client: Any, ground: Any, folder: Path, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     (folder / "f").write_text("harmless")
     (folder / "link").symlink_to("../.env")
@@ -256,7 +210,7 @@ def test_l11_c07_a_denied_file_swapped_in(
             seconds,
             ground.canary,
             lambda: client.call("read_file", path=path),
-            lambda: check_the_name_then_open(ground.root, path),
+            lambda: naive.read_unless_named(ground.root, path, ".env"),
         )
     assert tries > 50
 
@@ -275,6 +229,7 @@ def test_t01_t02_t07_a_hundred_thousand_racing_calls(
     ground: Any,
     folder: Path,
     exchanging: Exchanging,
+    naive: Any,
     code: Callable[..., str],
     capsys: pytest.CaptureFixture[str],
     wanted: int,
@@ -305,8 +260,8 @@ def test_t01_t02_t07_a_hundred_thousand_racing_calls(
             made.update(code(answer) for answer in answers)
             text = str(answers)
             leaks += ground.canary in text or ground.secret_name in text or size_outside in text
-            leaks_of_control += failures_of(lambda: check_then_open(ground.root, f"{name}/f"), ground.canary)
-            leaks_of_control += failures_of(lambda: check_then_list(ground.root, f"{name}/d"), ground.secret_name)
+            leaks_of_control += failures_of(lambda: naive.read(ground.root, f"{name}/f"), ground.canary)
+            leaks_of_control += failures_of(lambda: naive.list(ground.root, f"{name}/d"), ground.secret_name)
     with capsys.disabled():
         sys.stderr.write(
             f"\n{made.total()} racing calls over {client.kind} in {time.monotonic() - begun:.0f} s: {leaks} leaks "

@@ -1,12 +1,11 @@
 """Calls while another process swaps names under them; the naive way must leak, or the run is void."""
 
 import os
-import stat
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -30,13 +29,6 @@ class Places(Protocol):
     canary: str
 
 
-def naive_open_after_check(root: Path, path: str) -> str:
-    """Check a string, open it later: what this project does not do."""
-    if not (root / path).resolve().is_relative_to(root.resolve()):
-        return ""
-    return (root / path).read_text()
-
-
 def hammer(seconds: float, attempt: Callable[[], str], canary: str) -> tuple[int, int]:
     """Count the tries, and the canaries that came out."""
     tries = leaks = 0
@@ -56,35 +48,11 @@ def hammer(seconds: float, attempt: Callable[[], str], canary: str) -> tuple[int
     return tries, leaks
 
 
-def naive_read_unless_named(root: Path, path: str, denied: str) -> str:
-    """Ask what a name leads to now, and open it a moment later."""
-    if (root / path).resolve().name == denied:
-        return ""
-    return (root / path).read_text()
-
-
-def naive_kind_after_check(root: Path, path: str) -> str:
-    """What is opened as the regular file that it was a moment before; a pipe would have blocked without O_NONBLOCK."""
-    if not stat.S_ISREG(os.stat(root / path).st_mode):
-        return ""
-    fd = os.open(root / path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        return "pipe" if stat.S_ISFIFO(os.fstat(fd).st_mode) else "file"
-    finally:
-        os.close(fd)
-
-
-def naive_list_after_check(root: Path, path: str) -> str:
-    if not (root / path).resolve().is_relative_to(root.resolve()):
-        return ""
-    return " ".join(os.listdir(root / path))
-
-
-def require_a_leak(naive: Callable[[], str], secret: str) -> None:
+def require_a_leak(control: Callable[[], str], secret: str) -> None:
     """The negative control: where the naive way does not fail, a race proves nothing."""
     give_up_at = time.monotonic() + CONTROL_S
     while time.monotonic() < give_up_at:
-        if hammer(0.1, naive, secret)[1]:
+        if hammer(0.1, control, secret)[1]:
             return
     pytest.fail("void: the naive way did not fail")
 
@@ -102,13 +70,13 @@ def read(space: Space, path: str) -> str:
 
 @pytest.mark.parametrize("seconds", DURATIONS)
 def test_t01_the_last_name_is_swapped_for_a_link_out(
-    space: Space, places: Places, exchanging: Exchanging, seconds: float
+    space: Space, places: Places, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     root = places.root
     (root / "f").write_text("harmless")
     (root / "link").symlink_to(places.outside / "canary.txt")
     with exchanging((root / "f", root / "link")):
-        require_a_leak(lambda: naive_open_after_check(root, "f"), places.canary)
+        require_a_leak(lambda: naive.read(root, "f"), places.canary)
         tries, leaks = hammer(seconds, lambda: read(space, "f"), places.canary)
     assert leaks == 0
     assert tries > 1000
@@ -116,14 +84,14 @@ def test_t01_the_last_name_is_swapped_for_a_link_out(
 
 @pytest.mark.parametrize("seconds", DURATIONS)
 def test_t02_a_folder_on_the_way_is_swapped_for_a_link_out(
-    space: Space, places: Places, exchanging: Exchanging, seconds: float
+    space: Space, places: Places, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     root = places.root
     (root / "d").mkdir()
     (root / "d" / "canary.txt").write_text("harmless")
     (root / "link").symlink_to(places.outside)
     with exchanging((root / "d", root / "link")):
-        require_a_leak(lambda: naive_open_after_check(root, "d/canary.txt"), places.canary)
+        require_a_leak(lambda: naive.read(root, "d/canary.txt"), places.canary)
         tries, leaks = hammer(seconds, lambda: read(space, "d/canary.txt"), places.canary)
     assert leaks == 0
     assert tries > 1000
@@ -131,7 +99,7 @@ def test_t02_a_folder_on_the_way_is_swapped_for_a_link_out(
 
 @pytest.mark.parametrize("seconds", DURATIONS)
 def test_t07_folders_are_swapped_during_lists_and_searches(
-    context: Context, places: Places, exchanging: Exchanging, seconds: float
+    context: Context, places: Places, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     root = places.root
     (places.outside / places.canary).touch()
@@ -148,7 +116,7 @@ def test_t07_folders_are_swapped_during_lists_and_searches(
         return repr(get_file_info.run(context, get_file_info.GetFileInfo(path=f"n25/d/{places.canary}")).type)
 
     with exchanging((root / "n25" / "d", root / "link")):
-        require_a_leak(lambda: naive_list_after_check(root, "n25/d"), places.canary)
+        require_a_leak(lambda: naive.list(root, "n25/d"), places.canary)
         tries, leaks = hammer(seconds, attempt, places.canary)
         described = hammer(seconds / 4, describe, "file")[1]
     assert (leaks, described) == (0, 0)
@@ -157,14 +125,14 @@ def test_t07_folders_are_swapped_during_lists_and_searches(
 
 @pytest.mark.parametrize("seconds", DURATIONS)
 def test_l21_a_pipe_swapped_in_never_blocks(
-    space: Space, places: Places, exchanging: Exchanging, seconds: float
+    space: Space, places: Places, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     root = places.root
     (root / "f").write_text("harmless")
     os.mkfifo(root / "p")
     longest = 0.0
     with exchanging((root / "f", root / "p")):
-        require_a_leak(lambda: naive_kind_after_check(root, "f"), "pipe")
+        require_a_leak(lambda: naive.kind(root, "f"), "a pipe")
         give_up_at = time.monotonic() + seconds
         while time.monotonic() < give_up_at:
             begun = time.monotonic()
@@ -179,7 +147,7 @@ def test_l21_a_pipe_swapped_in_never_blocks(
 
 @pytest.mark.parametrize("seconds", DURATIONS)
 def test_l11_a_denied_file_swapped_in_is_never_read(
-    open_space: Callable[..., Space], places: Places, exchanging: Exchanging, seconds: float
+    open_space: Callable[..., Space], places: Places, exchanging: Exchanging, naive: Any, seconds: float
 ) -> None:
     root = places.root
     (root / "f").write_text("harmless")
@@ -187,7 +155,7 @@ def test_l11_a_denied_file_swapped_in_is_never_read(
     (root / "link").symlink_to(".env")
     space = open_space(deny=(".env",))
     with exchanging((root / "f", root / "link")):
-        require_a_leak(lambda: naive_read_unless_named(root, "f", ".env"), places.canary)
+        require_a_leak(lambda: naive.read_unless_named(root, "f", ".env"), places.canary)
         tries, leaks = hammer(seconds, lambda: read(space, "f"), places.canary)
     assert leaks == 0
     assert tries > 1000
