@@ -3,11 +3,14 @@ import random
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.workers.ignore import MAX_FILE_BYTES, MAX_RULES, Ignore, parse, read_rules
+from filewarden.workers.root import open_root
 from filewarden.workers.space import Space
 from filewarden.workers.walk import Filters, Walk
 
@@ -130,6 +133,36 @@ def test_every_pattern_alone_agrees_with_git(space: Space, root: Path) -> None:
     for pattern in PATTERNS:
         (root / ".gitignore").write_text(pattern + "\n")
         assert kept_by_us(space) == kept_by_git(root), pattern
+
+
+@pytest.fixture(scope="module")
+def thicket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Space]]:
+    """A small tree of names that patterns over few letters often mean."""
+    top = tmp_path_factory.mktemp("thicket")
+    git(top, "init", "-q", ".")
+    for folder in ("a", "b", "ab", "a/b", "a/b/a", "b/a.b"):
+        (top / folder).mkdir()
+    for folder in (".", "a", "b", "ab", "a/b", "a/b/a", "b/a.b"):
+        for name in ("c", "c.a", "bc", "!c", "#c", "c ", "[c]", "a-b", "c\\"):
+            (top / folder / name).touch()
+    root = open_root("R", str(top))
+    yield top, Space((root,))
+    os.close(root.fd)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    own=st.lists(st.text("abc*?[]!/\\. -#^", max_size=9), min_size=1, max_size=4),
+    inner=st.lists(st.text("abc*?!/", max_size=6), max_size=2),
+)
+def test_we_ignore_what_git_ignores_by_whatever_pattern(
+    thicket: tuple[Path, Space], own: list[str], inner: list[str]
+) -> None:
+    top, space = thicket
+    (top / ".gitignore").write_text("\n".join(own) + "\n")
+    (top / "a" / ".gitignore").write_text("\n".join(inner) + "\n")
+    assert kept_by_us(space) == kept_by_git(top)
 
 
 def hides(text: bytes, path: bytes, *, is_folder: bool = False) -> bool:
