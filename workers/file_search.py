@@ -39,7 +39,6 @@ class Outcome(msgspec.Struct, frozen=True):
     """Whether it has more matching lines than are told of one file."""
     is_given_up: bool = False
     """Whether it could not be searched in the time of a whole call, and has no place to go on from."""
-    bytes: int = 0
 
 
 class FileSearch:
@@ -55,9 +54,17 @@ class FileSearch:
         tells = page.form is Form.MATCHES
         self._wanted = Wanted(*around) if tells else Wanted(is_counted=False)
         self._is_overdue = is_overdue
+        self._lines: LineSearch | None = None
+        self._begun = 0
+
+    @property
+    def reached(self) -> int:
+        """How many bytes of the file that is being searched, or was last, are behind."""
+        return 0 if self._lines is None else self._lines.place.offset - self._begun
 
     def run(self, fd: int, state: os.stat_result, path: str, most: int | None, before: Progress | None) -> Outcome:
         """Search an open file, which is called `path`, for at most `most` lines; raises OSError, UnicodeError."""
+        self._lines = None
         head = os.pread(fd, BINARY_HEAD_BYTES, 0)
         encoding = decoding.settle("auto", head)
         if b"\0" in head and not encoding.allows_nul:
@@ -73,10 +80,11 @@ class FileSearch:
         os.lseek(fd, encoding.bom + max(0, begin.offset - 1), os.SEEK_SET)
         read = wide(fd, encoding.name) if encoding.is_wide else plain(fd)
         lines = LineSearch(self._window, self._find, read, self._wanted, self._is_overdue, begin)
+        self._lines, self._begun = lines, begin.offset
         outcome = self._collect(lines, path, most, at)
         if encoding.is_wide and outcome.rest is not None and outcome.rest.told == at.told:
             outcome = Outcome(is_given_up=True)
-        return msgspec.structs.replace(outcome, bytes=lines.place.offset - begin.offset)
+        return outcome
 
     def _collect(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
         if self._form is Form.MATCHES:

@@ -112,7 +112,7 @@ class TextSearch:
     def _beat(self) -> bool:
         """Between two steps: report, and see whether the time is up."""
         self._progress.files = self.files
-        self._progress.bytes = self._look.bytes + self._bytes
+        self._progress.bytes = self._look.bytes + self._bytes + self._file.reached
         return self._progress.beat()
 
     # -- folders
@@ -156,6 +156,7 @@ class TextSearch:
         before = None
         if self._from.within is not None and (self._from.start, self._from.after) == (start, at.after):
             before, self._from = self._from.within, at
+        self._bytes += self._file.reached
         try:
             fd = os.open(name, _FLAGS, dir_fd=folder.handle.fd)
         except FileNotFoundError:
@@ -183,7 +184,6 @@ class TextSearch:
         self._settle(outcome, handle.path, Position(self._from.asked))
 
     def _settle(self, outcome: Outcome, path: str, at: Position) -> None:
-        self._bytes += outcome.bytes
         self._binary += outcome.is_binary
         self._skipped += outcome.is_given_up
         if outcome.is_capped:

@@ -327,3 +327,38 @@ def test_l15_closed_names_are_invisible_in_every_search(client: Any, ground: Any
     assert "secrets" not in shown
     assert ".env" not in shown
     assert ground.secret_name not in shown
+
+
+SLOW = {"pattern": "[k-p]+(eedle|awl)", "regex": True}
+
+
+def huge_text(folder: Path) -> str:
+    """A file that takes seconds to be searched with SLOW: some text, and a hole of 600 MB."""
+    with (folder / "huge.txt").open("wb") as file:
+        file.write(b"text\n" * 2000)
+        file.truncate(600_000_000)
+    return f"{folder.name}/huge.txt"
+
+
+def test_q15_a_long_search_tells_how_far_it_is(pipe: Any, folder: Path) -> None:
+    question = {**SLOW, "path": huge_text(folder)}
+    begun = time.monotonic()
+    pipe.raw(pipe.frame("tools/call", {"name": "search_text", "arguments": question, "_meta": {"progressToken": "p"}}))
+    took = time.monotonic() - begun
+    messages = [json.loads(line) for _, line in pipe.traffic if line]
+    told = [one["params"] for one in messages if one.get("method") == "notifications/progress"]
+    assert 1 <= len(told) <= 10 * took + 12
+    assert [one["progress"] for one in told] == sorted({one["progress"] for one in told})
+    assert told[-1]["message"].startswith("0 folders, 1 files, ")
+    assert told[-1]["progress"] > 50_000_000
+
+
+def test_s10_a_cancelled_search_stops(pipe: Any, folder: Path) -> None:
+    question = {"name": "search_text", "arguments": {**SLOW, "path": huge_text(folder)}}
+    pipe.send(pipe.frame("tools/call", question, "victim") + b"\n")
+    pipe.wait_for_status(lambda status: status["pool"]["busy"] == 1)
+    begun = time.monotonic()
+    pipe.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
+    pipe.wait_for_status(lambda status: status["pool"]["busy"] == 0)
+    assert time.monotonic() - begun < 0.5
+    pipe.settle()
