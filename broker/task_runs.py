@@ -9,8 +9,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.actions import TaskRequest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.methods import cannot_ask
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
+from filewarden.broker.protocol.refusals import cannot_ask
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.run import Run
 from filewarden.broker.tasks import Task, Tasks, TaskState, created, shown

@@ -20,8 +20,9 @@ from filewarden.broker.protocol.messages import (
     decode_params,
     is_empty,
 )
-from filewarden.broker.protocol.methods import LEGACY_METHODS, MODERN_METHODS, Answer, not_found
+from filewarden.broker.protocol.methods import LEGACY_METHODS, MODERN_METHODS, Answer
 from filewarden.broker.protocol.offer import Offer
+from filewarden.broker.protocol.refusals import not_found
 from filewarden.broker.protocol.response import result_response
 from filewarden.broker.protocol.revisions import OLDEST, Era, Revision, negotiate
 from filewarden.broker.protocol.terms import Terms

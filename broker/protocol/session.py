@@ -32,14 +32,12 @@ from filewarden.broker.protocol.jsonrpc import (
     decode,
     members,
 )
-from filewarden.broker.protocol.messages import (
-    CANCELLED_PARAMS,
-    decode_params,
-)
-from filewarden.broker.protocol.methods import Answer, cannot_ask
+from filewarden.broker.protocol.messages import CANCELLED_PARAMS, decode_params
+from filewarden.broker.protocol.methods import Answer
 from filewarden.broker.protocol.negotiation import Eras, Negotiation, invalid
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
+from filewarden.broker.protocol.refusals import cannot_ask
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import Era, Revision
 from filewarden.broker.protocol.shape import complete_response
