@@ -28,6 +28,8 @@ TRANSPORTS = ("stdio", "http")
 TIMEOUT_S = 30.0
 SMALL = "small text\n"
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "attacker", "version": "1"}}
+WATCHER_PROCESSES = 3
+EQUAL_LOOKS = 10
 MOST_TRAFFIC = 4000
 """How much of the traffic is kept for the invariants: long races look at their own answers."""
 ROUTES = ("/sse", "/mcp", "/message")
@@ -156,6 +158,17 @@ class Server(ServerProcess):
             lambda status: status["pool"]["ready"] == status["pool"]["size"] and status["pool"]["spares"]
         )
         self.many([("read_file", {"path": "small.txt"})] * 8)
+
+    def start_watcher(self) -> None:
+        """Ask for what is watched from then on: its process, with the two that start it, is not left of any row."""
+        processes = self.census()[0]
+        self.request("resources/list")
+        give_up_at = time.monotonic() + TIMEOUT_S
+        seen: deque[tuple[int, int]] = deque(maxlen=EQUAL_LOOKS)
+        while seen.count((processes + WATCHER_PROCESSES, self.census()[1])) < EQUAL_LOOKS:
+            assert time.monotonic() < give_up_at, f"no watcher came up: {seen}"
+            threading.Event().wait(0.03)
+            seen.append(self.census())
 
     def census(self) -> tuple[int, int]:
         """How many processes there are, and how many descriptors the front-end has open (-1: not ours to see)."""
@@ -393,6 +406,7 @@ def long_lived(launch: Callable[..., Any], ground: Ground) -> Callable[[str], An
     def find(kind: str) -> Server:
         if kind not in servers or servers[kind].process.poll() is not None:
             servers[kind] = launch(kind, ground)
+            servers[kind].start_watcher()
         return servers[kind]
 
     return find
