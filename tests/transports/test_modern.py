@@ -1,5 +1,6 @@
 """Streamable HTTP of 2026-07-28, as a client sees it."""
 
+import http.client
 import json
 import signal
 import time
@@ -240,16 +241,31 @@ def test_an_answer_that_takes_long_is_a_stream(talking: Any) -> None:
     assert answer["result"]["structuredContent"]["done"] is True
 
 
-@pytest.mark.parametrize("tool", ["spin", "report"])
-def test_a_client_that_leaves_cancels_its_call(talking: Any, modern_body: Body, tool: str) -> None:
-    before = talking.status()["calls"]["cancelled"]
-    params = {"name": tool, "arguments": {"seconds": 30}, "_meta": {"progressToken": 1}}
-    stream = talking.open_modern("tools/call", params)
-    talking.wait_for_status(lambda status: status["pool"]["busy"] == 1)
-    stream.close()
+def seconds_until_free(server: Any, leave: Callable[[], None]) -> float:
+    """How long the one busy worker goes on after its client has left."""
+    before = server.wait_for_status(lambda status: status["pool"]["busy"] == 1)["calls"]["cancelled"]
+    leave()
     left_at = time.monotonic()
-    talking.wait_for_status(lambda status: status["calls"]["cancelled"] == before + 1 and status["pool"]["busy"] == 0)
-    assert time.monotonic() - left_at < 1.0  # 250 ms promised, and room for a busy machine
+    server.wait_for_status(lambda status: status["calls"]["cancelled"] == before + 1 and status["pool"]["busy"] == 0)
+    return time.monotonic() - left_at
+
+
+@pytest.mark.parametrize("tool", ["spin", "report"])
+def test_a_client_that_leaves_its_stream_cancels_its_call(talking: Any, tool: str) -> None:
+    params = {"name": tool, "arguments": {"seconds": 30}, "_meta": {"progressToken": 1}}
+    assert seconds_until_free(talking, talking.open_modern("tools/call", params).close) < 1.0
+
+
+def test_a_client_that_leaves_before_any_answer_frees_the_worker_within_250_ms(talking: Any, modern_body: Body) -> None:
+    body = modern_body("tools/call", {"name": "spin", "arguments": {"seconds": 30}})
+    headers = {"mcp_protocol_version": "2026-07-28", "mcp_method": "tools/call", "mcp_name": "spin"}
+
+    def once() -> float:
+        connection = http.client.HTTPConnection("127.0.0.1", talking.port, timeout=20)
+        connection.request("POST", "/mcp", json.dumps(body), talking.headers(body, headers))
+        return seconds_until_free(talking, connection.close)
+
+    assert min(once() for _ in range(3)) < 0.25  # the best of three: others use this machine too
 
 
 def test_a_question_comes_back_as_a_result_and_the_answer_with_a_new_request(talking: Any) -> None:
