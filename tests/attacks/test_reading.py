@@ -236,7 +236,7 @@ def test_p33_no_root_tells_where_it_lies(client: Any, ground: Any) -> None:
     assert str(ground.base) not in json.dumps(listed)
 
 
-def test_q15_progress_is_told_and_not_in_floods(pipe: Any, folder: Path) -> None:
+def test_q15_progress_is_told_and_not_in_floods(client: Any, folder: Path) -> None:
     """Figures that only grow, at most ten a second after a burst of ten."""
     size = 1 << 30
     with (folder / "huge").open("wb") as file:
@@ -244,9 +244,9 @@ def test_q15_progress_is_told_and_not_in_floods(pipe: Any, folder: Path) -> None
     arguments = {"path": f"{folder.name}/huge", "checksum": True}
     question = {"name": "get_file_info", "arguments": arguments, "_meta": {"progressToken": "p"}}
     begun = time.monotonic()
-    pipe.raw(pipe.frame("tools/call", question))
+    client.raw(client.frame("tools/call", question))
     took = time.monotonic() - begun
-    messages = [json.loads(line) for _, line in pipe.traffic if line]
+    messages = [json.loads(line) for _, line in client.traffic if line]
     told = [one["params"] for one in messages if one.get("method") == "notifications/progress"]
     assert all(one["progressToken"] == "p" and one["total"] == size for one in told)
     assert [one["progress"] for one in told] == sorted({one["progress"] for one in told})
