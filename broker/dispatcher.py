@@ -271,6 +271,8 @@ class Dispatcher:
     def _pump(self) -> None:
         """Give waiting calls to idle workers."""
         for kind, supervisor in self._supervisors.items():
+            if not self._scheduler.has_waiting(kind):
+                continue
             placement = Placement(supervisor)
             while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
                 call = self._scheduler.next_call(kind, placement.fits)

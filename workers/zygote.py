@@ -24,7 +24,7 @@ from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 
 GATE_FDS = 1
-NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks", ".notices", ".watcher")
+NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks", ".notices", ".watch_wire", ".watched", ".watcher")
 STANDARD_MODULES = (
     "base64",
     "binascii",
