@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from filewarden.workers.names import show_path
 
 BUILD = Path(__file__).parent / "build"
-SEEN_WITHIN_S = 2.0
+SEEN_WITHIN_S = 5.0
 
 pytestmark = pytest.mark.integration
 
@@ -39,7 +38,7 @@ def test_whatever_happens_to_a_file_is_told_within_two_seconds(watching: Any, tr
     }
     for happening in happenings.values():
         happening()
-        watching.wait_for_change(number)
+        watching.wait_for_change(number, timeout_s=2)
 
 
 def test_a_burst_is_told_a_few_times(watching: Any, tree: Path) -> None:
@@ -192,7 +191,7 @@ def test_a_killed_watcher_is_replaced_and_what_it_missed_counts_as_changed(watch
     watching.drain()
     (tree / "data/sample.json").write_text("back")
     watching.wait_for_change(numbers[2])
-    assert watching.watchers() != [pid]
+    watching.wait_for_watchers(lambda pids: len(pids) == 1 and pid not in pids)
 
 
 @pytest.mark.slow
@@ -201,13 +200,9 @@ def test_a_stopped_watcher_is_replaced_and_one_without_work_ends(watching: Any, 
     (pid,) = watching.watchers()
     os.kill(pid, signal.SIGSTOP)
     watching.wait_for_change(number, timeout_s=30)
-    (successor,) = watching.watchers()
-    assert successor != pid
+    watching.wait_for_watchers(lambda pids: len(pids) == 1 and pid not in pids)
     watching.unsubscribe(number)
-    give_up_at = time.monotonic() + 30
-    while watching.watchers():
-        assert time.monotonic() < give_up_at
-        threading.Event().wait(0.1)
+    watching.wait_for_watchers(lambda pids: not pids)
     watching.subscribe("notes.txt")
 
 
@@ -252,6 +247,15 @@ def test_each_principal_has_a_watcher_and_each_is_confined(watching: Any, tree: 
         assert sorted(os.listdir(folder / "root")) == ["endpoints", "root0"]
 
 
+@pytest.mark.parametrize("mode", ["required", "off"])
+def test_without_namespaces_it_works_all_the_same(start_watching: Start, tree: Path, mode: str) -> None:
+    watching = start_watching(launcher=(str(BUILD / "exposed.py"),), FILEWARDEN_SANDBOX_MODE=mode)
+    number = watching.subscribe("src/main.py")
+    assert watching.refusal("../config.toml") == "access_denied"
+    (tree / "src/main.py").write_text("other")
+    watching.wait_for_change(number)
+
+
 def test_the_system_s_limit_is_a_refusal_that_names_it(start_watching: Start) -> None:
     watching = start_watching(launcher=(str(BUILD / "hostile.py"), "limited"))
     code, message = watching.result(watching.ask("README.md"))
@@ -267,6 +271,7 @@ HOSTILE = {
     "answer": "undecodable frame",
     "hello": "a second or foreign hello",
     "again": "a start report out of turn",
+    "endless": "this process grows without a reason",
 }
 
 
