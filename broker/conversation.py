@@ -219,7 +219,7 @@ class Conversation:
     def _settle(self, run: Run, outcome: Outcome) -> None:
         self._runs.pop(id(run.start), None)
         if isinstance(outcome, Failed) and outcome.code in _WORTH_A_NOTE:
-            note = Note(0, NoteLevel.WARNING, f"{run.tool.name} cost a worker: {outcome.message}")
+            note = Note(0, NoteLevel.WARNING, f"{run.tool.name}: {outcome.message}")
             self._overhear(run.start, note)
         self._go_on(self.session.complete(run.start, outcome))
 

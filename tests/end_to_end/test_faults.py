@@ -248,6 +248,6 @@ def test_a_client_that_listens_is_told_what_a_call_cost(faulty: Any, level: str,
     if is_told:
         assert first["method"] == "notifications/message"
         assert first["params"]["level"] == "warning"
-        assert first["params"]["data"].startswith("die cost a worker: ")
+        assert first["params"]["data"].startswith("die: The worker ")
         first = faulty.receive()
     assert (first["id"], failure(first["result"])) == (call, "worker_crashed")
