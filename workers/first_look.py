@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from filewarden.workers.paths import READ
 from filewarden.workers.patterns import Pattern
 
-CAPACITY = 512 * 1024
-FULL_BYTES = 128 * 1024
+CAPACITY = 1024 * 1024
+FULL_BYTES = 384 * 1024
 """When so much is there it is searched; whatever is larger than the rest of the buffer is looked into by itself."""
 BINARY_HEAD_BYTES = 8192
 """A file with a NUL byte in its beginning is no text, as Git has it."""
