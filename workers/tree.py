@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_FILES = 200
 """So many files of one folder are shown; more of them tell a reader less than their number does."""
+MOST_FOLDERS = 1000
+"""So many folders in one folder are shown at most."""
 COUNT_S = 3.0
 """So long folded folders are counted: their names are worth more than a wait for their sizes."""
 _INDENT = 2
@@ -37,6 +39,9 @@ class Below(msgspec.Struct):
     files: int = 0
     folders: int = 0
     is_complete: bool = True
+
+    def __bool__(self) -> bool:
+        return self.files > 0 or self.folders > 0
 
     def __str__(self) -> str:
         counts = [_count(number, what) for number, what in ((self.files, "file"), (self.folders, "folder")) if number]
@@ -57,7 +62,8 @@ class Branch:
         self.depth = depth
         self.branches: list[Branch] = []
         self.files: list[str] = []
-        self.more_files = 0
+        self.more = Below()
+        """What lies in the folder and is not shown."""
         self.below: Below | None = None
         """Set when the folder is folded."""
 
@@ -70,8 +76,8 @@ class Branch:
             yield from branch.lines()
         for file in self.files:
             yield indent + file
-        if self.more_files:
-            yield f"{indent}… {self.more_files:,} more {'file' if self.more_files == 1 else 'files'}"
+        if self.more:
+            yield f"{indent}… and {self.more} more"
 
 
 class Tree:
@@ -107,64 +113,63 @@ class Tree:
             self.is_cut = True
             branch.below = Below(is_complete=False)
             return []
-        found = self._look(branch)
-        if found is None:
+        if not self._look(branch):
             return []
-        branches, files = found
-        cost = self._cost(branch.depth, [one.label for one in branches]) + len(branches) * _FOLD_CHARS
-        cost += self._cost(branch.depth, files[:MOST_FILES])
+        cost = self._cost(branch)
         if cost > self._room and branch.depth:
             self.is_cut = True
+            branch.branches, branch.files, branch.more = [], [], Below()
             self._fold(branch)
             return []
-        branch.branches, branch.files = branches, files[:MOST_FILES]
-        branch.more_files = len(files) - len(branch.files)
-        if cost > self._room:
-            self._cut(branch)
+        while cost > self._room and len(branch.branches) + len(branch.files) > 1:
+            self._halve(branch)
+            cost = self._cost(branch)
         self._room -= cost
-        self.is_cut = self.is_cut or branch.more_files > 0
+        self.is_cut = self.is_cut or bool(branch.more)
         self.folders += len(branch.branches)
         self.files += len(branch.files)
         return branch.branches
 
-    def _cut(self, branch: Branch) -> None:
-        """Leave of the first folder as much as there is room for."""
-        self.is_cut = True
-        while branch.files and self._cost(0, branch.files) > self._room // 2:
-            half = len(branch.files) // 2
-            branch.more_files += len(branch.files) - half
-            del branch.files[half:]
-        most = self._room // 2 // (_FOLD_CHARS + 8)
-        while len(branch.branches) > 1 and (
-            len(branch.branches) > most or self._cost(0, [one.label for one in branch.branches]) > self._room // 2
-        ):
-            del branch.branches[len(branch.branches) // 2 :]
+    def _halve(self, branch: Branch) -> None:
+        """Leave out half of the files of the first folder, or, when there is one at most, half of its folders."""
+        if len(branch.files) > 1:
+            kept = len(branch.files) // 2
+            branch.more.files += len(branch.files) - kept
+            del branch.files[kept:]
+        else:
+            kept = (len(branch.branches) + 1) // 2
+            branch.more.folders += len(branch.branches) - kept
+            branch.more.files += len(branch.files)
+            del branch.branches[kept:], branch.files[:]
 
-    def _cost(self, depth: int, names: list[str]) -> int:
-        """Count characters as they stand in JSON, where a line end is two and a backslash is doubled."""
-        return sum(len(name) + name.count("\\") + name.count('"') for name in names) + len(names) * (
-            depth * _INDENT + 3
-        )
+    def _cost(self, branch: Branch) -> int:
+        """Count the characters of what a folder holds as they stand in JSON: a line end is two, a quote too."""
+        names = [one.label for one in branch.branches] + branch.files
+        written = sum(len(name) + name.count("\\") + name.count('"') for name in names)
+        lines = len(names) * (branch.depth * _INDENT + 3)
+        return written + lines + (len(branch.branches) + 1) * _FOLD_CHARS
 
-    def _look(self, branch: Branch) -> tuple[list[Branch], list[str]] | None:
-        """Read one folder; None when it is gone or cannot be read."""
+    def _look(self, branch: Branch) -> bool:
+        """Read one folder into its branch; False when it is gone or cannot be read."""
         handle = self._open(branch)
         if handle is None:
-            return None
+            return False
         with handle:
             try:
                 folder = Walk(self._space, handle, self._shifted(branch.prefix), lambda: False).top(handle)
             except OSError:
                 self.skipped += 1
-                return None
+                return False
             is_visible = self._sight(folder)
-            branches = [
-                Branch(show(name), branch.root, (*branch.names, name), branch.prefix + name + b"/", branch.depth + 1)
-                for name in folder.folders
-                if is_visible(name)
-            ]
-            files = [show(name) + ("@" if name in folder.links else "") for name in folder.files if is_visible(name)]
-        return branches, files
+            folders = [name for name in folder.folders if is_visible(name)]
+            files = [name for name in folder.files if is_visible(name)]
+        branch.branches = [
+            Branch(show(name), branch.root, (*branch.names, name), branch.prefix + name + b"/", branch.depth + 1)
+            for name in folders[:MOST_FOLDERS]
+        ]
+        branch.files = [show(name) + ("@" if name in folder.links else "") for name in files[:MOST_FILES]]
+        branch.more = Below(len(files) - len(branch.files), len(folders) - len(branch.branches))
+        return True
 
     def _fold(self, branch: Branch) -> None:
         """Count what is below a folder instead of showing it."""

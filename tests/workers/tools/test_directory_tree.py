@@ -155,7 +155,10 @@ def test_the_answer_keeps_to_its_budget_and_upper_levels_come_first(
     assert found.truncated
     assert isinstance(found.note, str)
     tops = [line for line in found.tree.split("\n") if line.startswith("top")]
-    assert len(tops) == 8 or chars < 1000
+    shown = len(tops)
+    if shown < 8:
+        assert chars < 1000
+        assert found.tree.split("\n")[-1] == f"… and 1 file, {9 - shown} folders more"
     assert any("…" in line for line in found.tree.split("\n"))
 
 
@@ -163,9 +166,19 @@ def test_a_huge_folder_is_cut_and_told(context: Context, root: Path) -> None:
     for name in range(1000):
         (root / "sub" / f"f{name:04}").touch()
     shown = lines(context, path="sub")
-    assert shown[-1] == "… 801 more files"
+    assert shown[-1] == "… and 801 files more"
     assert len([line for line in shown if line.startswith("f")]) == tree.MOST_FILES - 1
     assert show(context, path="sub").truncated
+
+
+def test_so_many_folders_are_shown(space: Space, make_context: MakeContext, root: Path) -> None:
+    for name in range(30):
+        (root / "sub" / f"d{name:02}").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "MOST_FOLDERS", 10)
+        found = show(make_context(space), path="sub", depth=2)
+    assert found.tree.split("\n")[-2:] == ["b.py", "… and 21 folders more"]
+    assert (found.folders, found.truncated) == (10, True)
 
 
 def test_all_roots_are_shown(open_space: OpenSpace, make_context: MakeContext, root: Path, tmp_path: Path) -> None:
