@@ -30,6 +30,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     pick_files: Callable[[list[bytes]], list[bytes]] | None = None
     """Leaves of some names of files what is of interest; None: all."""
+    fixed: bytes = b""
+    """What each name of interest holds: many names are looked through at once."""
     hides_dotted: bool = False
     inodes: frozenset[int] = frozenset()
     """Numbers of which the names are wanted."""
@@ -73,10 +75,17 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
             found.files += kept[0] + kept[1]
 
     def _picked(self, names: list[str]) -> list[bytes]:
-        encoded = _encoded(names)
+        joined = _joined(names)
+        if not names or self.fixed not in joined:
+            return []
+        encoded = joined.split(b"\0")
         return encoded if self.pick_files is None else self.pick_files(encoded)
 
 
-def _encoded(names: list[str]) -> list[bytes]:
+def _joined(names: list[str]) -> bytes:
     """Give the bytes of all names at once, which is several times faster than one by one."""
-    return "\0".join(names).encode(_ENCODING, "surrogateescape").split(b"\0") if names else []
+    return "\0".join(names).encode(_ENCODING, "surrogateescape")
+
+
+def _encoded(names: list[str]) -> list[bytes]:
+    return _joined(names).split(b"\0") if names else []

@@ -26,6 +26,7 @@ _STRAY = b"".join(rb"(?<!" + _LEAD + _TAIL * count + rb")" for count in range(3)
 _CHARACTER = rb"(?:[\x00-\x2e\x30-\x7f]|" + _LEAD + _TAIL + rb"*+|" + _STRAY + rb")"
 """One character that is not `/`: a UTF-8 sequence, or a byte that belongs to none."""
 _BRACKET = re.compile(r"\[(?P<not>!?)(?P<members>\]?[^\]]*)\]", re.DOTALL)
+_WILD = re.compile(r"[*?]|\[!?\]?[^\]]*\]", re.DOTALL)
 _CASED = re.compile(r"(?P<set>\[!?\]?[^\]]*\])|[^\x00-\x7f]", re.DOTALL)
 
 
@@ -37,6 +38,8 @@ class Matcher(msgspec.Struct, frozen=True):
     """Set when the last name decides alone: the pattern has no `/` and may begin in any folder."""
     folders: tuple[tuple[re.Pattern[bytes] | None, ...], ...]
     """For each alternative, what the folders on the way must be called; None: from here on any folder."""
+    fixed: bytes = b""
+    """What every name that matches holds somewhere, as far as the pattern tells: a quick first look at many names."""
 
     def matches(self, path: bytes | str) -> bool:
         """Whether the whole path matches; text is taken as UTF-8 with surrogateescape."""
@@ -70,6 +73,7 @@ def compile_glob(pattern: str, *, anywhere: bool = False, ignore_case: bool = Fa
         re.compile(b"|".join(path_expression([_expression(part) for part in parts]) for parts in alternatives), flags),
         re.compile(b"|".join(_name(parts[1]) for parts in alternatives), flags) if last_only else None,
         tuple(tuple(_folders(parts, flags)) for parts in alternatives),
+        _fixed(alternatives[0][-1]) if len(alternatives) == 1 and not ignore_case else b"",
     )
 
 
@@ -149,6 +153,11 @@ def _innermost(pattern: str) -> tuple[int, int] | None:
             start = -1
         at += 1
     return None
+
+
+def _fixed(part: str) -> bytes:
+    """Find the longest text in a component that stands for itself."""
+    return names.parse(max(_WILD.split(part), key=len))
 
 
 def _folders(parts: tuple[str, ...], flags: re.RegexFlag) -> Iterator[re.Pattern[bytes] | None]:

@@ -30,6 +30,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
     wants_name: Callable[[bytes], object] | None = None
     """Whether a file's name alone can be of interest; None: any."""
+    fixed: bytes = b""
+    """What each name that is wanted holds somewhere."""
     enters: Callable[[int, bytes], bool] | None = None
     """Whether to look into a folder of this depth (0: in the start) and name; None: all."""
     excludes: Callable[[bytes, bytes], bool] | None = None
@@ -85,6 +87,7 @@ class Walk:
         wants = filters.wants_name
         self._reading = Reading(
             pick_files=None if wants is None else lambda names: [name for name in names if wants(name)],
+            fixed=filters.fixed,
             hides_dotted=filters.hides_dotted,
             inodes=space.denied_inodes,
             marker=os.fsdecode(FILE_NAME),

@@ -143,3 +143,19 @@ def test_s04_no_glob_takes_long(pattern: str, path: str) -> None:
     begun = time.process_time()
     matcher.matches(path)
     assert time.process_time() - begun < 0.1
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fixed"),
+    [
+        ("*.py", b".py"),
+        ("*", b""),
+        ("a?bcd[ef]g", b"bcd"),
+        ("src/*test*", b"test"),
+        ("{a,b}.py", b""),
+        ("x\\xFFy", b"x\xffy"),
+    ],
+)
+def test_what_every_match_holds(pattern: str, fixed: bytes) -> None:
+    assert compile_glob(pattern).fixed == fixed
+    assert compile_glob(pattern, ignore_case=True).fixed == b""

@@ -167,6 +167,7 @@ def _compile(arguments: SearchFiles) -> "tuple[Matcher, Filters]":
     is_deep = arguments.recursive or "**" in arguments.pattern
     filters = Filters(
         wants_name=matcher.name.fullmatch if matcher.name is not None else None,
+        fixed=matcher.fixed if matcher.name is not None else b"",
         enters=matcher.enters,
         excludes=exclusion(arguments.exclude, ignore_case=ignore_case),
         respects_gitignore=is_deep if arguments.respect_gitignore is None else arguments.respect_gitignore,

@@ -97,6 +97,7 @@ def _wish(arguments: SearchText) -> "Wish":
         Pattern(arguments.pattern, regex=arguments.regex, ignore_case=arguments.ignore_case, word=arguments.word),
         Filters(
             wants_name=None if glob is None or glob.name is None else glob.name.fullmatch,
+            fixed=b"" if glob is None or glob.name is None else glob.fixed,
             enters=None if glob is None else glob.enters,
             excludes=exclusion(arguments.exclude),
             respects_gitignore=arguments.respect_gitignore,
