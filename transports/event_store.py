@@ -68,7 +68,10 @@ class EventStore:
     def make_room(self) -> None:
         """Let the sessions that hold the most give their oldest up until the whole fits."""
         while self._bytes > self._all_bytes:
-            max(self._sessions, key=lambda session: session.bytes).evict_oldest()
+            largest = max(self._sessions, key=lambda session: session.bytes)
+            enough = largest.bytes // 2  # not one event a look: there may be many, and many sessions
+            while self._bytes > self._all_bytes and largest.bytes > enough:
+                largest.evict_oldest()
 
 
 class SessionEvents:

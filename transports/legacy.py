@@ -97,13 +97,13 @@ class Legacy:
             return session
         if not accepts(fields, EVENTS):
             return problem(406, "Accept must admit text/event-stream")
-        if self._sessions.is_closing:
-            return problem(503, "the server is about to stop", RETRY_AFTER)
         place = fields.get(LAST_EVENT_ID)
         try:
             stream, after = (session.streams.general, None) if place is None else session.streams.find(place)
         except UnknownEventError:
             return problem(400, _UNKNOWN_EVENT)
+        if self._sessions.is_closing and stream is session.streams.general:
+            return problem(503, "the server is about to stop", RETRY_AFTER)
         if after is None and stream.is_connected:
             return problem(409, "this session has a stream already; take it up with Last-Event-ID if it was lost")
         return session, stream, after

@@ -7,12 +7,13 @@ from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.broker import Broker
 from filewarden.broker.dispatcher import Caller
-from filewarden.broker.protocol.envelope import VERSION_KEY, name_of, read_envelope, terms_of
+from filewarden.broker.protocol.envelope import VERSION_KEY, name_of, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ProtocolError, RequestId
 from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Notification, Request, Response
 from filewarden.broker.protocol.messages import CALL_PARAMS, decode_params
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.response import error_response
+from filewarden.broker.protocol.revisions import MODERN_VERSIONS
 from filewarden.transports.answer import Answer, problem, send_answer
 from filewarden.transports.authentication import principal_of
 from filewarden.transports.exchange import Exchange
@@ -149,8 +150,12 @@ async def _decision(exchange: Exchange[PlainStream], receive: Receive) -> None:
 
 def _notification_refusal(notification: Notification, headers: RoutingHeaders) -> Answer | None:
     """Nothing is required of a notification, but what it brings must be right."""
+    named = _version_of(notification)
     try:
-        headers.check_present(version=_version_of(notification), method=notification.method)
+        headers.check_present(version=named, method=notification.method)
+        for version in (named, headers.version):
+            if version is not None and version not in MODERN_VERSIONS:
+                raise unsupported(version)
     except ProtocolError as error:
         return _refused(error, None)
     return None

@@ -42,6 +42,12 @@ class RoutingHeaders:
             if name.startswith(b"mcp-"):
                 self._values.setdefault(name, []).append(value.strip(b" \t"))
 
+    @property
+    def version(self) -> str | None:
+        """What `MCP-Protocol-Version` says, the first time."""
+        values = self._values.get(VERSION)
+        return values[0].decode("latin-1") if values else None
+
     def check(self, *, version: str, method: str, name: str | None) -> None:
         """Hold the fields of a request against its body; `name` is None where the method has none.
 

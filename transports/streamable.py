@@ -4,6 +4,7 @@ from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Request, decode
 from filewarden.broker.protocol.response import error_response
+from filewarden.broker.protocol.revisions import MODERN_VERSIONS
 from filewarden.transports.answer import TOO_MUCH, Answer, problem, send_answer
 from filewarden.transports.authentication import principal_of
 from filewarden.transports.body import BodyReader, BusyError, GoneError, TooLargeError
@@ -55,7 +56,7 @@ class Streamable:
         if refusal is not None:
             await send_answer(send, refusal)
         elif way is Way.MODERN:
-            await send_answer(send, problem(405, "this protocol version knows only POST", (b"allow", b"POST")))
+            await send_answer(send, _only_post(fields.get(VERSION, b"")))
         elif way is Way.LOST:
             await send_answer(send, problem(400, _NO_SESSION))
         elif scope["method"] == "GET":
@@ -78,6 +79,12 @@ class Streamable:
                 await self._legacy.open(scope, send, message)
             case Way.LOST:
                 await send_answer(send, _lost(message))
+
+
+def _only_post(version: bytes) -> Answer:
+    if version.decode("latin-1") not in MODERN_VERSIONS:
+        return problem(400, "this protocol version is not served")
+    return problem(405, "this protocol version knows only POST", (b"allow", b"POST"))
 
 
 def _lost(message: Message | Batch) -> Answer:

@@ -79,6 +79,9 @@ def test_where_all_hold_too_much_the_one_that_holds_the_most_gives_way(
     assert small.after(0) == [b"x" * 20]
     assert large.first == 3
     assert holdings.bytes == 80
+    third = open_session()
+    third.append(third.open(), b"x" * 40, 2.0)
+    assert (holdings.bytes, large.first) == (90, 4)
 
 
 def test_a_stream_that_is_over_is_forgotten_with_its_last_event(open_session: Callable[[], SessionEvents]) -> None:

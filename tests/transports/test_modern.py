@@ -150,6 +150,20 @@ def test_a_notification_is_accepted_unless_its_headers_lie(
     assert bool(reply.body) is (status == 400)
 
 
+@pytest.mark.parametrize("version", ["2024-01-01", "2026-07-28, 2026-07-28"])
+def test_nothing_of_a_version_that_is_not_served_is_accepted(talking: Any, request_body: Body, version: str) -> None:
+    session = talking.open_session()
+    named = {"mcp_session_id": session, "mcp_protocol_version": version}
+    note = request_body("notifications/initialized", request_id=None)
+    assert talking.post(note, **named).status == 400
+    for method in ("GET", "DELETE"):
+        assert talking.request(method, "/mcp", accept="text/event-stream", **named).status == 400
+    meta = {VERSION: "2024-01-01", CAPABILITIES: {}}
+    enveloped = request_body("notifications/cancelled", {"requestId": 1, "_meta": meta}, request_id=None)
+    assert talking.post(enveloped).json["error"]["code"] == -32022
+    assert talking.post(note, mcp_session_id=session).status == 202
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_there_is_only_post(talking: Any, method: str) -> None:
     reply = talking.request(method, "/mcp", mcp_protocol_version="2026-07-28", mcp_session_id=talking.open_session())

@@ -207,7 +207,9 @@ def test_streams_that_owe_no_answer_end_when_the_server_drains_and_others_with_t
     assert messages(general) == []
     refused = server.request("GET", "/mcp", accept="text/event-stream", mcp_session_id=session)
     assert refused.status == 503
-    answer = messages(stream)[-1]
+    stream.close()
+    taken_up = server.open_events("GET", mcp_session_id=session, last_event_id="1-1")
+    answer = messages(taken_up)[-1]
     assert (answer["id"], answer["result"]["structuredContent"]["done"]) == (9, True)
     assert server.process.wait(10) == 0
 
