@@ -121,7 +121,7 @@ class Broker:
         )
         self.watches = Watches(reactor, self._crew, [root.name for root in settings.roots], limits.max_watches)
         self.offer = Offer(
-            offered_tools(self._catalogue),
+            offered_tools(self._catalogue, max_answer_chars=limits.max_answer_chars),
             prompts=self._catalogue.prompts,
             templates=self._catalogue.templates or templates_of(settings.roots),
             abilities=abilities(self._catalogue),

@@ -11,13 +11,19 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.file_uris import template_of
 from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.schemas import annotations, input_schema, output_schema
+from filewarden.workers.tool import Kind, Tool
 
 RESULT_SIZE_KEY = "anthropic/maxResultSizeChars"
 """In a tool's `_meta`: how long an answer a client keeps in the conversation instead of setting it aside in a file."""
 
+UNASKED_CHARS = 50_000
+"""What a client keeps without being told so."""
+MOST_CHARS = 500_000
+"""What it keeps at the most."""
 
-def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
-    """Every tool of the catalogue, in its order."""
+
+def offered_tools(catalogue: Catalogue, *, max_answer_chars: int) -> tuple[OfferedTool, ...]:
+    """Every tool of the catalogue, in its order; `max_answer_chars` is how long a structured answer may be."""
     return tuple(
         OfferedTool(
             name=tool.name,
@@ -27,13 +33,18 @@ def offered_tools(catalogue: Catalogue) -> tuple[OfferedTool, ...]:
             output_schema=output_schema(tool),
             annotations=dict(annotations(tool)),
             check=ArgumentCheck(tool),
-            meta={} if tool.max_result_chars is None else {RESULT_SIZE_KEY: tool.max_result_chars},
+            meta=_size_hint(tool, max_answer_chars),
             other_names=tool.other_names,
             task=tool.task,
             needs_task=tool.needs_task,
         )
         for tool in catalogue
     )
+
+
+def _size_hint(tool: Tool, max_answer_chars: int) -> dict[str, object]:
+    most = max_answer_chars if tool.kind is Kind.STRUCTURED else tool.max_result_chars or 0
+    return {RESULT_SIZE_KEY: min(most, MOST_CHARS)} if most > UNASKED_CHARS else {}
 
 
 def templates_of(roots: Iterable[RootSettings]) -> tuple[ResourceTemplate, ...]:

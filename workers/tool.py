@@ -84,7 +84,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     needs_task: bool = False
     """A client without the tasks extension is refused."""
     max_result_chars: int | None = None
-    """Told to clients that set aside long answers: of this tool they may be so long."""
+    """How long an answer of text or blocks may be, told to clients that set aside long ones. Others have a setting."""
     other_names: tuple[str, ...] = ()
     """What the reference filesystem server calls the tool: accepted, not shown."""
     aliases: dict[str, str] = {}

@@ -77,7 +77,7 @@ def conversation() -> Conversation:
         ask_s=1.0,
         task_after_s=1.0,
     )
-    session = Session(Offer(offered_tools(catalogue), instructions=""))
+    session = Session(Offer(offered_tools(catalogue, max_answer_chars=40_000), instructions=""))
     found = Conversation(session=session, services=services, caller=Caller("a", Principal("ann", frozenset())))
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     say(found, "initialize", client)

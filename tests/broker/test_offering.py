@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from filewarden.broker.offering import abilities
+from filewarden.broker.offering import abilities, offered_tools
 from filewarden.broker.protocol.offer import Abilities
-from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.tool import Tool
 
 
@@ -43,3 +43,15 @@ ALWAYS = Abilities(logging=True, tasks=True)
 )
 def test_abilities_are_those_of_the_catalogue(catalogue: Catalogue, declared: dict[str, bool]) -> None:
     assert abilities(catalogue) == msgspec.structs.replace(ALWAYS, **declared)
+
+
+def test_clients_are_told_which_answers_may_be_long() -> None:
+    def hints(max_answer_chars: int) -> dict[str, object]:
+        offered = offered_tools(CATALOGUE, max_answer_chars=max_answer_chars)
+        return {tool.name: tool.meta.get("anthropic/maxResultSizeChars") for tool in offered}
+
+    usual, long = hints(40_000), hints(10_000_000)
+    assert usual["read_file"] == usual["read_multiple_files"] == 500_000
+    assert usual["list_directory"] is usual["read_media_file"] is None
+    assert hints(120_000)["list_directory"] == 120_000
+    assert long["list_directory"] == 500_000
