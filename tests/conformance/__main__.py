@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.conformance.expectations import Expectation, Verdict, judge, read_expectations
+from tests.conformance.expectations import Expectation, Verdict, judge, part_of, read_expectations
 from tests.conformance.legs import LEGS, Leg
 from tests.conformance.peers import PEERS, StartError, running
 from tests.conformance.report import Section, as_page, as_text
@@ -55,7 +55,10 @@ def _run(suites: Suites, name: str, legs: Sequence[Leg], expected: Sequence[Expe
                 sys.stderr.write(f"conformance: {name}: {leg.name} ...\n")
                 results = place / leg.name.replace(" ", "-")
                 results.mkdir()
-                verdicts.append(judge(leg.name, suites.run(leg, url, results), expected))
+                scenarios = suites.run(leg, url, results)
+                verdicts.append(judge(leg.name, scenarios, expected))
+                if leg.part:
+                    verdicts.append(part_of(leg, scenarios))
         return verdicts
 
 
@@ -63,10 +66,11 @@ def _off_target(sections: Mapping[str, Section], legs: Sequence[Leg]) -> list[st
     """A suite that runs fewer checks than it has would pass them all."""
     if "fixture" not in sections:
         return []
+    passed = {verdict.leg: verdict.passed for verdict in sections["fixture"].verdicts}
     return [
-        f"{leg.name}: {verdict.passed} checks passed, {leg.target} are known to be there"
-        for leg, verdict in zip(legs, sections["fixture"].verdicts, strict=True)
-        if verdict.passed != leg.target
+        f"{leg.name}: {passed[leg.name]} checks passed, {leg.target} are known to be there"
+        for leg in legs
+        if passed[leg.name] != leg.target
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.conformance.legs import Leg
 from tests.conformance.suite import Scenario, Status
 
 
@@ -69,6 +70,13 @@ def judge(leg: str, scenarios: Sequence[Scenario], expectations: Sequence[Expect
         unexpected=tuple(unexpected),
         stale=tuple(stale),
     )
+
+
+def part_of(leg: Leg, scenarios: Sequence[Scenario]) -> Verdict:
+    """The counts of a leg's part alone; it was judged with the rest."""
+    part = [scenario for scenario in scenarios if scenario.name.startswith(leg.part)]
+    counted = judge(f"of these: {leg.part}*, {len(part)} scenarios", part, ())
+    return msgspec.structs.replace(counted, expected=counted.failed + counted.warned, unexpected=())
 
 
 def _untrue(entry: Expectation, scenario: Scenario) -> list[str]:

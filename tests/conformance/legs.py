@@ -15,6 +15,8 @@ class Leg(msgspec.Struct, frozen=True):
     arguments: tuple[str, ...]
     target: int
     """How many checks must pass; none may fail or warn."""
+    part: str = ""
+    """Scenarios whose names begin so are also counted on a line of their own."""
 
 
 LEGS = (
@@ -23,6 +25,6 @@ LEGS = (
     Leg("2025-11-25", SECOND, ("--suite", "all", "--spec-version", "2025-11-25"), 84),
     Leg("2026-07-28", SECOND, ("--suite", "all", "--spec-version", "2026-07-28"), 152),
     Leg("requirements 2025-11-25", SECOND, ("--requirements", "2025-11-25"), 84),
-    Leg("requirements 2026-07-28", SECOND, ("--requirements", "2026-07-28"), 0),
+    Leg("requirements 2026-07-28", SECOND, ("--requirements", "2026-07-28"), 196, part="tasks-"),
 )
-"""The last also runs the scenarios of the tasks extension, which no other leg does."""
+"""The last also runs the scenarios of the tasks extension, which no other leg does and which are not required."""

@@ -79,6 +79,7 @@ def _reasons(expectations: Sequence[Expectation]) -> list[str]:
 
 
 def _named(entry: Expectation) -> str:
-    checks = f" ({', '.join(entry.checks)})" if entry.checks else ""
+    count = len(entry.checks)
+    checks = f" ({count} checks)" if count > 1 else ""
     legs = f" in {', '.join(entry.legs)}" if entry.legs else ""
     return f"`{entry.scenario}`{checks}{legs}"

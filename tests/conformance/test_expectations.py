@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.expectations import Expectation, judge, read_expectations
+from tests.conformance.expectations import Expectation, judge, part_of, read_expectations
+from tests.conformance.legs import FIRST, Leg
 from tests.conformance.suite import Check, Scenario, Status
 
 GOOD = Check("good", Status.SUCCESS)
@@ -52,6 +53,13 @@ def test_an_entry_says_nothing_about_other_legs_and_scenarios() -> None:
     assert judge("leg", [Scenario("some", (GOOD,))], entries).is_good
     assert not judge("leg", [Scenario("some", (BAD,))], entries).is_good
     assert judge("another", [Scenario("some", (BAD,))], entries).is_good
+
+
+def test_a_part_is_counted_apart_and_judged_with_the_rest() -> None:
+    leg = Leg("leg", FIRST, (), 0, part="so")
+    verdict = part_of(leg, [Scenario("some", (GOOD, BAD)), Scenario("other", (GOOD,))])
+    assert (verdict.leg, verdict.passed, verdict.failed) == ("of these: so*, 1 scenarios", 1, 1)
+    assert verdict.is_good
 
 
 def test_the_entries_for_the_product_can_be_read_and_give_reasons() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.conformance.peers import FIXTURE
 
 pytestmark = pytest.mark.integration
 
+UPDATED = "notifications/resources/updated"
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
@@ -82,3 +84,13 @@ def test_a_task_that_asks_what_its_client_cannot_answer_has_failed(fixture: Any)
     assert (task["status"], task["error"]["code"]) == ("failed", -32021)
     assert task["error"]["data"] == {"requiredCapabilities": {"roots": {}}}
     assert "result" not in task
+
+
+def test_the_watched_resource_is_told_of(fixture: Any, tree: Path) -> None:
+    fixture.initialize()
+    assert fixture.request("resources/subscribe", {"uri": "test://watched-resource"})["result"] == {}
+    (tree / "new.txt").write_text("new")
+    (told,) = (frame for frame in until(fixture, UPDATED) if frame["method"] == UPDATED)
+    assert told["params"] == {"uri": "test://watched-resource"}
+    refused = fixture.request("resources/subscribe", {"uri": "test://static-text"})
+    assert refused["error"]["code"] == -32002

@@ -17,8 +17,8 @@ def test_the_table_shows_the_counts_and_everything_that_differs() -> None:
 def test_the_page_shows_the_counts_and_what_is_expected_to_fail() -> None:
     entries = [
         Expectation(scenario="one", reason="no such tool"),
-        Expectation(scenario="two", checks=("x",), legs=("some leg",), reason="no such tool"),
+        Expectation(scenario="two", checks=("x", "y"), legs=("some leg",), reason="no such tool"),
     ]
     page = as_page([Section("A server", [VERDICT])], {"A server": entries})
     assert "| some leg | 3 | 2 | 1 |" in page
-    assert "* no such tool: `one`, `two` (x) in some leg" in page
+    assert "* no such tool: `one`, `two` (2 checks) in some leg" in page
