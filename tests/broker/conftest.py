@@ -213,7 +213,10 @@ class Desk:
         self.calls: list[Submitted] = []
         self._timers: list[tuple[float, Callable[[], None]]] = []
         announcements = Announcements()
-        self.offer = Offer(offered_tools(catalogue), abilities=Abilities(logging=True, tasks=True, resources=True))
+        self.offer = Offer(
+            offered_tools(catalogue, max_answer_chars=100_000),
+            abilities=Abilities(logging=True, tasks=True, resources=True),
+        )
         self._services = Services(
             reactor=stand_in,
             dispatcher=stand_in,
