@@ -3,9 +3,11 @@
 Their names are the methods'. They run in workers like tools do, and are offered to clients by their methods alone.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+MOST_VALUES = 100
 
 
 class ResourceTemplate(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +84,8 @@ class Complete(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Completion(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """At most 100 values."""
+    """At most 100 values, as the protocol has it."""
 
-    values: tuple[str, ...]
+    values: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_VALUES)]
     total: int | None = None
     has_more: bool | None = None

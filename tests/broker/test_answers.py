@@ -13,6 +13,7 @@ from filewarden.workers import wire
 from filewarden.workers.content import ResourceBlock, TextBlock
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, form
+from filewarden.workers.methods import complete
 from filewarden.workers.tool import Kind, Tool
 
 SURE = ["elicitation/create", {"message": "Sure?"}]
@@ -161,6 +162,18 @@ def test_an_answer_of_another_kind_or_shape_is_a_violation(
 ) -> None:
     with pytest.raises(Violation):
         heard(reader, msgspec.msgpack.encode(["answer", 1, body, payload]), kind)
+
+
+def test_more_suggestions_than_the_protocol_allows_are_a_violation(reader: AnswerReader) -> None:
+    for count in (100, 101):
+        body = msgspec.msgpack.encode({"values": ["x"] * count})
+        message = wire.unpack_from_worker(msgspec.msgpack.encode(["answer", 1, body, None]))
+        assert isinstance(message, wire.Answer)
+        if count == 100:
+            assert isinstance(reader.outcome(complete.OPERATION, message), Succeeded)
+            continue
+        with pytest.raises(Violation):
+            reader.outcome(complete.OPERATION, message)
 
 
 def test_a_refusal_is_a_failure(reader: AnswerReader) -> None:

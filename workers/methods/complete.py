@@ -2,15 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from filewarden.workers.operations import Complete, Completion
+from filewarden.workers.operations import MOST_VALUES, Complete, Completion
 from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.handle import Handle
-
-MOST_VALUES = 100
-"""As many as the protocol allows."""
 
 
 def run(context: "Context", arguments: Complete) -> Completion:
