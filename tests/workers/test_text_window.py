@@ -117,6 +117,7 @@ def test_anchors_hold_at_the_ends_of_lines_only() -> None:
     assert search(data, "^x") == []
     assert search(data, "x$") == []
     assert search(data, r"\bx") == []
+    assert search(data + b"z", "y$") == [], "a piece of a line ends like a line"
     assert [number for number, _, _, _ in search(data + b"x\n", "x$")] == [1]
 
 

@@ -112,6 +112,25 @@ def test_pages_hold_everything_once(context: Context, forest: Path, mode: str, s
     assert all_pages(context, "token", mode=mode, max_results=size) == whole
 
 
+def test_lines_do_not_run_from_one_file_into_the_next(context: Context, root: Path) -> None:
+    for name in ("f1", "f2", "f3"):
+        (root / name).write_text("needle")
+    found = search(context, "^needle$", regex=True, glob="f?")
+    assert places(found) == [("f1", 1), ("f2", 1), ("f3", 1)]
+    assert search(context, "needleneedle").matches == []
+
+
+def test_a_file_that_changed_between_pages_is_counted_anew(context: Context, root: Path) -> None:
+    file = root / "f.txt"
+    file.write_text("".join(f"hit {number}\n" for number in range(1, 10)))
+    first = search(context, "hit", path="f.txt", max_results=3)
+    file.write_text("".join(f"a hit with more words {number}\n" for number in range(1, 10)))
+    rest = search(context, "hit", path="f.txt", cursor=first.next_cursor)
+    assert [(match.line, match.text) for match in rest.matches] == [
+        (number, f"a hit with more words {number}") for number in range(4, 10)
+    ]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.booleans(), max_size=12), max_size=8),
@@ -248,6 +267,21 @@ def test_closed_files_are_invisible(open_space: OpenSpace, make_context: MakeCon
         with pytest.raises(ToolFailure) as refused:
             search(context, "needle", path=path)
         assert refused.value.code is Code.ACCESS_DENIED
+
+
+def test_files_of_several_names_are_closed_where_the_root_says_so(make_context: MakeContext, root: Path) -> None:
+    (root / "one.txt").write_text("needle\n")
+    (root / "two.txt").write_text("needle\n")
+    os.link(root / "two.txt", root / "sub" / "three.txt")
+    strict = open_root("R", str(root), refuses_hard_links=True)
+    try:
+        context = make_context(Space((strict,)))
+        assert places(search(context, "needle")) == [("one.txt", 1)]
+        for path in ("two.txt", "sub/three.txt"):
+            with pytest.raises(ToolFailure):
+                search(context, "needle", path=path)
+    finally:
+        os.close(strict.fd)
 
 
 def test_a_closed_object_that_is_swapped_in_is_not_shown(
