@@ -1,5 +1,6 @@
 """Streamable HTTP of 2026-07-28, as a client sees it."""
 
+import base64
 import http.client
 import json
 import signal
@@ -78,6 +79,7 @@ def test_discovery_and_a_call_leave_nothing_behind(talking: Any) -> None:
         (200, -32602, "tools/call", {"name": "read_file", "arguments": []}, {}),
         (200, -32602, "tools/call", {}, {}),
         (200, -32602, "tools/list", {"cursor": "made up"}, {}),
+        (200, -32602, "tools/call", {"name": "=?base64?x?="}, {"mcp_name": "=?base64?PT9iYXNlNjQ/eD89?="}),
         (200, -32602, "tools/call", {**READ, "requestState": "made up", "inputResponses": {}}, {}),
     ],
 )
@@ -100,6 +102,21 @@ def test_each_failure_has_its_code_and_status_and_the_id_of_its_request(
         assert reply.json["error"]["data"]["supported"] == ["2026-07-28"]
     if code == -32021:
         assert isinstance(reply.json["error"]["data"]["requiredCapabilities"], dict)
+
+
+def test_resources_are_named_by_their_uri_in_the_header(http: Any) -> None:
+    accent = "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    absent = f"file:///no/such/{accent}"
+    encoded = base64.b64encode(absent.encode()).decode()
+    reply = http.modern("resources/read", {"uri": absent}, mcp_name=f"=?base64?{encoded}?=")
+    assert (reply.status, reply.json["error"]["code"]) == (200, -32602)
+    assert reply.json["error"]["data"]["uri"] == absent
+    listed = http.modern("resources/list").json["result"]
+    uri = next(each["uri"] for each in listed["resources"] if each["uri"].endswith("README.md"))
+    found = http.modern("resources/read", {"uri": uri}, request_id=2)
+    assert found.json["result"]["contents"][0]["text"] == "# My Project\n"
+    refused = http.modern("resources/read", {"uri": uri}, mcp_name="file:///no/such")
+    assert (refused.status, refused.json["error"]["code"]) == (400, -32020)
 
 
 @pytest.mark.parametrize(

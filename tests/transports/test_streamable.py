@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import CLIENT
+
 pytestmark = pytest.mark.integration
 
 Body = Callable[..., Any]
 REVISIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
 ENVELOPE = {"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}}
+
+
+@pytest.fixture(scope="module")
+def session(http: Any) -> str:
+    """A session of 2025-06-18, for tests that leave it as it is."""
+    opened: str = http.open_session()
+    return opened
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -108,18 +117,55 @@ def test_answers_of_a_session_are_streams_where_that_is_set(start_http: Any, req
     assert server.post(request_body("notifications/initialized", None, None), mcp_session_id=session).status == 202
 
 
-def test_a_second_initialize_is_refused_within_the_session(http: Any, request_body: Body) -> None:
-    session = http.open_session()
-    reply = http.post(request_body("initialize"), mcp_session_id=session)
-    assert reply.json["error"]["code"] == -32600
+@pytest.mark.parametrize(
+    ("code", "method", "params"),
+    [
+        (-32601, "no/such/method", {}),
+        (-32601, "server/discover", {}),
+        (-32601, "subscriptions/listen", {"notifications": {}}),
+        (-32601, "tasks/get", {"taskId": "x"}),
+        (-32600, "initialize", CLIENT),
+        (-32602, "tools/call", {"name": "no_such_tool"}),
+        (-32602, "tools/call", {"arguments": {}}),
+        (-32602, "tools/call", {"name": "read_file", "arguments": "text"}),
+        (-32602, "tools/list", {"cursor": "made up"}),
+        (-32602, "tools/list", []),
+        (-32602, "logging/setLevel", {"level": "loud"}),
+        (-32002, "resources/read", {"uri": "file:///no/such"}),
+    ],
+)
+def test_each_failure_of_a_request_is_an_answer(http: Any, session: str, code: int, method: str, params: Any) -> None:
+    body = {"jsonrpc": "2.0", "id": "mine", "method": method, "params": params}
+    reply = http.post(body, mcp_session_id=session)
+    assert (reply.status, reply.json["error"]["code"], reply.json["id"]) == (200, code, "mine")
+    if code == -32002:
+        assert reply.json["error"]["data"] == {"uri": "file:///no/such"}
 
 
-def test_errors_of_the_protocol_are_answers(http: Any, request_body: Body) -> None:
-    session = http.open_session()
-    reply = http.post(request_body("no/such/method"), mcp_session_id=session)
-    assert (reply.status, reply.json["error"]["code"]) == (200, -32601)
-    broken = http.post(b"{", mcp_session_id=session)
-    assert (broken.status, broken.json["error"]["code"]) == (400, -32700)
+@pytest.mark.parametrize("arguments", [{"path": "missing"}, {"path": "../.."}, {"no": "such"}, {"path": 5}])
+def test_what_the_model_can_mend_is_a_result(http: Any, session: str, call_body: Body, arguments: Any) -> None:
+    reply = http.post(call_body("read_file", **arguments), mcp_session_id=session)
+    assert reply.status == 200
+    assert reply.json["result"]["isError"] is True
+
+
+@pytest.mark.parametrize(
+    ("code", "body"),
+    [
+        (-32700, b"{"),
+        (-32700, b"\xff"),
+        (-32600, b"5"),
+        (-32600, {"jsonrpc": "1.0", "id": 1, "method": "ping"}),
+        (-32600, {"jsonrpc": "2.0", "id": None, "method": "ping"}),
+        (-32600, [{"jsonrpc": "2.0", "id": 1, "method": "ping"}]),
+    ],
+)
+def test_what_is_no_message_of_a_session_is_refused(http: Any, session: str, code: int, body: Any) -> None:
+    reply = http.post(body, mcp_session_id=session)
+    assert (reply.status, reply.json["error"]["code"]) == (400, code)
+
+
+def test_an_answer_that_nobody_asked_for_is_accepted(http: Any, session: str) -> None:
     assert http.post({"jsonrpc": "2.0", "id": 5, "result": {}}, mcp_session_id=session).status == 202
 
 
