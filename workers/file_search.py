@@ -62,9 +62,12 @@ class FileSearch:
         """How many bytes of the file that is being searched, or was last, are behind."""
         return 0 if self._lines is None else self._lines.place.offset - self._begun
 
+    def leave(self) -> None:
+        """Forget the file that was searched last."""
+        self._lines = None
+
     def run(self, fd: int, state: os.stat_result, path: str, most: int | None, before: Progress | None) -> Outcome:
         """Search an open file, which is called `path`, for at most `most` lines; raises OSError, UnicodeError."""
-        self._lines = None
         head = os.pread(fd, BINARY_HEAD_BYTES, 0)
         encoding = decoding.settle("auto", head)
         if b"\0" in head and not encoding.allows_nul:

@@ -157,6 +157,7 @@ class TextSearch:
         if self._from.within is not None and (self._from.start, self._from.after) == (start, at.after):
             before, self._from = self._from.within, at
         self._bytes += self._file.reached
+        self._file.leave()
         try:
             fd = os.open(name, _FLAGS, dir_fd=folder.handle.fd)
         except FileNotFoundError:

@@ -25,7 +25,7 @@ class SearchFiles(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         msgspec.Meta(min_length=1, max_length=1024, description="Glob: *.py, **/test_*.{ts,js}"),
     ]
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Folder.")] = "."
-    recursive: Annotated[bool, msgspec.Meta(description="All folders below, too.")] = False
+    recursive: bool = False
     ignore_case: bool = False
     max_results: Annotated[int, msgspec.Meta(ge=1, description="At most 200.")] = 20
     sort_by: Annotated[Literal["path", "newest"], msgspec.Meta(description="newest: by time of change.")] = "path"
