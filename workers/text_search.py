@@ -1,6 +1,7 @@
 """One content search: walks, looks into files, and collects matching lines until the page is full or the time is up."""
 
 import contextlib
+import functools
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 MOST_PER_FILE = 50
 _FLAGS = READ | getattr(os, "O_NOFOLLOW", 0)
 
-_window = Window()
-_look_buffer = bytearray(CAPACITY)
+
+@functools.cache
+def _buffers() -> tuple[Window, bytearray]:
+    """Make the buffers with the first search of a worker, which keeps them."""
+    return Window(), bytearray(CAPACITY)
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -68,9 +72,10 @@ class TextSearch:
         self._space = context.space
         self._wish = wish
         self._progress = ScanProgress(context)
-        self._look = FirstLook(_look_buffer, wish.pattern, self._beat)
-        find = wish.pattern.over(_window.buffer).find
-        self._file = FileSearch(_window, find, page, wish.around, self._beat)
+        window, buffer = _buffers()
+        self._look = FirstLook(buffer, wish.pattern, self._beat)
+        find = wish.pattern.over(window.buffer).find
+        self._file = FileSearch(window, find, page, wish.around, self._beat)
         self._from = Position(0)
         self._single_files = self._binary = self._skipped = self._bytes = 0
         self.capped: list[str] = []
