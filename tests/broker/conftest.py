@@ -19,7 +19,7 @@ from filewarden.broker.dispatcher import Caller
 from filewarden.broker.link import Links
 from filewarden.broker.offering import offered_tools
 from filewarden.broker.protocol.offer import Abilities, Offer
-from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.seal import Seal
@@ -194,6 +194,18 @@ class Talk:
         return self.answer_to(self.ask(method, params))
 
 
+class Watch:
+    """What a conversation watches; None stands for the lists."""
+
+    def __init__(
+        self, path: str | None, on_change: Callable[[], None], on_result: Callable[[Failed | None], None]
+    ) -> None:
+        self.path = path
+        self.change = on_change
+        self.settle = on_result
+        self.is_over = False
+
+
 class WallClock:
     """Stands for the module `time`."""
 
@@ -211,12 +223,18 @@ class Desk:
         stand_in: Any = self
         self.seconds = 1000.0
         self.calls: list[Submitted] = []
+        self.notices: list[Any] = []
+        """What legacy clients were told beside their requests."""
         self._timers: list[tuple[float, Callable[[], None]]] = []
         announcements = Announcements()
+        can_watch = catalogue.operation("resources/subscribe") is not None
         self.offer = Offer(
             offered_tools(catalogue, max_answer_chars=100_000),
-            abilities=Abilities(logging=True, tasks=True, resources=True),
+            abilities=Abilities(
+                logging=True, tasks=True, resources=True, watching=can_watch, changing_resources=can_watch
+            ),
         )
+        self.watches: list[Watch] = []
         self._services = Services(
             reactor=stand_in,
             dispatcher=stand_in,
@@ -263,6 +281,19 @@ class Desk:
     def cancel(self, call: Submitted) -> None:
         call.is_cancelled = call.is_settled = True
 
+    # The watches.
+
+    def subscribe(self, _principal: str, path: str, **callbacks: Any) -> Watch:
+        self.watches.append(Watch(path, **callbacks))
+        return self.watches[-1]
+
+    def subscribe_lists(self, _principal: str, **callbacks: Any) -> Watch:
+        self.watches.append(Watch(None, **callbacks))
+        return self.watches[-1]
+
+    def unsubscribe(self, watch: Watch) -> None:
+        watch.is_over = True
+
     # Clients.
 
     def modern(self, principal: str = "ann", **capabilities: Any) -> Talk:
@@ -280,7 +311,10 @@ class Desk:
 
     def _conversation(self, principal: str) -> Conversation:
         return Conversation(
-            session=Session(self.offer), services=self._services, caller=Caller(principal, Principal(principal))
+            session=Session(self.offer),
+            services=self._services,
+            caller=Caller(principal, Principal(principal)),
+            notify=lambda frame: self.notices.append(msgspec.json.decode(frame)),
         )
 
 
