@@ -6,7 +6,8 @@ from filewarden.broker.account import Account
 from filewarden.config.settings import Settings
 from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
-from filewarden.workers.profile import Profile, Role, RootProfile
+from filewarden.workers.durability import Durability
+from filewarden.workers.profile import Profile, Role, RootProfile, WriteProfile
 
 
 def pool_profile(
@@ -53,5 +54,16 @@ def pool_profile(
         max_watches=limits.max_watches,
         max_request_bytes=limits.max_message_bytes,
         start_timeout_s=settings.pool.start_timeout_s,
-        confirm=Policy(settings.writes.confirm),
+        writes=_write_profile(settings),
+    )
+
+
+def _write_profile(settings: Settings) -> WriteProfile:
+    writes = settings.writes
+    return WriteProfile(
+        confirm=Policy(writes.confirm),
+        protected=() if writes.protect == "off" else writes.protected,
+        durability=Durability(writes.durability),
+        min_free_bytes=writes.min_free_bytes,
+        max_file_bytes=writes.max_file_bytes,
     )

@@ -7,6 +7,9 @@ from filewarden.config.load import Loaded
 from filewarden.config.options import options, root_options
 from filewarden.config.values import written
 
+WIDEST = 80
+"""A longer value, such as a list, stands out of its column instead of pushing all origins away."""
+
 Row = tuple[str, object, str]
 """Name, value, origin."""
 
@@ -15,7 +18,7 @@ def show(loaded: Loaded) -> str:
     """Aligned lines for a person, in the order and sections of the file."""
     sections = list(_sections(loaded))
     rows = [(name, printable(written(value)), origin) for _, _, rows in sections for name, value, origin in rows]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    widths = [max(len(row[column]) for row in rows if len(row[column]) <= WIDEST) for column in (0, 1)]
     lines = [f"configuration file: {printable(loaded.file) if loaded.file else 'none'}"]
     remaining = iter(rows)
     for _, heading, section_rows in sections:

@@ -21,11 +21,11 @@ class ArgumentCheck:
     def __init__(self, tool: Tool) -> None:
         self._tool = tool
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(tool.arguments, strict=True)
-        self._aliases = tuple((alias.encode(), alias, name) for alias, name in tool.aliases.items())
+        self._aliases = tuple(alias.rpartition(".")[2].encode() for alias in tool.aliases)
 
     def __call__(self, raw: bytes) -> msgspec.Struct:
         """Decode a JSON object; raises ToolFailure(invalid_argument) that says what is allowed."""
-        if any(alias in raw for alias, _, _ in self._aliases):
+        if any(alias in raw for alias in self._aliases):
             raw = _renamed(raw, self._tool.aliases)
         try:
             checked: msgspec.Struct = self._decoder.decode(raw or b"{}")
@@ -52,16 +52,27 @@ def _refuse_large(value: object) -> None:
 
 
 def _renamed(raw: bytes, aliases: dict[str, str]) -> bytes:
+    """Put the names of arguments in place of other spellings; `list.alias` is one in the objects of a list."""
     try:
         given = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        _rename(given, {alias: name for alias, name in aliases.items() if "." not in alias})
+        for outer in {alias.partition(".")[0] for alias in aliases if "." in alias}.intersection(given):
+            inner = {alias.partition(".")[2]: name for alias, name in aliases.items() if alias.startswith(outer + ".")}
+            items = msgspec.json.decode(given[outer], type=list[dict[str, msgspec.Raw]])
+            for item in items:
+                _rename(item, inner)
+            given[outer] = msgspec.Raw(msgspec.json.encode(items))
     except (msgspec.DecodeError, RecursionError):
-        return raw
+        return raw  # what is wrong with it is found where it is decoded
+    return msgspec.json.encode(given)
+
+
+def _rename(given: dict[str, msgspec.Raw], aliases: dict[str, str]) -> None:
     for alias, name in aliases.items():
         if alias in given:
             if name in given:
                 raise ToolFailure(Code.INVALID_ARGUMENT, f"{alias} is another spelling of {name}: give one of them.")
             given[name] = given.pop(alias)
-    return msgspec.json.encode(given)
 
 
 def _sentence(tool: Tool, problem: str) -> str:

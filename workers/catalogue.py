@@ -7,15 +7,22 @@ from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.prompt import Prompt
 from filewarden.workers.tool import Tool
 from filewarden.workers.tools import (
+    copy_file,
+    create_directory,
+    delete_file,
     directory_tree,
+    edit_file,
     get_file_info,
     list_allowed_directories,
     list_directory,
+    move_file,
     read_file,
     read_media_file,
     read_multiple_files,
+    restore_deleted,
     search_files,
     search_text,
+    write_file,
 )
 
 
@@ -67,6 +74,13 @@ CATALOGUE = Catalogue(
         read_multiple_files.TOOL,
         read_media_file.TOOL,
         list_allowed_directories.TOOL,
+        write_file.TOOL,
+        edit_file.TOOL,
+        create_directory.TOOL,
+        move_file.TOOL,
+        copy_file.TOOL,
+        delete_file.TOOL,
+        restore_deleted.TOOL,
     ),
     (list_resources.OPERATION, read_resource.OPERATION, locate_resources.OPERATION, complete.OPERATION),
 )

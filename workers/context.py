@@ -9,6 +9,7 @@ from filewarden.workers.inquiry import Inputs, Json
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.space import Space
+from filewarden.workers.write_rules import WriteRules
 
 _NO_INPUTS = Inputs()
 
@@ -34,6 +35,8 @@ class Context(msgspec.Struct, frozen=True):
     """The methods of an `Inquiry` that this client answers."""
     confirm: Policy = Policy.NEVER
     """When the user is asked before something changes."""
+    writing: WriteRules = WriteRules()
+    """How changes are made, and which are refused."""
 
     def is_overdue(self) -> bool:
         """Whether a scan should now return what it has."""

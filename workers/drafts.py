@@ -1,43 +1,29 @@
 """A file that is written beside its place and takes it in one step: others see the old content or the new, never a mix.
 
 rename(2) within a folder is atomic; fsync(2) of the file before it and of the folder after it make it last over a loss
-of power. A draft has a name that nobody can guess and nobody is shown, and is gone when it was not published.
+of power. A draft has a name that nobody can guess and nobody is shown, is locked as long as its writer lives, and is
+gone when it was not published.
 """
 
 import contextlib
-import ctypes
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Protocol
 
+from filewarden.workers import renames
+from filewarden.workers.durability import Durability
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.identity import is_same
+from filewarden.workers.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
 
-PREFIX = b".filewarden-draft-"
-NAME_DIGITS = 32
-NOREPLACE, EXCHANGE = 1, 2
 KEPT_MODE = 0o777
 """Never the set-id and sticky bits: they would vouch for content that somebody else has given."""
-
-
-class Durability(StrEnum):
-    """What a finished write has outlived."""
-
-    FULL = "full"
-    """A loss of power."""
-    RENAME = "rename"
-    """The end of any process."""
-
-
-class Seen(Protocol):
-    """How a file was when its content was read."""
-
-    st_dev: int
-    st_ino: int
-    st_size: int
-    st_mtime_ns: int
+NEW_MODE = 0o644
+"""Of a file that is new: nobody else may change it, whatever the folder allows, and nobody may run it."""
+_MOST_TRIES = 8
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.EPERM, errno.ENOSYS)
 
 
 class Draft:
@@ -46,9 +32,7 @@ class Draft:
     def __init__(self, folder: int, durability: Durability) -> None:
         self._folder = folder
         self._durability = durability
-        self._name = PREFIX + os.urandom(NAME_DIGITS // 2).hex().encode()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.fd = os.open(self._name, flags, 0o600, dir_fd=folder)
+        self._name, self.fd = _create(folder)
         self._is_published = False
 
     def write(self, data: bytes | memoryview) -> None:
@@ -64,11 +48,24 @@ class Draft:
     def take_attributes(self, old: int) -> None:
         """Give it the extended attributes of an open file, access control lists among them.
 
-        What only the system may set stays behind (xattr(7): `security.` and `trusted.`).
+        What only the system may set stays behind (xattr(7): `security.` and `trusted.`). A list that cannot be kept
+        is a reason to stop: without it, the mode alone would let others in.
+
+        Raises:
+            ToolFailure: unsupported.
         """
         for name in _attributes(old):
-            if name.startswith(("user.", "system.posix_acl_")):
+            if name.startswith("user."):
                 os.setxattr(self.fd, name, os.getxattr(old, name))
+            elif name.startswith("system.posix_acl_"):
+                try:
+                    os.setxattr(self.fd, name, os.getxattr(old, name))
+                except OSError:
+                    raise ToolFailure(
+                        Code.UNSUPPORTED,
+                        "The file has an access control list that the server cannot carry over to a new version of it. "
+                        "Nothing was changed.",
+                    ) from None
 
     def create(self, name: bytes) -> None:
         """Publish it under a name that is free.
@@ -77,10 +74,10 @@ class Draft:
             FileExistsError: it is taken, and stays as it is.
         """
         self._finish()
-        _rename(self._folder, self._name, name, NOREPLACE)
-        self._published()
+        renames.without_replacing(self._folder, self._name, self._folder, name)
+        self._published(name)
 
-    def replace(self, name: bytes, seen: Seen | None = None) -> None:
+    def replace(self, name: bytes, seen: os.stat_result | None = None) -> None:
         """Publish it in place of what has that name; with `seen`, only if that is still the file that was read.
 
         Raises:
@@ -91,35 +88,56 @@ class Draft:
             os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         else:
             self._exchange(name, seen)
-        self._published()
+        self._published(name)
 
-    def _exchange(self, name: bytes, seen: Seen) -> None:
+    def _exchange(self, name: bytes, seen: os.stat_result) -> None:
         """Change places, look at what was replaced, and change back if it is not what was read."""
         try:
-            _rename(self._folder, self._name, name, EXCHANGE)
+            renames.exchange(self._folder, self._name, self._folder, name)
         except FileNotFoundError:
-            raise _conflict() from None
+            raise changed() from None
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a file system that cannot
+                raise
+            self._compare_and_rename(name, seen)
+            return
         replaced = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
-        if not _is_same(replaced, seen):
-            _rename(self._folder, self._name, name, EXCHANGE)
-            raise _conflict()
+        if not is_same(replaced, seen):
+            renames.exchange(self._folder, self._name, self._folder, name)
+            raise changed()
+        self._is_published = True
         os.unlink(self._name, dir_fd=self._folder)
+
+    def _compare_and_rename(self, name: bytes, seen: os.stat_result) -> None:
+        if not is_same(os.stat(name, dir_fd=self._folder, follow_symlinks=False), seen):
+            raise changed()
+        os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
     def _finish(self) -> None:
         if self._durability is Durability.FULL:
             os.fsync(self.fd)
 
-    def _published(self) -> None:
+    def _published(self, name: bytes) -> None:
+        """Make the name last; then see that it is this file, and not one that took the draft's name in between."""
         self._is_published = True
         if self._durability is Durability.FULL:
             sync_folder(self._folder)
+        if os.fstat(self.fd).st_nlink == 0:
+            raise ToolFailure(
+                Code.CONFLICT,
+                "Somebody else changed the same path at the same moment, so what was written may not be what is there. "
+                "Look at it before another try.",
+                outcome="unknown",
+            )
 
     def close(self) -> None:
         """Leave nothing behind that was not published."""
-        os.close(self.fd)
-        if not self._is_published:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._name, dir_fd=self._folder)
+        try:
+            if not self._is_published:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._name, dir_fd=self._folder)
+        finally:
+            os.close(self.fd)
 
 
 @contextlib.contextmanager
@@ -141,42 +159,65 @@ def sync_folder(folder: int) -> None:
         os.close(fd)
 
 
-def is_draft(name: bytes) -> bool:
-    """Whether a name is one that drafts have."""
-    digits = name.removeprefix(PREFIX)
-    return name.startswith(PREFIX) and len(digits) == NAME_DIGITS and not digits.strip(b"0123456789abcdef")
+def sweep(folder: int) -> int:
+    """Remove drafts that nobody writes any more from a folder; how many there were.
 
-
-def _is_same(found: os.stat_result, seen: Seen) -> bool:
-    return stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == (
-        seen.st_dev,
-        seen.st_ino,
-        seen.st_size,
-        seen.st_mtime_ns,
-    )
-
-
-def _attributes(fd: int) -> list[str]:
+    A living writer holds the lock of its draft, in this server or another one; where locks do not work, nothing goes.
+    """
+    readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
-        return os.listxattr(fd)
-    except OSError as error:
-        if error.errno in (errno.ENOTSUP, errno.EPERM):  # a file system without any
-            return []
-        raise
+        with os.scandir(readable) as entries:
+            found = [name for entry in entries if is_draft(name := os.fsencode(entry.name))]
+        return sum(_remove_orphan(readable, name) for name in found)
+    finally:
+        os.close(readable)
 
 
-def _conflict() -> ToolFailure:
+def changed() -> ToolFailure:
+    """Refuse because a file is another than the one that was read."""
     return ToolFailure(
         Code.CONFLICT,
         "The file has changed since it was read. Nothing was changed here; read it again before another try.",
     )
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
+def _create(folder: int) -> tuple[bytes, int]:
+    """Make an empty file that is locked; a sweep that comes in between takes it away, and another is made."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    for _ in range(_MOST_TRIES):
+        name = DRAFT_PREFIX + os.urandom(NAME_DIGITS // 2).hex().encode()
+        fd = os.open(name, flags, 0o600, dir_fd=folder)
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(fd).st_nlink == 0:
+                os.close(fd)
+                continue
+        return name, fd
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
-def _rename(folder: int, old: bytes, new: bytes, flags: int) -> None:
-    """renameat2(2) within one folder; raises OSError."""
-    if _libc.renameat2(folder, old, folder, new, flags) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+def _remove_orphan(folder: int, name: bytes) -> bool:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
+            return False
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _attributes(fd: int) -> list[str]:
+    try:
+        return os.listxattr(fd)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:  # a file system without any
+            return []
+        raise

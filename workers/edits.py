@@ -1,5 +1,7 @@
 """Edits of a text: each replaces a passage that is there exactly once, or everywhere when asked; all or none. Pure."""
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 from filewarden.workers.line_ends import EvenText, evened
@@ -24,10 +26,20 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class EditError(Exception):
-    """An edit that cannot be made; nothing was. `number` counts from 1."""
+    """An edit that cannot be made; nothing was. `number` counts from 1; `is_invalid`: of no text could it be made."""
 
-    def __init__(self, number: int, problem: str, candidates: tuple[Candidate, ...] = ()) -> None:
+    def __init__(
+        self,
+        number: int,
+        problem: str,
+        candidates: tuple[Candidate, ...] = (),
+        *,
+        is_invalid: bool = False,
+        is_too_large: bool = False,
+    ) -> None:
         super().__init__(problem)
+        self.is_too_large = is_too_large
+        self.is_invalid = is_invalid
         self.number = number
         self.problem = problem
         self.candidates = candidates
@@ -40,8 +52,10 @@ class Edited(msgspec.Struct, frozen=True):
     replacements: int
 
 
-def apply_edits(text: str, edits: tuple[Edit, ...]) -> Edited:
-    """Make the edits one after another, each on what those before have made.
+def apply_edits(
+    text: str, edits: Sequence[Edit], *, most_chars: int = 2**40, checkpoint: Callable[[], None] | None = None
+) -> Edited:
+    """Make the edits one after another, each on what those before have made; `checkpoint` is called before each.
 
     Raises:
         EditError: naming the first that is empty, changes nothing, is not found, or is found in several places.
@@ -49,16 +63,18 @@ def apply_edits(text: str, edits: tuple[Edit, ...]) -> Edited:
     even = EvenText(text)
     replacements = 0
     for number, edit in enumerate(edits, 1):
-        replacements += _apply(even, edit, number)
+        if checkpoint is not None:
+            checkpoint()
+        replacements += _apply(even, edit, number, most_chars)
     return Edited(even.text(), replacements)
 
 
-def _apply(even: EvenText, edit: Edit, number: int) -> int:
+def _apply(even: EvenText, edit: Edit, number: int, most_chars: int) -> int:
     old, new = evened(edit.old_text), evened(edit.new_text)
     if not old:
-        raise EditError(number, "old_text is empty: give the text that is to be replaced")
+        raise EditError(number, "old_text is empty: give the text that is to be replaced", is_invalid=True)
     if old == new:
-        raise EditError(number, "old_text and new_text are the same: nothing would change")
+        raise EditError(number, "old_text and new_text are the same: nothing would change", is_invalid=True)
     places = _places(even.flat, old)
     if not places:
         raise EditError(number, "old_text is not in the file, which must match exactly", _near(even.flat, old))
@@ -68,8 +84,12 @@ def _apply(even: EvenText, edit: Edit, number: int) -> int:
             f"old_text is in the file {len(places)} times: give more of the text around it, or set replace_all",
             tuple(_candidate(even.flat, place) for place in places[:MOST_CANDIDATES]),
         )
-    for place in reversed(places):
-        even.replace(place, place + len(old), new)
+    grown = len(even.flat) + len(places) * (len(new) - len(old))
+    if grown > most_chars:
+        raise EditError(
+            number, f"the text would grow to {grown:,} characters; {most_chars:,} are allowed", is_too_large=True
+        )
+    even.replace(places, len(old), new)
     return len(places)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -12,6 +13,7 @@ class EvenText:
     def __init__(self, text: str) -> None:
         self.ends: list[str] = _LINE_END.findall(text)
         self.flat = evened(text)
+        self._usual: str | None = None
 
     def text(self) -> str:
         """The text with its own line ends."""
@@ -19,13 +21,25 @@ class EvenText:
         pieces = [piece for line, end in zip(lines, [*self.ends, ""], strict=True) for piece in (line, end)]
         return "".join(pieces)
 
-    def replace(self, start: int, stop: int, new: str) -> None:
-        """Put `new`, whose lines end in `\\n`, in place of `flat[start:stop]`; lines that stay keep their ends."""
-        first = self.flat.count("\n", 0, start)
-        old = self.flat[start:stop]
-        last = first + old.count("\n")
-        self.ends[first:last] = self._ends_for(old.split("\n")[:-1], new.split("\n")[:-1], first, last)
-        self.flat = self.flat[:start] + new + self.flat[stop:]
+    def replace(self, starts: Sequence[int], length: int, new: str) -> None:
+        """Put `new`, whose lines end in `\\n`, in place of so many characters at each of the places, in one pass.
+
+        The places are in order and do not overlap; lines that stay keep their ends.
+        """
+        flat, pieces, ends = self.flat, list[str](), list[str]()
+        new_lines = new.split("\n")[:-1]
+        done = line = kept_from = 0
+        for start in starts:
+            pieces += (flat[done:start], new)
+            first = line + flat.count("\n", done, start)
+            old_lines = flat[start : start + length].split("\n")[:-1]
+            line = first + len(old_lines)
+            ends += self.ends[kept_from:first]
+            ends += self._ends_for(old_lines, new_lines, first, line)
+            kept_from, done = line, start + length
+        self.flat = "".join((*pieces, flat[done:]))
+        self.ends = ends + self.ends[kept_from:]
+        self._usual = None
 
     def _ends_for(self, old: list[str], new: list[str], first: int, last: int) -> list[str]:
         """The ends of the new lines: those of the old ones they stand for, else that of their surroundings."""
@@ -43,7 +57,9 @@ class EvenText:
             return self.ends[last - 1]
         if last < len(self.ends):
             return self.ends[last]
-        return Counter(self.ends).most_common(1)[0][0] if self.ends else "\n"
+        if self._usual is None:
+            self._usual = Counter(self.ends).most_common(1)[0][0] if self.ends else "\n"
+        return self._usual
 
 
 def evened(text: str) -> str:

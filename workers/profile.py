@@ -6,6 +6,7 @@ import msgspec
 
 from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
+from filewarden.workers.durability import Durability
 
 Role = Literal["ro", "rw", "watch"]
 """What a zygote's children do: reading calls, writing calls, or telling what changes."""
@@ -22,6 +23,16 @@ class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     deny: tuple[str, ...] = ()
     links: Literal["allow", "refuse"] = "allow"
     one_filesystem: bool = False
+
+
+class WriteProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How changes are made, and which are refused: the settings under `[writes]`. `protected` holds globs."""
+
+    confirm: Policy = Policy.NEVER
+    protected: tuple[str, ...] = ()
+    durability: Durability = Durability.FULL
+    min_free_bytes: int = 0
+    max_file_bytes: int = 8388608
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +58,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How many files and folders a watcher watches at most."""
     max_request_bytes: int
     start_timeout_s: float
-    confirm: Policy = Policy.NEVER
+    writes: WriteProfile = WriteProfile()
 
 
 class Spawn(msgspec.Struct, frozen=True, tag="spawn"):

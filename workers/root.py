@@ -7,6 +7,7 @@ import msgspec
 
 from filewarden.workers.deny import DenyRules, deny_rules
 from filewarden.workers.paths import O_PATH, Names, beneath
+from filewarden.workers.reserved import DENIED
 
 
 class Root(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,11 +45,13 @@ def open_root(
 ) -> Root:
     """Open a configured folder; of `own_paths` (absolute, without links) those in it are denied, there or not.
 
-    It is opened by `path` alone; `spelling` is another way that clients may write it.
+    It is opened by `path` alone; `spelling` is another way that clients may write it. Where clients may write, what
+    writing makes for itself is denied too.
 
     Raises OSError when it is not there, ToolFailure when a deny rule is no glob.
     """
     real_path = os.path.realpath(path)
+    deny = (*deny, *DENIED) if writable else deny
     rules = deny_rules(deny, [rest for own in _split(own_paths) for rest in beneath(own, _split([real_path])) if rest])
     return Root(
         name=name,

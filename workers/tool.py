@@ -88,4 +88,6 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     other_names: tuple[str, ...] = ()
     """What the reference filesystem server calls the tool: accepted, not shown."""
     aliases: dict[str, str] = {}
-    """Other spellings of arguments, as the reference filesystem server has them: accepted, not shown."""
+    """Other spellings of arguments, as the reference filesystem server has them: accepted, not shown.
+
+    `edits.oldText` is one in the objects of the list `edits`."""

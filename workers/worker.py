@@ -12,14 +12,17 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.housekeeping import tidy_roots
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.joining import join
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
+from filewarden.workers.protection import protection
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.space import Space
 from filewarden.workers.tool import Content, Text, Tool
+from filewarden.workers.write_rules import WriteRules
 
 BALLAST_BYTES = 8 * 1024 * 1024
 
@@ -32,6 +35,13 @@ class Worker:
         self._profile = profile
         self._place = place
         self._space = Space(place.roots, frozenset(profile.denied))
+        writes = profile.writes
+        self._writing = WriteRules(
+            protection=protection(writes.protected),
+            durability=writes.durability,
+            min_free_bytes=writes.min_free_bytes,
+            max_file_bytes=writes.max_file_bytes,
+        )
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
@@ -45,6 +55,8 @@ class Worker:
     def _serve(self, channel: Channel) -> None:
         # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
         ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if self._profile.role == "rw":
+            tidy_roots(self._space)
         while True:
             call = wire.unpack_to_worker(channel.receive())
             if not isinstance(call, wire.Call):
@@ -66,7 +78,8 @@ class Worker:
             reporter=_reporter(call, channel),
             inputs=wire.unpack_inputs(call.inputs),
             askable=call.askable,
-            confirm=self._profile.confirm,
+            confirm=self._profile.writes.confirm,
+            writing=self._writing,
         )
         try:
             tool = self._catalogue.operation(call.tool)

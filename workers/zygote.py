@@ -22,6 +22,7 @@ from filewarden.workers.confine.privileges import die_with_parent, set_process_n
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
+from filewarden.workers.protection import protection
 
 GATE_FDS = 1
 NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks", ".notices", ".watch_wire", ".watched", ".watcher")
@@ -77,7 +78,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
         _refuse(control, f"a root cannot be opened: {error.strerror}")
         return
     except ToolFailure as failure:
-        _refuse(control, f"a deny rule is no glob: {failure.message}")
+        _refuse(control, f"a deny rule, or one of writes.protected, is no glob: {failure.message}")
         return
     except UnfitError as error:
         _refuse(control, str(error))
@@ -92,13 +93,14 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
 
 
 def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeChild]:
-    """What the children do by the zygote's role; raises ImportError."""
+    """What the children do by the zygote's role; raises ImportError, ToolFailure."""
     if profile.role == "watch":
         from filewarden.workers.watcher import Watcher  # loads what only a watcher needs
 
         return lambda place: lambda *birth: Watcher(profile, place).run(*birth)
     from filewarden.workers.worker import Worker
 
+    protection(profile.writes.protected)  # a glob that is none is found here, and every worker finds them compiled
     return lambda place: lambda *birth: Worker(catalogue, profile, place).run(*birth)
 
 

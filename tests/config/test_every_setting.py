@@ -24,6 +24,7 @@ SAMPLES: dict[str, object] = {
     "http.jwks_url": "https://issuer.example/keys",
     "http.resource": "https://files.example/mcp",
     "http.algorithms": ("ES384", "RS512"),
+    "writes.protected": ("Makefile", "**/.git"),
     "http.required_scopes": ("files:read", "team:blue"),
     "status.address": "127.0.0.1:8766",
     "deadlines.tool": {"search_text": 30.0, "read_file": 1.5},

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from filewarden.config.options import Kind, options, root_options
+from filewarden.config.protected import CODE_EXECUTION
 from filewarden.config.settings import (
     PoolSettings,
     RootSettings,
@@ -38,6 +39,11 @@ DEFAULTS: dict[str, object] = {
     "limits.max_watches": 1000,
     "limits.max_message_bytes": 16777216,
     "writes.confirm": "never",
+    "writes.protect": "code-execution",
+    "writes.protected": CODE_EXECUTION,
+    "writes.durability": "full",
+    "writes.min_free_bytes": 67108864,
+    "writes.max_file_bytes": 8388608,
     "http.enabled": False,
     "http.host": "127.0.0.1",
     "http.port": 8765,
