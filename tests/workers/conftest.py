@@ -3,15 +3,21 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from filewarden.config.protected import CODE_EXECUTION
 from filewarden.workers import openat2
+from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.context import Context, Limits
 from filewarden.workers.paths import KernelResolver, Resolver, WalkingResolver
+from filewarden.workers.protection import protection
 from filewarden.workers.root import Root, open_root
 from filewarden.workers.space import Space
+from filewarden.workers.tool import Tool
+from filewarden.workers.write_rules import WriteRules
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -101,6 +107,26 @@ def make_context() -> MakeContext:
         )
 
     return make
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def writable(open_space: OpenSpace, make_context: MakeContext) -> Context:
+    """A context over a root that may be written to, under the usual rules but without a floor of free space."""
+    rules = WriteRules(protection=protection(CODE_EXECUTION))
+    return msgspec.structs.replace(make_context(open_space(writable=True)), writing=rules)
+
+
+@pytest.fixture
+def run() -> Run:
+    """Call a tool as a client would: by its arguments' names, after their check."""
+
+    def call(context: Context, tool: Tool, **arguments: Any) -> Any:
+        return tool.run(context, ArgumentCheck(tool)(msgspec.json.encode(arguments)))
+
+    return call
 
 
 @pytest.fixture

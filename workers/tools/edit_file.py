@@ -103,7 +103,7 @@ def _refusal(error: "EditError", count: int) -> Exception:
     code = Code.INVALID_ARGUMENT if error.is_invalid else Code.TOO_LARGE if error.is_too_large else Code.CONFLICT
     which = f"Edit {error.number} of {count}: " if count > 1 else ""
     places = [f"line {each.line}: {each.text}" for each in error.candidates]
-    shown = " The nearest places: " + "; ".join(places) + "." if places else ""
+    shown = f" See {'; '.join(places)}." if places else ""
     message = f"{which}{error.problem}. Nothing was changed.{shown}"
     return ToolFailure(code, message, edit=error.number, candidates=places)
 

@@ -31,9 +31,10 @@ def run(context: "Context", arguments: RestoreDeleted) -> Restored:
     """Restore a deletion; raises ToolFailure, Inquiry."""
     from filewarden.workers.errors import Code, ToolFailure
     from filewarden.workers.trash import find_trash, unknown
+    from filewarden.workers.write_failures import failures_of
 
     for root in context.space.roots:
-        with find_trash(root, context.writing.durability) as trash:
+        with failures_of(arguments.trash_id), find_trash(root, context.writing.durability) as trash:
             if trash is None:
                 continue
             try:

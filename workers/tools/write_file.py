@@ -25,7 +25,7 @@ class WriteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Write one file."""
 
     path: Path
-    content: str
+    content: Annotated[str, msgspec.Meta(description="Kept as it is, line ends too.")]
     overwrite: Annotated[bool, msgspec.Meta(description="Replace a file that is there.")] = False
     append: Annotated[bool, msgspec.Meta(description="Add to its end instead.")] = False
     create_parents: Annotated[bool, msgspec.Meta(description="Make missing folders.")] = False
