@@ -61,8 +61,6 @@ def prepare(
     log = _open_log(settings)
     for warning in loaded.warnings:
         log.warning(warning)
-    if may_write(settings) and not any(tool.writes for tool in catalogue):
-        log.warning("roots may be written to by the settings, but this version has no tool that writes")
     roots = [root.path for root in settings.roots]
     account = None if settings.sandbox.mode == "off" else choose_account(settings.sandbox.user, roots[0])
     if account is not None:
