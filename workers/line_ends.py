@@ -24,8 +24,11 @@ class EvenText:
     def replace(self, starts: Sequence[int], length: int, new: str) -> None:
         """Put `new`, whose lines end in `\\n`, in place of so many characters at each of the places, in one pass.
 
-        The places are in order and do not overlap; lines that stay keep their ends.
+        The places are in order, do not overlap, and hold the same text; lines that stay keep their ends.
         """
+        if "\n" not in new and "\n" not in self.flat[starts[0] : starts[0] + length]:
+            self._replace_within_lines(starts, length, new)
+            return
         flat, pieces, ends = self.flat, list[str](), list[str]()
         new_lines = new.split("\n")[:-1]
         done = line = kept_from = 0
@@ -40,6 +43,11 @@ class EvenText:
         self.flat = "".join((*pieces, flat[done:]))
         self.ends = ends + self.ends[kept_from:]
         self._usual = None
+
+    def _replace_within_lines(self, starts: Sequence[int], length: int, new: str) -> None:
+        """The same where no line begins or ends in what is replaced; the same text stands at all the places."""
+        begins, stops = (0, *(start + length for start in starts)), (*starts, len(self.flat))
+        self.flat = new.join([self.flat[begin:stop] for begin, stop in zip(begins, stops, strict=True)])
 
     def _ends_for(self, old: list[str], new: list[str], first: int, last: int) -> list[str]:
         """The ends of the new lines: those of the old ones they stand for, else that of their surroundings."""

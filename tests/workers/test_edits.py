@@ -72,3 +72,19 @@ def test_an_edit_that_is_not_clear_is_refused_with_the_places(
     assert raised.value.number == number
     assert part in raised.value.problem
     assert [each.line for each in raised.value.candidates] == lines
+
+
+@given(TEXTS, st.text("ab\n", min_size=1, max_size=3), st.text("xy\n", max_size=4))
+def test_every_place_is_replaced_as_in_the_text_without_its_line_ends(text: str, old: str, new: str) -> None:
+    if old == new or evened(old) not in evened(text):
+        return
+    result = edited(text, Edit(old, new, replace_all=True))
+    assert evened(result).count("\n") <= evened(text).replace(old, new).count("\n")
+    even = EvenText(text)
+    places = [place for place in range(len(even.flat)) if even.flat.startswith(old, place)]
+    apart = [place for at, place in enumerate(places) if at == 0 or place >= places[at - 1] + len(old)]
+    if apart == places:
+        even.replace(places, len(old), new)
+        assert even.flat == EvenText(text).flat.replace(old, new)
+        assert even.text() == result
+        assert len(even.ends) == even.flat.count("\n")

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
+from filewarden.workers.paths import Resolver
+from filewarden.workers.space import best_resolver
+
 Disk = dict[str, tuple[object, ...]]
+
+
+@pytest.fixture
+def resolver() -> Resolver:
+    """One is enough here: both find the same folders (`test_paths.py`), and what follows has no path any more."""
+    return best_resolver()
 
 
 @pytest.fixture

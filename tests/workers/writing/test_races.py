@@ -1,0 +1,250 @@
+"""Others change the same names at the same moment: one winner, nothing lost, and nothing outside touched."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filewarden.workers.context import Context
+from filewarden.workers.drafts import draft
+from filewarden.workers.durability import Durability
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.tools import copy_file, create_directory, delete_file, edit_file, move_file, write_file
+
+Run = Callable[..., Any]
+Exchanging = Callable[..., AbstractContextManager[None]]
+
+ROUNDS = 15
+SHORT_S, LONG_S, CONTROL_S = 0.4, 8.0, 10.0
+FEWEST = 20
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def raced(*actions: Callable[[], object]) -> list[str]:
+    """Run each in a process of its own, all let go at once; `ok`, or the code of the refusal."""
+    gate_read, gate_write = os.pipe()
+    children = []
+    for action in actions:
+        out_read, out_write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(gate_write)
+            os.read(gate_read, 1)
+            word = "crash"
+            try:
+                action()
+                word = "ok"
+            except ToolFailure as failure:
+                word = failure.code.value
+            finally:
+                os.write(out_write, word.encode())
+                os._exit(0)
+        os.close(out_write)
+        children.append((pid, out_read))
+    os.close(gate_read)
+    os.close(gate_write)
+    words = []
+    for pid, out_read in children:
+        words.append(os.read(out_read, 100).decode())
+        os.close(out_read)
+        os.waitpid(pid, 0)
+    return words
+
+
+def test_of_two_creators_one_wins(writable: Context, run: Run, root: Path) -> None:
+    for number in range(ROUNDS):
+        name = f"new{number}"
+
+        def create(content: str, name: str = name) -> Callable[[], object]:
+            return lambda: run(writable, write_file.TOOL, path=name, content=content)
+
+        words = raced(create("one" * 1000), create("two" * 1000))
+        assert sorted(words) == ["already_exists", "ok"]
+        assert (root / name).read_text() == ("one" if words[0] == "ok" else "two") * 1000
+
+
+def test_t12_of_two_moves_to_one_place_one_wins(writable: Context, run: Run, root: Path) -> None:
+    for number in range(ROUNDS):
+        for source in ("one", "two"):
+            (root / source).write_text(source)
+        name = f"goal{number}"
+
+        def move(source: str, name: str = name) -> Callable[[], object]:
+            return lambda: run(writable, move_file.TOOL, source=source, destination=name)
+
+        words = raced(move("one"), move("two"))
+        assert sorted(words) == ["already_exists", "ok"]
+        winner, loser = ("one", "two") if words[0] == "ok" else ("two", "one")
+        assert (root / name).read_text() == winner
+        assert (root / loser).read_text() == loser
+        assert not (root / winner).exists()
+
+
+def test_t13_of_two_edits_of_one_version_none_is_lost(writable: Context, run: Run, root: Path) -> None:
+    """Each adds its own line; whoever was told of success has it in the file."""
+    for _ in range(ROUNDS):
+        (root / "f").write_text("base\n")
+
+        def edit(word: str) -> Callable[[], object]:
+            edits = [{"old_text": "base\n", "new_text": f"base\n{word}\n"}]
+            return lambda: run(writable, edit_file.TOOL, path="f", edits=edits)
+
+        words = raced(edit("one"), edit("two"))
+        assert set(words) <= {"ok", "conflict"}
+        lines = (root / "f").read_text().splitlines()
+        assert [
+            word for word, found in zip(("one", "two"), words, strict=True) if found == "ok" and word not in lines
+        ] == []
+        assert not [name for name in os.listdir(root) if "draft" in name]
+
+
+def test_t11_a_draft_that_was_swapped_is_an_error_and_not_a_success(root: Path) -> None:
+    """Somebody who can write to the folder puts a file of theirs under the draft's name."""
+    folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    try:
+        with draft(folder, Durability.RENAME) as new:
+            new.write(b"ours")
+            (name,) = [name for name in os.listdir(root) if "draft" in name]
+            (root / "theirs").write_text("theirs")
+            os.replace(root / "theirs", root / name)
+            with pytest.raises(ToolFailure) as raised:
+                new.create(b"published")
+    finally:
+        os.close(folder)
+    assert raised.value.code is Code.CONFLICT
+    assert raised.value.details == {"outcome": "unknown"}
+
+
+# -- folders that are swapped for links out
+
+
+WAYS: dict[str, Callable[[Run, Context, str], object]] = {
+    "create": lambda run, context, name: run(context, write_file.TOOL, path=f"d/{name}", content="x"),
+    "create with parents": lambda run, context, name: run(
+        context, write_file.TOOL, path=f"d/{name}/x", content="x", create_parents=True
+    ),
+    "overwrite": lambda run, context, _: run(
+        context, write_file.TOOL, path="d/canary.txt", content="ours", overwrite=True
+    ),
+    "append": lambda run, context, _: run(context, write_file.TOOL, path="d/canary.txt", content="x", append=True),
+    "edit": lambda run, context, _: run(
+        context, edit_file.TOOL, path="d/canary.txt", edits=[{"old_text": "inside", "new_text": "insid"}]
+    ),
+    "folder": lambda run, context, name: run(context, create_directory.TOOL, path=f"d/{name}"),
+    "copy": lambda run, context, name: run(context, copy_file.TOOL, source="a.txt", destination=f"d/{name}"),
+    "move": lambda run, context, name: run(context, move_file.TOOL, source="d/canary.txt", destination=f"d/{name}"),
+    "delete": lambda run, context, _: run(context, delete_file.TOOL, path="d/canary.txt", permanent=True),
+    "delete all": lambda run, context, _: run(context, delete_file.TOOL, path="parent", recursive=True, permanent=True),
+}
+
+
+@pytest.fixture
+def swapped(root: Path, places: Any, exchanging: Exchanging) -> Iterator[None]:
+    """`d` is a folder and a link to the one outside in turn, and so is `parent/d`; both are filled again and again."""
+    (root / "parent").mkdir()
+    (root / "d").mkdir()
+    (root / "other").symlink_to(places.outside)
+    (root / "parent" / "other").symlink_to(places.outside)
+    (root / "parent" / "d").mkdir()
+    with exchanging((root / "d", root / "other")):
+        yield
+
+
+def fingerprint(folder: Path) -> dict[str, tuple[int, str]]:
+    return {path.name: (path.stat().st_mtime_ns, path.read_text()) for path in folder.iterdir() if path.is_file()} | {
+        path.name: (0, "folder") for path in folder.iterdir() if path.is_dir()
+    }
+
+
+def refill(root: Path) -> None:
+    """Put a file of our own where a call may find it: in the real folder, through descriptors alone."""
+    for name in ("d", "other"):
+        with contextlib.suppress(OSError):
+            fd = os.open(root / name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open("canary.txt", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644, dir_fd=fd))
+                with open(os.open("canary.txt", os.O_WRONLY | os.O_NOFOLLOW, dir_fd=fd), "w") as file:
+                    file.write("inside inside2")
+            os.close(fd)
+    (root / "parent" / "d").mkdir(parents=True, exist_ok=True)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(SHORT_S, id="short"), pytest.param(LONG_S, id="long", marks=pytest.mark.slow)],
+)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.usefixtures("swapped")
+def test_t03_t04_t05_t06_no_change_lands_outside(
+    writable: Context, run: Run, root: Path, places: Any, way: str, seconds: float
+) -> None:
+    before = fingerprint(places.outside)
+    done = 0
+    give_up_at = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < give_up_at or number < FEWEST:
+        number += 1
+        refill(root)
+        with contextlib.suppress(ToolFailure):
+            WAYS[way](run, writable, f"new{number}")
+            done += 1
+    assert fingerprint(places.outside) == before, f"after {number} calls"
+    if seconds == LONG_S:
+        assert done > 0, "no call met the real folder"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("swapped")
+def test_the_naive_way_lands_outside(root: Path, places: Any) -> None:
+    """The control: a check of the text before a call by path is what the attack is good for."""
+    before = fingerprint(places.outside)
+    give_up_at = time.monotonic() + CONTROL_S
+    number = 0
+    while fingerprint(places.outside) == before:
+        assert time.monotonic() < give_up_at, "the attack does not work, so that it proves nothing"
+        number += 1
+        with contextlib.suppress(OSError):
+            if (root / "d").resolve().is_relative_to(root.resolve()):
+                (root / "d" / f"naive{number}").write_text("x")
+
+
+def test_t10_names_of_drafts_cannot_be_guessed(root: Path) -> None:
+    folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    seen = set()
+    try:
+        for _ in range(50):
+            with draft(folder, Durability.RENAME):
+                seen.update(name for name in os.listdir(root) if "draft" in name)
+    finally:
+        os.close(folder)
+    assert len(seen) == 50
+    assert min(map(len, seen)) == len(".filewarden-draft-") + 32
+
+
+def test_a_reader_never_sees_a_mix(writable: Context, run: Run, root: Path) -> None:
+    path, is_over, mixed = root / "f", threading.Event(), list[str]()
+    versions = {letter: letter * 200_000 for letter in "ab"}
+    path.write_text(versions["a"])
+
+    def watch() -> None:
+        while not is_over.is_set():
+            text = path.read_text()
+            if text not in versions.values():
+                mixed.append(text)
+
+    reader = threading.Thread(target=watch)
+    reader.start()
+    try:
+        for number in range(40):
+            run(writable, write_file.TOOL, path="f", content=versions["ab"[number % 2]], overwrite=True)
+    finally:
+        is_over.set()
+        reader.join()
+    assert mixed == []
