@@ -135,7 +135,7 @@ WAYS: dict[str, Callable[[Run, Context, str], object]] = {
     ),
     "append": lambda run, context, _: run(context, write_file.TOOL, path="d/canary.txt", content="x", append=True),
     "edit": lambda run, context, _: run(
-        context, edit_file.TOOL, path="d/canary.txt", edits=[{"old_text": "inside", "new_text": "insid"}]
+        context, edit_file.TOOL, path="d/canary.txt", edits=[{"old_text": ">", "new_text": ".>"}]
     ),
     "folder": lambda run, context, name: run(context, create_directory.TOOL, path=f"d/{name}"),
     "copy": lambda run, context, name: run(context, copy_file.TOOL, source="a.txt", destination=f"d/{name}"),
@@ -171,7 +171,7 @@ def refill(root: Path) -> None:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open("canary.txt", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644, dir_fd=fd))
                 with open(os.open("canary.txt", os.O_WRONLY | os.O_NOFOLLOW, dir_fd=fd), "w") as file:
-                    file.write("inside inside2")
+                    file.write("inside>")
             os.close(fd)
     (root / "parent" / "d").mkdir(parents=True, exist_ok=True)
 
@@ -217,7 +217,7 @@ def test_the_naive_way_lands_outside(root: Path, places: Any) -> None:
 
 def test_t10_names_of_drafts_cannot_be_guessed(root: Path) -> None:
     folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
-    seen = set()
+    seen = set[str]()
     try:
         for _ in range(50):
             with draft(folder, Durability.RENAME):
