@@ -30,7 +30,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     folders: int
     trash_id: str | None
-    """What restore_deleted brings it back by; null for what is gone."""
+    """What restore_deleted brings it back by; null for what is gone, as a link or a pipe, which has no content."""
 
 
 def run(context: "Context", arguments: DeleteFile) -> Deleted:
@@ -40,7 +40,8 @@ def run(context: "Context", arguments: DeleteFile) -> Deleted:
     with open_target(context, arguments.path) as target:
         extent = _require_deletable(context, target, recursive=arguments.recursive)
         _confirm(context, target, extent, permanent=arguments.permanent)
-        trash_id = None if arguments.permanent else _to_trash(context, target)
+        is_kept = not arguments.permanent and target.kind in ("file", "directory")
+        trash_id = _to_trash(context, target) if is_kept else None
         if trash_id is None:
             _remove(context, target)
         return Deleted(
@@ -129,7 +130,7 @@ TOOL = Tool(
     name="delete_file",
     title="Delete",
     description="Deletes a file, or with recursive a folder with all in it. It goes to a hidden trash in its root, "
-    "from which restore_deleted brings it back; permanent deletes for good. Of a link the link alone.",
+    "from which restore_deleted brings it back; permanent deletes for good. Of a link only the link goes.",
     arguments=DeleteFile,
     result=Deleted,
     run=run,

@@ -60,6 +60,9 @@ def _require_movable(context: "Context", source: "Target", destination: "Target"
     shown, goal = echo(source.asked), echo(destination.asked)
     if source.state is None:
         raise ToolFailure(Code.NOT_FOUND, f"Path not found: '{shown}'. List its folder to find the right one.")
+    if source.kind not in ("file", "directory"):
+        # The confinement of workers lets nobody make links or special files, and a rename counts as making.
+        raise ToolFailure(Code.UNSUPPORTED, f"'{shown}' is a {source.kind}: only files and directories are moved.")
     if destination.state is not None and not _is_respelt(source, destination):
         if not overwrite:
             raise _taken(destination.asked)
@@ -157,7 +160,7 @@ TOOL = Tool(
     name="move_file",
     title="Move or rename",
     description="Moves or renames a file or folder in one step. What is at the destination stays, unless overwrite is "
-    "set and both are files. A link itself is moved.",
+    "set and both are files.",
     arguments=MoveFile,
     result=Moved,
     run=run,

@@ -109,12 +109,13 @@ def test_a_link_inside_is_written_through_and_stays(writable: Context, run: Run,
     assert (root / "sub" / "b.py").read_text() == "new"
 
 
-def test_a_link_itself_is_moved_and_deleted(writable: Context, run: Run, root: Path, places: Any) -> None:
+def test_a_link_itself_is_deleted_and_not_moved(writable: Context, run: Run, root: Path, places: Any) -> None:
     (root / "way").symlink_to(places.outside / "canary.txt")
-    run(writable, move_file.TOOL, source="way", destination="moved")
-    assert (root / "moved").is_symlink()
-    run(writable, delete_file.TOOL, path="moved", permanent=True)
-    assert not (root / "moved").is_symlink()
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, move_file.TOOL, source="way", destination="moved")
+    assert raised.value.code is Code.UNSUPPORTED
+    assert run(writable, delete_file.TOOL, path="way").trash_id is None
+    assert not (root / "way").is_symlink()
     assert (places.outside / "canary.txt").read_text() == places.canary
 
 
