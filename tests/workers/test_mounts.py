@@ -1,9 +1,5 @@
 """Roots with file systems mounted in them, in a world of the test's own: another process with its own mounts."""
 
-import ctypes
-import os
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,16 +8,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from filewarden.workers import openat2
-from filewarden.workers.confine.syscalls import syscall
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths import KernelResolver, Resolver, WalkingResolver
 from filewarden.workers.root import Root, open_root
 from filewarden.workers.space import Space
 from filewarden.workers.tools import get_file_info, list_directory, read_file, search_files
+from tests.workers import own_mounts
+from tests.workers.own_mounts import mount, with_own_mounts
 
-NEWNS, NEWUSER = 0x20000, 0x10000000
-MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 WORDS = [
     *("dir", "a", "file", "hard", ".env", "token", "state", "mnt", "bind", "bfile", "out", "sub", "none"),
     *("l", "la", "lm", "lf", "lout", "lenv", "lstate", "lup", "loop", ".", "..", "", "{root}", "/"),
@@ -30,22 +25,6 @@ MOUNTED = ("mnt", "bind", "bfile", "out")
 
 InNamespace = Callable[[Callable[[], None]], None]
 MakeContext = Callable[..., Context]
-
-
-def mount(source: Path | str, target: Path, *, kind: str | None = None) -> None:
-    texts = [ctypes.create_string_buffer(os.fsencode(text)) for text in (source, target, kind or "none")]
-    at = [ctypes.addressof(text) for text in texts]
-    syscall("mount", at[0], at[1], at[2] if kind else 0, 0 if kind else MS_BIND | MS_REC, 0)
-
-
-def enter_namespace() -> None:
-    uid, gid = os.geteuid(), os.getegid()
-    syscall("unshare", NEWNS if uid == 0 else NEWNS | NEWUSER)
-    if uid != 0:
-        for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-            Path(f"/proc/self/{name}").write_text(text)
-    top = ctypes.create_string_buffer(b"/")
-    syscall("mount", 0, ctypes.addressof(top), 0, MS_REC | MS_PRIVATE, 0)
 
 
 @pytest.fixture
@@ -77,38 +56,19 @@ def ground(root: Path) -> Path:
 def in_namespace(ground: Path) -> InNamespace:
     """Run something where a file system, a folder and a file of the root, and a foreign folder, are mounted in it."""
 
+    def prepare() -> None:
+        mount("tmpfs", ground / "mnt", kind="tmpfs")
+
     def run(action: Callable[[], None]) -> None:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            report = b"x"
-            try:
-                try:
-                    enter_namespace()
-                    mount("tmpfs", ground / "mnt", kind="tmpfs")
-                except OSError as error:
-                    report = f"skip no mounts here: {error.strerror}".encode()
-                else:
-                    (ground / "mnt" / "sub").mkdir()
-                    (ground / "mnt" / "file").write_text("mounted")
-                    mount(ground / "dir", ground / "bind")
-                    mount(ground / "file", ground / "bfile")
-                    mount(ground.parent / "OUT", ground / "out")
-                    action()
-                    report = b"ok"
-            except BaseException:
-                report = traceback.format_exc().encode()
-            finally:
-                os.write(writer, report[-60000:])
-                sys.stdout.flush()
-                os._exit(0)
-        os.close(writer)
-        with open(reader, encoding="utf-8") as pipe:
-            told = pipe.read()
-        os.waitpid(child, 0)
-        if told.startswith("skip"):
-            pytest.skip(told[5:])
-        assert told == "ok"
+        def fill_and_act() -> None:
+            (ground / "mnt" / "sub").mkdir()
+            (ground / "mnt" / "file").write_text("mounted")
+            mount(ground / "dir", ground / "bind")
+            mount(ground / "file", ground / "bfile")
+            mount(ground.parent / "OUT", ground / "out")
+            action()
+
+        with_own_mounts(prepare, fill_and_act)
 
     return run
 
@@ -295,7 +255,7 @@ def test_l29_a_confined_worker_sees_mounts_as_the_root_says(
     config = tmp_path / "config.toml"
     config.write_text(f'[[roots]]\npath = "{tree}"\none_filesystem = {str(is_strict).lower()}\n')
     places = {"root": str(tree), "top": str(tree / "mnt"), "inside": str(tree / "src"), "bound": str(tree / "bound")}
-    program = MOUNTING_SERVER.format(this=__file__, **places)
+    program = MOUNTING_SERVER.format(this=own_mounts.__file__, **places)
     server = start_server("--config", str(config), program=("-c", program))
     try:
         server.initialize()
