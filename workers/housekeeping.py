@@ -3,15 +3,19 @@
 A bounded look, the folders near the roots first; whatever lies deeper is found when its folder is written to again.
 """
 
+import contextlib
 import os
 import time
 from collections import deque
 
 from filewarden.workers.drafts import sweep
+from filewarden.workers.durability import Durability
+from filewarden.workers.errors import ToolFailure
 from filewarden.workers.handle import Handle
 from filewarden.workers.paths import Names
 from filewarden.workers.root import Root
 from filewarden.workers.space import Space
+from filewarden.workers.trash import find_trash
 
 SECONDS = 0.15
 """A call that waits for this worker waits so much longer at most."""
@@ -21,6 +25,10 @@ def tidy_roots(space: Space, seconds: float = SECONDS) -> int:
     """Remove orphaned drafts from the writable roots; how many there were."""
     over_at = time.monotonic() + seconds
     pending: deque[tuple[Root, Names]] = deque((root, ()) for root in space.roots if root.writable)
+    for root, _ in pending:
+        with contextlib.suppress(OSError, ToolFailure), find_trash(root, Durability.RENAME) as trash:
+            if trash is not None:
+                trash.tidy()
     removed = 0
     while pending and time.monotonic() < over_at:
         root, names = pending.popleft()

@@ -5,6 +5,7 @@ and `origin` where it lay. A deletion is whole when both are there; `origin` is 
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import stat
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from filewarden.workers import renames
-from filewarden.workers.drafts import draft, sync_folder
+from filewarden.workers.drafts import draft, sweep, sync_folder
 from filewarden.workers.durability import Durability
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.handle import Handle
@@ -46,6 +47,8 @@ class Trash:
         os.mkdir(identifier, 0o700, dir_fd=self._fd)
         entry = os.open(identifier, _FLAGS, dir_fd=self._fd)
         try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(entry, fcntl.LOCK_EX)  # whoever tidies up leaves it alone
             with draft(entry, self._durability) as origin:
                 origin.write(b"/".join(target.names))
                 origin.create(ORIGIN)
@@ -104,6 +107,16 @@ class Trash:
                 except FileNotFoundError:
                     raise unknown(identifier) from None
                 yield Target(folder, ITEM, identifier, state)
+
+    def tidy(self) -> None:
+        """Remove what deletions that were killed have left: entries without an item that nobody works on."""
+        with os.scandir(self._fd) as entries:
+            names = [entry.name for entry in entries if _ID.fullmatch(entry.name)]
+        for identifier in names:
+            with contextlib.suppress(OSError, ToolFailure), self._entry(identifier) as entry:
+                fcntl.flock(entry, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                sweep(entry)
+                self._forget(entry, identifier)
 
     @contextlib.contextmanager
     def _entry(self, identifier: str) -> Iterator[int]:
