@@ -4,12 +4,12 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from filewarden.workers import renames
 from filewarden.workers.drafts import NEW_MODE, Draft, changed, draft, sweep, sync_folder
 from filewarden.workers.durability import Durability
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.identity import is_same_object
 from filewarden.workers.names import echo
-from filewarden.workers.renames import without_replacing
 from filewarden.workers.target import Target, require_own
 from filewarden.workers.write_failures import failures_of
 
@@ -70,7 +70,7 @@ def settle_move(context: "Context", source: Target, destination: Target) -> None
         moved = destination.now()
         if moved is not None and source.state is not None and not is_same_object(moved, source.state):
             if destination.state is None:
-                without_replacing(destination.folder.fd, destination.name, source.folder.fd, source.name)
+                renames.without_replacing(destination.folder.fd, destination.name, source.folder.fd, source.name)
             raise changed()
         if context.writing.durability is Durability.FULL:
             sync_folder(source.folder.fd)

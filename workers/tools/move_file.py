@@ -94,13 +94,13 @@ def _move(context: "Context", source: "Target", destination: "Target") -> bool:
     """Rename it; whether something was replaced."""
     import os
 
+    from filewarden.workers import renames
     from filewarden.workers.publishing import settle_move
-    from filewarden.workers.renames import without_replacing
 
     folders = source.folder.fd, destination.folder.fd
     try:
         if destination.state is None:
-            without_replacing(folders[0], source.name, folders[1], destination.name)
+            renames.without_replacing(folders[0], source.name, folders[1], destination.name)
         else:
             os.rename(source.name, destination.name, src_dir_fd=folders[0], dst_dir_fd=folders[1])
     except OSError as error:

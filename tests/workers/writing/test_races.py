@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from filewarden.workers import renames
 from filewarden.workers.context import Context
 from filewarden.workers.drafts import draft
 from filewarden.workers.durability import Durability
@@ -120,6 +121,34 @@ def test_t11_a_draft_that_was_swapped_is_an_error_and_not_a_success(root: Path) 
         os.close(folder)
     assert raised.value.code is Code.CONFLICT
     assert raised.value.details == {"outcome": "unknown"}
+
+
+@pytest.mark.parametrize("way", ["move", "delete"])
+def test_what_came_in_between_is_put_back(
+    writable: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Between the look at a file and its rename it is replaced: what others have put there stays there."""
+    real = renames.without_replacing
+
+    def late(old_folder: int, old: bytes, new_folder: int, new: bytes) -> None:
+        if old == b"a.txt" and not (root / "seen").exists():
+            (root / "seen").touch()
+            (root / "theirs").write_text("theirs")
+            os.replace(root / "theirs", root / "a.txt")
+        real(old_folder, old, new_folder, new)
+
+    monkeypatch.setattr(renames, "without_replacing", late)
+    ways: dict[str, tuple[Any, dict[str, str]]] = {
+        "move": (move_file.TOOL, {"source": "a.txt", "destination": "sub/new"}),
+        "delete": (delete_file.TOOL, {"path": "a.txt"}),
+    }
+    tool, arguments = ways[way]
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, tool, **arguments)
+    assert raised.value.code is Code.CONFLICT
+    assert (root / "a.txt").read_text() == "theirs"
+    assert not (root / "sub" / "new").exists()
+    assert not any((root / ".filewarden-trash").glob("*"))
 
 
 # -- folders that are swapped for links out

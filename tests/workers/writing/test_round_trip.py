@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,41 @@ def test_attributes_stay(writable: Context, run: Run, root: Path) -> None:
     run(writable, edit_file.TOOL, path="a.txt", edits=[{"old_text": "alpha", "new_text": "beta"}])
     assert path.read_text() == "beta\n"
     assert os.getxattr(path, "user.kept") == b"yes"
+
+
+ACCESS_LIST = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHI", tag, rights, number)
+    for tag, rights, number in (
+        (1, 6, 2**32 - 1),
+        (2, 4, 12345),
+        (4, 4, 2**32 - 1),
+        (16, 4, 2**32 - 1),
+        (32, 0, 2**32 - 1),
+    )
+)
+"""Owner rw, user 12345 r, group r, mask r, others nothing (acl(5), as the kernel stores it)."""
+
+
+def test_l32_an_access_list_stays_or_nothing_changes(
+    writable: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, name = root / "a.txt", "system.posix_acl_access"
+    try:
+        os.setxattr(path, name, ACCESS_LIST)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    run(writable, edit_file.TOOL, path="a.txt", edits=[{"old_text": "alpha", "new_text": "beta"}])
+    assert path.read_text() == "beta\n"
+    assert os.getxattr(path, name) == ACCESS_LIST
+
+    def cannot(*_: Any) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "setxattr", cannot)
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, edit_file.TOOL, path="a.txt", edits=[{"old_text": "beta", "new_text": "gamma"}])
+    assert raised.value.code is Code.UNSUPPORTED
+    assert path.read_text() == "beta\n"
 
 
 def test_e14_set_id_bits_do_not_vouch_for_new_content(writable: Context, run: Run, root: Path) -> None:
