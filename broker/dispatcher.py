@@ -43,6 +43,8 @@ _LOST: dict[Exit, tuple[Code, str]] = {
     Exit.CANCELLED: (Code.CANCELLED, "The call was cancelled."),
     Exit.RECYCLED: (Code.CANCELLED, "The server is shutting down."),
 }
+_OUTCOME_UNKNOWN = "Whether the change was made is not known: look at it before another try."
+"""It is whole or not there, and is never tried again by itself."""
 _QUEUED_TOO_LONG = Failed(Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {})
 _NO_WORKER = Failed(
     Code.WORKER_CRASHED, "No worker can be started, so nothing can be served now. The server's log says why.", {}
@@ -261,7 +263,9 @@ class Dispatcher:
         if cause in _COSTLY:
             self._quarantine.lost(_identity(call), self._reactor.now())
         code, sentence = _LOST[cause]
-        details: Details = {"outcome": "unknown"} if call.tool.writes else {}
+        details: Details = {}
+        if call.tool.writes:
+            sentence, details = f"{sentence} {_OUTCOME_UNKNOWN}", {"outcome": "unknown"}
         self._end(call, Failed(code, sentence, details))
 
     def on_costly(self, call: Call) -> None:

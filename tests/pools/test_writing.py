@@ -104,6 +104,7 @@ def test_a_killed_writer_is_replaced_and_the_outcome_is_called_unknown(
     result = server.call("rest_while_writing", seconds=60)
     error = result["structuredContent"]["error"]
     assert (error["code"], error["outcome"]) == ("timeout", "unknown")
+    assert "look at it before another try" in error["message"]
     assert [row["last_exit"] for row in server.wait_until_ready()["workers"]].count("deadline") == 1
     assert outcome(server, "create", "open/after.txt") == "ok"
 
