@@ -164,7 +164,8 @@ class Conversation:
         sink, exchange.sink = exchange.sink, None
         self._open.pop(id(exchange), None)
         if sink is not None:  # else it was answered before
-            self._subscriptions.is_legacy_open = self.session.revision is not None
+            if not self._subscriptions.is_legacy_open:
+                self._subscriptions.is_legacy_open = self.session.revision is not None
             sink.answer(exchange.answer, exchange.status)
 
     def _act(self, exchange: Exchange) -> None:

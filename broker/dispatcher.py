@@ -274,6 +274,8 @@ class Dispatcher:
 
     def _pump(self) -> None:
         """Give waiting calls to idle workers."""
+        if not self._scheduler.depth:
+            return
         for kind, supervisor in self._supervisors.items():
             if not self._scheduler.has_waiting(kind):
                 continue

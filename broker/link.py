@@ -15,6 +15,8 @@ from collections.abc import Iterator
 import zmq
 
 IPC_FILTER_PID = 58
+POLLIN, POLLOUT = int(zmq.POLLIN), int(zmq.POLLOUT)
+"""As plain numbers: with the library's flags each look at a link makes several objects."""
 RECEIVE_HIGH_WATER_MARK = 16
 _CREDENTIALS = struct.Struct("3i")
 """struct ucred: process, user, group (unix(7))."""
@@ -93,7 +95,7 @@ class Link:
         """
         while True:
             events = self._events()
-            if not events & zmq.POLLIN:
+            if not events & POLLIN:
                 if self._has_lost_its_peer(events):
                     raise LinkLostError
                 return
@@ -111,7 +113,7 @@ class Link:
         Ask before sleeping: the descriptor signals only changes (zmq_getsockopt(3)).
         """
         events = self._events()
-        return bool(events & zmq.POLLIN) or self._has_lost_its_peer(events)
+        return bool(events & POLLIN) or self._has_lost_its_peer(events)
 
     def check_sender(self, frame: zmq.Frame) -> None:
         """Ask the kernel who is behind the connection that `frame` came over, beside ZeroMQ's own filter.
@@ -134,7 +136,7 @@ class Link:
         return int(self._socket.getsockopt(zmq.EVENTS))
 
     def _has_lost_its_peer(self, events: int) -> bool:
-        if events & zmq.POLLOUT:  # without a mark on what waits to be sent, exactly as long as there is a peer
+        if events & POLLOUT:  # without a mark on what waits to be sent, exactly as long as there is a peer
             self._is_joined = True
             return False
         return self._is_joined

@@ -18,6 +18,8 @@ Settle = Callable[["Run", Outcome], None]
 class Run:
     """A call in the hands of the dispatcher. `settle` gets each outcome; it may change while the call runs."""
 
+    __slots__ = ("_call", "_dispatcher", "_vouchers", "caller", "settle", "start", "tool")
+
     def __init__(
         self, start: StartCall, tool: Tool, caller: Caller, dispatcher: Dispatcher, vouchers: Vouchers, settle: Settle
     ) -> None:

@@ -229,7 +229,8 @@ class Supervisor:
         except LinkLost:
             self._cut_off(worker)
         else:
-            self._mark_dirty(worker)
+            if worker.needs_another_look:
+                self._mark_dirty(worker)
 
     def _cut_off(self, worker: Worker) -> None:
         """Tell a death, which its handle reports any moment, from a link that was ended for what came over it.

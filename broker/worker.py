@@ -15,6 +15,8 @@ class Worker(Process[Ready | Ending | Aside]):
 
     def __init__(self, serial: int, endpoint: str, started_at: float) -> None:
         super().__init__(serial, endpoint, started_at, wire.unpack_from_worker)
+        self.needs_another_look = False
+        """Whether `receive` left something that the descriptor will not signal again."""
         self.busy_since: float | None = None
         self.call: Call | None = None
         self.principal: str | None = None
@@ -33,13 +35,16 @@ class Worker(Process[Ready | Ending | Aside]):
             LinkLost: nothing arrives any more.
         """
         found: list[Ready | Ending | Aside] = []
+        self.needs_another_look = True
         try:
             for frame in self.frames():
                 if found and not isinstance(found[-1], Progress | Note):
                     raise Violation("a frame out of turn")
                 found.append(frame)
                 if len(found) == FRAMES_AT_ONCE:
-                    break  # the link is looked at again before the loop sleeps
+                    break
+            else:
+                self.needs_another_look = False
         except LinkLost:
             if not found:
                 raise

@@ -15,6 +15,7 @@ _BOMS = (  # the longer first: UTF-32-LE begins as UTF-16-LE does
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_BEGIN_BOMS = frozenset(bom[:1] for bom, _ in _BOMS)
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _SINGLE = (
     *("ascii", "latin-1", *(f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16))),
@@ -78,8 +79,13 @@ class Encoding(msgspec.Struct, frozen=True):
         return self.bom > 0 or self.is_wide
 
 
+_PLAIN = {name: Encoding(name) for name in KNOWN}
+
+
 def known_name(asked: str) -> str:
     """Give the canonical name of an encoding, or `auto`; raises ToolFailure(invalid_argument) for another."""
+    if asked in _CODECS:
+        return asked
     name = asked.strip().lower().replace("_", "-").replace(" ", "-")
     name = name.replace("windows-", "cp").replace("iso-8859", "iso8859")
     name = _ALIASES.get(name, name)
@@ -97,13 +103,14 @@ def settle(name: str, head: bytes) -> Encoding:
 
     Four bytes suffice but for `auto`, which looks at as many as it gets.
     """
-    for bom, marked in _BOMS:
-        if head.startswith(bom) and (name in ("auto", marked) or marked.startswith(name + "-")):
-            return Encoding(marked, len(bom))
+    if head[:1] in _BEGIN_BOMS:
+        for bom, marked in _BOMS:
+            if head.startswith(bom) and (name in ("auto", marked) or marked.startswith(name + "-")):
+                return Encoding(marked, len(bom))
     if name in ("utf-16", "utf-32"):
         return Encoding(name + "-le")
     if name != "auto":
-        return Encoding(name)
+        return _PLAIN[name]
     unmarked = Encoding("utf-8", is_guess=True)
     found = None if head.isascii() else decode(head, unmarked, is_cut=True)
     return unmarked if found is None else Encoding(found.encoding, is_guess=True, confidence=found.confidence)

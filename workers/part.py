@@ -25,6 +25,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.offset or self.limit or self.head or self.tail)
 
     @property
+    def has_view(self) -> bool:
+        """Whether lines are to be numbered or clipped."""
+        return self.line_numbers or self.max_line_chars is not None
+
+    @property
     def has_bytes(self) -> bool:
         """Whether bytes are asked for."""
         return self.byte_offset is not None or self.byte_limit is not None
@@ -32,6 +37,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(part: Part) -> None:
     """Refuse what excludes each other."""
+    if not part.has_lines and not part.has_bytes:
+        return
     ways = (
         ("offset and limit", part.offset is not None or part.limit is not None),
         ("head", part.head is not None),

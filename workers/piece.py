@@ -19,6 +19,7 @@ NUMBERED_LINE_CHARS = 2000
 _WIDEST = 3
 """Times `max_file_bytes`: what a frame holds, as a byte may become three in UTF-8 and a number precede each line."""
 _ENDING_BYTES = 65536
+_PLAIN_BYTES = 65536
 
 _Value = TypeVar("_Value")
 
@@ -50,10 +51,35 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     clipped: int = 0
 
 
+def plain(handle: Handle, text: bytes, encoding: Encoding) -> Reading | None:
+    """A small file of UTF-8 as it is, when there is nothing more to tell: most of what is ever read.
+
+    None where there may be: `told` looks closer.
+    """
+    if len(text) > _PLAIN_BYTES or not text.isascii() or b"\r" in text or count_controls(text) or has_changed(handle):
+        return None
+    feeds = text.count(b"\n")
+    is_ended = text.endswith(b"\n")
+    return Reading(
+        text,
+        TextFacts(
+            path=handle.path,
+            size=encoding.bom + len(text),
+            encoding="utf-8",
+            binary=False,
+            bom=encoding.bom > 0,
+            line_ending="lf" if feeds else None,
+            final_newline=is_ended if text else None,
+            offset=1,
+            lines=feeds + (bool(text) and not is_ended),
+        ),
+    )
+
+
 def told(context: "Context", handle: Handle, part: Part, piece: Piece, encoding: Encoding) -> Reading:
     text = piece.decoded.text
     controls, invisible = count_controls(text), count_invisible(text)
-    if part.line_numbers or part.max_line_chars is not None:
+    if part.has_view:
         piece = _fitted(context, part, piece)
     reaches_end = not piece.has_more and bool(text)
     changed = has_changed(handle)

@@ -12,7 +12,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.handle import Handle
 from filewarden.workers.lines import Lines, Span, last_lines, plain_blocks, wide_blocks
 from filewarden.workers.part import Part
-from filewarden.workers.piece import Piece, Reading, binary, count_lines, told
+from filewarden.workers.piece import Piece, Reading, binary, count_lines, plain, told
 from filewarden.workers.text_facts import TextFacts
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
     if len(data) > limit:
         raise too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
     encoding = settle(part.encoding, data[: _head_bytes(part.encoding)])
+    if encoding.name == "utf-8" and not encoding.is_guess and not part.has_view and b"\0" not in data:
+        reading = plain(handle, data[encoding.bom :] if encoding.bom else data, encoding)
+        if reading is not None:
+            return reading
     decoded = decode(data[encoding.bom :] if encoding.bom else data, encoding)
     if decoded is None:
         return binary(handle, data, encoding, size=len(data))

@@ -126,6 +126,7 @@ class WireError(Exception):
 _pack = msgspec.msgpack.Encoder().encode
 _decode_from_worker = msgspec.msgpack.Decoder(Hello | Ready | Answer | Refusal | Question | Progress | Note).decode
 _decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
+_NO_INPUTS = Inputs()
 _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
 _decode_to_worker = msgspec.msgpack.Decoder(Go | Call).decode
 
@@ -212,7 +213,7 @@ def unpack_blocks(data: memoryview) -> tuple[Block, ...]:
 
 def unpack_inputs(data: bytes) -> Inputs:
     """The answers that the broker passes on; none for an empty field."""
-    return _decode_inputs(data) if data else Inputs()
+    return _decode_inputs(data) if data else _NO_INPUTS
 
 
 def question(call: int, requests: dict[str, InputRequest], state: bytes) -> bytes:

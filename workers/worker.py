@@ -4,6 +4,7 @@ import mmap
 import os
 import sys
 import time
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,6 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.housekeeping import tidy_roots
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.joining import join
-from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
 from filewarden.workers.protection import protection
@@ -35,6 +35,7 @@ class Worker:
         self._profile = profile
         self._place = place
         self._space = Space(place.roots, frozenset(profile.denied))
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
         writes = profile.writes
         self._writing = WriteRules(
             protection=protection(writes.protected),
@@ -85,7 +86,7 @@ class Worker:
             tool = self._catalogue.operation(call.tool)
             if tool is None:
                 raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
-            return _run(tool, context, call)
+            return self._run(tool, context, call)
         except ToolFailure as failure:
             return wire.refuse(call.call, failure)
         except Inquiry as inquiry:
@@ -99,33 +100,23 @@ class Worker:
             sys.excepthook(*sys.exc_info())
             return wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error."))
 
+    def _run(self, tool: Tool, context: Context, call: wire.Call) -> bytes:
+        decoder = self._decoders.get(tool.name)
+        if decoder is None:
+            decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.arguments)
+        result = tool.run(context, decoder.decode(call.arguments))
+        if isinstance(result, Text):
+            return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(result.text)))
+        if isinstance(result, Content):
+            blocks = wire.pack_blocks(result.blocks)
+            return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(blocks)))
+        return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
+
 
 def _reporter(call: wire.Call, channel: Channel) -> Reporter:
     if not call.wants_progress and call.log_level is None:
         return SILENT
-
-    def progress(done: float, total: float | None, message: str | None) -> None:
-        channel.send(wire.pack(wire.Progress(call.call, done, total, message)))
-
-    def note(level: NoteLevel, text: str) -> None:
-        channel.send(wire.pack(wire.Note(call.call, level, text)))
-
-    return Reporter(
-        send_progress=progress if call.wants_progress else None,
-        send_note=None if call.log_level is None else note,
-        log_level=NoteLevel.EMERGENCY if call.log_level is None else call.log_level,
-    )
-
-
-def _run(tool: Tool, context: Context, call: wire.Call) -> bytes:
-    arguments = msgspec.msgpack.decode(call.arguments, type=tool.arguments)
-    result = tool.run(context, arguments)
-    if isinstance(result, Text):
-        return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(result.text)))
-    if isinstance(result, Content):
-        blocks = wire.pack_blocks(result.blocks)
-        return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(blocks)))
-    return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
+    return Reporter(channel.send, call.call, wants_progress=call.wants_progress, log_level=call.log_level)
 
 
 def _os_failure(error: OSError) -> ToolFailure:

@@ -20,7 +20,6 @@ from filewarden.broker.protocol.messages import (
     shown,
 )
 from filewarden.broker.protocol.offer import TASKS, Offer
-from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.refusals import insist_on, missing_capability
 from filewarden.broker.protocol.shape import (
@@ -62,7 +61,7 @@ def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall
         progress_token=params.meta.progress_token,
         answers=_answers(params, terms),
         sealed_state=_state(params, terms),
-        task=_task_use(tool, terms),
+        task=tool.task if terms.has_tasks else TaskUse.NEVER,
     )
 
 
@@ -199,7 +198,3 @@ def _state(params: RetryParams, terms: Terms) -> str | None:
     if isinstance(params.request_state, UnsetType) or not terms.revision.has_result_type:
         return None
     return params.request_state
-
-
-def _task_use(tool: OfferedTool, terms: Terms) -> TaskUse:
-    return tool.task if terms.has_tasks else TaskUse.NEVER

@@ -14,6 +14,7 @@ from filewarden.workers.reporter import Reporter
 from filewarden.workers.root import open_root
 from filewarden.workers.space import Space
 from filewarden.workers.tools.get_file_info import FileInfo, GetFileInfo, run
+from filewarden.workers.wire import Progress, unpack_from_worker
 
 MakeContext = Callable[..., Context]
 
@@ -194,7 +195,13 @@ def test_l25_a_checksum_ends_with_the_time(space: Space, make_context: MakeConte
     with open(root / "f", "wb") as file:
         file.truncate(1 << 40)
     told: list[float] = []
-    reporter = Reporter(send_progress=lambda done, total, message: told.append(done))
+
+    def hear(frame: bytes) -> None:
+        progress = unpack_from_worker(frame)
+        assert isinstance(progress, Progress)
+        told.append(progress.done)
+
+    reporter = Reporter(hear, 1, wants_progress=True, log_level=None)
     context = msgspec.structs.replace(make_context(space, seconds=0.3), reporter=reporter)
     begun = time.perf_counter()
     with pytest.raises(ToolFailure) as refused:

@@ -18,6 +18,7 @@ from filewarden.workers.space import Space
 from filewarden.workers.text_facts import TextFacts
 from filewarden.workers.tool import Text
 from filewarden.workers.tools.read_file import ReadFile, run
+from filewarden.workers.wire import Progress, unpack_from_worker
 
 MakeContext = Callable[..., Context]
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be", "cp1251", "cp932"]
@@ -327,7 +328,13 @@ def test_q01_numbering_many_empty_lines_needs_little_memory(
 def test_progress_is_told_on_the_way(space: Space, make_context: MakeContext, root: Path) -> None:
     (root / "f").write_bytes(b"x\n" * 2_000_000)
     told: list[tuple[float, float | None]] = []
-    reporter = Reporter(send_progress=lambda done, total, message: told.append((done, total)))
+
+    def hear(frame: bytes) -> None:
+        progress = unpack_from_worker(frame)
+        assert isinstance(progress, Progress)
+        told.append((progress.done, progress.total))
+
+    reporter = Reporter(hear, 1, wants_progress=True, log_level=None)
     context = msgspec.structs.replace(make_context(space), reporter=reporter)
     read(context, offset=1_999_999)
     assert told

@@ -15,6 +15,7 @@ from filewarden.workers.reporter import Reporter
 from filewarden.workers.root import open_root
 from filewarden.workers.space import Space
 from filewarden.workers.tools.search_text import SearchText, TextFound, run
+from filewarden.workers.wire import Progress, unpack_from_worker
 
 MakeContext = Callable[..., Context]
 OpenSpace = Callable[..., Space]
@@ -390,7 +391,13 @@ def test_all_roots_are_searched_in_order(
 
 def test_a_long_search_reports_where_it_is(space: Space, make_context: MakeContext, forest: Path) -> None:
     heard: list[tuple[float, str | None]] = []
-    reporter = Reporter(send_progress=lambda done, _, message: heard.append((done, message)))
+
+    def hear(frame: bytes) -> None:
+        progress = unpack_from_worker(frame)
+        assert isinstance(progress, Progress)
+        heard.append((progress.done, progress.message))
+
+    reporter = Reporter(hear, 1, wants_progress=True, log_level=None)
     context = msgspec.structs.replace(make_context(space), reporter=reporter)
     search(context, "token")
     assert heard == [], "a search that is done at once says nothing"
