@@ -1,6 +1,6 @@
 """Calls that became tasks: they run on when their request was answered, for whoever asks with the task's id."""
 
-import secrets
+import os
 import time
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ class TaskRuns:
     """The tasks of one server and the runs behind those that work. `on_change` hears of every change."""
 
     def __init__(self, *, limit: int, ttl_s: float, on_change: TaskChanged) -> None:
-        self._tasks = Tasks(limit=limit, ttl_s=ttl_s, new_id=lambda: secrets.token_urlsafe(ID_BYTES))
+        self._tasks = Tasks(limit=limit, ttl_s=ttl_s, new_id=lambda: os.urandom(ID_BYTES).hex())
         self._runs: dict[str, Run] = {}
         self._on_change = on_change
 
