@@ -247,3 +247,27 @@ def test_a_worker_killed_at_any_moment_leaves_the_old_or_the_new(writer: Any, ow
     for name in files:  # a worker sweeps when it starts, and every folder that it writes to
         data(writer.call("write_file", path=name, content="end", overwrite=True))
     assert drafts(owned) == []
+
+
+@pytest.mark.parametrize("kills", [pytest.param(2, id="few"), pytest.param(40, id="many", marks=pytest.mark.slow)])
+@pytest.mark.timeout(300)
+def test_a_front_end_killed_at_any_moment_leaves_the_old_or_the_new(
+    owned: Path, start_server: Callable[..., Any], all_gone: Callable[[set[int], float], bool], kills: int
+) -> None:
+    """Its workers die with it, in the middle of what they do."""
+    versions = {number: (f"version {number:06}\n" * 300_000)[:300_000] for number in range(2)}
+    path, moments = owned / "a.txt", random.Random(7)
+    for number in range(kills):
+        server = start_server("--allow-write")
+        server.initialize()
+        data(server.call("write_file", path="a.txt", content=versions[number % 2], overwrite=True))
+        workers = {child.pid for child in psutil.Process(server.pid).children(recursive=True)}
+        server.start_call("write_file", path="a.txt", content=versions[1 - number % 2], overwrite=True)
+        threading.Event().wait(moments.uniform(0, 0.02))
+        server.kill()
+        assert all_gone(workers, 10.0)
+        assert path.read_text() in versions.values(), "a mix"
+    last = start_server("--allow-write")
+    last.initialize()
+    data(last.call("write_file", path="a.txt", content="end", overwrite=True))
+    assert drafts(owned) == []
