@@ -5,6 +5,7 @@ import os
 import random
 import weakref
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,7 +32,7 @@ from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.slot import Slot
-from filewarden.broker.status import ClientsStatus, ProcessFigures, Status
+from filewarden.broker.status import AuditStatus, ClientsStatus, ProcessFigures, Status
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
@@ -43,6 +44,9 @@ from filewarden.workers import wire
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.wire import Aside, Ending, Report
+
+if TYPE_CHECKING:
+    from filewarden.broker.audit import AuditLog
 
 CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
@@ -69,12 +73,15 @@ class Broker:
         log: Log,
         on_broken: Callable[[str], None],
         sealing_keys: Sequence[bytes] = (),
+        audit: "AuditLog | None" = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
         self._transport = transport
         self._log = log
         self._on_broken = on_broken
+        self._launched = launched
+        self._audit = audit
         self._started_at = reactor.now()
         self._folder = folder
         self._catalogue = catalogue.offered(scan=settings.pool.scan_workers > 0, write=may_write(settings))
@@ -102,6 +109,7 @@ class Broker:
             frame_bytes=self._frame_bytes,
             holdings=self.holdings,
             on_list_changed=self._announcements.list_changed,
+            audit=audit,
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)
@@ -150,6 +158,9 @@ class Broker:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
         self._dispatcher.attach(self._supervisors, self._crew.end_all)
         self._launcher.start()
+        if self._audit is not None:
+            self._launcher.on_audit_file = self._audit.adopt
+            self._audit.start(self._reactor, self._launched.ask_for_audit_file)
         self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
 
     def _supervisor(self, pool: Pool) -> Supervisor:
@@ -206,6 +217,8 @@ class Broker:
         self._crew.close()
         for supervisor in self._supervisors:
             supervisor.close()
+        if self._audit is not None:
+            self._audit.close(lambda: self._launcher.hear(CLOSE_TIMEOUT_S))
         self._crew.await_deaths(CLOSE_TIMEOUT_S)
         for supervisor in self._supervisors:
             supervisor.await_deaths(CLOSE_TIMEOUT_S)
@@ -288,8 +301,9 @@ class Broker:
         now = self._reactor.now()
         sandbox = status_of.sandbox_status(self._settings.sandbox.mode, self._report)
         pool = status_of.pool_status(self._supervisors)
+        audit = msgspec.UNSET if self._audit is None else self._audit.status()
         return Status(
-            status=self._health(sandbox.level),
+            status=self._health(sandbox.level, audit),
             server=NAME,
             version=VERSION,
             uptime_s=round(now - self._started_at, 3),
@@ -300,13 +314,15 @@ class Broker:
             queue=status_of.queue_status(self._scheduler, self._settings.limits.queue, self._ledger),
             calls=status_of.calls_status(self._ledger),
             clients=msgspec.structs.replace(self.clients),
+            audit=audit,
         )
 
-    def _health(self, level: str) -> str:
+    def _health(self, level: str, audit: AuditStatus | msgspec.UnsetType) -> str:
         if self._is_draining:
             return "draining"
         is_serving = all(supervisor.roster.is_serving() for supervisor in self._supervisors)
-        return "ok" if is_serving and level in ACCEPTED_LEVELS else "degraded"
+        is_recorded = isinstance(audit, msgspec.UnsetType) or audit.reason is None
+        return "ok" if is_serving and is_recorded and level in ACCEPTED_LEVELS else "degraded"
 
 
 def _is_serving(slots: Sequence[Slot]) -> bool:

@@ -47,6 +47,10 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     hearing: Hearing = DEAF
     inputs: Inputs | None = None
     """The answers to the question that an earlier run of the call ended with."""
+    worker: str = ""
+    """The pool and the slot that run it, once one does: for the audit log."""
+    answer_bytes: int = 0
+    """The size of what the worker answered, without the facts beside a text or blocks."""
     asides: int = 0
     """Progress and log messages so far."""
     is_settled: bool = False

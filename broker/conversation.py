@@ -198,6 +198,7 @@ class Conversation:
         if tool is None:  # the session offers only what the catalogue has
             raise KeyError(start.operation)
         if tool.writes and not self._caller.principal.has(WRITE_SCOPE):  # the transport has told already
+            self._services.dispatcher.note_refused(self._caller, tool, start.arguments, _NOT_GRANTED)
             self._go_on(self.session.complete(start, _NOT_GRANTED))
             return
         if start.operation == LIST_RESOURCES and start.terms.revision.era is Era.LEGACY:
@@ -210,8 +211,11 @@ class Conversation:
         try:
             run.begin(lambda aside: self._overhear(start, aside))
         except ToolFailure as failure:
-            run.settle(run, Failed(failure.code, failure.message, failure.details))
+            refusal = Failed(failure.code, failure.message, failure.details)
+            services.dispatcher.note_refused(self._caller, tool, start.arguments, refusal)
+            run.settle(run, refusal)
         except BadSealError:
+            services.dispatcher.note_refused(self._caller, tool, start.arguments, _BAD_INPUTS)
             self._runs.pop(id(start), None)
             self._go_on(self.session.resolve(start, _BAD_STATE))
         if start.task is TaskUse.WHEN_SLOW and id(start) in self._runs:
@@ -276,6 +280,7 @@ class Conversation:
 
 _NOT_GRANTED = Failed(Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {})
 _WORTH_A_NOTE = (Code.TIMEOUT, Code.MEMORY_LIMIT, Code.WORKER_CRASHED)
+_BAD_INPUTS = Failed(Code.INVALID_ARGUMENT, "requestState", {})
 _BAD_STATE = ProtocolError(
     ErrorCode.INVALID_PARAMS,
     "Invalid params: requestState is unknown, expired, used before, or belongs to another request; start again without",

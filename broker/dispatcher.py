@@ -1,6 +1,7 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,7 +27,10 @@ from filewarden.workers.errors import Code, Details
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Lane, Tool
-from filewarden.workers.wire import Aside, Ending, Note, Progress, Refusal
+from filewarden.workers.wire import Answer, Aside, Ending, Note, Progress, Refusal
+
+if TYPE_CHECKING:
+    from filewarden.broker.audit import AuditLog
 
 BUSY_TICK_S = 0.05
 IDLE_TICK_S = 0.25
@@ -74,6 +78,10 @@ def _frame_of(call: Call, now: float) -> bytes:
     )
 
 
+def _to_nobody(_outcome: Outcome) -> None:
+    """Whoever refused the call has told its client."""
+
+
 def _refused_for(seconds: float) -> Failed:
     return Failed(
         Code.OVERLOADED,
@@ -103,6 +111,7 @@ class Dispatcher:
         frame_bytes: int,
         holdings: Holdings,
         on_list_changed: ListChanged | None = None,
+        audit: "AuditLog | None" = None,
     ) -> None:
         self._reactor = reactor
         self._scheduler = scheduler
@@ -112,6 +121,7 @@ class Dispatcher:
         self._frame_bytes = frame_bytes
         self._holdings = holdings
         self._on_list_changed = on_list_changed
+        self._audit = audit
         self._supervisors: dict[Kind, Supervisor] = {}
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
@@ -152,6 +162,37 @@ class Dispatcher:
         inputs: Inputs | None = None,
     ) -> Call:
         """Admit a call. `deliver` gets its outcome: at once when it is refused, else later, never after `cancel`."""
+        call = self._call(caller, tool, arguments, deliver, hearing, inputs)
+        refusal = self._refusal(call)
+        if refusal is not None:
+            self._settle(call, refusal)
+            return call
+        try:
+            self._scheduler.admit(call)
+        except Overload as overload:
+            self._settle(call, Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms}))
+            return call
+        self._live[call.id] = call
+        self._was_active = True
+        if self._tick_at - call.submitted_at > BUSY_TICK_S:
+            self._arm_tick(BUSY_TICK_S)
+        self._pump()
+        return call
+
+    def note_refused(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, refusal: Failed) -> None:
+        """A call was refused before it came here: the audit log has it all the same."""
+        if self._audit is not None:
+            self._audit.record(self._call(caller, tool, arguments, _to_nobody, DEAF, None), refusal)
+
+    def _call(
+        self,
+        caller: Caller,
+        tool: Tool,
+        arguments: msgspec.Struct,
+        deliver: Deliver,
+        hearing: Hearing,
+        inputs: Inputs | None,
+    ) -> Call:
         now = self._reactor.now()
         lane = tool.lane(arguments)
         soft_at = now + self._soft_s(tool, lane)
@@ -170,23 +211,17 @@ class Dispatcher:
             inputs=inputs,
         )
         self._next_id += 1
-        if self._is_draining:
-            self._settle(call, Failed(Code.OVERLOADED, "The server is shutting down.", {}))
-            return call
-        if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), now)):
-            self._settle(call, _refused_for(closed_s))
-            return call
-        try:
-            self._scheduler.admit(call)
-        except Overload as overload:
-            self._settle(call, Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms}))
-            return call
-        self._live[call.id] = call
-        self._was_active = True
-        if self._tick_at - now > BUSY_TICK_S:
-            self._arm_tick(BUSY_TICK_S)
-        self._pump()
         return call
+
+    def _refusal(self, call: Call) -> Failed | None:
+        """Why no worker is to be asked at all."""
+        if self._is_draining:
+            return Failed(Code.OVERLOADED, "The server is shutting down.", {})
+        if self._audit is not None and (refusal := self._audit.refusal) is not None:
+            return refusal
+        if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
+            return _refused_for(closed_s)
+        return None
 
     def cancel(self, call: Call) -> None:
         """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed."""
@@ -194,6 +229,8 @@ class Dispatcher:
             return
         call.is_settled = True
         self._ledger.count_cancelled(call.tool.name)
+        if self._audit is not None:
+            self._audit.record(call, None)
         if self._scheduler.withdraw(call):
             del self._live[call.id]
             return
@@ -239,6 +276,8 @@ class Dispatcher:
             self._overhear(call, frame)
             return
         outcome = self._answers.outcome(call.tool, frame)
+        if isinstance(frame, Answer):
+            call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
         worker.answered(call.id)
         self._end(call, outcome)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
@@ -284,6 +323,8 @@ class Dispatcher:
                 call = self._scheduler.next_call(kind, placement.fits)
                 if call is None or placement.worker is None:
                     break
+                if self._audit is not None:
+                    call.worker = f"{kind.value}/{supervisor.roster.place_of(placement.worker)}"
                 supervisor.assign(placement.worker, call, _frame_of(call, self._reactor.now()))
 
     def _end(self, call: Call, outcome: Outcome) -> None:
@@ -297,6 +338,8 @@ class Dispatcher:
             return
         call.is_settled = True
         self._ledger.count(call.tool.name, outcome, self._reactor.now() - call.submitted_at)
+        if self._audit is not None:
+            self._audit.record(call, outcome)
         call.deliver(outcome)
         if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:
             self._on_list_changed(call.tool.changes)

@@ -30,6 +30,14 @@ class Launched:
         """Let the launcher remove a socket, or a folder of sockets, when the server is gone, however it ended."""
         self._send(b"T" + os.fsencode(path))
 
+    def keep_audit_log(self, path: str, keep: int) -> None:
+        """Say where the audit log is, and how many older files of it are kept."""
+        self._send(b"A%d " % keep + os.fsencode(path))
+
+    def ask_for_audit_file(self) -> None:
+        """Let the launcher open the file of the audit log that is to be written."""
+        self._send(b"F")
+
     def ask_for_zygote(self, role: str) -> None:
         """Let the launcher start a zygote in place of the one before of its role."""
         self._send(b"Z" + role.encode())

@@ -9,6 +9,8 @@ from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import Reactor
 from filewarden.workers.profile import CONTROL_BYTES, Role
 
+AuditFile = Callable[[int | None, str], None]
+"""Gets the descriptor of the audit log's file, or None and why there is none."""
 LOG_LINES_PER_SECOND = 60
 STDERR_CHUNK_BYTES = 65_536
 
@@ -29,6 +31,8 @@ class Launcher:
         self._fork_servers: dict[bytes, ForkServer] = {}
         self._log_budget = LOG_LINES_PER_SECOND
         self._log_second = 0
+        self.on_audit_file: AuditFile | None = None
+        """Who writes the audit log, where there is one."""
 
     def fork_server(self, role: Role, listener: Listener) -> ForkServer:
         """The one place where a role's zygotes arrive."""
@@ -42,6 +46,17 @@ class Launcher:
         os.set_blocking(self._launched.errors_fd, False)
         self._reactor.watch(self._launched.errors_fd, self._on_stderr)
 
+    def hear(self, timeout_s: float) -> bool:
+        """Take one message of the launcher while no loop runs; False when none came in time."""
+        import select
+
+        poll = select.poll()
+        poll.register(self._launched.control.fileno(), select.POLLIN)
+        has_come = bool(poll.poll(timeout_s * 1000))
+        if has_come:
+            self._on_launcher()
+        return has_come
+
     def _on_launcher(self) -> None:
         try:
             data, fds, _flags, _address = socket.recv_fds(self._launched.control, CONTROL_BYTES, 1)
@@ -50,6 +65,10 @@ class Launcher:
         if not data:
             self._reactor.forget(self._launched.control.fileno())
             self._on_lost()
+            return
+        if data[:1] == b"A":
+            if self.on_audit_file is not None:
+                self.on_audit_file(fds[0] if fds else None, data[1:].decode())
             return
         self._fork_servers[data[1:]].adopt(socket.socket(fileno=fds[0]))
 

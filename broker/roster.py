@@ -29,6 +29,10 @@ class Roster:
         """The worker of that number, unless it is gone."""
         return self._workers.get(serial)
 
+    def place_of(self, worker: Worker) -> int:
+        """The slot that it has, -1 for a spare."""
+        return next((slot.index for slot in self.slots if slot.worker is worker), -1)
+
     def workers(self) -> list[Worker]:
         """All of them."""
         return list(self._workers.values())

@@ -83,6 +83,17 @@ class CallsStatus(msgspec.Struct, frozen=True, kw_only=True):
     by_tool: dict[str, ToolStatus]
 
 
+class AuditStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The audit log, where there is one. `last` is the hash of the latest line: `audit verify --last` asks for it."""
+
+    state: str
+    reason: str | None
+    on_error: str
+    lines_total: int
+    lost_total: int
+    last: str
+
+
 class ClientsStatus(msgspec.Struct, kw_only=True):
     """The clients connected now, by transport."""
 
@@ -105,6 +116,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     queue: QueueStatus
     calls: CallsStatus
     clients: ClientsStatus
+    audit: AuditStatus | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProcessFigures:

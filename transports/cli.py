@@ -23,6 +23,7 @@ commands:
   doctor                   attack a worker of this machine from inside and show what held
   check                    look at the configuration and the roots; say every problem
   status                   show the workers of the servers that you run
+  audit verify FILE        check that no line of an audit log was changed, removed or moved
   config show|init|schema  show the settings in force, print a commented file, print the file's JSON Schema
 
   filewarden COMMAND --help explains one command; filewarden --version prints the version.
@@ -66,6 +67,23 @@ CONFIG_HELP = """\
 usage: filewarden config show [--json] [any flag of serve]   every setting in force, with its origin
        filewarden config init                                a commented configuration file, to standard output
        filewarden config schema                              the JSON Schema of that file, for editors
+"""
+
+AUDIT_HELP = """\
+usage: filewarden audit verify FILE ... [--last HASH] [--json]
+
+Check an audit log (the file of the setting audit.file): every line holds the hash of the one before, so a line that was
+changed, removed, moved or cut off breaks the chain. The first broken line is named. Several files that follow each
+other, the oldest first, are checked as one: audit.jsonl.2 audit.jsonl.1 audit.jsonl.
+  --last HASH   the line with this hash must be there; a log that lost its end is whole otherwise. `filewarden status
+                --json` shows the hash of the latest line (audit.last), and so does this command: keep it elsewhere.
+  --json        print one JSON document: ok, lines, last, fault (file, line, problem), open_servers, lost
+
+Exit status 0 when every line is as it was written, 1 when one is not, 2 when a file cannot be read or for bad usage.
+
+examples:
+  filewarden audit verify ~/.local/state/filewarden/audit.jsonl
+  filewarden audit verify audit.jsonl.1 audit.jsonl --json
 """
 
 DEMO_HELP = """\
@@ -199,6 +217,12 @@ def _config(arguments: Sequence[str]) -> int:
     return config(arguments)
 
 
+def _audit(arguments: Sequence[str]) -> int:
+    from filewarden.transports.audit_view import audit
+
+    return audit(arguments)
+
+
 def _demo(arguments: Sequence[str]) -> int:
     from filewarden.transports.demo import run_demo
 
@@ -219,5 +243,6 @@ COMMANDS: dict[str, tuple[Command, str | Callable[[], str]]] = {
     "doctor": (_doctor, DOCTOR_HELP),
     "check": (_check, CHECK_HELP),
     "status": (_status, STATUS_HELP),
+    "audit": (_audit, AUDIT_HELP),
     "config": (_config, CONFIG_HELP),
 }

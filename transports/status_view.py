@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from filewarden.broker.pool import Kind
-from filewarden.broker.status import Status, WorkerStatus
+from filewarden.broker.status import AuditStatus, Status, WorkerStatus
 from filewarden.config.errors import ConfigError
 from filewarden.config.folders import runtime_folder
 from filewarden.transports.discovery import find
@@ -58,10 +58,18 @@ def _lines(status: Status) -> Iterator[str]:
         f"waiting {status.queue.depth} of {status.queue.limit}; "
         f"ready {pool.ready} of {pool.size}, spares {pool.spares}, restarts {pool.restarts_total}"
     )
+    if isinstance(status.audit, AuditStatus):
+        yield _audit_line(status.audit)
     rows = [HEADINGS, *(_row(worker) for worker in status.workers)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     for row in rows:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _audit_line(audit: AuditStatus) -> str:
+    lost = f", {audit.lost_total} lost" if audit.lost_total else ""
+    trouble = f": it cannot be written ({audit.reason}), on_error is {audit.on_error}" if audit.reason else ""
+    return f"  audit log {audit.state}, {audit.lines_total} lines{lost}{trouble}"
 
 
 def _row(worker: WorkerStatus) -> tuple[str, ...]:

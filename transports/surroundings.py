@@ -5,6 +5,7 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,6 +28,9 @@ from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import Role, encode
 
+if TYPE_CHECKING:
+    from filewarden.broker.audit import AuditLog
+
 MOST_OWN_FILES = 1000
 
 
@@ -40,6 +44,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     launched: Launched
     catalogue: Catalogue
     folder: EndpointFolder
+    audit: "AuditLog | None" = None
 
     @property
     def settings(self) -> Settings:
@@ -74,6 +79,7 @@ def prepare(
         launched=launched,
         catalogue=catalogue,
         folder=folder,
+        audit=_open_audit(settings, log),
     )
 
 
@@ -95,6 +101,7 @@ def make_broker(
         log=surroundings.log,
         on_broken=on_broken,
         sealing_keys=sealing_keys,
+        audit=surroundings.audit,
     )
 
 
@@ -102,10 +109,16 @@ def own_paths(surroundings: Surroundings) -> list[str]:
     """What no tool touches, there already or not, by real path: our state, token, configuration, log, audit file."""
     settings, http = surroundings.settings, surroundings.settings.http
     keys = [http.token_file, http.jwks_file, http.sealing_keys_file]
-    paths = [surroundings.loaded.file, *keys, settings.log.file, settings.audit.file]
+    paths = [surroundings.loaded.file, *keys, settings.log.file, *_audit_files(settings)]
     with contextlib.suppress(ConfigError):
         paths.append(state_folder(surroundings.environ))
     return [os.path.realpath(path) for path in paths if path]
+
+
+def _audit_files(settings: Settings) -> list[str]:
+    """The audit log, the files that were put aside, and the one in the making."""
+    file = settings.audit.file
+    return [file, f"{file}.new", *(f"{file}.{number}" for number in range(1, settings.audit.keep + 1))] if file else []
 
 
 def denied_objects(paths: Sequence[str]) -> list[tuple[int, int]]:
@@ -134,6 +147,8 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
     for role in roles:
         profile = pool_profile(role, settings, account, denied, folder.path, own, spellings)
         launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")
+    if surroundings.audit is not None:
+        launched.keep_audit_log(settings.audit.file, settings.audit.keep)
     launched.seal()
 
 
@@ -168,6 +183,18 @@ def _open_log(settings: Settings) -> Log:
     except OSError as error:
         problem = Problem("log.file", "", f"cannot be written: {error.strerror}")
         raise ConfigError([problem]) from None
+
+
+def _open_audit(settings: Settings, log: Log) -> "AuditLog | None":
+    """The audit log, where there is to be one; what writes it is loaded only then."""
+    if not settings.audit.file:
+        return None
+    from filewarden.broker.audit import open_audit
+
+    try:
+        return open_audit(settings.audit, log)
+    except OSError as error:
+        raise ConfigError([Problem("audit.file", "", f"cannot be written: {error.strerror}")]) from None
 
 
 def _endpoint_folder(environ: Mapping[str, str], account: Account | None) -> EndpointFolder:

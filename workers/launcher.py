@@ -8,12 +8,15 @@ that is in use (profile.Role). The protocol on the control socket (SEQPACKET, un
     PN <role> <profile>  what the zygotes of a role are for
     P- <role> <profile>  the same, without namespaces: the sandbox is switched off
     T<path>              take away this socket, or this folder of sockets, when the front-end is gone, however it went
+    A<keep> <path>       where the audit log is, and how many of its older files are kept
     E                    that was all: no profile and no path is taken any more, so that a captured front-end cannot
                          widen anything
     Z<role>              start a zygote of a role, and end the one before; a role without a profile has none
+    F                    open the file of the audit log that is to be written; the next one where it is full
 
-A zygote is announced by Z<role>, with its control socket attached. The first one, of role "ro", starts before anything
-has arrived and is announced once its profile is there; the others start when they are asked for.
+A file is answered with A and its descriptor, or A and why there is none. A zygote is announced by Z<role>, with its
+control socket attached. The first one, of role "ro", starts before anything has arrived and is announced once its
+profile is there; the others start when they are asked for.
 """
 
 import contextlib
@@ -84,6 +87,8 @@ class Launcher:
         self._early: socket.socket | None = None
         """The control socket of the zygote that has no profile yet."""
         self._leftovers: list[bytes] = []
+        self._audit: tuple[int, str, int] | None = None
+        """The folder of the audit log, its name there, and how many older files are kept."""
 
     def handle(self, message: bytes) -> None:
         """Obey one message of the front-end."""
@@ -91,6 +96,8 @@ class Launcher:
         if kind == b"Z" and rest in self._profiles:
             self._kill_zygote(rest)
             self.start_zygote(rest)
+        elif kind == b"F":
+            self._open_audit_file()
         elif self._is_sealed:
             return
         elif kind == b"P":
@@ -98,8 +105,26 @@ class Launcher:
             self._take_profile(role, Profile(encoded, wants_namespaces=mode == b"N"))
         elif kind == b"T":
             self._leftovers.append(rest)
+        elif kind == b"A":
+            keep, path = rest.split(b" ", 1)
+            folder, name = os.path.split(os.fsdecode(path))
+            self._audit = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), name, int(keep)
         elif kind == b"E":
             self._is_sealed = True
+
+    def _open_audit_file(self) -> None:
+        """Nobody else may: the front-end has given its rights to files up."""
+        from filewarden.workers.audit_files import current, reason_of
+
+        if self._audit is None:
+            return
+        try:
+            fd = current(*self._audit)
+        except OSError as error:
+            self._control.send(b"A" + reason_of(error).encode())
+            return
+        socket.send_fds(self._control, [b"A"], [fd])
+        os.close(fd)
 
     def _take_profile(self, role: bytes, profile: Profile) -> None:
         self._profiles[role] = profile
@@ -141,6 +166,8 @@ class Launcher:
             self._control.close()
             if self._early is not None:
                 self._early.close()
+            if self._audit is not None:
+                os.close(self._audit[0])
             status = self._live_as_zygote(control, wants_namespaces=wants_namespaces)
         except BaseException:
             import traceback

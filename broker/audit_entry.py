@@ -1,0 +1,98 @@
+"""What the audit log says of one call: who, what, where, with what outcome; never what was read or written. Pure."""
+
+import time
+from collections.abc import Iterator
+
+import msgspec
+
+from filewarden.broker.call import Call
+from filewarden.workers.names import echo, show
+
+PATH_NAMES = ("path", "paths", "source", "destination", "uri", "uris")
+"""The arguments of operations that name files. A test holds every operation to it."""
+PATTERN_NAMES = ("pattern", "value")
+"""Arguments that say what is looked for: they are shown in part."""
+MOST_PATH_CHARS = 4096
+"""For all paths of a call together, as they are shown: a line stays below `audit_chain.MOST_LINE_BYTES`."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line, but for its number and the hash in it. `bytes` are those of the worker's answer."""
+
+    time: str
+    server: str
+    call: int
+    principal: str
+    client: str
+    tool: str
+    outcome: str
+    ms: float
+    bytes: int = 0
+    worker: str = ""
+    paths: tuple[str, ...] = ()
+    paths_cut: int = 0
+    """So many paths are missing, or the last one is not all there."""
+    pattern: str = ""
+
+
+class Clock:
+    """Wall-clock time as the log writes it: UTC to the millisecond."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._shown = ""
+
+    def now(self) -> str:
+        """It, now."""
+        moment = time.time()
+        second = int(moment)
+        if second != self._second:
+            self._second, self._shown = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._shown}.{int(1000 * (moment - second)):03}Z"
+
+
+def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -> Entry:
+    """The entry of a call that has ended."""
+    paths, paths_cut = _shown(call.arguments)
+    return Entry(
+        time=at,
+        server=server,
+        call=call.id,
+        principal=call.principal,
+        client=call.client,
+        tool=call.tool.name,
+        outcome=outcome,
+        ms=round(1000 * took_s, 3),
+        bytes=call.answer_bytes,
+        worker=call.worker,
+        paths=paths,
+        paths_cut=paths_cut,
+        pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES) if text), ""),
+    )
+
+
+def _shown(arguments: msgspec.Struct) -> tuple[tuple[str, ...], int]:
+    """The paths as every answer shows them, as far as there is room, and how many are not there as a whole."""
+    shown: list[str] = []
+    left, cut = MOST_PATH_CHARS, 0
+    for text in _texts(arguments, PATH_NAMES):
+        path = text[:left]
+        if not (path.isascii() and path.isprintable()):
+            path = show(path.encode("utf-8", "surrogatepass"))
+        if len(text) > left or len(path) > left:
+            cut += 1
+            path = path[:left]
+        if path:
+            left -= len(path)
+            shown.append(path)
+    return tuple(shown), cut
+
+
+def _texts(arguments: msgspec.Struct, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        value = getattr(arguments, name, "")
+        if isinstance(value, str):
+            if value:
+                yield value
+        elif isinstance(value, list | tuple):
+            yield from (each for each in value if isinstance(each, str))

@@ -1,0 +1,246 @@
+"""The audit log of a real server: one line for each call, on every transport, and what clients see when it fails."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import PRODUCT, ServerProcess
+
+pytestmark = pytest.mark.integration
+
+Json = dict[str, Any]
+START = Callable[..., Any]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the log is to be: the server may have been started as root, and serves as somebody else."""
+    folder = tmp_path / "logs"
+    folder.mkdir(mode=0o700)
+    return folder / "audit.jsonl"
+
+
+def calls(*files: Path) -> list[Json]:
+    entries = [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+    return [entry for entry in entries if "call" in entry]
+
+
+def verify(*files: Path, last: str | None = None) -> Json:
+    """What the command says; its exit status must agree."""
+    options = [] if last is None else ["--last", last]
+    command = [sys.executable, *PRODUCT, "audit", "verify", "--json", *map(str, files), *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=False)
+    document: Json = json.loads(done.stdout)
+    assert done.returncode == (0 if document["ok"] else 1)
+    return document
+
+
+def limit_files(server: ServerProcess, size: int) -> None:
+    """No file of that process grows beyond so many bytes: to it the disk is full."""
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def test_every_call_on_stdio_is_one_line(start_server: START, file: Path) -> None:
+    server = start_server(FILEWARDEN_AUDIT_FILE=str(file))
+    server.initialize()
+    server.call("read_file", path="README.md")
+    server.call("read_file", path="../../etc/passwd")
+    server.call("read_multiple_files", paths=["notes.txt", "no\u202ename"])
+    server.call("search_files", pattern="*.py")
+    server.call("list_directory", path=".", cursor="forged")
+    server.request("resources/read", {"uri": "file:///none"})
+    server.request("resources/list", {})
+    status = server.control_status()
+    assert server.finish() == 0
+    found = calls(file)
+    assert [(entry["tool"], entry["outcome"]) for entry in found] == [
+        ("read_file", "ok"),
+        ("read_file", "access_denied"),
+        ("read_multiple_files", "ok"),
+        ("search_files", "ok"),
+        ("list_directory", "invalid_argument"),
+        ("resources/read", found[5]["outcome"]),
+        ("resources/list", "ok"),
+    ]
+    assert found[5]["outcome"] != "ok"
+    assert [entry.get("paths") for entry in found[:3]] == [
+        ["README.md"],
+        ["../../etc/passwd"],
+        ["notes.txt", "no\\xE2\\x80\\xAEname"],
+    ]
+    assert found[5]["paths"] == ["file:///none"]
+    assert (found[0]["bytes"], found[0]["worker"][:-1]) == (len("# My Project\n\nA cool project.\n"), "read-only/")
+    assert {(entry["principal"], entry["client"]) for entry in found} == {("local", "stdio")}
+    assert (status["audit"]["state"], status["audit"]["lost_total"]) == ("ok", 0)
+    document = verify(file, last=status["audit"]["last"])
+    assert (document["ok"], document["open_servers"]) == (True, [])
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_every_call_over_http_is_one_line_without_a_secret(start_http: START, file: Path, modern_body: START) -> None:
+    server = start_http(FILEWARDEN_AUDIT_FILE=str(file))
+    session = server.open_session()
+    body = {"name": "read_file", "arguments": {"path": "src/main.py"}}
+    message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": body}
+    assert server.post(message, mcp_session_id=session).status == 200
+    assert server.modern("tools/call", body).status == 200
+    server.stop()
+    found = calls(file)
+    assert [(entry["tool"], entry["outcome"], entry["paths"]) for entry in found] == 2 * [
+        ("read_file", "ok", ["src/main.py"])
+    ]
+    assert [entry["client"].partition("-")[0] for entry in found] == ["http", "tcp"]
+    text = file.read_text()
+    for secret in (server.token, session, "print('hello')"):
+        assert secret not in text
+    assert verify(file)["ok"]
+
+
+def test_a_cancelled_call_and_one_that_is_killed_are_lines_too(start_server: START, file: Path) -> None:
+    server = start_server(faulty=True, FILEWARDEN_AUDIT_FILE=str(file), FILEWARDEN_DEADLINES_READ_S="0.5")
+    server.initialize()
+    hung = server.start_call("hang")
+    server.notify("notifications/cancelled", {"requestId": hung})
+    server.call("hang")
+    server.finish()
+    assert [entry["outcome"] for entry in calls(file)] == ["cancelled", "timeout"]
+
+
+def test_a_confined_server_puts_full_files_aside(start_server: START, file: Path) -> None:
+    server = start_server(FILEWARDEN_AUDIT_FILE=str(file), FILEWARDEN_AUDIT_MAX_BYTES="4096", FILEWARDEN_AUDIT_KEEP="2")
+    server.initialize()
+    for _ in range(60):
+        server.call("get_file_info", path="README.md")
+    server.finish()
+    files = [file.with_name(f"{file.name}.2"), file.with_name(f"{file.name}.1"), file]
+    assert sorted(file.parent.iterdir()) == sorted(files)
+    assert verify(*files)["ok"]
+    numbers = [entry["call"] for entry in calls(*files)]
+    assert numbers == list(range(numbers[0], 61))
+
+
+def test_two_servers_and_one_that_was_killed_share_a_chain(start_server: START, file: Path) -> None:
+    settings = {"FILEWARDEN_AUDIT_FILE": str(file), "FILEWARDEN_AUDIT_MAX_BYTES": "0"}
+    one, two = start_server(**settings), start_server(**settings)
+    for server in (one, two):
+        server.initialize()
+    pending = [server.start_call("get_file_info", path=".") for _ in range(20) for server in (one, two)]
+    for place, request in enumerate(pending):
+        (one, two)[place % 2].answer(request)
+    one.process.send_signal(signal.SIGKILL)
+    one.process.wait(10)
+    assert two.finish() == 0
+    three = start_server(**settings)
+    three.initialize()
+    three.call("get_file_info", path=".")
+    three.finish()
+    document = verify(file)
+    assert (document["ok"], len(document["open_servers"])) == (True, 1)
+    # What was answered just before the kill may not have been written yet: lines come at the end of a tick.
+    assert len(calls(file)) in (40, 41)
+
+
+def test_a_full_disk_ends_all_service_until_there_is_room(start_server: START, file: Path) -> None:
+    server = start_server(FILEWARDEN_AUDIT_FILE=str(file))
+    server.initialize()
+    server.call("read_file", path="README.md")
+    server.wait_until_ready()
+    limit_files(server, file.stat().st_size + 10)
+    server.call("read_file", path="notes.txt")
+    status = server.wait_for_status(lambda status: status["audit"]["state"] == "degraded")
+    assert (status["status"], status["audit"]["on_error"]) == ("degraded", "refuse")
+    error = server.call("read_file", path="notes.txt")["structuredContent"]["error"]
+    assert error["code"] == "io_error"
+    assert "audit log" in error["message"]
+    assert str(file.parent) not in error["message"]
+    server.wait_for_error("the audit log cannot be written")
+    limit_files(server, resource.RLIM_INFINITY)
+    server.wait_for_status(lambda status: status["audit"]["state"] == "ok" and status["status"] == "ok")
+    assert server.call("read_file", path="notes.txt")["content"][0]["text"] == "Some notes here.\n"
+    server.finish()
+    assert [entry["outcome"] for entry in calls(file)] == ["ok", "ok", "io_error", "ok"]
+    assert verify(file)["ok"]
+
+
+def test_a_full_disk_ends_nothing_where_the_operator_wants_it_so(start_server: START, file: Path) -> None:
+    server = start_server(FILEWARDEN_AUDIT_FILE=str(file), FILEWARDEN_AUDIT_ON_ERROR="continue")
+    server.initialize()
+    server.wait_until_ready()
+    limit_files(server, file.stat().st_size)
+    for _ in range(5):
+        assert server.call("read_file", path="notes.txt")["content"][0]["text"] == "Some notes here.\n"
+    server.wait_for_status(lambda status: (status["status"], status["audit"]["on_error"]) == ("degraded", "continue"))
+    limit_files(server, resource.RLIM_INFINITY)
+    server.wait_for_status(lambda status: status["status"] == "ok")
+    server.finish()
+    assert len(calls(file)) == 5
+
+
+def test_no_client_reaches_the_log_in_a_root_however_often_it_is_put_aside(start_server: START, tree: Path) -> None:
+    folder = tree / "logs"
+    folder.mkdir(mode=0o755)
+    folder.chmod(0o755)
+    server = start_server(
+        FILEWARDEN_AUDIT_FILE=str(folder / "audit.jsonl"),
+        FILEWARDEN_AUDIT_MAX_BYTES="4096",
+        FILEWARDEN_AUDIT_KEEP="3",
+    )
+    server.initialize()
+    for _ in range(40):
+        server.call("get_file_info", path=".")
+    assert {"audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"} <= {path.name for path in folder.iterdir()}
+    for path in folder.iterdir():
+        path.chmod(0o644)  # so that nothing but the rule is in the way
+        error = server.call("read_file", path=f"logs/{path.name}")["structuredContent"]["error"]
+        assert error["code"] == "access_denied"
+    seen = [server.call("list_directory", path="logs"), server.call("search_files", pattern="*audit*")]
+    assert all("audit.jsonl" not in json.dumps(each).replace("*audit*", "") for each in seen)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_log_that_is_no_file_keeps_the_server_from_starting(kind: str, start_server: START, file: Path) -> None:
+    victim = file.parent / "victim"
+    victim.write_text("")
+    if kind == "link":
+        file.symlink_to(victim)
+    else:
+        os.mkfifo(file)
+    server = start_server(FILEWARDEN_AUDIT_FILE=str(file))
+    assert server.process.wait(10) == 2
+    server.wait_for_error("audit.file: cannot be written: it is")
+    assert victim.read_text() == ""
+
+
+@pytest.mark.parametrize("kind", ["removed", "link"])
+def test_a_log_that_is_taken_away_while_the_server_runs(kind: str, start_server: START, file: Path) -> None:
+    server = start_server(FILEWARDEN_AUDIT_FILE=str(file))
+    server.initialize()
+    server.call("get_file_info", path=".")
+    file.unlink()
+    if kind == "removed":
+        give_up = iter(range(200))
+        while not file.exists() and next(give_up) is not None:
+            server.call("get_file_info", path=".")
+        assert server.control_status()["audit"]["state"] == "ok"
+    else:
+        victim = file.parent / "victim"
+        victim.write_text("not ours")
+        file.symlink_to(victim)
+        while "error" not in (answer := server.call("get_file_info", path="."))["structuredContent"]:
+            pass
+        assert answer["structuredContent"]["error"]["code"] == "io_error"
+        assert victim.read_text() == "not ours"
+        file.unlink()
+        server.wait_for_status(lambda status: status["audit"]["state"] == "ok")
+    server.finish()
+    assert json.loads(file.read_bytes().splitlines()[0])["event"] == "continue"
+    assert verify(file)["ok"]

@@ -1,0 +1,103 @@
+"""The `audit` command: whether the lines of an audit log are still as they were written."""
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from filewarden.broker.audit_verification import Findings, Verifier
+from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
+from filewarden.workers.audit_chain import MOST_LINE_BYTES
+
+USAGE = "usage: filewarden audit verify FILE ... [--last HASH] [--json]\n"
+HASH_DIGITS = 64
+
+
+class Asked(msgspec.Struct):
+    """What the arguments say."""
+
+    files: list[str] = []
+    last: str = ""
+    as_json: bool = False
+
+
+def audit(arguments: Sequence[str]) -> int:
+    """`audit verify`: exit status 0 when every line is as it was written, 1 when one is not."""
+    asked = _asked(arguments[1:]) if arguments[:1] == ["verify"] else None
+    if asked is None:
+        sys.stderr.write(USAGE)
+        return EXIT_USAGE
+    try:
+        sizes: list[tuple[str, int]] = []
+        findings = Verifier().read(_lines(asked.files, sizes), asked.last)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or asked.files[0]}: cannot be read: {error.strerror}\n")
+        return EXIT_USAGE
+    place = _place(findings, sizes)
+    document = _document(findings, place) if asked.as_json else _sentences(findings, place)
+    sys.stdout.write(document + "\n")
+    return EXIT_OK if findings.fault is None else EXIT_FAILURE
+
+
+def _asked(arguments: Sequence[str]) -> Asked | None:
+    """None when they cannot be meant."""
+    asked, rest = Asked(), list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--json":
+            asked.as_json = True
+        elif argument == "--last":
+            asked.last = rest.pop(0).lower() if rest else ""
+            if len(asked.last) != HASH_DIGITS or set(asked.last) - set("0123456789abcdef"):
+                return None
+        elif argument.startswith("-"):
+            return None
+        else:
+            asked.files.append(argument)
+    return asked if asked.files else None
+
+
+def _lines(files: Sequence[str], read: list[tuple[str, int]]) -> Iterator[bytes]:
+    """Every line of every file; `read` counts them."""
+    for path in files:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(0, "it is no regular file", path)
+            read.append((path, 0))
+            while line := file.readline(MOST_LINE_BYTES + 1):
+                read[-1] = (path, read[-1][1] + 1)
+                yield line
+
+
+def _place(findings: Findings, read: Sequence[tuple[str, int]]) -> tuple[str, int]:
+    """The file and the line in it of the fault, or the end."""
+    line = findings.lines + 1 if findings.fault is None else findings.fault.line
+    for path, count in read[:-1]:
+        if line <= count:
+            return path, line
+        line -= count
+    return read[-1][0], line
+
+
+def _document(findings: Findings, place: tuple[str, int]) -> str:
+    fault = findings.fault
+    shown = None if fault is None else {"file": place[0], "line": place[1], "problem": fault.problem}
+    facts = {"ok": fault is None, **msgspec.structs.asdict(findings), "fault": shown}
+    return msgspec.json.encode(facts).decode()
+
+
+def _sentences(findings: Findings, place: tuple[str, int]) -> str:
+    if findings.fault is not None:
+        return f"{place[0]}, line {place[1]}: {findings.fault.problem}.\nThe {findings.lines} lines before are whole."
+    lines = [f"{findings.lines} lines are as they were written; the hash of the last one is", f"  {findings.last}"]
+    if findings.lost:
+        lines.append(f"note: {findings.lost} calls are not in it, because it could not be written then (gap).")
+    if findings.open_servers:
+        lines.append(
+            f"note: {len(findings.open_servers)} servers have not signed off: they run, were killed, or the end was "
+            "cut off. With --last and a hash from `filewarden status --json`, a missing end is found."
+        )
+    return "\n".join(lines)
