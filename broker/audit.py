@@ -1,4 +1,9 @@
-"""The audit log as the front-end writes it: one line a call, one write a tick, and what happens when that fails."""
+"""The audit log as the front-end writes it: one line a call, few writes, and what happens when they fail.
+
+A line is written at the end of the tick in which its call ended, or, right after another, within 10 ms: a server that
+is killed loses no more than that. Whoever serves while the file cannot be written finds out at the next write; the
+lines of what was served until then are kept, and written first.
+"""
 
 import os
 import secrets
@@ -24,6 +29,8 @@ MOST_WAITING = 4096
 """Lines that are kept while the file cannot be written."""
 RETRY_S = 0.5
 BUSY_RETRY_S = 0.005
+PAUSE_S = 0.01
+"""The least time between two writes: what a busy server has to say goes out in few large ones."""
 LOOK_S = 1.0
 """How often it is looked whether the file still has its name."""
 
@@ -52,6 +59,7 @@ class AuditLog:
         self._reason: str | None = None
         self._awaits_file = False
         self._is_waiting_to_retry = False
+        self._rest_until = 0.0
         self._looked_at = 0.0
         self._busy_since = 0.0
         self._lines_total = 0
@@ -80,11 +88,16 @@ class AuditLog:
         """A call has ended; None: its caller cancelled it."""
         if self._reactor is None:
             return
-        took_s = self._reactor.now() - call.submitted_at
+        now = self._reactor.now()
+        took_s = now - call.submitted_at
         entry = entry_of(call, _code(outcome), at=self._clock.now(), server=self._server, took_s=took_s)
         self._add(_encode(entry))
-        if self._reason is None:  # else a timer tries again
+        if self._reason is not None or self._is_waiting_to_retry:
+            return  # there is a timer
+        if now >= self._rest_until:
             self._reactor.settle(self.flush)
+        else:
+            self._retry_in(self._rest_until - now)
 
     def status(self) -> AuditStatus:
         """How it stands."""
@@ -193,15 +206,15 @@ class AuditLog:
     def _check_name(self) -> None:
         """Whoever moves or removes the file gets what is in it so far; lines go on in a new one of its name."""
         now = time.monotonic()
-        if now - self._looked_at < LOOK_S and self._reason is None:
+        if now - self._looked_at < LOOK_S:
             return
         self._looked_at = now
         try:
             is_ours = os.path.samestat(os.stat(self._path, follow_symlinks=False), os.fstat(self._fd))
         except (FileNotFoundError, NotADirectoryError):
             is_ours = False
-        except OSError:  # the account that we have become may not look into that folder
-            is_ours = os.fstat(self._fd).st_nlink > 0
+        except OSError:  # the account that we have become may not look into that folder: when in trouble, the launcher
+            is_ours = self._reason is None and os.fstat(self._fd).st_nlink > 0
         if not is_ours:
             if self._reason is None:
                 self._log.warning("the audit log was moved, removed or replaced: a new file is begun")
@@ -223,6 +236,7 @@ class AuditLog:
             return
         os.close(self._fd)
         self._fd, self._size = fd, -1
+        self._looked_at = time.monotonic()
         self.flush()
 
     def _wait_for_others(self, error: OSError) -> None:
@@ -239,9 +253,12 @@ class AuditLog:
             what = "no call is run until it can" if self._settings.on_error == "refuse" else "calls are run unrecorded"
             self._log.error("the audit log cannot be written", reason=reason, consequence=what)
         self._reason = reason
+        self._looked_at = 0.0
         self._retry_in(RETRY_S)
 
     def _succeed(self) -> None:
+        if self._reactor is not None:
+            self._rest_until = self._reactor.now() + PAUSE_S
         self._busy_since = 0.0
         if self._reason is not None:
             self._reason = None

@@ -1,5 +1,6 @@
 """What the audit log says of one call: who, what, where, with what outcome; never what was read or written. Pure."""
 
+import functools
 import time
 from collections.abc import Iterator
 
@@ -67,7 +68,7 @@ def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -
         worker=call.worker,
         paths=paths,
         paths_cut=paths_cut,
-        pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES) if text), ""),
+        pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES)), ""),
     )
 
 
@@ -89,10 +90,15 @@ def _shown(arguments: msgspec.Struct) -> tuple[tuple[str, ...], int]:
 
 
 def _texts(arguments: msgspec.Struct, names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        value = getattr(arguments, name, "")
+    for name in _present(type(arguments), names):
+        value = getattr(arguments, name)
         if isinstance(value, str):
             if value:
                 yield value
         elif isinstance(value, list | tuple):
             yield from (each for each in value if isinstance(each, str))
+
+
+@functools.cache
+def _present(arguments: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in arguments.__struct_fields__)

@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 import pytest
 
+from filewarden.broker.audit_verification import Verifier
 from tests.conftest import PRODUCT, ServerProcess
 
 TRANSPORTS = ("stdio", "http")
@@ -34,6 +35,8 @@ MOST_TRAFFIC = 4000
 """How much of the traffic is kept for the invariants: long races look at their own answers."""
 ROUTES = ("/sse", "/mcp", "/message")
 SIBLINGS = ("OUT", "R-evil", "R ", "R.", "r")
+AUDIT = {"FILEWARDEN_AUDIT_MAX_BYTES": "0"}
+"""The log is read on from where the last row ended, so it stays one file."""
 _TOKEN = re.compile(r"(?<![\w.:~\\)-])/[\w.-]+(?:/[\w.-]+)*")
 
 Json = dict[str, Any]
@@ -89,6 +92,22 @@ class Server(ServerProcess):
         super().__init__(arguments, environ, program, is_stdio=self.kind == "stdio")
         self.traffic: deque[tuple[bytes, bytes]] = deque(maxlen=MOST_TRAFFIC)
         self.next_id = 1000
+        self.audit = Path(environ["FILEWARDEN_AUDIT_FILE"])
+        self._verifier = Verifier()
+        self._verified_bytes = 0
+
+    def new_audit_lines(self) -> list[bytes]:
+        """What came to the audit log since the last look, once every call is in it that was answered; it is whole."""
+        answered = self.status()["calls"]["total"]
+        self.wait_for_status(lambda status: status["audit"]["lines_total"] > answered)  # the first line is no call's
+        with self.audit.open("rb") as file:
+            file.seek(self._verified_bytes)
+            data = file.read()
+        end = data.rfind(b"\n") + 1  # the server may be writing
+        self._verified_bytes += end
+        lines = data[:end].splitlines(keepends=True)
+        assert self._verifier.read(lines).fault is None
+        return lines
 
     def raw(self, frame: bytes, answers: int = 1) -> list[Json]:
         """Send a frame as it is; everything that comes back, and that it is not more than so many answers."""
@@ -375,7 +394,8 @@ def launch() -> Iterator[Callable[..., Any]]:
         **variables: str,
     ) -> Server:
         homes.append(tempfile.mkdtemp(prefix="fw-home-"))
-        environ = {"HOME": homes[-1], "PATH": os.defpath, "XDG_STATE_HOME": f"{homes[-1]}/state", **variables}
+        own = {"HOME": homes[-1], "XDG_STATE_HOME": f"{homes[-1]}/state", **AUDIT}
+        environ = {"PATH": os.defpath, **own, "FILEWARDEN_AUDIT_FILE": f"{homes[-1]}/audit.jsonl", **variables}
         arguments = arguments or ("--config", str(ground.config))
         if kind == "http":
             arguments = (*arguments, "--http", "--port", "0")
@@ -480,6 +500,9 @@ def assert_clean(server: Server, ground: Ground, errors: bytes) -> None:
     canary = ground.canary.encode()
     assert canary not in errors
     assert canary not in json.dumps(server.status()).encode()
+    for line in server.new_audit_lines():
+        assert canary not in line
+        assert line[:-1].decode().isprintable(), line
     for word in (b"Traceback", str(ground.outside).encode()):
         assert word not in errors, errors
     asked = b"".join(request for request, _ in server.traffic).decode("utf-8", "replace")

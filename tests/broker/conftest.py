@@ -223,6 +223,8 @@ class Desk:
         stand_in: Any = self
         self.seconds = 1000.0
         self.calls: list[Submitted] = []
+        self.refused: list[tuple[str, str]] = []
+        """Calls that never came to the dispatcher, by name and code."""
         self.notices: list[Any] = []
         """What legacy clients were told beside their requests."""
         self._timers: list[tuple[float, Callable[[], None]]] = []
@@ -277,6 +279,9 @@ class Desk:
         call = Submitted(caller=caller, tool=tool, arguments=arguments, deliver=deliver, hearing=hearing, inputs=inputs)
         self.calls.append(call)
         return call
+
+    def note_refused(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, refusal: Failed) -> None:
+        self.refused.append((tool.name, refusal.code))
 
     def cancel(self, call: Submitted) -> None:
         call.is_cancelled = call.is_settled = True

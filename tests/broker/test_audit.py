@@ -108,6 +108,7 @@ def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 @pytest.fixture
 def record(make_call: Callable[..., Call]) -> Callable[..., None]:
     def record(desk: Desk, arguments: msgspec.Struct | None = None, outcome: Outcome | None = DONE) -> None:
+        desk.seconds += 1
         call = make_call()
         call.submitted_at = desk.now() - 0.0015
         call.arguments = arguments or Named("a.txt")
@@ -301,6 +302,19 @@ def test_a_file_that_is_moved_keeps_its_lines_and_the_chain_goes_on_in_a_new_one
     assert verified(moved, file).fault is None
 
 
+def put(kind: str, place: Path, victim: Path) -> None:
+    """Something that no line may be written to."""
+    match kind:
+        case "link":
+            place.symlink_to(victim)
+        case "pipe":
+            os.mkfifo(place)
+        case "folder":
+            place.mkdir()
+        case _:
+            pass
+
+
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
 def test_what_stands_in_place_of_the_file_is_never_written_to(
     kind: str, make_desk: Any, record: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -310,7 +324,7 @@ def test_what_stands_in_place_of_the_file_is_never_written_to(
     victim.write_text("not ours")
     desk = make_desk()
     file.unlink()
-    {"link": lambda: file.symlink_to(victim), "pipe": lambda: os.mkfifo(file), "folder": file.mkdir}[kind]()
+    put(kind, file, victim)
     record(desk)
     assert victim.read_text() == "not ours"
     assert desk.audit.refusal is not None
@@ -326,8 +340,7 @@ def test_what_stands_in_place_of_the_file_is_never_written_to(
 def test_a_log_that_is_no_file_is_refused_at_start(kind: str, make_desk: Any, tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     (tmp_path / "victim").write_text("")
-    make = {"link": lambda: file.symlink_to(tmp_path / "victim"), "pipe": lambda: os.mkfifo(file), "folder": file.mkdir}
-    make.get(kind, lambda: None)()
+    put(kind, file, tmp_path / "victim")
     with pytest.raises(OSError, match=r"it is|folder"):
         make_desk(**({"file": str(tmp_path / "no" / "audit.jsonl")} if kind == "nowhere" else {}))
 

@@ -10,6 +10,7 @@ from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.offering import offered_tools
 from filewarden.broker.protocol.offer import Abilities, Offer
+from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
 from filewarden.workers.catalogue import Catalogue
@@ -25,6 +26,12 @@ class Submitted(Exception):
 
 
 class Dispatcher:
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str, str]] = []
+
+    def note_refused(self, caller: Caller, tool: Tool, _arguments: msgspec.Struct, refusal: Failed) -> None:
+        self.noted.append((caller.principal.key, tool.name, refusal.code))
+
     def submit(self, *_: Any, **__: Any) -> None:
         raise Submitted
 
@@ -62,12 +69,17 @@ def tool(name: str, *, writes: bool) -> Tool:
 
 
 @pytest.fixture
-def conversation() -> Conversation:
+def dispatcher() -> Dispatcher:
+    return Dispatcher()
+
+
+@pytest.fixture
+def conversation(dispatcher: Dispatcher) -> Conversation:
     catalogue = Catalogue([tool("look", writes=False), tool("change", writes=True)])
     unused: Any = None
     services = Services(
         reactor=unused,
-        dispatcher=Dispatcher(),  # type: ignore[arg-type]  # only what is asked of it here
+        dispatcher=dispatcher,  # type: ignore[arg-type]  # only what is asked of it here
         catalogue=catalogue,
         vouchers=Vouchers(),  # type: ignore[arg-type]  # only what is asked of it here
         tasks=unused,
@@ -91,11 +103,14 @@ def say(conversation: Conversation, method: str, params: Any) -> Any:
 
 
 @pytest.mark.parametrize("scopes", [frozenset(), frozenset({"files:read"})])
-def test_writing_is_refused_to_whoever_was_not_granted_it(conversation: Conversation, scopes: frozenset[str]) -> None:
+def test_writing_is_refused_to_whoever_was_not_granted_it(
+    conversation: Conversation, dispatcher: Dispatcher, scopes: frozenset[str]
+) -> None:
     conversation.speak_for(Principal("ann", scopes))
     result = say(conversation, "tools/call", {"name": "change", "arguments": {}})
     assert result["isError"]
     assert "files:write" in result["content"][0]["text"]
+    assert dispatcher.noted == [("ann", "change", "access_denied")], "for the audit log"
     with pytest.raises(Submitted):
         say(conversation, "tools/call", {"name": "look", "arguments": {}})
 
