@@ -43,9 +43,8 @@ class Clock:
         self._second = -1
         self._shown = ""
 
-    def now(self) -> str:
-        """It, now."""
-        moment = time.time()
+    def shown(self, moment: float) -> str:
+        """Seconds of the epoch as text."""
         second = int(moment)
         if second != self._second:
             self._second, self._shown = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

@@ -338,9 +338,9 @@ class Dispatcher:
             return
         call.is_settled = True
         self._ledger.count(call.tool.name, outcome, self._reactor.now() - call.submitted_at)
+        call.deliver(outcome)
         if self._audit is not None:
             self._audit.record(call, outcome)
-        call.deliver(outcome)
         if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:
             self._on_list_changed(call.tool.changes)
 

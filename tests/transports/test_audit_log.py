@@ -51,6 +51,16 @@ SMALL_DISK = (
 """A server whose files cannot grow beyond 1500 bytes: to it the disk is full (setrlimit(2)), until another is begun."""
 
 
+def call_until(server: Any, path: Path) -> int:
+    """Call until there is such a file; how often."""
+    give_up_at, made = time.monotonic() + 20, 0
+    while not path.exists():
+        assert time.monotonic() < give_up_at
+        server.call("get_file_info", path=".")
+        made += 1
+    return made
+
+
 def test_every_call_on_stdio_is_one_line(start_server: START, file: Path) -> None:
     server = start_server(FILEWARDEN_AUDIT_FILE=str(file))
     server.initialize()
@@ -95,6 +105,7 @@ def test_every_call_over_http_is_one_line_without_a_secret(start_http: START, fi
     message = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": body}
     assert server.post(message, mcp_session_id=session).status == 200
     assert server.modern("tools/call", body).status == 200
+    server.wait_for_status(lambda status: status["audit"]["lines_total"] == 3)
     server.stop()
     found = calls(file)
     assert [(entry["tool"], entry["outcome"], entry["paths"]) for entry in found] == 2 * [
@@ -120,14 +131,13 @@ def test_a_cancelled_call_and_one_that_is_killed_are_lines_too(start_server: STA
 def test_a_confined_server_puts_full_files_aside(start_server: START, file: Path) -> None:
     server = start_server(FILEWARDEN_AUDIT_FILE=str(file), FILEWARDEN_AUDIT_MAX_BYTES="4096", FILEWARDEN_AUDIT_KEEP="2")
     server.initialize()
-    for _ in range(60):
-        server.call("get_file_info", path="README.md")
+    made = call_until(server, file.with_name(f"{file.name}.2"))
     server.finish()
     files = [file.with_name(f"{file.name}.2"), file.with_name(f"{file.name}.1"), file]
     assert sorted(file.parent.iterdir()) == sorted(files)
     assert verify(*files)["ok"]
     numbers = [entry["call"] for entry in calls(*files)]
-    assert numbers == list(range(numbers[0], 61))
+    assert numbers == list(range(numbers[0], made + 1))
 
 
 def test_two_servers_and_one_that_was_killed_share_a_chain(start_server: START, file: Path) -> None:
@@ -156,6 +166,9 @@ def test_a_full_disk_ends_all_service_until_there_is_room(start_server: START, f
     server.initialize()
     answers = [server.call("read_file", path="notes.txt")]
     while not answers[-1].get("isError"):
+        server.wait_for_status(
+            lambda status: status["audit"]["lines_total"] > len(answers) or status["audit"]["reason"]
+        )
         answers.append(server.call("read_file", path="notes.txt"))
     error = answers[-1]["structuredContent"]["error"]
     assert (error["code"], "audit log" in error["message"]) == ("io_error", True)
@@ -198,8 +211,7 @@ def test_no_client_reaches_the_log_in_a_root_however_often_it_is_put_aside(start
         FILEWARDEN_AUDIT_KEEP="3",
     )
     server.initialize()
-    for _ in range(40):
-        server.call("get_file_info", path=".")
+    call_until(server, folder / "audit.jsonl.2")
     assert {"audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"} <= {path.name for path in folder.iterdir()}
     for path in folder.iterdir():
         path.chmod(0o644)  # so that nothing but the rule is in the way
@@ -230,10 +242,7 @@ def test_a_log_that_is_taken_away_while_the_server_runs(kind: str, start_server:
     server.call("get_file_info", path=".")
     file.unlink()
     if kind == "removed":
-        give_up_at = time.monotonic() + 10
-        while not file.exists():
-            assert time.monotonic() < give_up_at
-            server.call("get_file_info", path=".")
+        call_until(server, file)
         assert server.control_status()["audit"]["state"] == "ok"
     else:
         victim = file.parent / "victim"
