@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from filewarden.broker.call import Call
-from filewarden.workers.names import echo, show
+from filewarden.workers.errors import ToolFailure
+from filewarden.workers.names import echo, parse, show
 
 PATH_NAMES = ("path", "paths", "source", "destination", "uri", "uris")
 """The arguments of operations that name files. A test holds every operation to it."""
@@ -54,6 +55,7 @@ class Clock:
 def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -> Entry:
     """The entry of a call that has ended."""
     paths, paths_cut = _shown(call.arguments)
+    has_pattern = _present(type(call.arguments), PATTERN_NAMES)
     return Entry(
         time=at,
         server=server,
@@ -67,7 +69,7 @@ def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -
         worker=call.worker,
         paths=paths,
         paths_cut=paths_cut,
-        pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES)), ""),
+        pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES)), "") if has_pattern else "",
     )
 
 
@@ -77,8 +79,8 @@ def _shown(arguments: msgspec.Struct) -> tuple[tuple[str, ...], int]:
     left, cut = MOST_PATH_CHARS, 0
     for text in _texts(arguments, PATH_NAMES):
         path = text[:left]
-        if not (path.isascii() and path.isprintable()):
-            path = show(path.encode("utf-8", "surrogatepass"))
+        if not (path.isascii() and path.isprintable() and "\\" not in path):
+            path = _escaped(path)
         if len(text) > left or len(path) > left:
             cut += 1
             path = path[:left]
@@ -86,6 +88,14 @@ def _shown(arguments: msgspec.Struct) -> tuple[tuple[str, ...], int]:
             left -= len(path)
             shown.append(path)
     return tuple(shown), cut
+
+
+def _escaped(path: str) -> str:
+    """The one form that a name is shown in; a client may have written it so already."""
+    try:
+        return show(parse(path))
+    except ToolFailure:
+        return show(path.encode("utf-8", "surrogatepass"))
 
 
 def _texts(arguments: msgspec.Struct, names: tuple[str, ...]) -> Iterator[str]:

@@ -60,6 +60,8 @@ def current(folder_fd: int, name: str, keep: int) -> int:
             os.close(fd)
             raise
         os.close(fd)  # it was full, or another server was faster
+        if time.monotonic() >= give_up_at:
+            raise BlockingIOError(errno.EAGAIN, "the file keeps changing")
 
 
 def opened(folder_fd: int, name: str) -> int:

@@ -165,14 +165,16 @@ def test_a_line_says_who_did_what_where_with_what_outcome(make_desk: Any, record
 def test_hostile_paths_are_shown_harmless_and_in_part(make_desk: Any, record: Any, tmp_path: Path) -> None:
     desk = make_desk()
     record(desk, Named('a\n\x1b[2J\u202e"}\\x41'))
+    record(desk, Named("caf\\xE9", ["caf\xe9\u200b", "\ud800"]))
     record(desk, Named("\u202e" * 20_000, [f"file{number}" for number in range(50)]))
     record(desk, Named('"event":"end"}'))
     record(desk, Named("", ["x" * MOST_PATH_CHARS, "y"], pattern="p\n" * 5000))
     file = tmp_path / "audit.jsonl"
     assert verified(file).fault is None
     assert all(len(line) <= MOST_LINE_BYTES and line[:-1].decode().isprintable() for line in lines(file))
-    first, long, _, several = calls(file)
+    first, written, long, _, several = calls(file)
     assert first["paths"] == ['a\\x0A\\x1B[2J\\xE2\\x80\\xAE"}\\x5Cx41']
+    assert written["paths"] == ["caf\\xE9", "caf\xe9\\xE2\\x80\\x8B", "\\xED\\xA0\\x80"]
     assert (len(long["paths"][0]), long["paths_cut"]) == (MOST_PATH_CHARS, 51)
     assert (several["paths"], several["paths_cut"]) == (["x" * MOST_PATH_CHARS], 1)
     assert len(several["pattern"]) <= 200
