@@ -7,7 +7,7 @@ from filewarden.config.settings import Settings
 from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
 from filewarden.workers.durability import Durability
-from filewarden.workers.profile import Profile, Role, RootProfile, WriteProfile
+from filewarden.workers.profile import HistoryProfile, Profile, Role, RootProfile, WriteProfile
 
 
 def pool_profile(
@@ -18,10 +18,12 @@ def pool_profile(
     endpoints: str,
     own_paths: Sequence[str] = (),
     spellings: Sequence[str] = (),
+    history: str | None = None,
 ) -> Profile:
     """The profile of one role; `denied` are (st_dev, st_ino) of what no tool touches, `own_paths` where.
 
-    `spellings` are the roots' paths as they were given, where that is known.
+    `spellings` are the roots' paths as they were given, where that is known; `history` is the folder of the states
+    before changes, for whoever makes them.
     """
     limits = settings.limits
     return Profile(
@@ -55,7 +57,15 @@ def pool_profile(
         max_request_bytes=limits.max_message_bytes,
         start_timeout_s=settings.pool.start_timeout_s,
         writes=_write_profile(settings),
+        history=_history_profile(settings, history) if role == "rw" else None,
     )
+
+
+def _history_profile(settings: Settings, path: str | None) -> HistoryProfile | None:
+    history = settings.history
+    if path is None:
+        return None
+    return HistoryProfile(path=path, max_bytes=history.max_bytes, max_age_s=history.max_age_s)
 
 
 def _write_profile(settings: Settings) -> WriteProfile:

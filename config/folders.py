@@ -1,5 +1,6 @@
 """Where things live: state, sockets, the configuration file, and the home folder they hang from."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Mapping
@@ -77,6 +78,24 @@ def ensure_private_folder(path: str) -> None:
             os.fchmod(fd, 0o700)
     finally:
         os.close(fd)
+
+
+def give_private_folder(path: str, uid: int, gid: int) -> None:
+    """As root, make sure that `path`, in a folder of our own, is a folder with mode 0700 of another account.
+
+    Raises ConfigError when it cannot be.
+    """
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchown(fd, uid, gid)
+            os.fchmod(fd, 0o700)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise _unfit(path, f"cannot be used as a private folder: {error.strerror}") from None
 
 
 def working_folder() -> str:

@@ -213,6 +213,23 @@ class WriteSettings(Section, frozen=True, kw_only=True):
     ] = 8388608
 
 
+class HistorySettings(Section, frozen=True, kw_only=True):
+    """What was there before each change, kept in the state folder so that it can be undone."""
+
+    enabled: Annotated[
+        bool, Meta(description="Keep what a change replaces; a change that cannot be undone so is refused.")
+    ] = True
+    max_bytes: Annotated[
+        int,
+        Meta(
+            ge=65536, le=1_000_000_000_000, description="Size of the history; the oldest changes are forgotten first."
+        ),
+    ] = 268435456
+    max_age_s: Annotated[float, Meta(ge=1, le=315_360_000, description="Seconds until a change is forgotten.")] = (
+        2592000.0
+    )
+
+
 class HttpSettings(Section, frozen=True, kw_only=True):
     """The HTTP listener."""
 
@@ -416,6 +433,7 @@ class Settings(Section, frozen=True, kw_only=True):
     deadlines: DeadlineSettings = msgspec.field(default_factory=DeadlineSettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     writes: WriteSettings = msgspec.field(default_factory=WriteSettings)
+    history: HistorySettings = msgspec.field(default_factory=HistorySettings)
     http: HttpSettings = msgspec.field(default_factory=HttpSettings)
     status: StatusSettings = msgspec.field(default_factory=StatusSettings)
     sandbox: SandboxSettings = msgspec.field(default_factory=SandboxSettings)

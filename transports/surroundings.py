@@ -18,7 +18,7 @@ from filewarden.broker.pool import may_write
 from filewarden.broker.pool_profile import pool_profile
 from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
-from filewarden.config.folders import ensure_private_folder, runtime_folder, state_folder
+from filewarden.config.folders import ensure_private_folder, give_private_folder, runtime_folder, state_folder
 from filewarden.config.load import Loaded, load
 from filewarden.config.settings import Settings
 from filewarden.transports.confinement import NOTHING, Reach, confine_front_end
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
 
 MOST_OWN_FILES = 1000
+HISTORY = "history"
+"""In the state folder: what was there before each change."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,15 +143,44 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> 
         folder.give_to(account.uid, account.gid)
     for path in [folder.path] if control is None else [folder.path, control.path]:
         launched.take_away_at_the_end(path)
+    history = history_folder(surroundings)
     own = own_paths(surroundings)
     settings, denied, spellings = surroundings.settings, denied_objects(own), surroundings.loaded.spellings
     roles: list[Role] = ["ro", "rw", "watch"] if may_write(settings) else ["ro", "watch"]
     for role in roles:
-        profile = pool_profile(role, settings, account, denied, folder.path, own, spellings)
+        profile = pool_profile(role, settings, account, denied, folder.path, own, spellings, history)
         launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")
     if surroundings.audit is not None:
         launched.keep_audit_log(settings.audit.file, settings.audit.keep)
     launched.seal()
+
+
+def history_folder(surroundings: Surroundings) -> str | None:
+    """The folder of the history, made for the account that will own it; None where nothing is kept.
+
+    Each account has its own: what one of them keeps is no business of another.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    settings, account = surroundings.settings, surroundings.account
+    if not settings.history.enabled or not may_write(settings):
+        return None
+    try:
+        above = state_folder(surroundings.environ)
+        ensure_private_folder(above)
+        if account is None:
+            folder = os.path.join(above, HISTORY)
+            ensure_private_folder(folder)
+        else:
+            folder = os.path.join(above, f"{HISTORY}-{account.uid}")
+            give_private_folder(folder, account.uid, account.gid)
+    except ConfigError as error:
+        fix = Problem(
+            "history.enabled", "", "needs that folder; with false it is not needed, and no change can be undone"
+        )
+        raise ConfigError([*error.problems, fix]) from None
+    return os.path.realpath(folder)
 
 
 def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:

@@ -27,7 +27,10 @@ class Confinement:
         self._plan = Plan(
             mode=self._mode,
             profile=profile.role,
-            roots=tuple((root.fd, profile.role == "rw" and root.writable) for root in place.roots),
+            roots=(
+                *((root.fd, profile.role == "rw" and root.writable) for root in place.roots),
+                *(() if place.history is None else ((place.history, True),)),
+            ),
             is_enclosed=place.is_enclosed,
             why_open=place.why_open,
             memory_mb=profile.memory_mb,

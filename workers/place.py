@@ -36,6 +36,8 @@ class Place(msgspec.Struct, frozen=True):
     """The folder of endpoints as seen from here."""
     is_enclosed: bool
     why_open: str
+    history: int | None = None
+    """A descriptor of the folder where the states before changes are kept: no root, so no path leads there."""
 
 
 def settle(profile: Profile, isolation: Isolation) -> Place:
@@ -60,11 +62,11 @@ def settle(profile: Profile, isolation: Isolation) -> Place:
         )
         for root in profile.roots
     )
-    place = Place(roots, profile.endpoints, False, isolation.why)
+    place = Place(roots, profile.endpoints, False, isolation.why, _open_history(profile))
     proc = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if isolation.is_active:
-            place = _enclosed(place, may_write=profile.role == "rw")
+            place = _enclosed(place, profile)
         if profile.sandbox != "off":
             drop_bounding_set()  # needs a right that the change of account takes away
             if profile.uid is not None and profile.gid is not None:
@@ -90,16 +92,34 @@ def _require_handles() -> None:
         raise UnfitError(sentence + "or newer, or let the container allow pidfd_open.") from None
 
 
-def _enclosed(place: Place, *, may_write: bool) -> Place:
-    """Read-only mounts of the roots, but for writable ones where the pool may write: a kernel's refusal, not ours."""
+def _open_history(profile: Profile) -> int | None:
+    return None if profile.history is None else _open_folder(profile.history.path)
+
+
+def _open_folder(path: str) -> int:
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _enclosed(place: Place, profile: Profile) -> Place:
+    """Read-only mounts of the roots, but for writable ones where the pool may write: a kernel's refusal, not ours.
+
+    The history is a mount of its own beside them, so that nothing can be renamed or linked from one to the other.
+    """
+    mounts = [Mount(root.path, writable=profile.role == "rw" and root.writable) for root in place.roots]
+    if profile.history is not None:
+        mounts.append(Mount(profile.history.path, writable=True))
     try:
-        mounts = [Mount(root.path, writable=may_write and root.writable) for root in place.roots]
         paths = enclose(mounts, place.endpoints)
     except OSError as error:
         return msgspec.structs.replace(place, why_open=f"mounts: {error.strerror}: {MOUNT_FIX}")
     except StrandedError as error:
         raise UnfitError(str(error)) from None
-    return Place(tuple(map(_moved, place.roots, paths)), ENDPOINTS, True, "")
+    history = None
+    if place.history is not None:
+        os.close(place.history)
+        history = _open_folder(paths[-1])
+    roots = tuple(map(_moved, place.roots, paths))
+    return Place(roots, ENDPOINTS, True, "", history)
 
 
 def _moved(root: Root, path: str) -> Root:

@@ -35,6 +35,14 @@ class WriteProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_file_bytes: int = 8388608
 
 
+class HistoryProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The folder where the states before changes are kept, absolute, and its bounds."""
+
+    path: str
+    max_bytes: int
+    max_age_s: float
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that is the same for all children of one zygote.
 
@@ -59,6 +67,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_request_bytes: int
     start_timeout_s: float
     writes: WriteProfile = WriteProfile()
+    history: HistoryProfile | None = None
+    """Only of the role that writes; None where nothing is kept."""
 
 
 class Spawn(msgspec.Struct, frozen=True, tag="spawn"):

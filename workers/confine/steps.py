@@ -26,7 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     profile: seccomp.Profile
     roots: tuple[tuple[int, bool], ...]
-    """At least one open descriptor, O_PATH will do, each with "is writable"."""
+    """At least one open descriptor, O_PATH will do, each with "is writable"; the history's is the last, if any."""
     memory_mb: int
     parent_pid: int
     """As `os.getppid()` shows it to the worker."""
