@@ -84,7 +84,9 @@ class Broker:
         self._audit = audit
         self._started_at = reactor.now()
         self._folder = folder
-        self._catalogue = catalogue.offered(scan=settings.pool.scan_workers > 0, write=may_write(settings))
+        self._catalogue = catalogue.offered(
+            scan=settings.pool.scan_workers > 0, write=may_write(settings), history=settings.history.enabled
+        )
         limits = settings.limits
         self._frame_bytes = wire.max_frame_bytes(
             max_file_bytes=limits.max_file_bytes,

@@ -74,6 +74,7 @@ def _frame_of(call: Call, now: float) -> bytes:
             hearing.log_level,
             hearing.askable,
             b"" if call.inputs is None else wire.pack(call.inputs),
+            call.principal if call.tool.writes else "",
         )
     )
 
@@ -303,7 +304,7 @@ class Dispatcher:
             self._quarantine.lost(_identity(call), self._reactor.now())
         code, sentence = _LOST[cause]
         details: Details = {}
-        if call.tool.writes:
+        if call.tool.writes and not call.tool.is_look:
             sentence, details = f"{sentence} {_OUTCOME_UNKNOWN}", {"outcome": "unknown"}
         self._end(call, Failed(code, sentence, details))
 

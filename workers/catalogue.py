@@ -14,6 +14,7 @@ from filewarden.workers.tools import (
     edit_file,
     get_file_info,
     list_allowed_directories,
+    list_changes,
     list_directory,
     move_file,
     read_file,
@@ -22,6 +23,7 @@ from filewarden.workers.tools import (
     restore_deleted,
     search_files,
     search_text,
+    undo_change,
     write_file,
 )
 
@@ -57,9 +59,13 @@ class Catalogue:
         """Look up whatever a worker can run: a tool, or the operation behind a method."""
         return self._operations.get(name)
 
-    def offered(self, *, scan: bool, write: bool) -> "Catalogue":
-        """Select the tools of a configuration: with a scan worker or none, with a writable root or none."""
-        tools = (tool for tool in self.tools if (scan or not tool.scans) and (write or not tool.writes))
+    def offered(self, *, scan: bool, write: bool, history: bool = True) -> "Catalogue":
+        """Select the tools of a configuration: with a scan worker, a writable root, a history, or without."""
+        tools = (
+            tool
+            for tool in self.tools
+            if (scan or not tool.scans) and (write or not tool.writes) and (history or not tool.needs_history)
+        )
         return Catalogue(tools, self.operations, self.prompts, self.templates)
 
 
@@ -81,6 +87,8 @@ CATALOGUE = Catalogue(
         copy_file.TOOL,
         delete_file.TOOL,
         restore_deleted.TOOL,
+        list_changes.TOOL,
+        undo_change.TOOL,
     ),
     (list_resources.OPERATION, read_resource.OPERATION, locate_resources.OPERATION, complete.OPERATION),
 )

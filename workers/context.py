@@ -6,6 +6,7 @@ import msgspec
 
 from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.inquiry import Inputs, Json
+from filewarden.workers.journal import NO_JOURNAL, Journal
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.space import Space
@@ -37,6 +38,8 @@ class Context(msgspec.Struct, frozen=True):
     """When the user is asked before something changes."""
     writing: WriteRules = WriteRules()
     """How changes are made, and which are refused."""
+    journal: Journal = NO_JOURNAL
+    """Where changes are recorded before they are made."""
 
     def is_overdue(self) -> bool:
         """Whether a scan should now return what it has."""

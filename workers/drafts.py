@@ -22,6 +22,8 @@ KEPT_MODE = 0o777
 """Never the set-id and sticky bits: they would vouch for content that somebody else has given."""
 NEW_MODE = 0o644
 """Of a file that is new: nobody else may change it, whatever the folder allows, and nobody may run it."""
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""How the version of a file that a change is based on is opened by its name."""
 _MOST_TRIES = 8
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.EPERM, errno.ENOSYS)
 

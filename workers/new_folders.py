@@ -9,6 +9,7 @@ from filewarden.workers.durability import Durability
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.handle import Handle
 from filewarden.workers.names import echo, parse
+from filewarden.workers.recording import folder_change
 from filewarden.workers.refusals import no_name
 from filewarden.workers.target import open_target, protected, read_only
 from filewarden.workers.write_failures import failures_of
@@ -86,7 +87,9 @@ def _make(context: "Context", path: str) -> str | None:
     with open_target(context, path) as target, failures_of(path):
         if target.kind == "symlink":
             raise ToolFailure(Code.CONFLICT, f"'{echo(path)}' is a link that leads nowhere.")
-        with contextlib.suppress(FileExistsError):
+        if target.state is not None:
+            return None
+        with contextlib.suppress(FileExistsError), folder_change(context, target, comes=True, mode=NEW_FOLDER_MODE):
             os.mkdir(target.name, NEW_FOLDER_MODE, dir_fd=target.folder.fd)
             if context.writing.durability is Durability.FULL:
                 sync_folder(target.folder.fd)

@@ -5,12 +5,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from filewarden.workers.drafts import changed
+from filewarden.workers.drafts import READ, changed
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.handle import Handle
 from filewarden.workers.identity import is_same
 from filewarden.workers.names import echo
-from filewarden.workers.publishing import READ
 from filewarden.workers.target import Target, require_file
 from filewarden.workers.write_failures import failures_of
 

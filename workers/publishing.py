@@ -5,18 +5,17 @@ import os
 from typing import TYPE_CHECKING
 
 from filewarden.workers import renames
-from filewarden.workers.drafts import NEW_MODE, Draft, changed, draft, sweep, sync_folder
+from filewarden.workers.drafts import NEW_MODE, READ, Draft, changed, draft, sweep, sync_folder
 from filewarden.workers.durability import Durability
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.identity import is_same_object
 from filewarden.workers.names import echo
+from filewarden.workers.recording import content_change, state_of
 from filewarden.workers.target import Target, require_own
 from filewarden.workers.write_failures import failures_of
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def create(context: "Context", target: Target, data: bytes) -> None:
@@ -29,7 +28,8 @@ def create(context: "Context", target: Target, data: bytes) -> None:
     with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
         new.write(data)
         new.take_mode(NEW_MODE)
-        new.create(target.name)
+        with content_change(context, target, state_of(data, NEW_MODE)):
+            new.create(target.name)
     tidy(target)
 
 
@@ -44,7 +44,8 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
     with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
         keep(new, target)
         new.write(data)
-        new.replace(target.name, seen)
+        with content_change(context, target, state_of(data, os.fstat(new.fd).st_mode)):
+            new.replace(target.name, seen)
     tidy(target)
 
 
@@ -71,7 +72,13 @@ def settle_move(context: "Context", source: Target, destination: Target) -> None
         if moved is not None and source.state is not None and not is_same_object(moved, source.state):
             if destination.state is None:
                 renames.without_replacing(destination.folder.fd, destination.name, source.folder.fd, source.name)
-            raise changed()
+                raise changed()
+            raise ToolFailure(
+                Code.CONFLICT,
+                f"'{echo(source.asked)}' became something else at the moment of its move, and that was moved. Look at "
+                "both places.",
+                outcome="unknown",
+            )
         if context.writing.durability is Durability.FULL:
             sync_folder(source.folder.fd)
             sync_folder(destination.folder.fd)

@@ -26,7 +26,7 @@ def annotations(tool: Tool) -> dict[str, bool]:
 
     Two of them have a meaning only for tools that write, and are left out of the others.
     """
-    if not tool.writes:
+    if not tool.writes or tool.is_look:
         return {"readOnlyHint": True, "openWorldHint": False}
     return {
         "readOnlyHint": False,

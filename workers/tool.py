@@ -83,6 +83,10 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     task: TaskUse = TaskUse.NEVER
     needs_task: bool = False
     """A client without the tasks extension is refused."""
+    needs_history: bool = False
+    """Whether it is absent where no history is kept."""
+    is_look: bool = False
+    """Whether it runs among the tools that write and yet changes nothing."""
     max_result_chars: int | None = None
     """How long an answer of text or blocks may be, told to clients that set aside long ones. Others have a setting."""
     other_names: tuple[str, ...] = ()

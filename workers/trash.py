@@ -36,14 +36,13 @@ class Trash:
         self._fd = fd
         self._durability = durability
 
-    def take(self, target: Target) -> str:
-        """Move what is at a target here; the name it can be restored by.
+    def take(self, target: Target, identifier: str) -> None:
+        """Move what is at a target here; `identifier` is new, and what it can be restored by.
 
         Raises:
             ToolFailure: conflict, if something else came to be there meanwhile, which then stays.
             OSError: EXDEV from another file system than the root's.
         """
-        identifier = time.strftime("%Y%m%dT%H%M%S-", time.gmtime()) + os.urandom(8).hex()
         os.mkdir(identifier, 0o700, dir_fd=self._fd)
         entry = os.open(identifier, _FLAGS, dir_fd=self._fd)
         try:
@@ -61,7 +60,6 @@ class Trash:
             raise
         finally:
             os.close(entry)
-        return identifier
 
     def origin(self, identifier: str) -> bytes:
         """Where it lay beneath the root, with `/`.
@@ -140,6 +138,11 @@ class Trash:
             os.unlink(ORIGIN, dir_fd=entry)
         with contextlib.suppress(OSError):
             os.rmdir(identifier, dir_fd=self._fd)
+
+
+def new_identifier() -> str:
+    """The name of a deletion that begins now."""
+    return time.strftime("%Y%m%dT%H%M%S-", time.gmtime()) + os.urandom(8).hex()
 
 
 @contextlib.contextmanager

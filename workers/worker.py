@@ -13,9 +13,11 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history import History
 from filewarden.workers.housekeeping import tidy_roots
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.joining import join
+from filewarden.workers.journal import NO_JOURNAL, Journal
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
 from filewarden.workers.protection import protection
@@ -43,6 +45,7 @@ class Worker:
             min_free_bytes=writes.min_free_bytes,
             max_file_bytes=writes.max_file_bytes,
         )
+        self._history = _history(profile, place)
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
@@ -81,6 +84,7 @@ class Worker:
             askable=call.askable,
             confirm=self._profile.writes.confirm,
             writing=self._writing,
+            journal=NO_JOURNAL if self._history is None else Journal(self._history, call.tool, call.principal),
         )
         try:
             tool = self._catalogue.operation(call.tool)
@@ -111,6 +115,13 @@ class Worker:
             blocks = wire.pack_blocks(result.blocks)
             return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(blocks)))
         return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
+
+
+def _history(profile: Profile, place: Place) -> History | None:
+    bounds = profile.history
+    if bounds is None or place.history is None:
+        return None
+    return History(place.history, max_bytes=bounds.max_bytes, max_age_s=bounds.max_age_s)
 
 
 def _reporter(call: wire.Call, channel: Channel) -> Reporter:

@@ -90,8 +90,12 @@ def _confirm(context: "Context", arguments: CopyFile, source: "Handle", destinat
 
 def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[int, str]:
     """Copy the bytes; their number and their SHA-256."""
+    import os
+
     from filewarden.workers.drafts import draft
     from filewarden.workers.publishing import keep, require_room, tidy
+    from filewarden.workers.recorded import FileState
+    from filewarden.workers.recording import content_change
     from filewarden.workers.write_failures import failures_of
 
     require_room(context, destination, source.stat.st_size)
@@ -102,10 +106,12 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
         else:
             keep(new, destination)
         found = _transfer(context, source, new)
-        if destination.state is None:
-            new.create(destination.name)
-        else:
-            new.replace(destination.name, destination.state)
+        after = FileState(found[1], found[0], os.fstat(new.fd).st_mode & 0o777)
+        with content_change(context, destination, after):
+            if destination.state is None:
+                new.create(destination.name)
+            else:
+                new.replace(destination.name, destination.state)
     tidy(destination)
     return found
 

@@ -95,11 +95,12 @@ def _to_trash(context: "Context", target: "Target") -> str:
     from filewarden.workers.errors import Code, ToolFailure
     from filewarden.workers.names import echo
     from filewarden.workers.trash import open_trash
+    from filewarden.workers.trash_moves import take
     from filewarden.workers.write_failures import write_failure
 
     try:
         with open_trash(target.folder.root, context.writing.durability) as trash:
-            return trash.take(target)
+            return take(context, trash, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise write_failure(error, target.asked) from None
@@ -114,6 +115,7 @@ def _remove(context: "Context", target: "Target") -> None:
     from filewarden.workers.drafts import changed, sync_folder
     from filewarden.workers.durability import Durability
     from filewarden.workers.identity import is_same_object
+    from filewarden.workers.recording import removal
     from filewarden.workers.subtree import remove
     from filewarden.workers.write_failures import failures_of
 
@@ -121,7 +123,8 @@ def _remove(context: "Context", target: "Target") -> None:
         now = target.now()
         if now is None or target.state is None or not is_same_object(now, target.state):
             raise changed()
-        remove(target, target.name, target.folder.fd)
+        with removal(context, target, now):
+            remove(target, target.name, target.folder.fd)
         if context.writing.durability is Durability.FULL:
             sync_folder(target.folder.fd)
 

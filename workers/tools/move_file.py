@@ -96,17 +96,20 @@ def _move(context: "Context", source: "Target", destination: "Target") -> bool:
 
     from filewarden.workers import renames
     from filewarden.workers.publishing import settle_move
+    from filewarden.workers.recording import move_change
 
     folders = source.folder.fd, destination.folder.fd
-    try:
-        if destination.state is None:
-            renames.without_replacing(folders[0], source.name, folders[1], destination.name)
-        else:
-            os.rename(source.name, destination.name, src_dir_fd=folders[0], dst_dir_fd=folders[1])
-    except OSError as error:
-        raise _failure(error, source, destination) from None
-    settle_move(context, source, destination)
-    return destination.state is not None and not _is_respelt(source, destination)
+    is_replacing = destination.state is not None and not _is_respelt(source, destination)
+    with move_change(context, source, destination, displaces=is_replacing):
+        try:
+            if destination.state is None:
+                renames.without_replacing(folders[0], source.name, folders[1], destination.name)
+            else:
+                os.rename(source.name, destination.name, src_dir_fd=folders[0], dst_dir_fd=folders[1])
+        except OSError as error:
+            raise _failure(error, source, destination) from None
+        settle_move(context, source, destination)
+    return is_replacing
 
 
 def _is_respelt(source: "Target", destination: "Target") -> bool:

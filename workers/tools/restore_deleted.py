@@ -52,8 +52,8 @@ def _restore(context: "Context", trash: "Trash", root: "Root", arguments: Restor
     from filewarden.workers.confirmation import confirm
     from filewarden.workers.names import echo
     from filewarden.workers.new_folders import folder_of, make_folders, name_of
-    from filewarden.workers.subtree import require_sleeping, walk
     from filewarden.workers.target import open_target
+    from filewarden.workers.trash_moves import give_back
     from filewarden.workers.write_failures import failures_of
 
     with trash.item(arguments.trash_id, root) as item, failures_of(path):
@@ -61,9 +61,7 @@ def _restore(context: "Context", trash: "Trash", root: "Root", arguments: Restor
         if folder_of(path):
             make_folders(context, folder_of(path), name_of(path))
         with open_target(context, path) as target:
-            for found in walk(context, item) if item.kind == "directory" else ():
-                require_sleeping(context, target, found, target.names)
-            trash.give_back(arguments.trash_id, target)
+            give_back(context, trash, arguments.trash_id, item, target)
             return Restored(path=context.space.display(target.folder.root, target.names))
 
 

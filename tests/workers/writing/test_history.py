@@ -1,0 +1,374 @@
+"""What is kept before each change, what is told of it, and what an undo brings back."""
+
+import os
+import signal
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from filewarden.workers import history as store
+from filewarden.workers.confirm_policy import Policy
+from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history import History
+from filewarden.workers.inquiry import Inquiry
+from filewarden.workers.journal import Journal
+from filewarden.workers.tools import (
+    copy_file,
+    create_directory,
+    delete_file,
+    edit_file,
+    list_changes,
+    move_file,
+    restore_deleted,
+    undo_change,
+    write_file,
+)
+
+Run = Callable[..., Any]
+Open = Callable[..., Context]
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("history")
+
+
+@pytest.fixture
+def opened(writable: Context, folder: Path) -> Any:
+    """A context over the same root, and a history of its own over the same folder, as another server has."""
+    fds: list[int] = []
+
+    def make(max_bytes: int = 1 << 20, max_age_s: float = 1000.0, **changed: Any) -> Context:
+        fds.append(os.open(folder, os.O_PATH | os.O_DIRECTORY))
+        history = History(fds[-1], max_bytes=max_bytes, max_age_s=max_age_s)
+        return msgspec.structs.replace(writable, journal=Journal(history, "tool", "somebody"), **changed)
+
+    yield make
+    for fd in fds:
+        os.close(fd)
+
+
+@pytest.fixture
+def recording(opened: Open) -> Context:
+    return opened()
+
+
+def look(root: Path) -> dict[str, object]:
+    """Names, modes and contents in the root, without the trash."""
+    return {
+        str(path.relative_to(root)): (path.stat().st_mode, path.read_bytes() if path.is_file() else None)
+        for path in root.rglob("*")
+        if ".filewarden-trash" not in path.parts
+    }
+
+
+def changes(run: Run, context: Context, **arguments: Any) -> list[Any]:
+    found: list[Any] = run(context, list_changes.TOOL, **arguments).changes
+    return found
+
+
+CHANGES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "create": (write_file.TOOL, {"path": "new.txt", "content": "x"}),
+    "overwrite": (write_file.TOOL, {"path": "a.txt", "content": "x", "overwrite": True}),
+    "append": (write_file.TOOL, {"path": "a.txt", "content": "x", "append": True}),
+    "edit": (edit_file.TOOL, {"path": "a.txt", "edits": [{"old_text": "old", "new_text": "new"}]}),
+    "folder": (create_directory.TOOL, {"path": "made"}),
+    "copy": (copy_file.TOOL, {"source": "a.txt", "destination": "copied.txt"}),
+    "copy over": (copy_file.TOOL, {"source": "a.txt", "destination": "sub/b.py", "overwrite": True}),
+    "move": (move_file.TOOL, {"source": "a.txt", "destination": "sub/moved.txt"}),
+    "move over": (move_file.TOOL, {"source": "a.txt", "destination": "sub/b.py", "overwrite": True}),
+    "move a folder": (move_file.TOOL, {"source": "sub", "destination": "moved"}),
+    "delete": (delete_file.TOOL, {"path": "a.txt"}),
+    "delete a folder": (delete_file.TOOL, {"path": "sub", "recursive": True}),
+    "delete for good": (delete_file.TOOL, {"path": "a.txt", "permanent": True}),
+}
+
+
+@pytest.mark.parametrize("way", CHANGES)
+def test_every_change_is_undone_and_its_undo_undone_and_so_on(
+    recording: Context, run: Run, root: Path, way: str
+) -> None:
+    (root / "a.txt").write_bytes(b"old \xff\r\n")
+    (root / "a.txt").chmod(0o640)
+    if way in ("append", "edit"):
+        (root / "a.txt").write_bytes(b"old\r\n")
+    tool, arguments = CHANGES[way]
+    before = look(root)
+    run(recording, tool, **arguments)
+    after = look(root)
+    assert after != before
+    (first,) = changes(run, recording)
+    assert (first.operation, first.principal, first.progress) == ("tool", "somebody", "made")
+    newest = first
+    for expected in (before, after, before):
+        run(recording, undo_change.TOOL, id=newest.id)
+        assert look(root) == expected
+        newest, last = changes(run, recording)[0], newest
+        assert newest.undoes == last.id
+
+
+def test_what_has_changed_since_is_left_as_it_is(recording: Context, run: Run, root: Path) -> None:
+    run(recording, write_file.TOOL, path="a.txt", content="mine", overwrite=True)
+    run(recording, create_directory.TOOL, path="made")
+    run(recording, move_file.TOOL, source="sub/b.py", destination="b.py")
+    run(recording, delete_file.TOOL, path="sub/deep/c.py")
+    (root / "a.txt").write_text("theirs")
+    (root / "made" / "inside").write_text("")
+    (root / "b.py").write_text("theirs")
+    (root / "sub" / "deep" / "c.py").write_text("theirs")
+    before = look(root)
+    for change in changes(run, recording):
+        with pytest.raises(ToolFailure, match="has changed since") as raised:
+            run(recording, undo_change.TOOL, id=change.id)
+        assert raised.value.code is Code.CONFLICT
+        assert look(root) == before
+    assert len(changes(run, recording)) == 4
+
+
+def test_what_is_undone_already_is_not_undone_again(recording: Context, run: Run, root: Path) -> None:
+    run(recording, write_file.TOOL, path="a.txt", content="mine", overwrite=True)
+    (change,) = changes(run, recording)
+    run(recording, undo_change.TOOL, id=change.id)
+    with pytest.raises(ToolFailure, match="is as it was before"):
+        run(recording, undo_change.TOOL, id=change.id)
+
+
+def test_a_folder_that_went_for_good_with_its_files_is_told_of_and_stays_away(
+    recording: Context, run: Run, root: Path
+) -> None:
+    run(recording, delete_file.TOOL, path="sub", recursive=True, permanent=True)
+    (change,) = changes(run, recording)
+    with pytest.raises(ToolFailure) as raised:
+        run(recording, undo_change.TOOL, id=change.id)
+    assert raised.value.code is Code.UNSUPPORTED
+
+
+def test_what_was_restored_from_the_trash_goes_back_to_it(recording: Context, run: Run, root: Path) -> None:
+    gone = run(recording, delete_file.TOOL, path="a.txt")
+    run(recording, restore_deleted.TOOL, trash_id=gone.trash_id, destination="there.txt")
+    run(recording, undo_change.TOOL, id=changes(run, recording)[0].id)
+    assert not (root / "there.txt").exists()
+    run(recording, undo_change.TOOL, id=changes(run, recording)[0].id)
+    assert (root / "there.txt").exists()
+
+
+def test_an_undo_is_asked_about_as_what_destroys(opened: Open, run: Run) -> None:
+    careful = opened(confirm=Policy.DESTRUCTIVE)
+    run(careful, write_file.TOOL, path="new.txt", content="x")
+    with pytest.raises(Inquiry):
+        run(careful, undo_change.TOOL, id=changes(run, careful)[0].id)
+
+
+def test_a_refused_change_leaves_nothing_in_the_history(recording: Context, run: Run) -> None:
+    with pytest.raises(ToolFailure):
+        run(recording, write_file.TOOL, path="a.txt", content="x")
+    with pytest.raises(ToolFailure):
+        run(recording, delete_file.TOOL, path="absent")
+    assert changes(run, recording) == []
+
+
+# Bounds.
+
+
+def test_a_change_that_cannot_be_kept_is_not_made(opened: Open, run: Run, root: Path) -> None:
+    tight = opened(max_bytes=10_000)
+    (root / "a.txt").write_bytes(bytes(20_000))
+    before = look(root)
+    for tool, arguments in (CHANGES["overwrite"], CHANGES["delete for good"]):
+        with pytest.raises(ToolFailure, match="max_bytes") as raised:
+            run(tight, tool, **arguments)
+        assert raised.value.code is Code.TOO_LARGE
+        assert look(root) == before
+    assert changes(run, tight) == []
+
+
+def test_a_change_is_not_made_when_the_history_cannot_be_written(
+    opened: Open, run: Run, root: Path, folder: Path
+) -> None:
+    recording = opened()
+    folder.rmdir()
+    before = look(root)
+    with pytest.raises(ToolFailure, match="could not be kept") as raised:
+        run(recording, write_file.TOOL, path="a.txt", content="x", overwrite=True)
+    assert raised.value.code is Code.IO_ERROR
+    assert look(root) == before
+    folder.mkdir()
+
+
+def test_the_oldest_changes_make_way(opened: Open, run: Run, root: Path, folder: Path) -> None:
+    most = 100_000
+    tight = opened(max_bytes=most)
+    (root / "a.txt").write_bytes(bytes(10_000))
+    for number in range(25):
+        run(tight, write_file.TOOL, path="a.txt", content=f"{number:010000d}", overwrite=True)
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= most
+    kept = changes(run, tight)
+    assert 4 <= len(kept) < 25
+    run(tight, undo_change.TOOL, id=kept[0].id)
+    assert (root / "a.txt").read_text() == f"{23:010000d}"
+
+
+def test_the_number_of_changes_is_bounded(
+    opened: Open, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MOST_CHANGES", 20)
+    recording = opened()
+    for number in range(50):
+        run(recording, create_directory.TOOL, path=f"made{number}")
+        assert len(list(folder.iterdir())) <= 21
+    assert changes(run, recording)[0].path == "made49"
+
+
+def test_what_is_too_old_is_forgotten(opened: Open, run: Run, folder: Path) -> None:
+    recording = opened(max_age_s=1000)
+    run(recording, create_directory.TOOL, path="made")
+    (old,) = changes(run, recording)
+    aged = f"{int(old.id[:16], 16) - 10**12:016x}{old.id[16:]}"
+    (folder / old.id).rename(folder / aged)
+    with pytest.raises(ToolFailure, match="No change"):
+        run(recording, undo_change.TOOL, id=aged)
+    assert changes(run, recording) == []
+    (folder / "usage").unlink()  # it is counted anew
+    run(recording, create_directory.TOOL, path="other")
+    assert not (folder / aged).exists()
+
+
+# Several servers, and their deaths.
+
+
+def test_two_servers_keep_one_history(opened: Open, run: Run, root: Path) -> None:
+    one, other = opened(), opened()
+    failures: list[BaseException] = []
+
+    def work(context: Context, name: str) -> None:
+        try:
+            for number in range(20):
+                run(context, write_file.TOOL, path=f"{name}{number}", content="x")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in ((one, "one"), (other, "other"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    seen = [change.path for change in changes(run, one)]
+    assert sorted(seen) == sorted([f"{name}{number}" for name in ("one", "other") for number in range(20)])
+    ids = [change.id for change in changes(run, other)]
+    assert ids == sorted(set(ids), reverse=True)
+    run(one, undo_change.TOOL, id=next(each.id for each in changes(run, one) if each.path == "other3"))
+    assert not (root / "other3").exists()
+
+
+@pytest.mark.parametrize("step", ["announced", "changed"])
+def test_e12_a_death_between_the_steps_leaves_a_change_that_says_so(
+    opened: Open, run: Run, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    recording = opened()
+    (root / "a.txt").write_text("old")
+    child = os.fork()
+    if child == 0:
+        try:
+            at = store.Image.announce if step == "announced" else store.Image.settle
+
+            def die(image: Any, *arguments: Any, **more: Any) -> None:
+                if step == "announced":
+                    at(image, *arguments, **more)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            monkeypatch.setattr(store.Image, "announce" if step == "announced" else "settle", die)
+            run(opened(), write_file.TOOL, path="a.txt", content="new", overwrite=True)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert (root / "a.txt").read_text() == ("old" if step == "announced" else "new")
+    (change,) = changes(run, recording)
+    assert change.progress == "interrupted"
+    if step == "announced":
+        with pytest.raises(ToolFailure, match="is as it was before"):
+            run(recording, undo_change.TOOL, id=change.id)
+    else:
+        run(recording, undo_change.TOOL, id=change.id)
+    assert (root / "a.txt").read_text() == "old"
+
+
+def test_what_a_death_left_half_written_is_swept_and_no_change(opened: Open, run: Run, folder: Path) -> None:
+    recording = opened()
+    run(recording, create_directory.TOOL, path="made")
+    (change,) = changes(run, recording)
+    torn = folder / f"{'0' * 15}1{change.id[16:]}.part"
+    torn.write_bytes(b"half of a file")
+    (folder / change.id).with_name(f"{change.id[:-1]}z").write_bytes(b"")
+    (folder / f"{change.id[:16]}ffffffff").write_bytes(b"damaged\xff\xff\xff\xff\xff\xff\xff\xff")
+    assert [each.id for each in changes(run, recording)] == [change.id]
+    (folder / "usage").unlink()
+    run(recording, create_directory.TOOL, path="other")
+    assert not torn.exists()
+
+
+def test_a_damaged_content_is_not_put_back(recording: Context, run: Run, root: Path, folder: Path) -> None:
+    (root / "a.txt").write_text("old")
+    run(recording, write_file.TOOL, path="a.txt", content="new", overwrite=True)
+    (change,) = changes(run, recording)
+    kept = folder / change.id
+    kept.write_bytes(b"bad" + kept.read_bytes()[3:])
+    with pytest.raises(ToolFailure, match="damaged"):
+        run(recording, undo_change.TOOL, id=change.id)
+    assert (root / "a.txt").read_text() == "new"
+
+
+# The list.
+
+
+def test_the_list_is_told_in_pages_and_by_folder(recording: Context, run: Run, make_context: Any) -> None:
+    for number in range(30):
+        run(recording, create_directory.TOOL, path=f"{'even' if number % 2 == 0 else 'odd'}/{number}")
+    limits = msgspec.structs.replace(recording.limits, max_answer_chars=1000)
+    short = msgspec.structs.replace(recording, limits=limits)
+    seen: list[str] = []
+    page = run(short, list_changes.TOOL, path="odd")
+    pages = 1
+    while page.truncated:
+        seen += [change.path for change in page.changes]
+        page = run(short, list_changes.TOOL, path="odd", cursor=page.next_cursor)
+        pages += 1
+    seen += [change.path for change in page.changes]
+    assert seen == [*(f"odd/{number}" for number in range(29, 0, -2)), "odd"]
+    assert pages > 2
+    first = run(short, list_changes.TOOL, path="odd")
+    with pytest.raises(ToolFailure, match="cursor"):
+        run(short, list_changes.TOOL, path="even", cursor=first.next_cursor)
+
+
+def test_nothing_is_told_of_what_is_closed_or_in_no_root(
+    recording: Context, run: Run, root: Path, open_space: Any
+) -> None:
+    run(recording, create_directory.TOOL, path="secret")
+    run(recording, write_file.TOOL, path="secret/x", content="x")
+    run(recording, move_file.TOOL, source="secret/x", destination="x")
+    hidden = changes(run, recording)
+    closed = msgspec.structs.replace(recording, space=open_space(writable=True, deny=("secret",)))
+    assert changes(run, closed) == []
+    for change in hidden:
+        with pytest.raises(ToolFailure, match="No change"):
+            run(closed, undo_change.TOOL, id=change.id)
+
+
+@pytest.mark.parametrize("identifier", ["../usage", "usage", "0" * 24, "0" * 23 + "/", "x", "\0"])
+def test_no_id_leads_anywhere_else(recording: Context, run: Run, identifier: str) -> None:
+    run(recording, create_directory.TOOL, path="made")
+    with pytest.raises(ToolFailure, match="No change") as raised:
+        run(recording, undo_change.TOOL, id=identifier)
+    assert raised.value.code is Code.NOT_FOUND
+
+
+def test_what_is_kept_is_for_nobody_else(recording: Context, run: Run, folder: Path) -> None:
+    run(recording, write_file.TOOL, path="a.txt", content="x", overwrite=True)
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())

@@ -1,0 +1,141 @@
+"""The tool `list_changes`: what was changed through this server, the newest first."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from filewarden.workers.tool import Tool
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+    from filewarden.workers.history import History, Kept
+
+_SHORTEST_ITEM_CHARS = 160
+
+
+class ListChanges(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """List changes."""
+
+    path: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=16384, description="Only of this file, or in this folder.")
+    ] = "."
+    cursor: Annotated[str | None, msgspec.Meta(description="next_cursor of the page before.")] = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One change."""
+
+    id: str
+    time: str
+    """When it was made, in UTC."""
+    operation: str
+    action: str
+    path: str
+    source: str | msgspec.UnsetType = msgspec.UNSET
+    """Where it was before its move."""
+    progress: str
+    """`made`, `under_way`, or `interrupted`: then nobody knows whether it was made."""
+    size_before: int | None
+    """Of the file that was there; null where there was none."""
+    size_after: int | None
+    undoes: str | msgspec.UnsetType = msgspec.UNSET
+    principal: str
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the list."""
+
+    changes: list[Change]
+    truncated: bool
+    next_cursor: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The last change that was looked at."""
+
+    asked: int
+    identifier: str
+
+
+def run(context: "Context", arguments: ListChanges) -> Changes:
+    """List changes; raises ToolFailure."""
+    from filewarden.workers import cursors
+    from filewarden.workers.change_records import require_history
+
+    history = require_history(context)
+    asked = cursors.fingerprint(arguments.path)
+    before = None
+    if arguments.cursor is not None:
+        position = cursors.read(arguments.cursor, _Position)
+        if position.asked != asked:
+            raise cursors.foreign()
+        before = position.identifier
+    names = [name for name in history.names() if before is None or name < before]
+    changes, seen = _page(context, history, arguments.path, names)
+    if seen == len(names):
+        return Changes(changes=changes, truncated=False)
+    cursor = cursors.write(_Position(asked, names[seen - 1]))
+    return Changes(changes=changes, truncated=True, next_cursor=cursor)
+
+
+def _page(context: "Context", history: "History", path: str, names: list[str]) -> tuple[list[Change], int]:
+    """As many changes as an answer holds, and how many ids were looked at for them."""
+    from filewarden.workers.errors import ToolFailure
+
+    changes: list[Change] = []
+    room = context.limits.max_answer_chars
+    for seen, name in enumerate(names):
+        if seen and (room < 0 or context.is_overdue()):
+            return changes, seen
+        try:
+            with history.kept(name) as kept:
+                change = _change(context, kept, path)
+        except ToolFailure:
+            continue  # forgotten meanwhile, or damaged
+        if change is not None:
+            changes.append(change)
+            room -= _SHORTEST_ITEM_CHARS + 2 * len(change.path) + 2 * len(change.source or "")
+    return changes, len(names)
+
+
+def _change(context: "Context", kept: "Kept", folder: str) -> Change | None:
+    import time
+
+    from filewarden.workers.change_paths import client_path, lies_in
+
+    recorded = kept.recorded
+    path = client_path(context.space, recorded.path)
+    source = client_path(context.space, recorded.source) if recorded.source else ""
+    if path is None or source is None:
+        return None
+    absolute = folder.startswith("/")
+    places = (recorded.path, recorded.source) if absolute else (path, source)
+    if not any(place and lies_in(place, folder) for place in places):
+        return None
+    return Change(
+        id=kept.identifier,
+        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(kept.seconds)),
+        operation=recorded.operation,
+        action=recorded.action,
+        path=path,
+        source=source or msgspec.UNSET,
+        progress=kept.progress,
+        size_before=None if recorded.before is None else recorded.before.size,
+        size_after=None if recorded.after is None else recorded.after.size,
+        undoes=recorded.undoes or msgspec.UNSET,
+        principal=recorded.principal,
+    )
+
+
+TOOL = Tool(
+    name="list_changes",
+    title="List changes",
+    description="Lists the changes that were made through this server, the newest first. undo_change takes one back by "
+    "its id.",
+    arguments=ListChanges,
+    result=Changes,
+    run=run,
+    writes=True,
+    needs_history=True,
+    is_look=True,
+)

@@ -1,0 +1,53 @@
+"""The tool `undo_change`: what one change has done is taken back, where nothing else has come to it since."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+
+from filewarden.workers.tool import Tool
+from filewarden.workers.tools.write_file import Token
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+
+
+class UndoChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Undo one change."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="As list_changes gives it.")]
+    confirmation_token: Token = None
+
+
+class Undone(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done."""
+
+    id: str
+    path: str
+    done: str
+    """`restored`, `removed` or `moved`."""
+
+
+def run(context: "Context", arguments: UndoChange) -> Undone:
+    """Undo a change; raises ToolFailure, Inquiry."""
+    from filewarden.workers.change_records import require_history
+    from filewarden.workers.undoing import undo
+
+    with require_history(context).kept(arguments.id) as kept:
+        journal = context.journal.undoing(arguments.id)
+        path, done = undo(msgspec.structs.replace(context, journal=journal), kept)
+        return Undone(id=arguments.id, path=path, done=done)
+
+
+TOOL = Tool(
+    name="undo_change",
+    title="Undo a change",
+    description="Takes one change back: content and mode as they were, or what was made goes, or what was moved comes "
+    "back. Refused if the file has changed since. It is a change itself and can be undone.",
+    arguments=UndoChange,
+    result=Undone,
+    run=run,
+    writes=True,
+    destructive=True,
+    idempotent=False,
+    needs_history=True,
+)
