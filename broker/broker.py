@@ -38,6 +38,7 @@ from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
 from filewarden.broker.worker import Worker
+from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.workers import wire
@@ -112,6 +113,7 @@ class Broker:
             holdings=self.holdings,
             on_list_changed=self._announcements.list_changed,
             audit=audit,
+            budgets=_budgets(settings),
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)
@@ -342,6 +344,13 @@ def _settle_down() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
+def _budgets(settings: Settings) -> WriteBudgets | None:
+    writes = settings.writes
+    if not writes.max_bytes_per_minute and not writes.max_files_per_minute:
+        return None
+    return WriteBudgets(max_bytes=writes.max_bytes_per_minute, max_files=writes.max_files_per_minute)
 
 
 def _instructions(settings: Settings) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.write_budgets import Spending
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.tool import Lane, ListKind, Tool
@@ -46,6 +47,8 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     deliver: Deliver
     hearing: Hearing = DEAF
     inputs: Inputs | None = None
+    spending: Spending | None = None
+    """What of its principal's budgets it has reserved."""
     """The answers to the question that an earlier run of the call ended with."""
     worker: str = ""
     """The pool and the slot that run it, once one does: for the audit log."""

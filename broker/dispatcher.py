@@ -21,6 +21,7 @@ from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
+from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.settings import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code, Details
@@ -50,6 +51,7 @@ _LOST: dict[Exit, tuple[Code, str]] = {
 _OUTCOME_UNKNOWN = "Whether the change was made is not known: look at it before another try."
 """It is whole or not there, and is never tried again by itself."""
 _QUEUED_TOO_LONG = Failed(Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {})
+_NEVER_RAN = Failed(Code.CANCELLED, "The call was cancelled.", {})
 _NO_WORKER = Failed(
     Code.WORKER_CRASHED, "No worker can be started, so nothing can be served now. The server's log says why.", {}
 )
@@ -113,6 +115,7 @@ class Dispatcher:
         holdings: Holdings,
         on_list_changed: ListChanged | None = None,
         audit: "AuditLog | None" = None,
+        budgets: WriteBudgets | None = None,
     ) -> None:
         self._reactor = reactor
         self._scheduler = scheduler
@@ -123,6 +126,7 @@ class Dispatcher:
         self._holdings = holdings
         self._on_list_changed = on_list_changed
         self._audit = audit
+        self._budgets = budgets
         self._supervisors: dict[Kind, Supervisor] = {}
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
@@ -222,6 +226,11 @@ class Dispatcher:
             return refusal
         if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
             return _refused_for(closed_s)
+        if self._budgets is not None:
+            spending = self._budgets.reserve(call.principal, call.tool, call.arguments, call.submitted_at)
+            if isinstance(spending, Failed):
+                return spending
+            call.spending = spending
         return None
 
     def cancel(self, call: Call) -> None:
@@ -234,6 +243,7 @@ class Dispatcher:
             self._audit.record(call, None)
         if self._scheduler.withdraw(call):
             del self._live[call.id]
+            self._settle_spending(call, _NEVER_RAN)
             return
         self._kill_runner(call, Exit.CANCELLED)
 
@@ -338,12 +348,17 @@ class Dispatcher:
         if call.is_settled:
             return
         call.is_settled = True
+        self._settle_spending(call, outcome)
         self._ledger.count(call.tool.name, outcome, self._reactor.now() - call.submitted_at)
         call.deliver(outcome)
         if self._audit is not None:
             self._audit.record(call, outcome)
         if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:
             self._on_list_changed(call.tool.changes)
+
+    def _settle_spending(self, call: Call, outcome: Outcome) -> None:
+        if call.spending is not None and self._budgets is not None:
+            self._budgets.settle(call.spending, outcome)
 
     def _kill_runner(self, call: Call, cause: Exit) -> None:
         supervisor = self._supervisors.get(pool_of(call.tool))

@@ -211,6 +211,18 @@ class WriteSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=67108864, description="Largest file that is edited or appended to."),
     ] = 8388608
+    max_bytes_per_minute: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000_000_000, description="Bytes that one principal may write in a minute; 0 is no limit."),
+    ] = 0
+    max_files_per_minute: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Files and folders that one principal may change in a minute; 0 is no limit.",
+        ),
+    ] = 0
 
 
 class HistorySettings(Section, frozen=True, kw_only=True):

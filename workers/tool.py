@@ -56,6 +56,11 @@ def quick(_arguments: Any) -> Lane:
     return Lane.QUICK
 
 
+def no_bytes(_arguments: Any) -> int:
+    """What is written, if anything, is not in the arguments."""
+    return 0
+
+
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """One tool: one file in `filewarden.workers.tools` makes one of these.
 
@@ -85,6 +90,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     """A client without the tasks extension is refused."""
     needs_history: bool = False
     """Whether it is absent where no history is kept."""
+    volume: Callable[[Any], int] = no_bytes
+    """How many bytes to write a call brings with its arguments."""
     is_look: bool = False
     """Whether it runs among the tools that write and yet changes nothing."""
     max_result_chars: int | None = None

@@ -44,6 +44,8 @@ DEFAULTS: dict[str, object] = {
     "writes.durability": "full",
     "writes.min_free_bytes": 67108864,
     "writes.max_file_bytes": 8388608,
+    "writes.max_bytes_per_minute": 0,
+    "writes.max_files_per_minute": 0,
     "history.enabled": True,
     "history.max_bytes": 268435456,
     "history.max_age_s": 2592000.0,

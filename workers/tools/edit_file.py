@@ -136,6 +136,7 @@ TOOL = Tool(
     result=FileEdited,
     run=run,
     writes=True,
+    volume=lambda arguments: sum(len(each.new_text.encode("utf-8", "surrogatepass")) for each in arguments.edits),
     destructive=True,
     idempotent=False,
     aliases={"dryRun": "dry_run", "edits.oldText": "old_text", "edits.newText": "new_text"},

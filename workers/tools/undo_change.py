@@ -25,6 +25,8 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     done: str
     """`restored`, `removed` or `moved`."""
+    size: int
+    """Of the content that was put back."""
 
 
 def run(context: "Context", arguments: UndoChange) -> Undone:
@@ -35,7 +37,7 @@ def run(context: "Context", arguments: UndoChange) -> Undone:
     with require_history(context).kept(arguments.id) as kept:
         journal = context.journal.undoing(arguments.id)
         path, done = undo(msgspec.structs.replace(context, journal=journal), kept)
-        return Undone(id=arguments.id, path=path, done=done)
+        return Undone(id=arguments.id, path=path, done=done, size=kept.size)
 
 
 TOOL = Tool(

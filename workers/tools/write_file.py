@@ -162,6 +162,7 @@ TOOL = Tool(
     result=Written,
     run=run,
     writes=True,
+    volume=lambda arguments: len(arguments.content.encode("utf-8", "surrogatepass")),
     destructive=True,
     idempotent=False,
     aliases={"createParents": "create_parents"},
