@@ -1,6 +1,9 @@
 """What a server reaches, refuses and says on machines that lack a layer, each simulated by an outer filter."""
 
+import os
+import pwd
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,14 @@ SERVES = {
     "landlock not switched on": ("strong", {"landlock": "Mounts alone keep a worker"}),
     "kernel without openat2": ("strong", {"openat2": "one name at a time"}),
 }
+RECORDS = (
+    "as it is",
+    "container without user namespaces",
+    "mounts denied half-way",
+    "kernel without landlock",
+    "kernel without openat2",
+)
+"""The ways in which the history's folder reaches a worker."""
 REFUSES = {
     "neither landlock nor namespaces": ("partial", "landlock", "Linux 6.2", 2),
     "old landlock, no namespaces": ("partial", "Landlock ABI 1", "Linux 6.2", 2),
@@ -80,6 +91,28 @@ def test_a_root_that_may_not_make_user_namespaces_still_hides_the_rest(
     assert sandbox["level"] == "strong"
     as_root = uid is None and sandbox["layers"]["namespaces"]["active"]
     assert ("share the user namespace of the host" if as_root else "see names, sizes") in sandbox["degraded"][0]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_changes_are_recorded_and_undone_wherever_something_is_served(
+    name: str, machine: Machine, start_server: Callable[..., Any], tree: Path
+) -> None:
+    own(tree)
+    server = start_server("--allow-write", program=machine(name))
+    server.initialize()
+    assert not server.call("write_file", path="notes.txt", content="new", overwrite=True).get("isError")
+    (change,) = server.call("list_changes")["structuredContent"]["changes"]
+    assert server.call("undo_change", id=change["id"])["structuredContent"]["done"] == "restored"
+    assert (tree / "notes.txt").read_text() == "Some notes here.\n"
+    assert server.finish() == 0
+
+
+def own(tree: Path) -> None:
+    """Give the tree to the account that workers become when the server is started as root."""
+    if os.geteuid() == 0 and tree.stat().st_uid == 0:
+        account = pwd.getpwnam("nobody")
+        for path in (tree, *tree.rglob("*")):
+            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 @pytest.mark.parametrize("name", REFUSES)

@@ -18,6 +18,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history import History
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.journal import Journal
+from filewarden.workers.recorded import Recorded
 from filewarden.workers.tools import (
     copy_file,
     create_directory,
@@ -297,6 +298,28 @@ def test_e12_a_death_between_the_steps_leaves_a_change_that_says_so(
     else:
         run(recording, undo_change.TOOL, id=change.id)
     assert (root / "a.txt").read_text() == "old"
+
+
+def test_a_change_that_is_being_made_is_neither_undone_nor_forgotten(
+    opened: Open, run: Run, root: Path, folder: Path
+) -> None:
+    tight = opened(max_bytes=65_536)
+    history = tight.journal.history
+    assert history is not None
+    with history.image(100) as image:
+        place = str(root.resolve() / "made")
+        image.announce(Recorded(operation="tool", principal="x", action="folder", path=place), durable=False)
+        for number in range(30):
+            run(tight, create_directory.TOOL, path=f"made{number}")
+        assert sum(path.stat().st_size for path in folder.iterdir()) <= 65_536
+        oldest = changes(run, tight)[-1]
+        assert (oldest.id, oldest.progress) == (image.identifier, "under_way")
+        with pytest.raises(ToolFailure, match="being made"):
+            run(tight, undo_change.TOOL, id=oldest.id)
+    assert changes(run, tight)[-1].progress == "interrupted"
+    for number in range(30, 60):
+        run(tight, create_directory.TOOL, path=f"made{number}")
+    assert changes(run, tight)[-1].id != oldest.id
 
 
 def test_what_a_death_left_half_written_is_swept_and_no_change(opened: Open, run: Run, folder: Path) -> None:
