@@ -11,6 +11,7 @@ from filewarden.config.errors import ConfigError
 from filewarden.config.folders import (
     config_file,
     ensure_private_folder,
+    give_private_folder,
     home_folder,
     located,
     runtime_folder,
@@ -95,3 +96,17 @@ def test_paths_are_located() -> None:
     assert located("~/x", "/base", "/h") == "/h/x"
     assert located("~no-such-user/x", "/base", "/h") == "/base/~no-such-user/x"
     assert located("", "/base", "/h") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_root_gives_a_private_folder_to_another_account_and_follows_no_link(tmp_path: Path) -> None:
+    folder = tmp_path / "given"
+    for _ in range(2):
+        give_private_folder(str(folder), 65534, 65534)
+        state = folder.stat()
+        assert (state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode)) == (65534, 65534, 0o700)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with pytest.raises(ConfigError, match="cannot be used as a private folder"):
+        give_private_folder(str(tmp_path / "link"), 65534, 65534)
+    assert (tmp_path / "real").stat().st_uid == 0
