@@ -354,7 +354,8 @@ def _budgets(settings: Settings) -> WriteBudgets | None:
 
 
 def _instructions(settings: Settings) -> str:
+    access = "Access" if any(root.mode == "rw" for root in settings.roots) else "Read-only access"
     if len(settings.roots) == 1:
-        return 'Read-only access to one folder. Paths are relative to it; start with list_directory on ".".'
+        return f'{access} to one folder. Paths are relative to it; start with list_directory on ".".'
     names = ", ".join(root.name for root in settings.roots[:20])
-    return f'Read-only access to several folders: {names}. A path starts with the folder\'s name; "." lists them.'
+    return f'{access} to several folders: {names}. A path starts with the folder\'s name; "." lists them.'

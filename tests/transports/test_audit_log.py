@@ -197,7 +197,7 @@ def test_a_full_disk_ends_nothing_where_the_operator_wants_it_so(start_server: S
     server.initialize()
     for _ in range(10):
         assert server.call("read_file", path="notes.txt")["content"][0]["text"] == "Some notes here.\n"
-    status = server.control_status()
+    status = server.wait_for_status(lambda status: status["audit"]["state"] != "ok")
     assert (status["status"], status["audit"]["state"]) == ("degraded", "degraded")
 
 
