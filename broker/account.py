@@ -1,8 +1,9 @@
 """The account that a server started as root becomes, and whether that account can read the roots."""
 
+import contextlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -45,24 +46,43 @@ def check_readable(account: Account, roots: Sequence[str]) -> None:
         ConfigError: naming each root that it cannot, and what to do.
     """
     handles = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for root in roots]
+    try:
+        with _acting_as(account):
+            problems = [
+                _unreadable(root, handle, account)
+                for root, handle in zip(roots, handles, strict=True)
+                if not _can_list(handle)
+            ]
+    finally:
+        for handle in handles:
+            os.close(handle)
+    if problems:
+        raise ConfigError(problems)
+
+
+def can_enter(account: Account, folder: str) -> bool:
+    """Ask the kernel whether `account` can reach what lies in a folder by its path."""
+    with _acting_as(account):
+        try:
+            os.stat(os.path.join(folder, "."))
+        except OSError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def _acting_as(account: Account) -> Iterator[None]:
+    """Have the rights of `account` for a moment: root can take its own back."""
     groups = os.getgroups()
     os.setgroups([])
     os.setegid(account.gid)
     os.seteuid(account.uid)
     try:
-        problems = [
-            _unreadable(root, handle, account)
-            for root, handle in zip(roots, handles, strict=True)
-            if not _can_list(handle)
-        ]
+        yield
     finally:
         os.seteuid(0)
         os.setegid(0)
         os.setgroups(groups)
-        for handle in handles:
-            os.close(handle)
-    if problems:
-        raise ConfigError(problems)
 
 
 def become(account: Account) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.broker.account import Account, become, check_readable, choose_account
+from filewarden.broker.account import Account, become, can_enter, check_readable, choose_account
 from filewarden.broker.broker import Broker
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
@@ -235,6 +235,8 @@ def _endpoint_folder(environ: Mapping[str, str], account: Account | None) -> End
             folder = runtime_folder(environ, os.geteuid())
             ensure_private_folder(folder)
             candidates.insert(0, folder)
+    else:
+        candidates = [folder for folder in candidates if can_enter(account, folder)]
     try:
         return make_endpoint_folder(candidates)
     except OSError as error:
