@@ -103,7 +103,8 @@ class KernelResolver:
         try:
             fd = self._openat2(start.fd, b"/".join(names) or b".", flags, self._how(start))
         except OSError as error:
-            if error.errno not in (errno.ELOOP, errno.EXDEV):
+            is_told_by_walking = error.errno in (errno.ELOOP, errno.EXDEV) or b".." in names  # where did it end?
+            if not is_told_by_walking:
                 raise Unresolved(error.errno or errno.EIO, real) from None
         else:
             return Resolved(fd, real)

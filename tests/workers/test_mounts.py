@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from filewarden.workers import openat2
 from filewarden.workers.context import Context
@@ -104,6 +104,7 @@ def test_both_resolvers_agree_on_mounts_rules_and_closed_objects(
             for denied in (frozenset[tuple[int, int]](), closed)
         ]
 
+        @example(words=["a", ".."], pair=spaces[0])
         @settings(max_examples=600, deadline=None, database=None)
         @given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), pair=st.sampled_from(spaces))
         def agree(words: list[str], pair: tuple[Space, ...]) -> None:
