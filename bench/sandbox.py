@@ -9,7 +9,7 @@ from bench.peers import Peer
 from bench.stats import percentile
 from filewarden.broker.account import choose_account
 from filewarden.config.load import load
-from filewarden.transports.doctor_worker import Ward
+from filewarden.transports.doctor.worker import Ward
 
 STARTS = 30
 FIGURES = {

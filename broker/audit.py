@@ -22,8 +22,8 @@ from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import AuditStatus
 from filewarden.config.settings import AuditSettings
 from filewarden.config.version import VERSION
-from filewarden.workers.audit_chain import Position, digest_of, first_position, is_end, position_of, prev_of
-from filewarden.workers.audit_files import LOCK_S, append, last_lines, locked, open_folder, opened, reason_of
+from filewarden.workers.audit.chain import Position, digest_of, first_position, is_end, position_of, prev_of
+from filewarden.workers.audit.files import LOCK_S, append, last_lines, locked, open_folder, opened, reason_of
 from filewarden.workers.errors import Code
 
 MOST_WAITING = 4096

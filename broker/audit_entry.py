@@ -8,7 +8,7 @@ import msgspec
 
 from filewarden.broker.call import Call
 from filewarden.workers.errors import ToolFailure
-from filewarden.workers.names import echo, parse, show
+from filewarden.workers.paths.names import echo, parse, show
 
 PATH_NAMES = ("path", "paths", "source", "destination", "uri", "uris")
 """The arguments of operations that name files. A test holds every operation to it."""

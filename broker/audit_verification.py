@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from filewarden.workers.audit_chain import FIRST_PREV, MOST_LINE_BYTES, digest_of, position_of, prev_of
+from filewarden.workers.audit.chain import FIRST_PREV, MOST_LINE_BYTES, digest_of, position_of, prev_of
 
 
 class Fault(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from filewarden.broker.subscription import Subscription
 from filewarden.broker.watcher import Told, Watcher
 from filewarden.workers import wire
 from filewarden.workers.errors import Code
-from filewarden.workers.watch_wire import Changed, Ping, Pong, Unwatch, Unwatchable, Watch, Watched
+from filewarden.workers.watching.watch_wire import Changed, Ping, Pong, Unwatch, Unwatchable, Watch, Watched
 
 ANSWER_S = 5.0
 """How long a ping or a subscription may go unanswered."""

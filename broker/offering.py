@@ -8,8 +8,8 @@ from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.config.settings import RootSettings
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.file_uris import template_of
 from filewarden.workers.operations import ResourceTemplate
+from filewarden.workers.paths.file_uris import template_of
 from filewarden.workers.schemas import annotations, input_schema, output_schema
 from filewarden.workers.tool import Kind, Tool
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from filewarden.broker.protocol.outcome import Failed
-from filewarden.workers.watch_wire import Reports
+from filewarden.workers.watching.watch_wire import Reports
 
 OnResult = Callable[[Failed | None], None]
 """Gets None once everything is watched, or why it is not; called exactly once, unless it is unsubscribed before."""

@@ -1,7 +1,7 @@
 """One watcher process as the broker sees it: a process of ours that names what has changed."""
 
 from filewarden.broker.process import LinkLost, Process
-from filewarden.workers.watch_wire import Changed, Pong, Unwatchable, Watched, unpack_from_watcher
+from filewarden.workers.watching.watch_wire import Changed, Pong, Unwatchable, Watched, unpack_from_watcher
 from filewarden.workers.wire import Ready
 
 FRAMES_AT_ONCE = 64

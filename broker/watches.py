@@ -28,7 +28,7 @@ from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.subscription import OnResult, Subscription
 from filewarden.workers.errors import Code
-from filewarden.workers.watch_wire import PATH_CHARS, Reports
+from filewarden.workers.watching.watch_wire import PATH_CHARS, Reports
 
 MOST_WATCHERS = 64
 """Principals that watch at the same time: each costs a process."""

@@ -9,7 +9,7 @@ import msgspec
 
 from filewarden.broker.audit_verification import Findings, Verifier
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
-from filewarden.workers.audit_chain import MOST_LINE_BYTES
+from filewarden.workers.audit.chain import MOST_LINE_BYTES
 
 USAGE = "usage: filewarden audit verify FILE ... [--last HASH] [--json]\n"
 HASH_DIGITS = 64

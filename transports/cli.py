@@ -224,7 +224,7 @@ def _audit(arguments: Sequence[str]) -> int:
 
 
 def _demo(arguments: Sequence[str]) -> int:
-    from filewarden.transports.demo import run_demo
+    from filewarden.transports.demo.command import run_demo
 
     return run_demo(arguments)
 
@@ -232,7 +232,7 @@ def _demo(arguments: Sequence[str]) -> int:
 def _doctor(arguments: Sequence[str]) -> int:
     if sys.platform != "linux":
         return _refuse_system()
-    from filewarden.transports.doctor import run_doctor
+    from filewarden.transports.doctor.command import run_doctor
 
     return run_doctor(arguments)
 

@@ -20,11 +20,11 @@ from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import Status
 from filewarden.config.addresses import split_address
 from filewarden.config.settings import Settings
-from filewarden.transports.app import pages_app
-from filewarden.transports.connection import ConnectionLimits
-from filewarden.transports.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.http.app import pages_app
+from filewarden.transports.http.connection import ConnectionLimits
+from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.http.sockets import bind, bracketed, port_of
 from filewarden.transports.preload import preload
-from filewarden.transports.sockets import bind, bracketed, port_of
 from filewarden.transports.token import read_or_create_token, token_path
 
 ANSWER_TIMEOUT_S = 1.0

@@ -18,7 +18,7 @@ LATE_IMPORTS = (
     "filewarden.workers.confine.privileges",
     "filewarden.workers.confine.seccomp",
     "filewarden.workers.confine.syscalls",
-    "filewarden.workers.names",
+    "filewarden.workers.paths.names",
     "hashlib",
     "hmac",
     "linecache",

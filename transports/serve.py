@@ -41,7 +41,7 @@ def serve(
     try:
         surroundings = prepare(arguments, environ, launched, catalogue)
         if surroundings.settings.http.enabled:
-            from filewarden.transports.http import serve_http
+            from filewarden.transports.http_server import serve_http
 
             return serve_http(surroundings, stop_signals)
         return serve_stdio(surroundings, stop_signals)

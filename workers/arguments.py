@@ -77,7 +77,7 @@ def _rename(given: dict[str, msgspec.Raw], aliases: dict[str, str]) -> None:
 
 def _sentence(tool: Tool, problem: str) -> str:
     """Say which argument is wrong and what is allowed. The decoder's own text names both, in its own notation."""
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
 
     what, _, where = problem.partition(" - at `$")
     argument = where.rstrip("`").lstrip(".")
@@ -104,7 +104,7 @@ def _choices(tool: Tool, argument: str) -> list[str]:
 def _unknown(tool: Tool, name: str) -> str:
     import difflib
 
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
 
     known = [field.encode_name for field in msgspec.structs.fields(tool.arguments)]
     near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.0)

@@ -6,9 +6,9 @@ agreement. Its digest travels as the state of the question, sealed by the front-
 
 from typing import TYPE_CHECKING
 
-from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.inquiry import Inquiry, accepted, form
+from filewarden.workers.rules.confirm_policy import Policy
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context

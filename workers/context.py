@@ -4,13 +4,13 @@ import time
 
 import msgspec
 
-from filewarden.workers.confirm_policy import Policy
+from filewarden.workers.history.journal import NO_JOURNAL, Journal
 from filewarden.workers.inquiry import Inputs, Json
-from filewarden.workers.journal import NO_JOURNAL, Journal
 from filewarden.workers.note_level import NoteLevel
+from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import SILENT, Reporter
-from filewarden.workers.space import Space
-from filewarden.workers.write_rules import WriteRules
+from filewarden.workers.rules.confirm_policy import Policy
+from filewarden.workers.rules.write_rules import WriteRules
 
 _NO_INPUTS = Inputs()
 

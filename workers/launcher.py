@@ -114,7 +114,7 @@ class Launcher:
 
     def _open_audit_file(self) -> None:
         """Nobody else may: the front-end has given its rights to files up."""
-        from filewarden.workers.audit_files import current, reason_of
+        from filewarden.workers.audit.files import current, reason_of
 
         if self._audit is None:
             return

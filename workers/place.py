@@ -20,8 +20,8 @@ from filewarden.workers.confine.namespaces import (
     own_user_namespace,
 )
 from filewarden.workers.confine.privileges import drop_bounding_set, drop_capabilities, drop_user, set_dumpable
+from filewarden.workers.paths.root import Root, open_root
 from filewarden.workers.profile import Profile
-from filewarden.workers.root import Root, open_root
 
 
 class UnfitError(Exception):

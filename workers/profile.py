@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Limits
-from filewarden.workers.durability import Durability
+from filewarden.workers.rules.confirm_policy import Policy
+from filewarden.workers.rules.durability import Durability
 
 Role = Literal["ro", "rw", "watch"]
 """What a zygote's children do: reading calls, writing calls, or telling what changes."""

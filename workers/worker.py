@@ -13,18 +13,18 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history import History
-from filewarden.workers.housekeeping import tidy_roots
+from filewarden.workers.history.journal import NO_JOURNAL, Journal
+from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.joining import join
-from filewarden.workers.journal import NO_JOURNAL, Journal
+from filewarden.workers.paths.space import Space
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
-from filewarden.workers.protection import protection
 from filewarden.workers.reporter import SILENT, Reporter
-from filewarden.workers.space import Space
+from filewarden.workers.rules.protection import protection
+from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.tool import Content, Text, Tool
-from filewarden.workers.write_rules import WriteRules
+from filewarden.workers.writing.housekeeping import tidy_roots
 
 BALLAST_BYTES = 8 * 1024 * 1024
 

@@ -22,7 +22,7 @@ from filewarden.workers.confine.privileges import die_with_parent, set_process_n
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
-from filewarden.workers.protection import protection
+from filewarden.workers.rules.protection import protection
 
 GATE_FDS = 1
 NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks", ".notices", ".watch_wire", ".watched", ".watcher")
@@ -95,7 +95,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
 def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeChild]:
     """What the children do by the zygote's role; raises ImportError, ToolFailure."""
     if profile.role == "watch":
-        from filewarden.workers.watcher import Watcher  # loads what only a watcher needs
+        from filewarden.workers.watching.watcher import Watcher  # loads what only a watcher needs
 
         return lambda place: lambda *birth: Watcher(profile, place).run(*birth)
     from filewarden.workers.worker import Worker

@@ -17,8 +17,8 @@ from filewarden.broker.call import Call
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.config.settings import AuditSettings
-from filewarden.workers import audit_files
-from filewarden.workers.audit_chain import MOST_LINE_BYTES
+from filewarden.workers.audit import files as audit_files
+from filewarden.workers.audit.chain import MOST_LINE_BYTES
 from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.errors import Code
 from filewarden.workers.operations import Complete, LocateResources, ReadResource

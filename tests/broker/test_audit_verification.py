@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from filewarden.broker.audit_verification import Findings, Verifier
-from filewarden.workers.audit_chain import MOST_LINE_BYTES, digest_of, first_position
+from filewarden.workers.audit.chain import MOST_LINE_BYTES, digest_of, first_position
 
 LINES = 12
 

@@ -10,7 +10,7 @@ from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.subscription import Subscription
 from filewarden.broker.watcher import Watcher
 from filewarden.workers.errors import Code
-from filewarden.workers.watch_wire import (
+from filewarden.workers.watching.watch_wire import (
     Changed,
     Ping,
     Pong,

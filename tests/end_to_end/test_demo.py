@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.transports.demo_playground import build_playground
+from filewarden.transports.demo.playground import build_playground
 
 COMMAND = [sys.executable, "-c", "from filewarden.transports.cli import main; raise SystemExit(main())", "demo"]
 PATIENCE_S = 50

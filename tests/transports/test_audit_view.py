@@ -9,7 +9,7 @@ import pytest
 
 from filewarden.transports.audit_view import audit
 from filewarden.transports.cli import main
-from filewarden.workers.audit_chain import digest_of, first_position
+from filewarden.workers.audit.chain import digest_of, first_position
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from filewarden.workers.names import show_path
+from filewarden.workers.paths.names import show_path
 
 BUILD = Path(__file__).parent / "build"
 SEEN_WITHIN_S = 5.0

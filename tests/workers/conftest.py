@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from filewarden.config.protected import CODE_EXECUTION
-from filewarden.workers import openat2
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.context import Context, Limits
-from filewarden.workers.paths import KernelResolver, Resolver, WalkingResolver
-from filewarden.workers.protection import protection
-from filewarden.workers.root import Root, open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths import openat2
+from filewarden.workers.paths.resolution import KernelResolver, Resolver, WalkingResolver
+from filewarden.workers.paths.root import Root, open_root
+from filewarden.workers.paths.space import Space
+from filewarden.workers.rules.protection import protection
+from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.tool import Tool
-from filewarden.workers.write_rules import WriteRules
 
 DESCRIPTORS = Path("/proc/self/fd")
 

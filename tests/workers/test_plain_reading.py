@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from filewarden.workers import piece, reading
 from filewarden.workers.context import Context
-from filewarden.workers.part import Part
-from filewarden.workers.space import Space
+from filewarden.workers.paths.space import Space
+from filewarden.workers.reading import piece, text_reading as reading
+from filewarden.workers.text.part import Part
 
 
 @pytest.mark.parametrize(

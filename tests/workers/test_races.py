@@ -11,7 +11,7 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.space import Space
+from filewarden.workers.paths.space import Space
 from filewarden.workers.tools import get_file_info, list_directory, search_files
 
 Exchanging = Callable[..., AbstractContextManager[None]]

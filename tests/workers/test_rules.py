@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.workers.deny import deny_rules, fold
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.paths import Names
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.deny import deny_rules, fold
+from filewarden.workers.paths.resolution import Names
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 
 
 def names(path: str) -> Names:

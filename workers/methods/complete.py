@@ -7,7 +7,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.handle import Handle
+    from filewarden.workers.paths.handle import Handle
 
 
 def run(context: "Context", arguments: Complete) -> Completion:
@@ -25,8 +25,8 @@ def run(context: "Context", arguments: Complete) -> Completion:
 
 def _folder(context: "Context", template: str, above: str) -> "Handle":
     """Open the folder that the value has reached; raises ToolFailure."""
-    from filewarden.workers.file_uris import TEMPLATE_END, path_of, template_of
-    from filewarden.workers.refusals import denied
+    from filewarden.workers.paths.file_uris import TEMPLATE_END, path_of, template_of
+    from filewarden.workers.paths.refusals import denied
 
     space = context.space
     if not any(template == template_of(root.location) for root in space.roots):
@@ -38,9 +38,9 @@ def _folder(context: "Context", template: str, above: str) -> "Handle":
 def _suggest(context: "Context", folder: "Handle", before: str, begun: str) -> Completion:
     import heapq
 
-    from filewarden.workers.budget import Budget
-    from filewarden.workers.file_uris import expansion_of
-    from filewarden.workers.visible import VisibleNames
+    from filewarden.workers.paths.file_uris import expansion_of
+    from filewarden.workers.paths.visible import VisibleNames
+    from filewarden.workers.searching.budget import Budget
 
     typed = begun.encode("utf-8", "surrogatepass")
     names = VisibleNames(context.space, folder, context.is_overdue, shows_dotted=begun.startswith("."))

@@ -10,7 +10,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.handle import Handle
+    from filewarden.workers.paths.handle import Handle
 
 PAGE = 100
 MOST_IN_A_ROOT = 1000
@@ -27,7 +27,7 @@ class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 def run(context: "Context", arguments: ListResources) -> Resources:
     """One page."""
     from filewarden.workers import cursors
-    from filewarden.workers.budget import Budget
+    from filewarden.workers.searching.budget import Budget
 
     after = None if arguments.cursor is None else cursors.read(arguments.cursor, _Position)
     if after is not None and not 0 <= after.root < len(context.space.roots):
@@ -66,7 +66,7 @@ def _resources(context: "Context", after: _Position | None) -> Iterator[tuple[_P
 def _names(context: "Context", folder: "Handle") -> list[bytes]:
     import heapq
 
-    from filewarden.workers.visible import VisibleNames
+    from filewarden.workers.paths.visible import VisibleNames
 
     return heapq.nsmallest(MOST_IN_A_ROOT, VisibleNames(context.space, folder, context.is_overdue))
 
@@ -74,9 +74,9 @@ def _names(context: "Context", folder: "Handle") -> list[bytes]:
 def _root(context: "Context", number: int) -> Resource:
     import os
 
-    from filewarden.workers.file_uris import uri_of
-    from filewarden.workers.media_names import FOLDER
-    from filewarden.workers.names import show
+    from filewarden.workers.paths.file_uris import uri_of
+    from filewarden.workers.paths.names import show
+    from filewarden.workers.reading.media_names import FOLDER
 
     root = context.space.roots[number]
     return Resource(
@@ -89,9 +89,9 @@ def _root(context: "Context", number: int) -> Resource:
 
 def _entry(context: "Context", folder: "Handle", name: bytes) -> Resource | None:
     """What can be read: files and folders, inner links to them included."""
-    from filewarden.workers.file_uris import uri_of
-    from filewarden.workers.media_names import FOLDER, type_by_name
-    from filewarden.workers.names import show
+    from filewarden.workers.paths.file_uris import uri_of
+    from filewarden.workers.paths.names import show
+    from filewarden.workers.reading.media_names import FOLDER, type_by_name
 
     try:
         entry = context.space.examine(folder, name)

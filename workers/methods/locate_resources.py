@@ -17,7 +17,7 @@ def run(context: "Context", arguments: LocateResources) -> LocatedResources:
 def _path(context: "Context", uri: str) -> str | None:
     """The path, as every tool takes it; None where nothing is that a client may know of."""
     from filewarden.workers.errors import ToolFailure
-    from filewarden.workers.file_uris import path_of
+    from filewarden.workers.paths.file_uris import path_of
 
     try:
         path = path_of(uri)

@@ -9,12 +9,12 @@ from filewarden.workers.tool import Content, Kind, Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.handle import Handle
+    from filewarden.workers.paths.handle import Handle
 
 
 def run(context: "Context", arguments: ReadResource) -> Content:
     """Read what the URI names; raises ToolFailure."""
-    from filewarden.workers.file_uris import path_of
+    from filewarden.workers.paths.file_uris import path_of
 
     path = path_of(arguments.uri)
     try:
@@ -28,7 +28,7 @@ def run(context: "Context", arguments: ReadResource) -> Content:
 
 
 def _file(context: "Context", uri: str, handle: "Handle") -> ResourceBlock:
-    from filewarden.workers.media_names import BYTES, PLAIN_TEXT, is_text, type_by_name
+    from filewarden.workers.reading.media_names import BYTES, PLAIN_TEXT, is_text, type_by_name
 
     data = _whole(context, handle)
     media_type = type_by_name(handle.names[-1])
@@ -40,7 +40,7 @@ def _file(context: "Context", uri: str, handle: "Handle") -> ResourceBlock:
 
 
 def _whole(context: "Context", handle: "Handle") -> bytes:
-    from filewarden.workers.reading import read_up_to
+    from filewarden.workers.reading.text_reading import read_up_to
 
     limit = context.limits.max_file_bytes
     size = handle.stat.st_size
@@ -68,7 +68,7 @@ def _text(data: bytes) -> str | None:
 
 def _folder(context: "Context", uri: str, path: str) -> ResourceBlock:
     """A name a line, folders with a slash; a last line in brackets says when there are more."""
-    from filewarden.workers.media_names import FOLDER
+    from filewarden.workers.reading.media_names import FOLDER
     from filewarden.workers.tools import list_directory
 
     listing = list_directory.run(context, list_directory.ListDirectory(path=path))

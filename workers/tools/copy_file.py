@@ -9,9 +9,9 @@ from filewarden.workers.tools.write_file import Path, Token
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.drafts import Draft
-    from filewarden.workers.handle import Handle
-    from filewarden.workers.target import Target
+    from filewarden.workers.paths.handle import Handle
+    from filewarden.workers.writing.drafts import Draft
+    from filewarden.workers.writing.target import Target
 
 BLOCK_BYTES = 1 << 20
 
@@ -37,7 +37,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: CopyFile) -> Copied:
     """Copy a file; raises ToolFailure, Inquiry."""
-    from filewarden.workers.target import open_target
+    from filewarden.workers.writing.target import open_target
 
     with (
         context.space.open_file(arguments.source) as source,
@@ -57,9 +57,9 @@ def run(context: "Context", arguments: CopyFile) -> Copied:
 
 def _require_place(source: "Handle", destination: "Target", *, overwrite: bool) -> None:
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.identity import is_same_object
-    from filewarden.workers.names import echo
-    from filewarden.workers.target import require_file, require_own
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.identity import is_same_object
+    from filewarden.workers.writing.target import require_file, require_own
 
     if destination.state is None:
         return
@@ -75,8 +75,8 @@ def _require_place(source: "Handle", destination: "Target", *, overwrite: bool) 
 
 def _confirm(context: "Context", arguments: CopyFile, source: "Handle", destination: "Target") -> None:
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.identity import mark
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.identity import mark
 
     is_replacing = destination.state is not None
     ending = ", which is there and will be replaced?" if is_replacing else "?"
@@ -92,11 +92,11 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
     """Copy the bytes; their number and their SHA-256."""
     import os
 
-    from filewarden.workers.drafts import draft
-    from filewarden.workers.publishing import keep, require_room, tidy
-    from filewarden.workers.recorded import FileState
-    from filewarden.workers.recording import content_change
-    from filewarden.workers.write_failures import failures_of
+    from filewarden.workers.history.recorded import FileState
+    from filewarden.workers.writing.drafts import draft
+    from filewarden.workers.writing.publishing import keep, require_room, tidy
+    from filewarden.workers.writing.recording import content_change
+    from filewarden.workers.writing.write_failures import failures_of
 
     require_room(context, destination, source.stat.st_size)
     with failures_of(destination.asked), draft(destination.folder.fd, context.writing.durability) as new:
@@ -120,9 +120,9 @@ def _transfer(context: "Context", source: "Handle", new: "Draft") -> tuple[int, 
     import hashlib
     import os
 
-    from filewarden.workers.drafts import changed
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.handle import has_changed
+    from filewarden.workers.paths.handle import has_changed
+    from filewarden.workers.writing.drafts import changed
 
     digest, done, size = hashlib.sha256(usedforsecurity=False), 0, source.stat.st_size
     while block := os.pread(source.fd, min(BLOCK_BYTES, size + 1 - done), done):

@@ -30,9 +30,9 @@ class DirectoryCreated(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: CreateDirectory) -> DirectoryCreated:
     """Make a folder; raises ToolFailure, Inquiry."""
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.names import echo
-    from filewarden.workers.new_folders import make_folders
-    from filewarden.workers.target import open_target
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.new_folders import make_folders
+    from filewarden.workers.writing.target import open_target
 
     path = arguments.path.rstrip("/") or arguments.path
     if not arguments.create_parents:

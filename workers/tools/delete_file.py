@@ -9,8 +9,8 @@ from filewarden.workers.tools.write_file import Path, Token
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.subtree import Extent
-    from filewarden.workers.target import Target
+    from filewarden.workers.writing.subtree import Extent
+    from filewarden.workers.writing.target import Target
 
 
 class DeleteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,7 +35,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: DeleteFile) -> Deleted:
     """Delete a file or folder; raises ToolFailure, Inquiry."""
-    from filewarden.workers.target import open_target
+    from filewarden.workers.writing.target import open_target
 
     with open_target(context, arguments.path) as target:
         extent = _require_deletable(context, target, recursive=arguments.recursive)
@@ -55,9 +55,9 @@ def run(context: "Context", arguments: DeleteFile) -> Deleted:
 
 def _require_deletable(context: "Context", target: "Target", *, recursive: bool) -> "Extent":
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.names import echo
-    from filewarden.workers.subtree import Extent, survey
-    from filewarden.workers.write_failures import failures_of
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.subtree import Extent, survey
+    from filewarden.workers.writing.write_failures import failures_of
 
     shown = echo(target.asked)
     if target.state is None:
@@ -79,8 +79,8 @@ def _require_deletable(context: "Context", target: "Target", *, recursive: bool)
 
 def _confirm(context: "Context", target: "Target", extent: "Extent", *, permanent: bool) -> None:
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.identity import mark
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.identity import mark
 
     what = f"'{echo(target.asked)}'"
     if target.kind == "directory":
@@ -93,10 +93,10 @@ def _to_trash(context: "Context", target: "Target") -> str:
     import errno
 
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.names import echo
-    from filewarden.workers.trash import open_trash
-    from filewarden.workers.trash_moves import take
-    from filewarden.workers.write_failures import write_failure
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.trash import open_trash
+    from filewarden.workers.writing.trash_moves import take
+    from filewarden.workers.writing.write_failures import write_failure
 
     try:
         with open_trash(target.folder.root, context.writing.durability) as trash:
@@ -112,12 +112,12 @@ def _to_trash(context: "Context", target: "Target") -> str:
 
 
 def _remove(context: "Context", target: "Target") -> None:
-    from filewarden.workers.drafts import changed, sync_folder
-    from filewarden.workers.durability import Durability
-    from filewarden.workers.identity import is_same_object
-    from filewarden.workers.recording import removal
-    from filewarden.workers.subtree import remove
-    from filewarden.workers.write_failures import failures_of
+    from filewarden.workers.rules.durability import Durability
+    from filewarden.workers.writing.drafts import changed, sync_folder
+    from filewarden.workers.writing.identity import is_same_object
+    from filewarden.workers.writing.recording import removal
+    from filewarden.workers.writing.subtree import remove
+    from filewarden.workers.writing.write_failures import failures_of
 
     with failures_of(target.asked):
         now = target.now()

@@ -41,9 +41,9 @@ def lane(_arguments: DirectoryTree) -> Lane:
 
 def run(context: "Context", arguments: DirectoryTree) -> TreeText:
     """Show one folder, or all roots when there are several and none is named."""
-    from filewarden.workers.exclusion import exclusion
-    from filewarden.workers.tree import Branch, Tree
-    from filewarden.workers.walk import Filters
+    from filewarden.workers.paths.exclusion import exclusion
+    from filewarden.workers.searching.tree import Branch, Tree
+    from filewarden.workers.searching.walk import Filters
 
     space = context.space
     filters = Filters(

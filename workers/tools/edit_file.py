@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import os
 
     from filewarden.workers.context import Context
-    from filewarden.workers.edits import Edited, EditError
-    from filewarden.workers.target import Target
+    from filewarden.workers.writing.edits import Edited, EditError
+    from filewarden.workers.writing.target import Target
 
 MOST_EDITS = 1000
 _SHOWN_SHARE = 8
@@ -57,9 +57,9 @@ class FileEdited(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: EditFile) -> FileEdited:
     """Edit a file; raises ToolFailure, Inquiry."""
-    from filewarden.workers.old_version import checked_digest, digest_of, read_old, require_digest
-    from filewarden.workers.target import open_target, require_file
-    from filewarden.workers.text_file import open_text
+    from filewarden.workers.text.text_file import open_text
+    from filewarden.workers.writing.old_version import checked_digest, digest_of, read_old, require_digest
+    from filewarden.workers.writing.target import open_target, require_file
 
     expected = checked_digest(arguments.expected_sha256)
     with open_target(context, arguments.path, follow=True) as target:
@@ -83,8 +83,8 @@ def run(context: "Context", arguments: EditFile) -> FileEdited:
 
 
 def _edited(context: "Context", arguments: EditFile, text: str) -> "Edited":
-    from filewarden.workers.edits import Edit, EditError, apply_edits
     from filewarden.workers.errors import Code, ToolFailure
+    from filewarden.workers.writing.edits import Edit, EditError, apply_edits
 
     def checkpoint() -> None:
         if context.is_overdue():
@@ -110,9 +110,9 @@ def _refusal(error: "EditError", count: int) -> Exception:
 
 def _publish(context: "Context", target: "Target", seen: "os.stat_result", data: bytes, digest: str) -> None:
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.names import echo
-    from filewarden.workers.old_version import too_large
-    from filewarden.workers.publishing import replace
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.old_version import too_large
+    from filewarden.workers.writing.publishing import replace
 
     if len(data) > context.writing.max_file_bytes:
         raise too_large(target.asked, len(data), context.writing.max_file_bytes)
@@ -121,7 +121,7 @@ def _publish(context: "Context", target: "Target", seen: "os.stat_result", data:
 
 
 def _diff(context: "Context", arguments: EditFile, path: str, old: str, new: str) -> str:
-    from filewarden.workers.diffs import unified_diff
+    from filewarden.workers.writing.diffs import unified_diff
 
     most = context.limits.max_answer_chars
     return unified_diff(old, new, path, most if arguments.dry_run else most // _SHOWN_SHARE)

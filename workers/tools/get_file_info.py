@@ -10,10 +10,10 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.handle import Handle
-    from filewarden.workers.paths import Names
-    from filewarden.workers.root import Root
-    from filewarden.workers.space import Space
+    from filewarden.workers.paths.handle import Handle
+    from filewarden.workers.paths.resolution import Names
+    from filewarden.workers.paths.root import Root
+    from filewarden.workers.paths.space import Space
 
 
 class GetFileInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,7 +46,7 @@ class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
     """Describe one path; a link that leads nowhere allowed is described itself."""
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.refusals import denied
+    from filewarden.workers.paths.refusals import denied
 
     space, path = context.space, arguments.path
     if space.names_all_roots(path):
@@ -76,10 +76,10 @@ def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
 def _with_checksum(
     context: "Context", arguments: GetFileInfo, handle: "Handle | None", described: FileInfo
 ) -> FileInfo:
-    from filewarden.workers.checksum import sha256
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.handle import has_changed
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.handle import has_changed
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.reading.checksum import sha256
 
     if not arguments.checksum:
         return described
@@ -108,7 +108,7 @@ def _opened(space: "Space", path: str, kind: str) -> "Handle":
 def _describe(
     space: "Space", root: "Root", names: "Names", state: os.stat_result, target: str | None, handle: "Handle | None"
 ) -> FileInfo:
-    from filewarden.workers.handle import kind_of
+    from filewarden.workers.paths.handle import kind_of
 
     kind = kind_of(state.st_mode)
     shown = space.display(root, names)
@@ -137,7 +137,7 @@ def _size(kind: str, state: os.stat_result) -> int | None:
 def _created(state: os.stat_result, handle: "Handle | None") -> int:
     if handle is not None:
         # Loads ctypes, which the front-end must not.
-        from filewarden.workers.statx import birth_time
+        from filewarden.workers.paths.statx import birth_time
 
         born = birth_time(handle.fd)
         if born is not None:
@@ -165,8 +165,8 @@ def _permits_writing(state: os.stat_result) -> bool:
 
 def _target(space: "Space", folder: "Handle", name: bytes) -> str | None:
     """Read what a link says, if it is relative and stays inside: other targets tell of what lies outside."""
-    from filewarden.workers.names import show
-    from filewarden.workers.paths import normalise
+    from filewarden.workers.paths.names import show
+    from filewarden.workers.paths.resolution import normalise
 
     try:
         target = os.readlink(name, dir_fd=folder.fd)

@@ -33,7 +33,7 @@ def run(context: "Context", _arguments: ListAllowedDirectories) -> AllowedDirect
     """List the roots; where they lie on the host is not told."""
     import os
 
-    from filewarden.workers.names import show
+    from filewarden.workers.paths.names import show
 
     space = context.space
     directories = [

@@ -8,7 +8,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.history import History, Kept
+    from filewarden.workers.history.store import History, Kept
 
 _SHORTEST_ITEM_CHARS = 160
 
@@ -60,7 +60,7 @@ class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 def run(context: "Context", arguments: ListChanges) -> Changes:
     """List changes; raises ToolFailure."""
     from filewarden.workers import cursors
-    from filewarden.workers.change_records import require_history
+    from filewarden.workers.writing.change_records import require_history
 
     history = require_history(context)
     asked = cursors.fingerprint(arguments.path)
@@ -101,7 +101,7 @@ def _page(context: "Context", history: "History", path: str, names: list[str]) -
 def _change(context: "Context", kept: "Kept", folder: str) -> Change | None:
     import time
 
-    from filewarden.workers.change_paths import client_path, lies_in
+    from filewarden.workers.writing.change_paths import client_path, lies_in
 
     recorded = kept.recorded
     path = client_path(context.space, recorded.path)

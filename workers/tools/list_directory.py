@@ -16,7 +16,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.handle import Entry, Handle
+    from filewarden.workers.paths.handle import Entry, Handle
 
 _CHECK_EVERY = 1024
 _SHORTEST_ITEM_CHARS = 64
@@ -127,7 +127,7 @@ class _Page:
 
     def item(self, name: bytes) -> Item | None:
         """Make one entry as shown; None if it is gone, closed, or cannot be examined."""
-        from filewarden.workers.names import show
+        from filewarden.workers.paths.names import show
 
         entry = self._examine(name)
         if entry is None:
@@ -213,7 +213,7 @@ def size_of(entry: "Entry") -> int | None:
 def run(context: "Context", arguments: ListDirectory) -> Listing:
     """List one folder, or the roots when there are several and none is named."""
     from filewarden.workers import cursors
-    from filewarden.workers.budget import Budget
+    from filewarden.workers.searching.budget import Budget
 
     if context.space.names_all_roots(arguments.path):
         return _list_roots(context, arguments.sort_by)

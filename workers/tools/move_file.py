@@ -10,7 +10,7 @@ from filewarden.workers.tools.write_file import Path, Token
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.errors import ToolFailure
-    from filewarden.workers.target import Target
+    from filewarden.workers.writing.target import Target
 
 
 class MoveFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,7 +33,7 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: MoveFile) -> Moved:
     """Move a file or folder; raises ToolFailure, Inquiry."""
-    from filewarden.workers.target import open_target
+    from filewarden.workers.writing.target import open_target
 
     with (
         open_target(context, arguments.source) as source,
@@ -53,9 +53,9 @@ def run(context: "Context", arguments: MoveFile) -> Moved:
 
 def _require_movable(context: "Context", source: "Target", destination: "Target", *, overwrite: bool) -> None:
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.names import echo
-    from filewarden.workers.subtree import survey
-    from filewarden.workers.write_failures import failures_of
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.subtree import survey
+    from filewarden.workers.writing.write_failures import failures_of
 
     shown, goal = echo(source.asked), echo(destination.asked)
     if source.state is None:
@@ -77,8 +77,8 @@ def _require_movable(context: "Context", source: "Target", destination: "Target"
 
 def _confirm(context: "Context", source: "Target", destination: "Target") -> None:
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.identity import mark
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.identity import mark
 
     is_replacing = destination.state is not None
     ending = ", which is there and will be replaced?" if is_replacing else "?"
@@ -94,9 +94,9 @@ def _move(context: "Context", source: "Target", destination: "Target") -> bool:
     """Rename it; whether something was replaced."""
     import os
 
-    from filewarden.workers import renames
-    from filewarden.workers.publishing import settle_move
-    from filewarden.workers.recording import move_change
+    from filewarden.workers.writing import renames
+    from filewarden.workers.writing.publishing import settle_move
+    from filewarden.workers.writing.recording import move_change
 
     folders = source.folder.fd, destination.folder.fd
     is_replacing = destination.state is not None and not _is_respelt(source, destination)
@@ -114,8 +114,8 @@ def _move(context: "Context", source: "Target", destination: "Target") -> bool:
 
 def _is_respelt(source: "Target", destination: "Target") -> bool:
     """Whether a folding file system takes the new name for another spelling of the old one, as `A` for `a`."""
-    from filewarden.workers.deny import fold
-    from filewarden.workers.identity import is_same_object
+    from filewarden.workers.paths.deny import fold
+    from filewarden.workers.writing.identity import is_same_object
 
     old, new = source.folder.stat, destination.folder.stat
     return (
@@ -133,8 +133,8 @@ def _failure(error: OSError, source: "Target", destination: "Target") -> "ToolFa
     import errno
 
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.names import echo
-    from filewarden.workers.write_failures import write_failure
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.write_failures import write_failure
 
     if error.errno == errno.EXDEV:
         return ToolFailure(
@@ -151,7 +151,7 @@ def _failure(error: OSError, source: "Target", destination: "Target") -> "ToolFa
 
 def _taken(path: str) -> "ToolFailure":
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
 
     return ToolFailure(
         Code.ALREADY_EXISTS,

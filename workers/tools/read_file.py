@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from filewarden.workers.text_facts import TextFacts
+from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Kind, Text, Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.piece import Reading
+    from filewarden.workers.reading.piece import Reading
 
 MOST_SHOWN_CHARS = 500_000
 """The most that clients take without setting it aside in a file of theirs (`anthropic/maxResultSizeChars`)."""
@@ -49,9 +49,9 @@ class _Binary(msgspec.Struct, frozen=True):
 
 def run(context: "Context", arguments: ReadFile) -> Text:
     """Read a file; raises ToolFailure."""
-    from filewarden.workers.decoding import known_name
-    from filewarden.workers.part import Part, check
-    from filewarden.workers.reading import read
+    from filewarden.workers.reading.text_reading import read
+    from filewarden.workers.text.decoding import known_name
+    from filewarden.workers.text.part import Part, check
 
     part = Part(
         encoding=known_name(arguments.encoding),

@@ -31,9 +31,9 @@ def run(context: "Context", arguments: ReadMediaFile) -> Content:
     import os
 
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.handle import has_changed
-    from filewarden.workers.media_type import HEAD_BYTES, media_type
-    from filewarden.workers.reading import read_up_to
+    from filewarden.workers.paths.handle import has_changed
+    from filewarden.workers.reading.media_type import HEAD_BYTES, media_type
+    from filewarden.workers.reading.text_reading import read_up_to
 
     limit = context.limits.max_media_bytes
     with context.space.open_file(arguments.path) as handle:
@@ -68,8 +68,8 @@ def _block(data: bytes, mime_type: str) -> "Block":
 
 def _refused(path: str) -> Exception:
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.media_type import PICTURES, SOUNDS
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.reading.media_type import PICTURES, SOUNDS
 
     return ToolFailure(
         Code.UNSUPPORTED,

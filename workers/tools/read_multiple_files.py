@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from filewarden.workers.errors import Code
-from filewarden.workers.text_facts import TextFacts
+from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Content, Kind, Tool
 from filewarden.workers.tools.read_file import MOST_SHOWN_CHARS, Count, EncodingName, LineNumbers
 
 if TYPE_CHECKING:
     from filewarden.workers.content import TextBlock
     from filewarden.workers.context import Context
-    from filewarden.workers.part import Part
+    from filewarden.workers.text.part import Part
 
 MOST_PATHS = 50
 _FACTS_BYTES = 512
@@ -59,8 +59,8 @@ class FilesRead(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: ReadMultipleFiles) -> Content:
     """Read the files one after the other until the answer is full or the time is up."""
-    from filewarden.workers.decoding import known_name
-    from filewarden.workers.part import Part, check
+    from filewarden.workers.text.decoding import known_name
+    from filewarden.workers.text.part import Part, check
 
     part = Part(
         encoding=known_name(arguments.encoding),
@@ -85,7 +85,7 @@ def run(context: "Context", arguments: ReadMultipleFiles) -> Content:
 def _one(context: "Context", path: str, part: "Part", left: int) -> "tuple[TextBlock, FileRead]":
     from filewarden.workers.content import TextBlock
     from filewarden.workers.errors import ToolFailure
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
 
     try:
         text, facts = _text(context, path, part, left)
@@ -100,7 +100,7 @@ def _one(context: "Context", path: str, part: "Part", left: int) -> "tuple[TextB
 def _text(context: "Context", path: str, part: "Part", left: int) -> tuple[str, TextFacts]:
     """Read one file with what is left of the answer; raises ToolFailure."""
     from filewarden.workers.errors import ToolFailure
-    from filewarden.workers.reading import read
+    from filewarden.workers.reading.text_reading import read
     from filewarden.workers.reporter import SILENT
 
     if context.is_overdue():
@@ -127,7 +127,7 @@ def _text(context: "Context", path: str, part: "Part", left: int) -> tuple[str, 
 def _too_large(size: int, limit: int) -> Exception:
     """Say whether the file is too large for any answer, or only for what is left of this one."""
     from filewarden.workers.errors import ToolFailure
-    from filewarden.workers.reading import too_large
+    from filewarden.workers.reading.text_reading import too_large
 
     if size > limit:
         return too_large(size, limit)

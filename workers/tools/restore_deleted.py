@@ -9,8 +9,8 @@ from filewarden.workers.tools.write_file import Path, Token
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.root import Root
-    from filewarden.workers.trash import Trash
+    from filewarden.workers.paths.root import Root
+    from filewarden.workers.writing.trash import Trash
 
 
 class RestoreDeleted(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,8 +30,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: RestoreDeleted) -> Restored:
     """Restore a deletion; raises ToolFailure, Inquiry."""
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.trash import find_trash, unknown
-    from filewarden.workers.write_failures import failures_of
+    from filewarden.workers.writing.trash import find_trash, unknown
+    from filewarden.workers.writing.write_failures import failures_of
 
     for root in context.space.roots:
         with failures_of(arguments.trash_id), find_trash(root, context.writing.durability) as trash:
@@ -50,11 +50,11 @@ def run(context: "Context", arguments: RestoreDeleted) -> Restored:
 
 def _restore(context: "Context", trash: "Trash", root: "Root", arguments: RestoreDeleted, path: str) -> Restored:
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.names import echo
-    from filewarden.workers.new_folders import folder_of, make_folders, name_of
-    from filewarden.workers.target import open_target
-    from filewarden.workers.trash_moves import give_back
-    from filewarden.workers.write_failures import failures_of
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.new_folders import folder_of, make_folders, name_of
+    from filewarden.workers.writing.target import open_target
+    from filewarden.workers.writing.trash_moves import give_back
+    from filewarden.workers.writing.write_failures import failures_of
 
     with trash.item(arguments.trash_id, root) as item, failures_of(path):
         confirm(context, f"Restore '{echo(path)}' from the trash?", destructive=False, seen=b"")

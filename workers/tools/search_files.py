@@ -10,9 +10,9 @@ from filewarden.workers.tool import Lane, Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.globs import Matcher
-    from filewarden.workers.name_search import FoundFile, NameSearch
-    from filewarden.workers.walk import Filters
+    from filewarden.workers.paths.globs import Matcher
+    from filewarden.workers.searching.name_search import FoundFile, NameSearch
+    from filewarden.workers.searching.walk import Filters
 
 _Glob = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -73,7 +73,7 @@ def lane(arguments: SearchFiles) -> Lane:
 def run(context: "Context", arguments: SearchFiles) -> Found:
     """Search below one folder, or in all roots when there are several and none is named."""
     from filewarden.workers import cursors
-    from filewarden.workers.name_search import NameSearch
+    from filewarden.workers.searching.name_search import NameSearch
 
     asked = cursors.fingerprint(msgspec.structs.astuple(msgspec.structs.replace(arguments, cursor=None, max_results=1)))
     position = _resume(context, arguments.cursor, asked)
@@ -97,7 +97,7 @@ class _Page:
     """The matches of one answer, until it is full."""
 
     def __init__(self, context: "Context", most: int) -> None:
-        from filewarden.workers.budget import Budget
+        from filewarden.workers.searching.budget import Budget
 
         self._space = context.space
         self._budget = Budget(context.limits.max_answer_chars)
@@ -105,7 +105,7 @@ class _Page:
         self.matches: list[Match] = []
 
     def take(self, file: "FoundFile") -> bool:
-        from filewarden.workers.names import show
+        from filewarden.workers.paths.names import show
 
         match = Match(
             path=self._space.display(file.root, file.names),
@@ -158,9 +158,9 @@ def _resume(context: "Context", cursor: str | None, asked: int) -> _Position | N
 
 
 def _compile(arguments: SearchFiles) -> "tuple[Matcher, Filters]":
-    from filewarden.workers.exclusion import exclusion
-    from filewarden.workers.globs import compile_glob
-    from filewarden.workers.walk import Filters
+    from filewarden.workers.paths.exclusion import exclusion
+    from filewarden.workers.paths.globs import compile_glob
+    from filewarden.workers.searching.walk import Filters
 
     ignore_case = arguments.ignore_case
     matcher = compile_glob(arguments.pattern, anywhere=arguments.recursive, ignore_case=ignore_case)

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
-from filewarden.workers.match_page import Match
+from filewarden.workers.searching.match_page import Match
 from filewarden.workers.tool import Lane, Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.text_search import Position, Wish
+    from filewarden.workers.searching.text_search import Position, Wish
 
 MAX_RESULTS = 1000
 _MOST_TOLD = 20
@@ -64,8 +64,8 @@ def lane(_arguments: SearchText) -> Lane:
 def run(context: "Context", arguments: SearchText) -> TextFound:
     """Search one file, the files below one folder, or all roots when there are several and none is named."""
     from filewarden.workers import cursors
-    from filewarden.workers.match_page import Form, MatchPage
-    from filewarden.workers.text_search import TextSearch
+    from filewarden.workers.searching.match_page import Form, MatchPage
+    from filewarden.workers.searching.text_search import TextSearch
 
     page = MatchPage(Form(arguments.mode), min(arguments.max_results, MAX_RESULTS), context.limits.max_answer_chars)
     search = TextSearch(context, _wish(arguments), page)
@@ -86,11 +86,11 @@ def run(context: "Context", arguments: SearchText) -> TextFound:
 
 
 def _wish(arguments: SearchText) -> "Wish":
-    from filewarden.workers.exclusion import exclusion
-    from filewarden.workers.globs import compile_glob
-    from filewarden.workers.patterns import Pattern
-    from filewarden.workers.text_search import Wish
-    from filewarden.workers.walk import Filters
+    from filewarden.workers.paths.exclusion import exclusion
+    from filewarden.workers.paths.globs import compile_glob
+    from filewarden.workers.searching.text_search import Wish
+    from filewarden.workers.searching.walk import Filters
+    from filewarden.workers.text.patterns import Pattern
 
     glob = None if arguments.glob is None else compile_glob(arguments.glob, anywhere=True)
     return Wish(
@@ -110,7 +110,7 @@ def _wish(arguments: SearchText) -> "Wish":
 
 def _resume(cursor: str | None, asked: int) -> "Position":
     from filewarden.workers import cursors
-    from filewarden.workers.text_search import Position
+    from filewarden.workers.searching.text_search import Position
 
     if cursor is None:
         return Position(asked)
@@ -121,7 +121,7 @@ def _resume(cursor: str | None, asked: int) -> "Position":
 
 
 def _note(shrunk: str | None, capped: list[str]) -> str:
-    from filewarden.workers.text_search import MOST_PER_FILE
+    from filewarden.workers.searching.text_search import MOST_PER_FILE
 
     sentences = [shrunk] if shrunk else []
     if capped:

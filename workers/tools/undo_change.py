@@ -31,8 +31,8 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: UndoChange) -> Undone:
     """Undo a change; raises ToolFailure, Inquiry."""
-    from filewarden.workers.change_records import require_history
-    from filewarden.workers.undoing import undo
+    from filewarden.workers.writing.change_records import require_history
+    from filewarden.workers.writing.undoing import undo
 
     with require_history(context).kept(arguments.id) as kept:
         journal = context.journal.undoing(arguments.id)

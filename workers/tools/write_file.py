@@ -8,7 +8,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.target import Target
+    from filewarden.workers.writing.target import Target
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Relative to the root.")]
 Digest = Annotated[
@@ -49,8 +49,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: WriteFile) -> Written:
     """Write a file; raises ToolFailure, Inquiry."""
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.old_version import absent, checked_digest
-    from filewarden.workers.text_file import new_text
+    from filewarden.workers.text.text_file import new_text
+    from filewarden.workers.writing.old_version import absent, checked_digest
 
     if arguments.overwrite and arguments.append:
         raise ToolFailure(Code.INVALID_ARGUMENT, "Give either overwrite or append.")
@@ -67,8 +67,8 @@ def run(context: "Context", arguments: WriteFile) -> Written:
 def _opened(context: "Context", arguments: WriteFile) -> "Target":
     from filewarden.workers.confirmation import confirm
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.new_folders import folder_of, make_folders, name_of
-    from filewarden.workers.target import open_target
+    from filewarden.workers.writing.new_folders import folder_of, make_folders, name_of
+    from filewarden.workers.writing.target import open_target
 
     path = arguments.path
     try:
@@ -83,7 +83,7 @@ def _opened(context: "Context", arguments: WriteFile) -> "Target":
 
 def _create(context: "Context", target: "Target", data: bytes) -> Written:
     from filewarden.workers.confirmation import confirm
-    from filewarden.workers.publishing import create
+    from filewarden.workers.writing.publishing import create
 
     confirm(context, _question("Create", target.asked), destructive=False, seen=b"")
     create(context, target, data)
@@ -93,10 +93,10 @@ def _create(context: "Context", target: "Target", data: bytes) -> Written:
 def _change(context: "Context", target: "Target", arguments: WriteFile, data: bytes) -> Written:
     from filewarden.workers.confirmation import confirm
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.identity import mark
-    from filewarden.workers.names import echo
-    from filewarden.workers.publishing import replace
-    from filewarden.workers.target import require_file
+    from filewarden.workers.paths.names import echo
+    from filewarden.workers.writing.identity import mark
+    from filewarden.workers.writing.publishing import replace
+    from filewarden.workers.writing.target import require_file
 
     seen = require_file(target)
     if not arguments.overwrite and not arguments.append:
@@ -113,8 +113,8 @@ def _change(context: "Context", target: "Target", arguments: WriteFile, data: by
 
 
 def _appended(context: "Context", target: "Target", arguments: WriteFile) -> bytes:
-    from filewarden.workers.old_version import checked_digest, digest_of, read_old, require_digest, too_large
-    from filewarden.workers.text_file import encoded, open_text
+    from filewarden.workers.text.text_file import encoded, open_text
+    from filewarden.workers.writing.old_version import checked_digest, digest_of, read_old, require_digest, too_large
 
     old = read_old(context, target)
     require_digest(checked_digest(arguments.expected_sha256), digest_of(old))
@@ -129,9 +129,9 @@ def _overwriting(context: "Context", target: "Target", arguments: WriteFile, dat
     """The new content; a byte-order mark that the old one has stays, unless an encoding is given."""
     import os
 
-    from filewarden.workers.checksum import sha256
-    from filewarden.workers.old_version import checked_digest, open_old, require_digest
-    from filewarden.workers.text_file import marked
+    from filewarden.workers.reading.checksum import sha256
+    from filewarden.workers.text.text_file import marked
+    from filewarden.workers.writing.old_version import checked_digest, open_old, require_digest
 
     with open_old(target) as old:
         expected = checked_digest(arguments.expected_sha256)
@@ -141,13 +141,13 @@ def _overwriting(context: "Context", target: "Target", arguments: WriteFile, dat
 
 
 def _question(verb: str, path: str) -> str:
-    from filewarden.workers.names import echo
+    from filewarden.workers.paths.names import echo
 
     return f"{verb} '{echo(path)}'?"
 
 
 def _written(context: "Context", target: "Target", data: bytes, *, created: bool) -> Written:
-    from filewarden.workers.old_version import digest_of
+    from filewarden.workers.writing.old_version import digest_of
 
     path = context.space.display(target.folder.root, target.names)
     return Written(path=path, created=created, size=len(data), sha256=digest_of(data))

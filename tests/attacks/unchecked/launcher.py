@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from filewarden.workers import worker
 from filewarden.workers.confine import landlock, namespaces
-from filewarden.workers.paths import Names, Resolved, Start, Unresolved
-from filewarden.workers.root import Root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.resolution import Names, Resolved, Start, Unresolved
+from filewarden.workers.paths.root import Root
+from filewarden.workers.paths.space import Space
 
 
 class ByName:

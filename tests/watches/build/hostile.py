@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from filewarden.workers.channel import Channel
 from filewarden.workers.confine.namespaces import Isolation
-from filewarden.workers.watch_wire import Changed, Pong, Watched, unpack_to_watcher
+from filewarden.workers.watching.watch_wire import Changed, Pong, Watched, unpack_to_watcher
 from filewarden.workers.wire import Answer, Go, Hello, Ready, pack
 
 LIES: dict[str, Callable[[int], list[bytes]]] = {
@@ -63,8 +63,8 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
-    from filewarden.workers import notices, watcher
     from filewarden.workers.catalogue import CATALOGUE
+    from filewarden.workers.watching import notices, watcher
     from filewarden.workers.zygote import serve
 
     if sys.argv[1] == "limited":

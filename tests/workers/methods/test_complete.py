@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.workers import visible
 from filewarden.workers.context import Context
-from filewarden.workers.file_uris import path_of, template_of
 from filewarden.workers.methods.complete import run
 from filewarden.workers.operations import Complete, Completion
-from filewarden.workers.space import Space
+from filewarden.workers.paths import visible
+from filewarden.workers.paths.file_uris import path_of, template_of
+from filewarden.workers.paths.space import Space
 
 MakeContext = Callable[..., Context]
 OpenSpace = Callable[..., Space]

@@ -7,11 +7,11 @@ import pytest
 from filewarden.workers import cursors
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.file_uris import uri_of
 from filewarden.workers.methods.list_resources import MOST_IN_A_ROOT, run
 from filewarden.workers.operations import ListResources, Resource
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.file_uris import uri_of
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 
 MakeContext = Callable[..., Context]
 OpenSpace = Callable[..., Space]

@@ -7,10 +7,10 @@ import pytest
 from filewarden.workers.content import ResourceBlock
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.file_uris import uri_of
 from filewarden.workers.methods.read_resource import run
 from filewarden.workers.operations import ReadResource
-from filewarden.workers.space import Space
+from filewarden.workers.paths.file_uris import uri_of
+from filewarden.workers.paths.space import Space
 
 MakeContext = Callable[..., Context]
 OpenSpace = Callable[..., Space]

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from filewarden.workers import tree
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
+from filewarden.workers.searching import tree
 from filewarden.workers.tools.directory_tree import TOOL, DirectoryTree, TreeText, run
 
 MakeContext = Callable[..., Context]

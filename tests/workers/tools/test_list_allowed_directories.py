@@ -4,8 +4,8 @@ from pathlib import Path
 import msgspec
 
 from filewarden.workers.context import Context
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 from filewarden.workers.tools.list_allowed_directories import ListAllowedDirectories, run
 from filewarden.workers.tools.list_directory import ListDirectory, run as list_directory
 

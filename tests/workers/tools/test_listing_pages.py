@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from filewarden.workers.context import Context, Limits
-from filewarden.workers.names import parse
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.names import parse
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 from filewarden.workers.tools.list_directory import ListDirectory, Listing, run
 
 NAMES = st.one_of(

@@ -12,12 +12,12 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.handle import has_changed
-from filewarden.workers.lines import last_lines
-from filewarden.workers.reading import read_up_to
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
-from filewarden.workers.text_facts import TextFacts
+from filewarden.workers.paths.handle import has_changed
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
+from filewarden.workers.reading.text_reading import read_up_to
+from filewarden.workers.text.lines import last_lines
+from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Text
 from filewarden.workers.tools.read_file import ReadFile, run
 

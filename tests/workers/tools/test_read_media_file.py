@@ -10,8 +10,8 @@ import pytest
 from filewarden.workers.content import AudioBlock, ImageBlock
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.media_type import media_type
-from filewarden.workers.space import Space
+from filewarden.workers.paths.space import Space
+from filewarden.workers.reading.media_type import media_type
 from filewarden.workers.tools.read_media_file import MediaFacts, ReadMediaFile, run
 
 MakeContext = Callable[..., Context]

@@ -10,7 +10,7 @@ from filewarden.workers import wire
 from filewarden.workers.content import TextBlock
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code
-from filewarden.workers.space import Space
+from filewarden.workers.paths.space import Space
 from filewarden.workers.tool import Content
 from filewarden.workers.tools.read_multiple_files import MOST_PATHS, FileRead, FilesRead, ReadMultipleFiles, run
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from filewarden.workers import bookmarks, lines
 from filewarden.workers.context import Context, Limits
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import Reporter
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
-from filewarden.workers.text_facts import TextFacts
+from filewarden.workers.text import bookmarks, lines
+from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Text
 from filewarden.workers.tools.read_file import ReadFile, run
 from filewarden.workers.wire import Progress, unpack_from_worker

@@ -9,8 +9,8 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 from filewarden.workers.tool import Lane
 from filewarden.workers.tools.search_files import TOOL, Found, SearchFiles, lane, run
 

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.first_look import FirstLook
-from filewarden.workers.match_page import Match
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import Reporter
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.searching.first_look import FirstLook
+from filewarden.workers.searching.match_page import Match
 from filewarden.workers.tools.search_text import SearchText, TextFound, run
 from filewarden.workers.wire import Progress, unpack_from_worker
 
@@ -402,7 +402,7 @@ def test_a_long_search_reports_where_it_is(space: Space, make_context: MakeConte
     search(context, "token")
     assert heard == [], "a search that is done at once says nothing"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("filewarden.workers.scan_progress.QUIET_S", 0.0)
+        patch.setattr("filewarden.workers.searching.scan_progress.QUIET_S", 0.0)
         patch.setattr("filewarden.workers.reporter.BURST", 1000.0)
         search(context, "token")
     assert heard

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from filewarden.workers.paths import Resolver
-from filewarden.workers.space import best_resolver
+from filewarden.workers.paths.resolution import Resolver
+from filewarden.workers.paths.space import best_resolver
 
 Disk = dict[str, tuple[object, ...]]
 

@@ -10,11 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from filewarden.workers import renames
 from filewarden.workers.context import Context
-from filewarden.workers.drafts import sweep
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.reserved import is_draft
+from filewarden.workers.paths.reserved import is_draft
 from filewarden.workers.tool import Tool
 from filewarden.workers.tools import (
     copy_file,
@@ -25,6 +23,8 @@ from filewarden.workers.tools import (
     restore_deleted,
     write_file,
 )
+from filewarden.workers.writing import renames
+from filewarden.workers.writing.drafts import sweep
 
 Run = Callable[..., Any]
 

@@ -9,8 +9,8 @@ import msgspec
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.root import open_root
-from filewarden.workers.space import Space
+from filewarden.workers.paths.root import open_root
+from filewarden.workers.paths.space import Space
 from filewarden.workers.tools import copy_file, create_directory, delete_file, edit_file, move_file, write_file
 from tests.workers.own_mounts import mount, with_own_mounts
 

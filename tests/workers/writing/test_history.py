@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from filewarden.workers import history as store
-from filewarden.workers.confirm_policy import Policy
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history import History
+from filewarden.workers.history import store as store
+from filewarden.workers.history.journal import Journal
+from filewarden.workers.history.recorded import Recorded
+from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry
-from filewarden.workers.journal import Journal
-from filewarden.workers.recorded import Recorded
+from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.tools import (
     copy_file,
     create_directory,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from filewarden.workers.context import Context
-from filewarden.workers.housekeeping import tidy_roots
 from filewarden.workers.tools import delete_file, move_file, restore_deleted, write_file
+from filewarden.workers.writing.housekeeping import tidy_roots
 
 Run = Callable[..., Any]
 

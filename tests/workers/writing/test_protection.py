@@ -11,7 +11,7 @@ import pytest
 from filewarden.config.protected import CODE_EXECUTION
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.protection import Protection, protection
+from filewarden.workers.rules.protection import Protection, protection
 from filewarden.workers.tools import (
     copy_file,
     create_directory,

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from filewarden.workers import renames
 from filewarden.workers.context import Context
-from filewarden.workers.drafts import draft
-from filewarden.workers.durability import Durability
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.rules.durability import Durability
 from filewarden.workers.tools import copy_file, create_directory, delete_file, edit_file, move_file, write_file
+from filewarden.workers.writing import renames
+from filewarden.workers.writing.drafts import draft
 
 Run = Callable[..., Any]
 Exchanging = Callable[..., AbstractContextManager[None]]

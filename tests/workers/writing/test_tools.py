@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from filewarden.workers import renames
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.root import open_root
+from filewarden.workers.paths.root import open_root
 from filewarden.workers.tools import (
     copy_file,
     create_directory,
@@ -27,6 +26,7 @@ from filewarden.workers.tools import (
     restore_deleted,
     write_file,
 )
+from filewarden.workers.writing import renames
 
 Run = Callable[..., Any]
 OpenSpace = Callable[..., Any]

@@ -1,0 +1,128 @@
+"""The listener with an application of the test's own, on a loop in this process."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from filewarden.transports.http.connection import ConnectionLimits
+from filewarden.transports.http.listener import HttpListener
+from filewarden.transports.http.sockets import bind, port_of
+from filewarden.transports.loop import new_loop
+
+Body = Callable[[int, HttpListener], Awaitable[None]]
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def hello(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"hi"})
+
+
+async def flood(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(100):
+        await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+    await send({"type": "http.response.body"})
+
+
+async def never(_scope: Scope, receive: Receive, _send: Send) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, new_loop], ids=["asyncio", "default"])
+def listen(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Runs a function beside a listener, which is stopped afterwards."""
+
+    def listen(app: ASGIApp, body: Body, limits: ConnectionLimits) -> None:
+        async def main() -> None:
+            sockets = bind("http.port", "127.0.0.1", 0)
+            listener = HttpListener(sockets, app, limits)
+            await listener.start()
+            try:
+                await asyncio.wait_for(body(port_of(sockets), listener), 10)
+            finally:
+                await listener.stop(0.2)
+
+        loop: asyncio.AbstractEventLoop = request.param()
+        try:
+            loop.run_until_complete(main())
+        finally:
+            loop.close()
+
+    return listen
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"G", b"GET / HTTP/1.1\r\nHost:", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_a_request_that_does_not_arrive_loses_its_connection(listen: Callable[..., None], beginning: bytes) -> None:
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(beginning)
+        started_at = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        assert time.monotonic() - started_at < 5
+        writer.close()
+
+    listen(never, body, ConnectionLimits(connections=5, request_s=0.1))
+
+
+def test_a_connection_that_rests_between_requests_is_kept(listen: Callable[..., None]) -> None:
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(REQUEST)
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"hi"
+            await asyncio.sleep(0.1)
+        writer.close()
+
+    listen(hello, body, ConnectionLimits(connections=5, request_s=0.05))
+
+
+def test_a_client_that_does_not_read_loses_its_connection(listen: Callable[..., None]) -> None:
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(REQUEST)
+        await asyncio.sleep(0.6)
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := await reader.read(1_000_000):
+                received += len(chunk)
+        assert received < 100_000_000
+        writer.close()
+
+    listen(flood, body, ConnectionLimits(connections=5, stalled_s=0.1))
+
+
+def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]) -> None:
+    async def body(port: int, _listener: HttpListener) -> None:
+        open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        reader, _writer = open_ones[-1]
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        for _reader, writer in open_ones:
+            writer.close()
+
+    listen(hello, body, ConnectionLimits(connections=2))
+
+
+def test_stopping_ends_what_does_not_end_itself(listen: Callable[..., None]) -> None:
+    async def body(port: int, listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        await asyncio.sleep(0.05)
+        started_at = time.monotonic()
+        await listener.stop(0.1)
+        assert time.monotonic() - started_at < 2
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+
+    listen(never, body, ConnectionLimits(connections=5))

@@ -1,0 +1,161 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from filewarden.workers.paths.resolution import Names
+from filewarden.workers.paths.space import Space
+from filewarden.workers.searching.walk import Filters, Walk
+
+
+def never() -> bool:
+    return False
+
+
+def walked(space: Space, path: str = ".", filters: Filters | None = None, after: Names | None = None) -> list[str]:
+    with space.open_directory(path) as start:
+        walk = Walk(space, start, filters or Filters(), never, after)
+        return [os.fsdecode(b"/".join((*folder.names, name))) for folder in walk.folders() for name in folder.files]
+
+
+@pytest.fixture
+def forest(root: Path) -> Path:
+    for folder in ("sub", "sub/deep", "sub/deep/x", "b", "b/y", "z"):
+        (root / folder).mkdir(exist_ok=True)
+        for name in ("1", "2", "c"):
+            (root / folder / name).touch()
+    return root
+
+
+def test_files_come_before_folders_and_both_in_order(space: Space, forest: Path) -> None:
+    assert walked(space) == [
+        "a.txt",
+        *("b/1", "b/2", "b/c", "b/y/1", "b/y/2", "b/y/c"),
+        *("sub/1", "sub/2", "sub/b.py", "sub/c"),
+        *("sub/deep/1", "sub/deep/2", "sub/deep/c", "sub/deep/c.py", "sub/deep/x/1", "sub/deep/x/2", "sub/deep/x/c"),
+        *("z/1", "z/2", "z/c"),
+    ]
+
+
+def test_a_walk_goes_on_exactly_after_any_position(space: Space, forest: Path) -> None:
+    everything = walked(space)
+    for index, path in enumerate(everything):
+        assert walked(space, after=tuple(path.encode().split(b"/"))) == everything[index + 1 :]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(after=st.lists(st.sampled_from([b"", b"a", b"b", b"sub", b"deep", b"zz", b"..", b"/"]), min_size=1, max_size=4))
+def test_o14_a_forged_position_only_leaves_things_out(space: Space, forest: Path, after: list[bytes]) -> None:
+    everything = walked(space)
+    rest = walked(space, after=tuple(after))
+    assert rest == [path for path in everything if path in set(rest)]
+
+
+def test_a_position_whose_folder_is_gone_goes_on_behind_it(space: Space, forest: Path) -> None:
+    assert walked(space, after=(b"c", b"none", b"x"))[0] == "sub/1"
+
+
+def test_a_walk_stopped_at_any_moment_goes_on_without_a_gap(space: Space, forest: Path) -> None:
+    found: list[str] = []
+    after: Names | None = None
+    for _ in range(20):
+        with space.open_directory(".") as start:
+            walk = Walk(space, start, Filters(), lambda: True, after)
+            found += [os.fsdecode(b"/".join((*f.names, name))) for f in walk.folders() for name in f.files]
+        after = walk.position
+        if after is None:
+            break
+    assert found == walked(space)
+
+
+def test_links_are_shown_and_not_entered(space: Space, root: Path) -> None:
+    (root / "loop").symlink_to(".")
+    (root / "out").symlink_to("../OUT")
+    (root / "sub" / "up").symlink_to("..")
+    assert walked(space) == ["a.txt", "loop", "out", "sub/b.py", "sub/up", "sub/deep/c.py"]
+    with space.open_directory(".") as start:
+        first = next(Walk(space, start, Filters(), never).folders())
+        assert first.links == {b"loop", b"out"}
+
+
+def test_what_is_not_wanted_is_left_out(space: Space, forest: Path) -> None:
+    filters = Filters(
+        wants_name=lambda name: name == b"c",
+        enters=lambda depth, name: not (depth == 0 and name == b"z"),
+        excludes=lambda folder, name: folder + name == b"b/y",
+    )
+    assert walked(space, filters=filters) == ["b/c", "sub/c", "sub/deep/c", "sub/deep/x/c"]
+
+
+def test_c07_denied_folders_and_files_are_left_out(open_space: Callable[..., Space], forest: Path) -> None:
+    state = (forest / "z").stat()
+    file = (forest / "a.txt").stat()
+    space = open_space(deny=("deep", "1"), denied=frozenset({(state.st_dev, state.st_ino), (file.st_dev, file.st_ino)}))
+    assert walked(space) == ["b/2", "b/c", "b/y/2", "b/y/c", "sub/2", "sub/b.py", "sub/c"]
+
+
+def test_ignore_files_above_the_start_count(space: Space, forest: Path) -> None:
+    (forest / ".gitignore").write_text("/sub/deep/1\nx/\n")
+    (forest / "sub" / ".gitignore").write_text("2\n!c\n")
+    (forest / "sub" / "deep" / ".gitignore").write_text("!2\n")
+    filters = Filters(respects_gitignore=True)
+    assert walked(space, "sub", filters) == [
+        ".gitignore",
+        "1",
+        "b.py",
+        "c",
+        "deep/.gitignore",
+        "deep/2",
+        "deep/c",
+        "deep/c.py",
+    ]
+
+
+def test_l28_a_folder_that_cannot_be_opened_is_counted(space: Space, forest: Path) -> None:
+    (forest / "b").chmod(0)
+    try:
+        with space.open_directory(".") as start:
+            walk = Walk(space, start, Filters(), never)
+            shown = [folder.names for folder in walk.folders()]
+    finally:
+        (forest / "b").chmod(0o700)
+    if os.geteuid() != 0:
+        assert walk.skipped == 1
+        assert (b"b",) not in shown
+    assert (b"sub",) in shown
+
+
+def test_t08_a_folder_moved_out_during_the_walk_is_not_entered(space: Space, forest: Path) -> None:
+    outside = forest.parent / "OUT"
+    seen: list[Names] = []
+    with space.open_directory(".") as start:
+        walk = Walk(space, start, Filters(), never)
+        for folder in walk.folders():
+            seen.append(folder.names)
+            if folder.names == (b"sub",):
+                (forest / "sub" / "deep").rename(outside / "deep")
+                (forest / "sub" / "deep").symlink_to(outside / "deep")
+                (outside / "deep" / "canary").touch()
+    assert (b"sub", b"deep") not in seen
+    assert (b"z",) in seen
+    assert walk.skipped == 1
+
+
+def test_o11_depth_is_bounded_by_the_length_of_a_path(space: Space, root: Path) -> None:
+    top = os.open(root, os.O_RDONLY)
+    fd = top
+    depth = 60
+    for _ in range(depth):
+        os.mkdir("d" * 100, dir_fd=fd)
+        below = os.open("d" * 100, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+    os.close(fd)
+    with space.open_directory(".") as start:
+        walk = Walk(space, start, Filters(), never)
+        shown = [folder.names for folder in walk.folders()]
+    assert walk.skipped == 1
+    assert (b"sub",) in shown

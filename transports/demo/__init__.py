@@ -1,0 +1,1 @@
+"""The demonstration: what a newcomer sees within seconds."""

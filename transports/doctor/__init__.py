@@ -1,0 +1,1 @@
+"""The doctor: what holds on this machine, tried for real."""

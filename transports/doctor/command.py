@@ -1,0 +1,130 @@
+"""The `doctor` command: attack a real worker of this machine from inside, and say layer by layer what held."""
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from filewarden.broker.account import Account, choose_account
+from filewarden.config.errors import ConfigError
+from filewarden.config.load import NO_ROOT, Loaded, load
+from filewarden.config.settings import RootSettings, Settings
+from filewarden.config.version import NAME, VERSION
+from filewarden.transports.doctor.findings import Row, attack_rows, layer_rows, outside_rows, visitors_row
+from filewarden.transports.doctor.machine import check_rows, machine_facts
+from filewarden.transports.doctor.playground import Playground
+from filewarden.transports.doctor.view import Answer, as_json, as_text
+from filewarden.transports.doctor.worker import NoWorkerError, Ward
+from filewarden.transports.exit_status import EXIT_USAGE
+from filewarden.workers.doctor_attacks import ATTACKS
+from filewarden.workers.wire import Report
+
+LONGEST_PARENT = 60
+_SIGNALS = {-31: "SIGSYS"}
+
+
+def run_doctor(arguments: Sequence[str]) -> int:
+    """Examine this machine and print what was found; the exit status."""
+    flags = [argument for argument in arguments if argument != "--json"]
+    started = time.monotonic()
+    try:
+        with contextlib.ExitStack() as stack:
+            answer = _examine(flags, os.environ, stack)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    answer = msgspec.structs.replace(answer, took_s=round(time.monotonic() - started, 3))
+    sys.stdout.write(as_json(answer) if len(flags) != len(arguments) else as_text(answer))
+    sys.stdout.flush()
+    return answer.exit_status
+
+
+def _examine(flags: Sequence[str], environ: Mapping[str, str], stack: contextlib.ExitStack) -> Answer:
+    place = _temporary_folder()
+    stack.callback(shutil.rmtree, place, ignore_errors=True)
+    loaded, notes = _load(flags, environ, place)
+    mode = loaded.settings.sandbox.mode
+    answer = Answer(server=NAME, version=VERSION, mode=mode, machine=machine_facts(), notes=notes)
+    answer.rows.extend(check_rows(loaded, environ))
+    account = None
+    if mode != "off":
+        account = choose_account(loaded.settings.sandbox.user, loaded.settings.roots[0].path)
+    ground = Playground(place, account)
+    stack.callback(ground.close)
+    settings = msgspec.structs.replace(loaded.settings, roots=(RootSettings(name="root", path=ground.root, mode="ro"),))
+    _examine_worker(answer, settings, account, ground)
+    return answer
+
+
+def _temporary_folder() -> str:
+    """With a path short enough for a socket (unix(7): 107 bytes) in it."""
+    usual = tempfile.gettempdir()
+    parent = usual if len(os.fsencode(usual)) <= LONGEST_PARENT else "/tmp"  # noqa: S108 - mkdtemp makes it private
+    return tempfile.mkdtemp(prefix="filewarden-doctor-", dir=parent)
+
+
+def _load(flags: Sequence[str], environ: Mapping[str, str], place: str) -> tuple[Loaded, list[str]]:
+    """The settings; a machine without a folder to serve yet can be examined too."""
+    try:
+        return load(flags, environ), []
+    except ConfigError as error:
+        if [problem.sentence for problem in error.problems] != [NO_ROOT]:
+            raise
+        return load([*flags, place], environ), ["no folder to serve is configured yet"]
+
+
+def _examine_worker(answer: Answer, settings: Settings, account: Account | None, ground: Playground) -> None:
+    """First as a server would start it, which decides; where that is refused, by force, to see what holds anyway."""
+    try:
+        report, rows = _attack(settings, account, ground)
+        if report.refusal is not None:
+            answer.refusal = report.refusal
+            report, rows = _attack(_relaxed(settings), account, ground)
+    except NoWorkerError as error:
+        answer.refusal = answer.refusal or str(error)
+        return
+    answer.level, answer.degraded, answer.layers = report.level, report.degraded, report.layers
+    answer.rows[:0] = rows
+
+
+def _relaxed(settings: Settings) -> Settings:
+    return msgspec.structs.replace(settings, sandbox=msgspec.structs.replace(settings.sandbox, mode="best-effort"))
+
+
+def _attack(settings: Settings, account: Account | None, ground: Playground) -> tuple[Report, list[Row]]:
+    """The worker's report and a row for everything; only the report where it must not serve.
+
+    Raises:
+        NoWorkerError: there is none to attack from.
+    """
+    ward = Ward(settings, account)
+    try:
+        attacker, sibling = ward.start(2)
+        report = attacker.report
+        if report is None or report.refusal is not None:
+            return report or Report(level="paths-only", layers={}, degraded=(), refusal="no report"), []
+        seen_outside = list(outside_rows(attacker.pid, report))
+        harmless = [name for name, attack in ATTACKS.items() if not attack.is_deadly]
+        deadly = [name for name, attack in ATTACKS.items() if attack.is_deadly]
+        ward.attack([(attacker, ground.orders(harmless, sibling.pid))])
+        doomed = ward.start(len(deadly))
+        ward.attack([(one, ground.orders([name], sibling.pid)) for one, name in zip(doomed, deadly, strict=True)])
+        outcomes = dict(attacker.findings.outcomes) if attacker.findings is not None else {}
+        for one, name in zip(doomed, deadly, strict=True):
+            outcomes |= {name: _ending(one.status)} if one.findings is None else one.findings.outcomes
+    finally:
+        ward.close()
+    rows = [*layer_rows(report), *attack_rows(report, outcomes)]
+    return report, [*rows, visitors_row(ground.visitors(), report), *seen_outside]
+
+
+def _ending(status: int | None) -> str:
+    """An attacker that ran another program ended well."""
+    if status == 0:
+        return "ok"
+    return _SIGNALS.get(status or 0, f"ended with status {status}")

@@ -1,0 +1,1 @@
+"""HTTP: everything between a socket and a conversation."""

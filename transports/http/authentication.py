@@ -1,0 +1,57 @@
+"""Whose request it is: the credential that every request carries, or the challenge to one that does not."""
+
+import hashlib
+import hmac
+from typing import Protocol
+
+from starlette.types import Scope
+
+from filewarden.broker.protocol.principal import LOCAL, Principal
+from filewarden.transports.http.answer import Answer, problem
+from filewarden.transports.http.fields import Fields, bearer_token
+
+SCOPE_KEY = "filewarden.principal"
+FINGERPRINT_DIGITS = 32
+
+
+class Authenticator(Protocol):
+    """Tells who sends a request, from its head alone: `query` is what follows the path."""
+
+    async def authenticate(self, fields: Fields, query: bytes) -> Principal | Answer:
+        """Who it is, or the answer that asks for a credential."""
+
+
+class LocalToken:
+    """The one token of this server, which its operator hands out; None lets everybody in."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = None if token is None else token.encode()
+        self._holder = LOCAL if token is None else Principal(f"token:{fingerprint(token)}")
+
+    async def authenticate(self, fields: Fields, query: bytes = b"") -> Principal | Answer:
+        """The one principal, or a challenge."""
+        if self.is_trusted(fields):
+            return self._holder
+        if bearer_token(fields) is None:
+            challenge, sentence = b'Bearer realm="mcp"', "send the server's token as Authorization: Bearer"
+        else:
+            challenge, sentence = b'Bearer realm="mcp", error="invalid_token"', "this is not the server's token"
+        return problem(401, sentence, (b"www-authenticate", challenge))
+
+    def is_trusted(self, fields: Fields) -> bool:
+        """Whether the request carries the token, or none is needed."""
+        if self._token is None:
+            return True
+        return hmac.compare_digest(bearer_token(fields) or b"", self._token)
+
+
+def fingerprint(*parts: str) -> str:
+    """What names a secret or a person without telling anything about them; different parts never look the same."""
+    encoded = b"".join(b"%d:%s" % (len(part.encode()), part.encode()) for part in parts)
+    return hashlib.sha256(encoded).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def principal_of(scope: Scope) -> Principal:
+    """Who sent a request that the guard let through."""
+    principal: Principal = scope[SCOPE_KEY]
+    return principal

@@ -1,0 +1,92 @@
+"""What one POST is answered with: a JSON document, or a stream of events that ends with the answer."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from filewarden.broker.protocol.jsonrpc import Batch, Message, Request
+from filewarden.broker.protocol.response import encode
+from filewarden.transports.http.answer import Answer
+
+GRACE_S = 0.5
+"""How long an answer may take and still be a plain JSON document."""
+CANCELLED_CODE = -32800
+"""Ends the exchange of a cancelled request, which has no response: outside the reserved range, as LSP has it."""
+
+
+class MessageStream(Protocol):
+    """Where the messages of an exchange go once it is a stream."""
+
+    def send(self, message: bytes) -> None:
+        """Send one message."""
+
+    def finish(self) -> None:
+        """Nothing follows."""
+
+
+S = TypeVar("S", bound=MessageStream)
+
+
+class Exchange(Generic[S]):
+    """A sink of the conversation. It becomes a stream with the first message before the answer, or after `GRACE_S`."""
+
+    def __init__(self, message: Message | Batch, open_stream: Callable[[], S]) -> None:
+        self.plain: Answer | None = None
+        """The whole answer, where it is no stream."""
+        self.stream: S | None = None
+        self._message = message
+        self._open_stream = open_stream
+        self._decided: asyncio.Future[None] | None = None
+
+    def begin_stream(self) -> None:
+        """Make it a stream at once, whatever comes, where it is one request."""
+        if isinstance(self._message, Request):
+            self._streaming()
+
+    def send(self, frame: bytes) -> None:
+        """Send a notification, or a request of ours, that belongs to this exchange."""
+        if self.plain is None:
+            self._streaming().send(frame)
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        """End the exchange; without a frame there is nothing to say but that."""
+        if frame is None and isinstance(self._message, Request):
+            frame = _cancelled(self._message)
+        if self.stream is None:
+            self.plain = Answer(202) if frame is None else Answer(status, frame)
+            self._decide()
+            return
+        if frame is not None:
+            self.stream.send(frame)
+        self.stream.finish()
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._decide()
+
+    async def decision(self) -> None:
+        """Wait until it is known whether this is a stream; neither, if it was abandoned."""
+        if self.plain is not None or self.stream is not None:
+            return
+        loop = asyncio.get_running_loop()
+        self._decided = loop.create_future()
+        grace = loop.call_later(GRACE_S, self._streaming)
+        try:
+            await self._decided
+        finally:
+            grace.cancel()
+
+    def _streaming(self) -> S:
+        if self.stream is None:
+            self.stream = self._open_stream()
+            self._decide()
+        return self.stream
+
+    def _decide(self) -> None:
+        if self._decided is not None and not self._decided.done():
+            self._decided.set_result(None)
+
+
+def _cancelled(request: Request) -> bytes:
+    error = {"code": CANCELLED_CODE, "message": "Request cancelled"}
+    return encode({"jsonrpc": "2.0", "id": request.id, "error": error})

@@ -1,0 +1,76 @@
+"""The ASGI middleware before every endpoint: it asks the gate and who calls, and answers what may not pass."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from filewarden.broker.protocol.principal import Principal
+from filewarden.transports.http import authentication, fields
+from filewarden.transports.http.answer import Answer, send_answer
+from filewarden.transports.http.authentication import Authenticator
+from filewarden.transports.http.fields import Fields, read_fields
+from filewarden.transports.http.gate import Gate
+from filewarden.transports.http.peer import peer_of
+
+LONGEST_STREAM_S = 86_400.0
+"""With a credential that expires at all. Timers for ages to come are not to be had everywhere."""
+
+
+class Guard:
+    """Lets requests through to `app`, with their fields and their principal in the scope.
+
+    Everything needs a credential but `open_paths`. `operators` says whose it may be, and `others` for single paths.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        *,
+        open_paths: frozenset[str],
+        operators: Authenticator,
+        others: Mapping[str, Authenticator] | None = None,
+    ) -> None:
+        self._app = app
+        self._gate = gate
+        self._open_paths = open_paths
+        self._operators = operators
+        self._others = others or {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Decide by the head alone; nothing of the body has been read."""
+        head = read_fields(scope["headers"])
+        refusal = await self._refusal(scope, head)
+        if refusal is not None:
+            await send_answer(send, refusal)
+            return
+        scope[fields.SCOPE_KEY] = head
+        principal: Principal | None = scope.get(authentication.SCOPE_KEY)
+        if principal is None or principal.expires_at is None:
+            await self._app(scope, receive, send)
+        else:
+            await self._while_valid(principal.expires_at, scope, receive, send)
+
+    async def _while_valid(self, expires_at: float, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, and end its connection when a stream outlives the credential that opened it."""
+        left_s = min(max(0.0, expires_at - time.time()), LONGEST_STREAM_S)
+        ending = asyncio.get_running_loop().call_later(left_s, peer_of(scope).abort)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            ending.cancel()
+
+    async def _refusal(self, scope: Scope, head: Fields) -> Answer | None:
+        """The order is fixed: Host, Origin, path and method, credential, size, type. The earliest says the least."""
+        method, path = scope["method"], scope["path"]
+        refusal = self._gate.refusal(method, path, head)
+        if refusal is not None:
+            return refusal
+        if path not in self._open_paths:
+            found = await self._others.get(path, self._operators).authenticate(head, scope["query_string"])
+            if isinstance(found, Answer):
+                return found
+            scope[authentication.SCOPE_KEY] = found
+        return self._gate.body_refusal(method, head)

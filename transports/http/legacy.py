@@ -1,0 +1,132 @@
+"""Streamable HTTP in the revisions that open with `initialize`: sessions, their streams, and taking one up again.
+
+A client that disconnects cancels nothing: its call runs on, and what it sends waits for the client to come back.
+"""
+
+from starlette.types import Receive, Scope, Send
+
+from filewarden.broker.holdings import Holdings
+from filewarden.broker.protocol.jsonrpc import Batch, Message
+from filewarden.broker.protocol.principal import Principal
+from filewarden.config.settings import HttpSettings
+from filewarden.transports.http.answer import RETRY_AFTER, Answer, problem, send_answer
+from filewarden.transports.http.authentication import principal_of
+from filewarden.transports.http.exchange import Exchange
+from filewarden.transports.http.fields import EVENTS, Fields, accepts, fields_of
+from filewarden.transports.http.peer import SlowReaders, peer_of
+from filewarden.transports.http.resumable import ResumableStream, UnknownEventError
+from filewarden.transports.http.sessions import HttpSession, Sessions
+from filewarden.transports.http.streams import COMMENT, EventStream
+
+SESSION_ID = b"mcp-session-id"
+LAST_EVENT_ID = b"last-event-id"
+_UNKNOWN_SESSION = "there is no such session, or it has ended; open another with initialize"
+_UNKNOWN_EVENT = "no stream can be taken up after that event; send the request again"
+
+
+class Legacy:
+    """Answers requests that belong to a session, or open one."""
+
+    def __init__(self, sessions: Sessions, slow_readers: SlowReaders, holdings: Holdings, http: HttpSettings) -> None:
+        self._sessions = sessions
+        self._slow_readers = slow_readers
+        self._holdings = holdings
+        self._always_stream = http.always_stream
+        self._poll_after_s = http.poll_after_s
+
+    async def open(self, scope: Scope, send: Send, message: Message | Batch) -> None:
+        """Answer an `initialize`: a new session, unless it fails."""
+        await send_answer(send, self._opened(principal_of(scope), message))
+
+    async def post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
+        """Hand a message to its session; the answer is JSON or a stream."""
+        session = self._session(fields_of(scope), principal_of(scope))
+        if isinstance(session, Answer):
+            await send_answer(send, session)
+            return
+        exchange = Exchange(message, session.streams.open)
+        if self._always_stream:
+            exchange.begin_stream()
+        session.conversation.accept(message, exchange)
+        await exchange.decision()
+        if exchange.plain is not None:
+            await send_answer(send, exchange.plain)
+        elif exchange.stream is not None:
+            await self._carry(session, exchange.stream, 0, scope, receive, send)
+
+    async def listen(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a GET: the general stream of the session, or one that was lost, from where it was lost."""
+        found = self._wanted(fields_of(scope), principal_of(scope))
+        if isinstance(found, Answer):
+            await send_answer(send, found)
+            return
+        session, stream, after = found
+        await self._carry(session, stream, after, scope, receive, send)
+
+    def delete(self, scope: Scope) -> Answer:
+        """End a session."""
+        session = self._session(fields_of(scope), principal_of(scope))
+        if isinstance(session, Answer):
+            return session
+        self._sessions.end(session)
+        return Answer(204)
+
+    def _session(self, fields: Fields, principal: Principal) -> HttpSession | Answer:
+        """The session that a request names.
+
+        It speaks what it negotiated, whichever legacy version a header names: some clients send a fixed one. A header
+        with any other version never comes here.
+        """
+        return self._sessions.find(fields.get(SESSION_ID, b""), principal) or problem(404, _UNKNOWN_SESSION)
+
+    def _opened(self, principal: Principal, message: Message | Batch) -> Answer:
+        if self._sessions.is_full:
+            return problem(503, "too many sessions are open (http.max_sessions)", RETRY_AFTER)
+        session = self._sessions.mint(principal)
+        exchange = Exchange(message, session.streams.open)
+        session.conversation.accept(message, exchange)  # initialize is answered at once
+        answer = exchange.plain or Answer(500)
+        if session.revision is None:
+            return answer
+        self._sessions.keep(session)
+        return Answer(answer.status, answer.body, ((SESSION_ID, session.id.encode()),))
+
+    def _wanted(self, fields: Fields, principal: Principal) -> tuple[HttpSession, ResumableStream, int | None] | Answer:
+        session = self._session(fields, principal)
+        if isinstance(session, Answer):
+            return session
+        if not accepts(fields, EVENTS):
+            return problem(406, "Accept must admit text/event-stream")
+        place = fields.get(LAST_EVENT_ID)
+        try:
+            stream, after = (session.streams.general, None) if place is None else session.streams.find(place)
+        except UnknownEventError:
+            return problem(400, _UNKNOWN_EVENT)
+        if self._sessions.is_closing and stream is session.streams.general:
+            return problem(503, "the server is about to stop", RETRY_AFTER)
+        if after is None and stream.is_connected:
+            return problem(409, "this session has a stream already; take it up with Last-Event-ID if it was lost")
+        return session, stream, after
+
+    async def _carry(
+        self,
+        session: HttpSession,
+        stream: ResumableStream,
+        after: int | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        is_primed = session.revision is not None and session.revision.primes_streams
+        may_let_go = is_primed and stream is not session.streams.general
+        connection = EventStream(
+            COMMENT,
+            lambda: self._slow_readers.drop(peer_of(scope)),
+            holdings=self._holdings,
+            silent_s=self._poll_after_s if may_let_go else None,
+        )
+        stream.connect(connection, after=after, is_primed=is_primed)
+        try:
+            await connection.run(receive, send)
+        finally:
+            stream.disconnect(connection)

@@ -1,0 +1,102 @@
+"""An ASGI application on listening sockets: connections are accepted, and ended within a time."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from filewarden.broker.log import Log
+from filewarden.transports.http.connection import Connection, ConnectionLimits
+from filewarden.transports.http.sockets import BACKLOG
+
+KEEP_ALIVE_S = 60
+LATE_IMPORTS = ("uvicorn.lifespan.off",)
+"""What `Config.load` imports by name: to be loaded before the front-end gives its rights up."""
+UVICORN_LOGGER = "uvicorn.error"
+
+
+class HttpListener:
+    """uvicorn's protocol without uvicorn's server: loop, sockets, signals and shutdown are ours."""
+
+    def __init__(self, sockets: Sequence[socket.socket], app: ASGIApp, limits: ConnectionLimits) -> None:
+        self._sockets = sockets
+        self._limits = limits
+        self._state = ServerState()
+        self._config = Config(
+            app=app,
+            http=HttpToolsProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._config.load()
+        self._servers: list[asyncio.Server] = []
+        self._is_empty = asyncio.Event()
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        loop = asyncio.get_running_loop()
+        for each in self._sockets:
+            self._servers.append(await loop.create_server(self._connection, sock=each, backlog=BACKLOG))
+
+    async def stop(self, grace_s: float) -> None:
+        """Accept no more; what is being answered may be finished for `grace_s` seconds."""
+        for server in self._servers:
+            server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.connections:
+            self._is_empty.clear()
+            try:
+                await asyncio.wait_for(self._is_empty.wait(), grace_s)
+            except TimeoutError:
+                self._abort()
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=grace_s)
+
+    def _abort(self) -> None:
+        for connection in list(self._state.connections):
+            if isinstance(connection, Connection):
+                connection.abort()
+
+    def _connection(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        return Connection(self._config, self._state, loop, self._limits, self._on_lost)
+
+    def _on_lost(self) -> None:
+        if not self._state.connections:
+            self._is_empty.set()
+
+
+class UvicornLog(logging.Handler):
+    """Passes on what uvicorn logs: a warning there is a client's mistake, an error is ours."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        if record.levelno >= logging.ERROR:
+            self._log.error(self.format(record))
+        else:
+            self._log.debug(self.format(record))
+
+
+def route_uvicorn_log(log: Log) -> None:
+    """Send uvicorn's log to ours alone."""
+    logger = logging.getLogger(UVICORN_LOGGER)
+    logger.handlers = [UvicornLog(log)]
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False

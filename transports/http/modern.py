@@ -1,0 +1,172 @@
+"""Streamable HTTP of 2026-07-28: every POST stands for itself, and a client that closes its connection cancels it."""
+
+import asyncio
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from filewarden.broker.broker import Broker
+from filewarden.broker.dispatcher import Caller
+from filewarden.broker.protocol.envelope import VERSION_KEY, name_of, read_envelope, terms_of, unsupported
+from filewarden.broker.protocol.errors import ProtocolError, RequestId
+from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Notification, Request, Response
+from filewarden.broker.protocol.messages import CALL_PARAMS, decode_params
+from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.response import error_response
+from filewarden.broker.protocol.revisions import MODERN_VERSIONS
+from filewarden.transports.http.answer import Answer, problem, send_answer
+from filewarden.transports.http.authentication import principal_of
+from filewarden.transports.http.exchange import Exchange
+from filewarden.transports.http.peer import Peer, SlowReaders, peer_of
+from filewarden.transports.http.routing_headers import RoutingHeaders, header_params
+from filewarden.transports.http.streams import COMMENT, MESSAGE, EventStream, event, until_gone
+
+WATCH_AFTER_S = 0.05
+"""From when on it is noticed that the client has left: most answers need no watch."""
+
+
+class _Meta(msgspec.Struct, frozen=True):
+    version: str | None = msgspec.field(name=VERSION_KEY, default=None)
+
+
+class _Named(msgspec.Struct, frozen=True):
+    meta: _Meta = msgspec.field(name="_meta", default=_Meta())
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+class PlainStream:
+    """A stream that ends with its connection."""
+
+    def __init__(self, connection: EventStream) -> None:
+        self.connection = connection
+
+    def send(self, message: bytes) -> None:
+        """Send one message."""
+        self.connection.push(event(MESSAGE, message))
+
+    def finish(self) -> None:
+        """Nothing follows."""
+        self.connection.end()
+
+
+class Modern:
+    """Answers requests that bring their own metadata."""
+
+    def __init__(self, broker: Broker, slow_readers: SlowReaders) -> None:
+        self._broker = broker
+        self._slow_readers = slow_readers
+        self._peers: set[int] = set()
+        self._annotated = {
+            name: params for name, tool in broker.offer.tools.items() if (params := header_params(tool.input_schema))
+        }
+        """Of those tools that have arguments in header fields."""
+
+    async def post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
+        """Answer one message; the answer is JSON or a stream."""
+        peer = peer_of(scope)
+        self._count(peer)
+        headers = RoutingHeaders(scope["headers"])
+        match message:
+            case Request():
+                refusal = self._refusal(message, headers)
+                if refusal is None:
+                    await self._converse(message, scope, receive, send)
+                    return
+            case Notification():
+                refusal = _notification_refusal(message, headers) or Answer(202)
+            case Malformed():
+                refusal = _refused(message.error, message.id)
+            case Response() | Batch():
+                refusal = problem(400, "this protocol version takes one request or notification at a time")
+        await send_answer(send, refusal)
+
+    def _refusal(self, request: Request, headers: RoutingHeaders) -> Answer | None:
+        """What the first steps of validation say: the metadata is whole, and the header fields agree with the body."""
+        try:
+            envelope = read_envelope(request)
+            name = name_of(request.method, request.params)
+            headers.check(version=envelope.version, method=request.method, name=name)
+            annotated = self._annotated.get(name or "") if request.method == "tools/call" else None
+            if annotated is not None:
+                terms_of(envelope)  # a version that is not served is told first
+                params = decode_params(CALL_PARAMS, request.params)
+                headers.check_params(annotated, params.arguments)
+        except ProtocolError as error:
+            return _refused(error, request.id)
+        return None
+
+    async def _converse(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = peer_of(scope)
+
+        def open_stream() -> PlainStream:
+            return PlainStream(
+                EventStream(COMMENT, lambda: self._slow_readers.drop(peer), holdings=self._broker.holdings)
+            )
+
+        exchange = Exchange(request, open_stream)
+        caller = Caller(f"tcp-{peer.number}", principal_of(scope))
+        conversation = self._broker.open_conversation(caller, eras=Eras.MODERN)
+        try:
+            conversation.accept(request, exchange)
+            if exchange.plain is None:
+                await _decision(exchange, receive)
+            if exchange.plain is not None:
+                await send_answer(send, exchange.plain)
+            elif exchange.stream is not None:
+                await exchange.stream.connection.run(receive, send)
+        finally:
+            conversation.close()
+
+    def _count(self, peer: Peer) -> None:
+        """A connection that has sent a modern request is a client while it is open."""
+        if peer.number not in self._peers:
+            self._peers.add(peer.number)
+            self._broker.clients.http += 1
+            peer.when_lost(lambda: self._forget(peer))
+
+    def _forget(self, peer: Peer) -> None:
+        self._peers.discard(peer.number)
+        self._broker.clients.http -= 1
+
+
+async def _decision(exchange: Exchange[PlainStream], receive: Receive) -> None:
+    """Wait for it, but no longer than the client does."""
+    watches: list[asyncio.Task[None]] = []
+
+    def watch() -> None:
+        watches.append(asyncio.ensure_future(until_gone(receive)))
+        watches[0].add_done_callback(lambda task: None if task.cancelled() else exchange.abandon())
+
+    timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, watch)
+    try:
+        await exchange.decision()
+    finally:
+        timer.cancel()
+        for each in watches:
+            each.cancel()
+
+
+def _notification_refusal(notification: Notification, headers: RoutingHeaders) -> Answer | None:
+    """Nothing is required of a notification, but what it brings must be right."""
+    named = _version_of(notification)
+    try:
+        headers.check_present(version=named, method=notification.method)
+        for version in (named, headers.version):
+            if version is not None and version not in MODERN_VERSIONS:
+                raise unsupported(version)
+    except ProtocolError as error:
+        return _refused(error, None)
+    return None
+
+
+def _version_of(notification: Notification) -> str | None:
+    try:
+        return _NAMED.decode(notification.params).meta.version
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _refused(error: ProtocolError, request_id: RequestId | None) -> Answer:
+    return Answer(400, error_response(error, request_id))

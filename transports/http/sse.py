@@ -1,0 +1,168 @@
+"""HTTP+SSE: `GET /sse` opens a client's stream, `POST /message` takes what that client says.
+
+Two dialects. A client that asks for `text/event-stream` gets the transport of MCP 2024-11-05. Any other gets the one
+of the small servers that came before: it is told its `client_id`, and pings are events.
+"""
+
+import secrets
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from filewarden.broker.broker import Broker
+from filewarden.broker.conversation import Conversation
+from filewarden.broker.dispatcher import Caller
+from filewarden.broker.protocol.jsonrpc import decode
+from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.principal import Principal
+from filewarden.config.version import NAME, VERSION
+from filewarden.transports.http.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.http.authentication import principal_of
+from filewarden.transports.http.body import BodyReader, BusyError, GoneError, TooLargeError
+from filewarden.transports.http.fields import EVENTS, asks_for, fields_of, query_value
+from filewarden.transports.http.gate import too_large
+from filewarden.transports.http.peer import SlowReaders, peer_of
+from filewarden.transports.http.rights import Refuse
+from filewarden.transports.http.sessions import ID_BYTES
+from filewarden.transports.http.streams import COMMENT, MESSAGE, EventStream, event
+
+PING = event(b"ping", b"{}")
+
+
+class SseClient:
+    """A stream and the conversation that it carries, for the principal that opened it."""
+
+    def __init__(self, client_id: str, owner: str, conversation: Conversation, stream: EventStream) -> None:
+        self.id = client_id
+        self.owner = owner
+        self.conversation = conversation
+        self.stream = stream
+
+    def send(self, frame: bytes) -> None:
+        """Send a message: everything goes out on the one stream."""
+        self.stream.push(event(MESSAGE, frame))
+
+    def answer(self, frame: bytes | None, status: int) -> None:
+        """Send what answers a message, if anything does; its POST was accepted before."""
+        if frame is not None:
+            self.send(frame)
+
+
+class SseClients:
+    """Those connected now, `limit` at most."""
+
+    def __init__(self, broker: Broker, slow_readers: SlowReaders, limit: int) -> None:
+        self._broker = broker
+        self._slow_readers = slow_readers
+        self._limit = limit
+        self._clients: dict[str, SseClient] = {}
+        self._opened = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further stream may be opened."""
+        return len(self._clients) >= self._limit
+
+    def find(self, client_id: str, principal: Principal) -> SseClient | None:
+        """The connected client with that id; to everybody but its owner there is none."""
+        found = self._clients.get(client_id)
+        return None if found is None or found.owner != principal.key else found
+
+    def add(self, scope: Scope, *, is_standard: bool) -> SseClient:
+        """A new client, whose first event tells it where to send its messages."""
+        self._opened += 1
+        principal = principal_of(scope)
+        client_id = secrets.token_urlsafe(ID_BYTES)
+        stream = EventStream(
+            COMMENT if is_standard else PING,
+            lambda: self._slow_readers.drop(peer_of(scope)),
+            holdings=self._broker.holdings,
+        )
+        conversation = self._broker.open_conversation(
+            Caller(f"sse-{self._opened}", principal),
+            eras=Eras.LEGACY,
+            notify=lambda frame: stream.push(event(MESSAGE, frame)),
+        )
+        client = SseClient(client_id, principal.key, conversation, stream)
+        if is_standard:
+            stream.push(event(b"endpoint", f"/message?session_id={client_id}".encode()))
+        else:
+            facts = {"client_id": client_id, "server": NAME, "version": VERSION}
+            stream.push(event(b"connected", msgspec.json.encode(facts)))
+        self._clients[client_id] = client
+        self._broker.clients.sse = len(self._clients)
+        return client
+
+    def remove(self, client: SseClient) -> None:
+        """Its calls end with it."""
+        del self._clients[client.id]
+        self._broker.clients.sse = len(self._clients)
+        client.conversation.close()
+
+    def close(self, *, busy: bool) -> None:
+        """End the streams; with `busy` also those that a call is still to be answered on."""
+        for client in list(self._clients.values()):
+            if busy or not client.conversation.in_flight:
+                client.stream.end()
+
+
+class SseEndpoint:
+    """`GET /sse`."""
+
+    def __init__(self, clients: SseClients, refuse: Refuse) -> None:
+        self._clients = clients
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hold the stream until either side ends it."""
+        refusal = self._refuse(principal_of(scope), None)
+        if refusal is not None:
+            await send_answer(send, refusal)
+            return
+        if self._clients.is_full:
+            answer = problem(503, "too many streams are open (http.max_sessions)", RETRY_AFTER)
+            await send_answer(send, answer)
+            return
+        client = self._clients.add(scope, is_standard=asks_for(fields_of(scope), EVENTS))
+        try:
+            await client.stream.run(receive, send)
+        finally:
+            self._clients.remove(client)
+
+
+class MessageEndpoint:
+    """`POST /message`: always accepted with 202, and answered on the stream."""
+
+    def __init__(self, clients: SseClients, bodies: BodyReader, refuse: Refuse) -> None:
+        self._clients = clients
+        self._bodies = bodies
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand one message to the client's conversation."""
+        try:
+            answer = await self._take(scope, receive)
+        except TooLargeError:
+            answer = too_large(self._bodies.limit_bytes, fields_of(scope))
+        except BusyError:
+            answer = TOO_MUCH
+        except GoneError:
+            return
+        await send_answer(send, answer)
+
+    async def _take(self, scope: Scope, receive: Receive) -> Answer:
+        client_id = query_value(scope["query_string"], b"session_id", b"client_id")
+        if not client_id:
+            return problem(400, "name the stream with session_id or client_id; GET /sse opens one")
+        principal = principal_of(scope)
+        client = self._clients.find(client_id, principal)
+        if client is None:
+            return problem(404, "there is no such stream, or it has ended; GET /sse opens another")
+        message = decode(await self._bodies.read(receive))
+        refusal = self._refuse(principal, message)
+        if refusal is not None:
+            return refusal
+        if self._clients.find(client_id, principal) is client:  # it may have left meanwhile
+            client.conversation.speak_for(principal)
+            client.conversation.accept(message, client)
+        return Answer(202)

@@ -1,0 +1,261 @@
+"""The `--http` server: listener, token, broker and loop put together, run, and taken apart again."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from filewarden.broker.broker import Broker
+from filewarden.broker.pool import may_write
+from filewarden.config.addresses import split_address
+from filewarden.config.folders import home_folder
+from filewarden.config.root_policy import home_folders
+from filewarden.config.settings import HttpSettings, Settings
+from filewarden.transports.confinement import NOTHING, Reach
+from filewarden.transports.control import ControlSocket
+from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
+from filewarden.transports.http.app import mcp_app, pages_app
+from filewarden.transports.http.connection import ConnectionLimits
+from filewarden.transports.http.legacy import Legacy
+from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.http.modern import Modern
+from filewarden.transports.http.pages import BrokerSource
+from filewarden.transports.http.peer import SlowReaders
+from filewarden.transports.http.sessions import Sessions
+from filewarden.transports.http.sockets import bind, bracketed, port_of
+from filewarden.transports.http.sse import SseClients
+from filewarden.transports.loop import AsyncioReactor, new_loop
+from filewarden.transports.preload import preload
+from filewarden.transports.sealing_keys import read_sealing_keys
+from filewarden.transports.stop_signals import StopSignals
+from filewarden.transports.surroundings import (
+    Surroundings,
+    give_up_rights,
+    make_broker,
+    open_control,
+    tell_launcher,
+)
+from filewarden.transports.token import read_or_create_token, token_path
+
+if TYPE_CHECKING:
+    from filewarden.transports.http.oauth.protection import Protection
+    from filewarden.transports.http.oauth.source import Document
+
+LAST_ANSWERS_S = 1.0
+SPARE_CONNECTIONS = 64
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What was opened with the rights that the server was started with."""
+
+    sockets: list[socket.socket]
+    pages_sockets: list[socket.socket]
+    """Empty unless the status pages have an address of their own."""
+    token: str | None
+    token_path: str
+    sealing_keys: tuple[bytes, ...]
+    issuer_keys: "Document | None"
+    """None without an issuer."""
+
+
+def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
+    """Serve until a signal comes; the exit status.
+
+    Raises:
+        ConfigError: a port or the token file cannot be used.
+    """
+    opened = open_door(surroundings)
+    control = open_control(surroundings)
+    tell_launcher(surroundings, control)
+    preload(LATE_IMPORTS)
+    give_up_rights(surroundings, _reach(surroundings))
+    _check_reach(surroundings, opened)
+    route_uvicorn_log(surroundings.log)
+    loop = new_loop()
+    try:
+        return loop.run_until_complete(_serve(surroundings, opened, control, stop_signals))
+    finally:
+        loop.close()
+
+
+def open_door(surroundings: Surroundings) -> Opened:
+    """Bind the sockets and read or create the token.
+
+    Raises:
+        ConfigError: one of them cannot be had.
+    """
+    http, address = surroundings.settings.http, surroundings.settings.status.address
+    sockets = bind("http.port", http.host, http.port)
+    pages_sockets = [] if address in ("auto", "off") else bind("status.address", *split_address(address))
+    path = token_path(http.token_file, surroundings.environ) if http.auth == "token" else ""
+    return Opened(
+        sockets=sockets,
+        pages_sockets=pages_sockets,
+        token=read_or_create_token(path) if path else None,
+        token_path=path,
+        sealing_keys=read_sealing_keys(http.sealing_keys_file) if http.sealing_keys_file else (),
+        issuer_keys=_issuer_keys(http),
+    )
+
+
+def _issuer_keys(http: HttpSettings) -> "Document | None":
+    """Where the issuer's keys are; what checks tokens with them is loaded only then."""
+    if not http.issuer:
+        return None
+    from filewarden.transports.http.oauth.protection import open_keys
+
+    return open_keys(http)
+
+
+def _reach(surroundings: Surroundings) -> Reach:
+    """What serving takes beside our own files and processes: the issuer's keys, where there is one."""
+    http, roots = surroundings.settings.http, surroundings.settings.roots
+    if not http.issuer:
+        return NOTHING
+    from filewarden.transports.http.oauth.protection import reach_of_keys
+
+    homes = home_folders(home_folder(surroundings.environ))
+    return reach_of_keys(http, [root.path for root in roots], homes)
+
+
+def _check_reach(surroundings: Surroundings, opened: Opened) -> None:
+    if opened.issuer_keys is not None:
+        from filewarden.transports.http.oauth.protection import check_keys
+
+        check_keys(surroundings.settings.http, opened.issuer_keys)
+
+
+def _protection(surroundings: Surroundings, opened: Opened) -> "Protection | None":
+    """What lets in the holders of the issuer's tokens; None without an issuer."""
+    if opened.issuer_keys is None:
+        return None
+    from filewarden.transports.http.oauth.protection import protect
+
+    offered = surroundings.catalogue.offered(scan=True, write=may_write(surroundings.settings))
+    return protect(
+        surroundings.settings.http,
+        port_of(opened.sockets),
+        opened.issuer_keys,
+        surroundings.log,
+        writing_tools=frozenset(name for tool in offered if tool.writes for name in (tool.name, *tool.other_names)),
+    )
+
+
+async def _serve(
+    surroundings: Surroundings, opened: Opened, control: ControlSocket | None, stop_signals: StopSignals
+) -> int:
+    loop = asyncio.get_running_loop()
+    reactor = AsyncioReactor(loop)
+    ended: asyncio.Future[str] = loop.create_future()
+
+    def end(reason: str) -> None:
+        if not ended.done():
+            ended.set_result(reason)
+
+    loop.set_exception_handler(_exception_handler(surroundings, end))
+    broker = make_broker(surroundings, reactor, "http", end, opened.sealing_keys)
+    broker.start()
+    if control is not None:
+        control.start(broker.status, reactor)
+    server = _Server(surroundings, opened, broker, reactor)
+    try:
+        await server.start()
+        stop_signals.watch(reactor, lambda: server.drain(lambda: end("")))
+        _announce(surroundings.settings, opened)
+        reason = await ended
+        await server.stop()
+    finally:
+        if control is not None:
+            control.close()
+        broker.close()
+    if reason:
+        surroundings.log.error(reason)
+    return EXIT_FAILURE if reason else EXIT_OK
+
+
+class _Server:
+    """The listeners and what clients hold open."""
+
+    def __init__(self, surroundings: Surroundings, opened: Opened, broker: Broker, reactor: AsyncioReactor) -> None:
+        settings = surroundings.settings
+        http = settings.http
+        self._broker = broker
+        self._sessions = Sessions(broker, reactor, limit=http.max_sessions, idle_s=http.session_idle_s)
+        slow_readers = SlowReaders(surroundings.log)
+        self._clients = SseClients(broker, slow_readers, http.max_sessions)
+        limits = ConnectionLimits(connections=2 * http.max_sessions + SPARE_CONNECTIONS)
+        source = BrokerSource(broker)
+        self._protection = _protection(surroundings, opened)
+        app = mcp_app(
+            settings=settings,
+            port=port_of(opened.sockets),
+            token=opened.token,
+            source=source,
+            legacy=Legacy(self._sessions, slow_readers, broker.holdings, http),
+            modern=Modern(broker, slow_readers),
+            clients=self._clients,
+            holdings=broker.holdings,
+            protection=self._protection,
+        )
+        self._listeners = [HttpListener(opened.sockets, app, limits)]
+        if opened.pages_sockets:
+            host = split_address(settings.status.address)[0]
+            port = port_of(opened.pages_sockets)
+            pages = pages_app(settings=settings, host=host, port=port, token=opened.token, source=source)
+            self._listeners.append(HttpListener(opened.pages_sockets, pages, limits))
+
+    async def start(self) -> None:
+        """Accept connections from now on."""
+        for listener in self._listeners:
+            await listener.start()
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Take no new calls; streams that owe no answer end now, and probes hear that we are not ready."""
+        self._broker.drain(done)
+        self._clients.close(busy=False)
+        self._sessions.drain()
+
+    async def stop(self) -> None:
+        """Send what is still to be sent, for a moment."""
+        self._clients.close(busy=True)
+        self._sessions.close()
+        if self._protection is not None:
+            self._protection.keys.close()
+        for listener in self._listeners:
+            await listener.stop(LAST_ANSWERS_S)
+
+
+def _exception_handler(
+    surroundings: Surroundings, end: Callable[[str], None]
+) -> Callable[[asyncio.AbstractEventLoop, dict[str, object]], None]:
+    """A bug in an action of the reactor would leave a call without an end, so it ends the server instead."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        error = context.get("exception")
+        if "handle" not in context:
+            surroundings.log.error(str(context.get("message")), error=repr(error))
+            return
+        shown = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else ""
+        end(f"internal error: {context.get('message')}: {shown}")
+
+    return handle
+
+
+def _announce(settings: Settings, opened: Opened) -> None:
+    """Say where to connect, and with what."""
+    lines = [f"Filewarden listens on http://{bracketed(settings.http.host)}:{port_of(opened.sockets)}/mcp"]
+    if opened.pages_sockets:
+        host = split_address(settings.status.address)[0]
+        lines.append(f"Status pages on http://{bracketed(host)}:{port_of(opened.pages_sockets)}/status")
+    if settings.http.issuer:
+        lines.append(f"Clients bring access tokens of {settings.http.issuer}; our own token is for the status pages")
+    if opened.token is not None:
+        lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()

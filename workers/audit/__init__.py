@@ -1,0 +1,1 @@
+"""The audit log on disk: its chain and its files."""

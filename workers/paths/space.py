@@ -1,0 +1,304 @@
+"""The roots of a worker, and how a client's text becomes an open handle beneath one of them."""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths import names as shown
+from filewarden.workers.paths.handle import Entry, Handle, kind_of
+from filewarden.workers.paths.mounts import is_crossing
+from filewarden.workers.paths.policy import Policy
+from filewarden.workers.paths.refusals import denied, failure, no_name, not_found
+from filewarden.workers.paths.resolution import (
+    FOLDER,
+    O_PATH,
+    READ,
+    KernelResolver,
+    Names,
+    Resolver,
+    Start,
+    Unresolved,
+    WalkingResolver,
+    normalise,
+)
+from filewarden.workers.paths.root import Root
+from filewarden.workers.paths.spelling import Roots, split_absolute
+from filewarden.workers.paths.suggestion import suggest
+
+_ARTICLES = {"pipe": "a named pipe", "socket": "a socket", "device": "a device"}
+
+
+class Space:
+    """All roots of one worker."""
+
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        denied_objects: frozenset[tuple[int, int]] = frozenset(),
+        *,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """`denied_objects` are (st_dev, st_ino), closed wherever they lie. Without a resolver, the best available."""
+        self.roots = tuple(roots)
+        self._indices = {id(root): index for index, root in enumerate(self.roots)}
+        self._resolver = resolver or best_resolver()
+        prefixes = tuple(split_absolute([root.path, root.real_path or root.path]) for root in roots)
+        self._texts = Roots(tuple(os.fsencode(root.name) for root in roots), prefixes)
+        places = tuple(split_absolute([root.real_path or root.path])[0] for root in roots)
+        self._policy = Policy(roots, places, denied_objects)
+        is_closed = self._policy.denies_object if denied_objects else None
+        self._starts = tuple(
+            Start(root.fd, prefixes[index], partial(self._policy.denies, index), is_closed, root.one_filesystem)
+            for index, root in enumerate(roots)
+        )
+        self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
+        """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
+
+    def names_all_roots(self, path: str) -> bool:
+        """Whether the path means the list of roots, which no handle stands for."""
+        return len(self.roots) > 1 and self._texts.locate(path).root is None
+
+    def resolve(self, path: str) -> Handle:
+        """Open whatever `path` names, links followed; it can be examined but not read."""
+        return self._open(path, O_PATH)
+
+    def open_file(self, path: str) -> Handle:
+        """Open a regular file for reading."""
+        handle = self._open(path, READ)
+        kind = handle.kind
+        if kind == "file":
+            return handle
+        handle.close()
+        text = shown.echo(path)
+        if kind == "directory":
+            raise ToolFailure(Code.NOT_A_FILE, f"Not a file: '{text}' is a directory. List it with list_directory.")
+        raise ToolFailure(Code.UNSUPPORTED, f"'{text}' is {_ARTICLES.get(kind, 'a link')}, not a regular file.")
+
+    def open_directory(self, path: str) -> Handle:
+        """Open a folder for listing."""
+        return self._open(path, FOLDER)
+
+    def open_readable(self, path: str) -> Handle:
+        """Open whatever `path` names for reading: only for what is known to be a file or a folder."""
+        return self._open(path, READ)
+
+    def open_above(self, path: str) -> tuple[Handle, bytes] | None:
+        """Open the folder that holds what `path` names, and say by which name, links unfollowed; None for a root."""
+        index, names = self._locate(path)
+        if self._policy.has_rules:
+            self._refuse_denied_way(index, names, path)
+        if names[-1:] in ((b"",), (b".",), (b"..",)):
+            with self._reach(index, names, O_PATH, path) as handle:
+                names = handle.names
+        if not names:
+            return None
+        folder = self._reach(index, names[:-1], O_PATH | os.O_DIRECTORY, path)
+        if self._policy.denies(index, (*folder.names, names[-1])):
+            folder.close()
+            raise denied(path)
+        return folder, names[-1]
+
+    def open_parent(self, path: str) -> tuple[Handle, bytes]:
+        """Open the folder in which `path` is to be made, changed or removed; the last name comes back unfollowed.
+
+        That name is a plain one, so that a call on (descriptor, name) can reach nothing else: a root itself, and a path
+        that ends in `/`, `.` or `..`, are refused. What is there already, if anything, may be seen by clients.
+        """
+        if self.names_all_roots(path):
+            raise denied(path)
+        names = self._locate(path)[1]
+        if not normalise(names):
+            raise denied(path)
+        if names[-1] in (b"", b".", b".."):
+            raise no_name(path)
+        found = self.open_above(path)
+        if found is None:
+            raise denied(path)
+        folder, name = found
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if self.closes(folder, name, os.stat(name, dir_fd=folder.fd, follow_symlinks=False)):
+                    raise denied(path)
+        except BaseException:
+            folder.close()
+            raise
+        return folder, name
+
+    # -- what a folder holds
+
+    def examine(self, folder: Handle, name: bytes) -> Entry | None:
+        """Tell what a name in a folder is; None when it is closed to clients; raises OSError."""
+        names = (*folder.names, name)
+        index = self._index(folder.root)
+        state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+        if self.closes(folder, name, state):
+            return None
+        if not stat.S_ISLNK(state.st_mode):
+            return Entry(kind=kind_of(state.st_mode), stat=state, is_link=False)
+        try:
+            with self._open_names(index, names, O_PATH, "") as target:
+                return Entry(kind=target.kind, stat=target.stat, is_link=True)
+        except Unresolved as error:
+            return None if self._hides(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
+        except ToolFailure:
+            return None
+
+    def closes(self, folder: Handle, name: bytes, state: os.stat_result) -> bool:
+        """Whether a name in an open folder is closed, `state` being its own; raises OSError."""
+        names = (*folder.names, name)
+        index = self._index(folder.root)
+        return (
+            self._policy.denies(index, names)
+            or self._policy.denies_object(state)
+            or self._policy.refuses_link(index, names, state)
+            or (folder.root.one_filesystem and is_crossing(folder.root.fd, folder.fd, name))
+        )
+
+    def refusal(self, folder: Handle, name: bytes, error: OSError, path: str) -> ToolFailure:
+        """Say why a name in a folder, which `path` led to, could not be looked at."""
+        return self._unreached(self._index(folder.root), error, (*folder.names, name), path)
+
+    def open_folder(self, root: Root, names: Names) -> Handle:
+        """Open a folder by its real names, no link allowed, as walks do; raises OSError."""
+        index = self._index(root)
+        fd = self._resolver.open_plain(self._starts[index], names, FOLDER)
+        return Handle(fd, root, names, "", os.fstat(fd))
+
+    def judge(self, root: Root) -> Callable[[Names], bool] | None:
+        """Tell how to ask whether a rule closes real names; None when there are no rules, so that a walk need not."""
+        return self._starts[self._index(root)].is_denied if self._policy.has_rules else None
+
+    def denies_object(self, state: os.stat_result) -> bool:
+        """Whether this very object is closed, whatever it is called."""
+        return self._policy.denies_object(state)
+
+    @property
+    def denied_inodes(self) -> frozenset[int]:
+        """The inode numbers of closed objects, for a first look that needs no stat."""
+        return self._policy.denied_inodes
+
+    def display(self, root: Root, names: Names) -> str:
+        """Say what clients call an object."""
+        if len(self.roots) == 1:
+            return shown.show_path(names)
+        return shown.show_path((os.fsencode(root.name), *names))
+
+    def may_write(self, root: Root, names: Names) -> bool:
+        """Whether the operator lets clients write here; of overlapping roots the innermost decides."""
+        return self.roots[self._policy.innermost(self._index(root), names)].writable
+
+    # -- inside
+
+    def _locate(self, path: str) -> tuple[int, Names]:
+        place = self._texts.locate(path)
+        if place.root is None:
+            raise ToolFailure(Code.NOT_A_FILE, f"'{shown.echo(path)}' lists the roots. Begin with the name of one.")
+        return place.root, place.names
+
+    def _open(self, path: str, flags: int) -> Handle:
+        index, names = self._locate(path)
+        return self._reach(index, names, flags, path)
+
+    def _reach(self, index: int, names: Names, flags: int, path: str) -> Handle:
+        try:
+            return self._open_names(index, names, flags, path)
+        except Unresolved as error:
+            if self._hides(index, error.names):
+                raise denied(path) from None
+            raise self._unreached(index, error, error.names, path) from None
+
+    def _unreached(self, index: int, error: OSError, names: Names, path: str) -> ToolFailure:
+        """Say why a path could not be opened; what is absent, where it lies known, gets a hint at what is there."""
+        root = self.roots[index]
+        if error.errno != errno.ENOENT or not names:
+            return failure(error, path)
+        near = suggest(names, partial(self.open_folder, root), self._sees)
+        return failure(error, path) if near is None else not_found(error, path, self.display(root, near))
+
+    def _sees(self, folder: Handle, name: bytes) -> bool:
+        try:
+            return not self.closes(folder, name, os.stat(name, dir_fd=folder.fd, follow_symlinks=False))
+        except OSError:
+            return False
+
+    def _open_names(self, index: int, names: Names, flags: int, path: str) -> Handle:
+        if self._policy.has_rules:
+            self._refuse_denied_way(index, names, path)
+        resolved = self._resolver.open(self._starts[index], names, flags)
+        try:
+            state = os.fstat(resolved.fd)
+            if self._is_closed(index, resolved.names, state):
+                raise denied(path)
+        except BaseException:
+            os.close(resolved.fd)
+            raise
+        root = self.roots[index]
+        shown_path = self.display(root, resolved.names)
+        return Handle(resolved.fd, root, resolved.names, shown_path, state, is_readable=not flags & O_PATH)
+
+    def _refuse_denied_way(self, index: int, names: Names, path: str) -> None:
+        """Refuse by the text alone, so that an object that is denied and one that is absent look the same."""
+        for end in range(1, len(names) + 1):
+            if end == len(names) or names[end] == b"..":
+                at = normalise(names[:end])
+                if at and self._policy.denies(index, at):
+                    raise denied(path)
+
+    def _hides(self, index: int, names: Names) -> bool:
+        """Whether an object that could not be reached, there or not, lies where nothing may be known of it."""
+        if self._policy.denies(index, names):
+            return True
+        return self._policy.has_denied_objects and self._lies_in_denied(index, names, is_there=False)
+
+    def _is_closed(self, index: int, names: Names, state: os.stat_result) -> bool:
+        if self._policy.has_rules and (self._policy.denies(index, names) or self._is_alias(index, names)):
+            return True
+        if self._policy.refuses_link(index, names, state):
+            return True
+        if not self._policy.has_denied_objects:
+            return False
+        return self._policy.denies_object(state) or self._lies_in_denied(index, names)
+
+    def _lies_in_denied(self, index: int, names: Names, *, is_there: bool = True) -> bool:
+        top = self.roots[index].fd
+        for end in range(len(names) + (not is_there)):
+            try:
+                above = os.stat(b"/".join(names[:end]) or b".", dir_fd=top, follow_symlinks=False)
+            except OSError:
+                return is_there  # It changed under us; the caller may try again.
+            if self._policy.denies_object(above):
+                return True
+        return False
+
+    def _is_alias(self, index: int, names: Names) -> bool:
+        """Whether a folding file system opened a denied object by another spelling of its name."""
+        if not self._policy.suspects(index, names):
+            return False
+        for end in range(len(names)):
+            try:
+                fd = self._resolver.open_plain(self._starts[index], names[:end], FOLDER)
+            except OSError:
+                return True
+            try:
+                if os.fsdecode(names[end]) not in os.listdir(fd):
+                    return True
+            finally:
+                os.close(fd)
+        return False
+
+    def _index(self, root: Root) -> int:
+        return self._indices[id(root)]
+
+
+def best_resolver() -> Resolver:
+    """Take the kernel's own where it has one, else the walker; every case holds with both."""
+    try:
+        # Loads ctypes, which the front-end must not.
+        from filewarden.workers.paths import openat2
+    except ImportError:
+        return WalkingResolver()
+    return KernelResolver() if openat2.is_available() else WalkingResolver()

@@ -1,0 +1,1 @@
+"""Reading: the content of one open file."""

@@ -1,0 +1,195 @@
+"""A run of a file that was read: made fit to be shown, and told about."""
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from filewarden.workers.paths.handle import Handle, has_changed
+from filewarden.workers.text.decoding import Decoded, Encoding, measure
+from filewarden.workers.text.excerpt import Clip, View
+from filewarden.workers.text.hidden_characters import count_controls, count_invisible
+from filewarden.workers.text.part import Part
+from filewarden.workers.text.text_facts import TextFacts
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+
+NUMBERED_LINE_CHARS = 2000
+"""How much of a line is shown where lines are numbered, which is a view for reading, not for copying."""
+_WIDEST = 3
+"""Times `max_file_bytes`: what a frame holds, as a byte may become three in UTF-8 and a number precede each line."""
+_ENDING_BYTES = 65536
+_PLAIN_BYTES = 65536
+
+_Value = TypeVar("_Value")
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What was read: `data` is text in UTF-8, or, where the facts say binary, the bytes as they are."""
+
+    data: bytes
+    facts: TextFacts
+
+
+class Piece(msgspec.Struct, frozen=True, kw_only=True):
+    """A run of a file, decoded and perhaps made fit to be shown."""
+
+    decoded: Decoded
+    text: bytes
+    start: int
+    end: int
+    """Positions in the file."""
+    size: int
+    lines: int
+    first: int | None = None
+    is_range: bool = True
+    is_complete: bool = True
+    has_more: bool = False
+    is_inside_line: bool = False
+    """Whether it ends inside a line, so that no line number tells where to go on."""
+    clips: tuple[Clip, ...] = ()
+    clipped: int = 0
+
+
+def plain(handle: Handle, text: bytes, encoding: Encoding) -> Reading | None:
+    """A small file of UTF-8 as it is, when there is nothing more to tell: most of what is ever read.
+
+    None where there may be: `told` looks closer.
+    """
+    if len(text) > _PLAIN_BYTES or not text.isascii() or b"\r" in text or count_controls(text) or has_changed(handle):
+        return None
+    feeds = text.count(b"\n")
+    is_ended = text.endswith(b"\n")
+    return Reading(
+        text,
+        TextFacts(
+            path=handle.path,
+            size=encoding.bom + len(text),
+            encoding="utf-8",
+            binary=False,
+            bom=encoding.bom > 0,
+            line_ending="lf" if feeds else None,
+            final_newline=is_ended if text else None,
+            offset=1,
+            lines=feeds + (bool(text) and not is_ended),
+        ),
+    )
+
+
+def told(context: "Context", handle: Handle, part: Part, piece: Piece, encoding: Encoding) -> Reading:
+    text = piece.decoded.text
+    controls, invisible = count_controls(text), count_invisible(text)
+    if part.has_view:
+        piece = _fitted(context, part, piece)
+    reaches_end = not piece.has_more and bool(text)
+    changed = has_changed(handle)
+    return Reading(
+        piece.text,
+        TextFacts(
+            path=handle.path,
+            size=piece.size,
+            encoding=piece.decoded.encoding,
+            binary=False,
+            bom=encoding.bom > 0,
+            encoding_confidence=_unset(piece.decoded.confidence),
+            line_ending=_line_ending(text[:_ENDING_BYTES]),
+            final_newline=text.endswith((b"\n", b"\r")) if reaches_end else None,
+            offset=piece.first,
+            lines=piece.lines,
+            truncated=not piece.is_complete,
+            next_offset=_unset(_next_line(piece)),
+            byte_offset=_unset(piece.start if piece.is_range else None),
+            next_byte_offset=_unset(piece.end if piece.has_more else None),
+            clipped_lines=_unset(piece.clipped or None),
+            clips=_unset(piece.clips or None),
+            control_characters=_unset(controls or None),
+            invisible_characters=_unset(invisible or None),
+            changed_during_read=changed,
+            notice=_unset(_notice(piece, controls, invisible, is_changed=changed)),
+        ),
+    )
+
+
+def _next_line(piece: Piece) -> int | None:
+    return piece.first + piece.lines if piece.has_more and piece.first is not None else None
+
+
+def _notice(piece: Piece, controls: int, invisible: int, *, is_changed: bool) -> str | None:
+    sentences = [] if piece.is_complete else [_cut(piece)]
+    hidden = [f"{count} {kind}" for count, kind in ((invisible, "invisible"), (controls, "control")) if count]
+    if hidden:
+        sentences.append(f"The text contains {' and '.join(hidden)} character(s), passed on as they are.")
+    if is_changed:
+        sentences.append("The file changed while it was read.")
+    return f"[{' '.join(sentences)}]" if sentences else None
+
+
+def _cut(piece: Piece) -> str:
+    next_line = _next_line(piece)
+    if not piece.has_more:
+        return f"Cut: the asked lines are longer than an answer may be; this begins at byte_offset={piece.start}."
+    if piece.is_inside_line or next_line is None:
+        return f"Cut: the answer is full; the rest begins at byte_offset={piece.end}."
+    return f"Cut: the answer is full, or the time was up; go on with offset={next_line}."
+
+
+def _fitted(context: "Context", part: Part, piece: Piece) -> Piece:
+    """Number and clip the lines; the numbers may leave no room for the last of them."""
+    view = View(
+        numbered=part.line_numbers,
+        max_line_chars=part.max_line_chars or NUMBERED_LINE_CHARS,
+        room=_WIDEST * context.limits.max_file_bytes,
+        measure=measure(piece.decoded.encoding),
+    )
+    excerpt = view.show(piece.text, piece.first, piece.start)
+    fitted = msgspec.structs.replace(piece, text=excerpt.text, clips=excerpt.clips, clipped=excerpt.clipped)
+    if excerpt.lines == count_lines(piece.text):
+        return fitted
+    end = piece.start + excerpt.source_bytes
+    return msgspec.structs.replace(
+        fitted, lines=excerpt.lines, end=end, is_complete=False, has_more=True, is_inside_line=False
+    )
+
+
+def _unset(value: _Value | None) -> _Value | msgspec.UnsetType:
+    return msgspec.UNSET if value is None else value
+
+
+def binary(
+    handle: Handle,
+    data: bytes,
+    encoding: Encoding,
+    *,
+    size: int | None = None,
+    start: int | None = None,
+    is_complete: bool = True,
+    has_more: bool = False,
+) -> Reading:
+    facts = TextFacts(
+        path=handle.path,
+        size=handle.stat.st_size if size is None else size,
+        encoding=encoding.name,
+        binary=True,
+        lines=0,
+        truncated=not is_complete,
+        byte_offset=_unset(start),
+        next_byte_offset=_unset(start + len(data) if has_more and start is not None else None),
+        changed_during_read=has_changed(handle),
+    )
+    return Reading(data, facts)
+
+
+def count_lines(text: bytes) -> int:
+    return text.count(b"\n") + (bool(text) and not text.endswith(b"\n"))
+
+
+def _line_ending(text: bytes) -> str | None:
+    feeds, returns = text.count(b"\n"), text.count(b"\r")
+    if not feeds and not returns:
+        return None
+    if not returns:
+        return "lf"
+    pairs = text.count(b"\r\n")
+    if pairs == feeds == returns:
+        return "crlf"
+    return "cr" if not feeds else "mixed"

@@ -1,0 +1,260 @@
+"""How the text of an open file is read: whole, by lines, or by bytes, and what is told about it."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.handle import Handle
+from filewarden.workers.reading.piece import Piece, Reading, binary, count_lines, plain, told
+from filewarden.workers.text import bookmarks
+from filewarden.workers.text.decoding import Decoded, Encoding, decode, measure, settle, whole_characters
+from filewarden.workers.text.lines import Lines, Span, last_lines, plain_blocks, wide_blocks
+from filewarden.workers.text.part import Part
+from filewarden.workers.text.text_facts import TextFacts
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+
+ALL_LINES = sys.maxsize
+_DETECTION_BYTES = 65536
+_MARK_BYTES = 4
+_LEAST_BYTES = 8
+"""Room for the rest of a character and a whole one: where the asked bytes hold none, so many are read."""
+
+
+def read(context: "Context", handle: Handle, part: Part) -> Reading:
+    """Read an open file; raises ToolFailure."""
+    try:
+        if part.has_bytes:
+            return _read_bytes(context, handle, part)
+        if part.has_lines:
+            return _read_lines(context, handle, part)
+        return _read_whole(context, handle, part)
+    except TimeoutError:
+        raise ToolFailure(
+            Code.TIMEOUT,
+            "Timeout: the asked lines were not reached in time. Ask for an earlier offset, or for byte_offset, "
+            "which is found at once.",
+        ) from None
+    except OSError as error:
+        raise ToolFailure(
+            Code.IO_ERROR, f"The file could not be read (error {error.errno}). Try again later."
+        ) from None
+
+
+# -- whole
+
+
+def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
+    limit = context.limits.max_file_bytes
+    if handle.stat.st_size > limit:
+        raise too_large(handle.stat.st_size, limit)
+    data = read_up_to(handle.fd, handle.stat.st_size, limit + 1)
+    if len(data) > limit:
+        raise too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
+    encoding = settle(part.encoding, data[: _head_bytes(part.encoding)])
+    if encoding.name == "utf-8" and not encoding.is_guess and not part.has_view and b"\0" not in data:
+        reading = plain(handle, data[encoding.bom :] if encoding.bom else data, encoding)
+        if reading is not None:
+            return reading
+    decoded = decode(data[encoding.bom :] if encoding.bom else data, encoding)
+    if decoded is None:
+        return binary(handle, data, encoding, size=len(data))
+    piece = Piece(
+        decoded=decoded,
+        text=decoded.text,
+        start=encoding.bom,
+        end=len(data),
+        size=len(data),
+        lines=count_lines(decoded.text),
+        first=1,
+        is_range=False,
+    )
+    return told(context, handle, part, piece, encoding)
+
+
+def read_up_to(fd: int, expected: int, most: int) -> bytes:
+    """Read a file to its end or `most` bytes. The size is only a guess: it may grow, and some files say 0."""
+    data = os.read(fd, min(expected + 1, most))
+    if len(data) <= expected and len(data) < most:
+        more = os.read(fd, 4096)
+        if not more:
+            return data
+        data += more
+    pieces = [data]
+    total = len(data)
+    while total < most and (piece := os.read(fd, min(most - total, 1 << 20))):
+        pieces.append(piece)
+        total += len(piece)
+    return b"".join(pieces)[:most]
+
+
+# -- lines
+
+
+def _read_lines(context: "Context", handle: Handle, part: Part) -> Reading:
+    encoding = _settled(handle, part.encoding)
+    try:
+        span = _span(context, handle, part, encoding)
+        first = _first_line(context, handle, part, encoding, span)
+    except UnicodeError:
+        raise ToolFailure(
+            Code.UNSUPPORTED,
+            f"The file is not {encoding.name} text, so it has no lines. Read it whole, without a range.",
+        ) from None
+    data = whole_characters(span.data, "utf-8" if encoding.is_wide else encoding.name) if span.is_cut else span.data
+    # Wide encodings were turned into UTF-8 on the way.
+    decoded = decode(data, Encoding("utf-8", bom=1) if encoding.is_wide else encoding, is_cut=span.is_cut)
+    if decoded is None:
+        return binary(
+            handle, span.data, encoding, start=span.start, is_complete=span.is_complete, has_more=span.has_more
+        )
+    start = span.start + _length(span.data[: len(span.data) - len(data)], encoding)
+    piece = Piece(
+        decoded=msgspec.structs.replace(decoded, encoding=encoding.name) if encoding.is_wide else decoded,
+        text=decoded.text,
+        start=start,
+        end=start + (_length(decoded.text, encoding) if encoding.is_wide else len(data) - decoded.unused),
+        size=handle.stat.st_size,
+        lines=span.lines,
+        first=first,
+        is_complete=span.is_complete,
+        has_more=span.has_more,
+        is_inside_line=span.is_cut,
+    )
+    reading = told(context, handle, part, piece, encoding)
+    if not piece.is_inside_line:
+        _remember(handle, encoding, reading.facts)
+    return reading
+
+
+def _length(text: bytes, encoding: Encoding) -> int:
+    """Count the bytes of the file that a piece stands for, as it came from the blocks."""
+    return measure(encoding.name)(text) if encoding.is_wide else len(text)
+
+
+def _span(context: "Context", handle: Handle, part: Part, encoding: Encoding) -> Span:
+    cap = context.limits.max_file_bytes
+    if part.tail is not None:
+        if encoding.is_wide:
+            return _lines(context, handle, encoding, encoding.bom).last(part.tail, cap)
+        return last_lines(handle.fd, encoding.bom, handle.stat.st_size, part.tail, cap)
+    offset = part.offset or 1
+    mark = bookmarks.before(handle.stat, encoding.name, offset) or bookmarks.Bookmark(1, encoding.bom)
+    lines = _lines(context, handle, encoding, mark.position)
+    passed = lines.skip(offset - mark.line)
+    if passed < offset - mark.line:
+        count = mark.line - 1 + passed
+        raise ToolFailure(
+            Code.INVALID_ARGUMENT, f"offset {offset} is behind the end: the file has {count} lines.", lines=count
+        )
+    return lines.take(part.head or part.limit or ALL_LINES, cap)
+
+
+def _first_line(context: "Context", handle: Handle, part: Part, encoding: Encoding, span: Span) -> int | None:
+    """Say which number the first line has; for the last ones all are counted, if numbers are asked for."""
+    if part.tail is None:
+        return part.offset or 1
+    if not part.line_numbers:
+        return None
+    return _lines(context, handle, encoding, encoding.bom).skip(ALL_LINES) - span.lines + 1
+
+
+def _lines(context: "Context", handle: Handle, encoding: Encoding, start: int) -> Lines:
+    size = handle.stat.st_size
+
+    def watch(position: int) -> bool:
+        context.progress(position, max(size, position), "Reading")
+        return context.is_overdue()
+
+    if encoding.is_wide:
+        blocks = wide_blocks(handle.fd, start, encoding.name)
+        return Lines(blocks, watch, start=start, weigh=measure(encoding.name))
+    return Lines(plain_blocks(handle.fd, start), watch, start=start)
+
+
+def _remember(handle: Handle, encoding: Encoding, facts: TextFacts) -> None:
+    line, position = facts.next_offset, facts.next_byte_offset
+    if isinstance(line, int) and isinstance(position, int):
+        bookmarks.keep(handle.fd, handle.stat, encoding.name, bookmarks.Bookmark(line, position))
+
+
+# -- bytes
+
+
+def _read_bytes(context: "Context", handle: Handle, part: Part) -> Reading:
+    encoding = _settled(handle, part.encoding)
+    size, cap, asked = handle.stat.st_size, context.limits.max_file_bytes, part.byte_offset or 0
+    if asked > size:
+        raise ToolFailure(
+            Code.INVALID_ARGUMENT, f"byte_offset {asked} is behind the end: the file has {size} bytes.", size=size
+        )
+    count = min(part.byte_limit or cap, cap)
+    run = _run(handle, encoding, asked, count)
+    if run is not None and not run.decoded.text and run.has_more:
+        run = _run(handle, encoding, asked, _LEAST_BYTES)
+    is_complete = part.byte_limit is not None and part.byte_limit <= cap
+    if run is None:
+        data = os.pread(handle.fd, count, asked)
+        has_more = asked + len(data) < size
+        complete = is_complete or not has_more
+        return binary(handle, data, encoding, start=asked, is_complete=complete, has_more=has_more)
+    piece = Piece(
+        decoded=run.decoded,
+        text=run.decoded.text,
+        start=run.start,
+        end=run.end,
+        size=size,
+        lines=count_lines(run.decoded.text),
+        is_complete=is_complete or not run.has_more,
+        has_more=run.has_more,
+        is_inside_line=True,
+    )
+    return told(context, handle, part, piece, encoding)
+
+
+class _Run(msgspec.Struct, frozen=True):
+    """Whole characters from somewhere in a file."""
+
+    decoded: Decoded
+    start: int
+    end: int
+    has_more: bool
+
+
+def _run(handle: Handle, encoding: Encoding, asked: int, count: int) -> _Run | None:
+    """Read so many bytes from a position, less what is part of a character only; None for what is no text."""
+    begin = max(asked, encoding.bom)
+    begin += -begin % encoding.unit
+    data = os.pread(handle.fd, count, begin)
+    whole = whole_characters(data, encoding.name) if begin > encoding.bom else data
+    has_more = begin + len(data) < handle.stat.st_size
+    decoded = decode(whole, encoding, is_cut=has_more)
+    if decoded is None:
+        return None
+    start = begin + len(data) - len(whole)
+    return _Run(decoded, start, start + len(whole) - decoded.unused, has_more)
+
+
+# -- inside
+
+
+def _settled(handle: Handle, name: str) -> Encoding:
+    return settle(name, os.pread(handle.fd, _head_bytes(name), 0))
+
+
+def _head_bytes(name: str) -> int:
+    return _DETECTION_BYTES if name == "auto" else _MARK_BYTES
+
+
+def too_large(size: int, limit: int) -> ToolFailure:
+    return ToolFailure(
+        Code.TOO_LARGE,
+        f"File too large: {size:,} bytes (limit: {limit:,} bytes). "
+        "Read a part of it with offset and limit, head or tail.",
+        size=size,
+        limit=limit,
+    )

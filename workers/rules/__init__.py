@@ -1,0 +1,1 @@
+"""Rules: what the operator decided about changes."""

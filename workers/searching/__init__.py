@@ -1,0 +1,1 @@
+"""Searching: walks through folders and the content of many files."""

@@ -1,0 +1,146 @@
+"""The search through one open file: told as matching lines, as their count, or as the mere fact that there is one."""
+
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from filewarden.workers.searching.first_look import BINARY_HEAD_BYTES
+from filewarden.workers.searching.match_page import Form, Match, MatchPage
+from filewarden.workers.text import decoding
+from filewarden.workers.text.patterns import Find, Span
+from filewarden.workers.text.snippets import snippet
+from filewarden.workers.text.text_window import BEGINNING, Hit, LineSearch, Place, Wanted, Window, plain, wide
+
+_CHECK_EVERY = 1024
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """How far a file was searched on the pages before."""
+
+    place: Place = BEGINNING
+    stamp: int = 0
+    """Tells whether the file has changed since; then its lines are counted anew."""
+    told: int = 0
+    """How many of its lines were told or counted."""
+
+    def is_sound(self) -> bool:
+        """Whether it could be one of ours."""
+        return min(self.place.offset, self.place.line, self.told) >= 0
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How the search of a file ended."""
+
+    rest: Progress | None = None
+    """Where the next page goes on, when this one ended in the file."""
+    is_binary: bool = False
+    is_capped: bool = False
+    """Whether it has more matching lines than are told of one file."""
+    is_given_up: bool = False
+    """Whether it could not be searched in the time of a whole call, and has no place to go on from."""
+
+
+class FileSearch:
+    """What all files of one call are searched for, and the page that their matches go to."""
+
+    def __init__(
+        self, window: Window, find: Find, page: MatchPage, around: tuple[int, int], is_overdue: Callable[[], bool]
+    ) -> None:
+        self._window = window
+        self._find = find
+        self._page = page
+        self._form = page.form
+        tells = page.form is Form.MATCHES
+        self._wanted = Wanted(*around) if tells else Wanted(is_counted=False)
+        self._is_overdue = is_overdue
+        self._lines: LineSearch | None = None
+        self._begun = 0
+
+    @property
+    def reached(self) -> int:
+        """How many bytes of the file that is being searched, or was last, are behind."""
+        return 0 if self._lines is None else self._lines.place.offset - self._begun
+
+    def leave(self) -> None:
+        """Forget the file that was searched last."""
+        self._lines = None
+
+    def run(self, fd: int, state: os.stat_result, path: str, most: int | None, before: Progress | None) -> Outcome:
+        """Search an open file, which is called `path`, for at most `most` lines; raises OSError, UnicodeError."""
+        head = os.pread(fd, BINARY_HEAD_BYTES, 0)
+        encoding = decoding.settle("auto", head)
+        if b"\0" in head and not encoding.allows_nul:
+            return Outcome(is_binary=True)
+        stamp = hash((state.st_ino, state.st_mtime_ns, state.st_ctime_ns)) & 0x7FFFFFFF
+        at = before or Progress(stamp=stamp)
+        # Converted text has no offsets to go back to, and in a changed file they mean nothing.
+        is_fresh = encoding.is_wide or at.stamp != stamp
+        if is_fresh and self._form is not Form.MATCHES:
+            at = Progress(stamp=stamp)
+        at = msgspec.structs.replace(at, stamp=stamp)
+        begin = BEGINNING if is_fresh else at.place
+        os.lseek(fd, encoding.bom + max(0, begin.offset - 1), os.SEEK_SET)
+        read = wide(fd, encoding.name) if encoding.is_wide else plain(fd)
+        lines = LineSearch(self._window, self._find, read, self._wanted, self._is_overdue, begin)
+        self._lines, self._begun = lines, begin.offset
+        outcome = self._collect(lines, path, most, at)
+        if encoding.is_wide and outcome.rest is not None and outcome.rest.told == at.told:
+            outcome = Outcome(is_given_up=True)
+        return outcome
+
+    def _collect(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
+        if self._form is Form.MATCHES:
+            return self._tell(lines, path, most, at)
+        if self._form is Form.COUNTS:
+            return self._count(lines, path, at)
+        if next(lines.hits(), None) is None:
+            return _ended(lines, at)
+        return Outcome() if self._page.take(Match(path=path)) else Outcome(Progress(stamp=at.stamp))
+
+    def _tell(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
+        place, told = at.place, at.told
+        for hit in lines.hits():
+            if hit.line < place.line or (hit.line == place.line and place.is_told):
+                continue  # told on a page before; the file has changed since, or has no offsets
+            if told == most:
+                return Outcome(is_capped=True)
+            if not self._page.take(self._match(path, hit)):
+                return Outcome(Progress(place, at.stamp, told))
+            told += 1
+            place = lines.place
+        return _ended(lines, Progress(at.place, at.stamp, told))
+
+    def _count(self, lines: LineSearch, path: str, at: Progress) -> Outcome:
+        told = at.told
+        for _ in lines.hits():
+            told += 1
+            if told % _CHECK_EVERY == 0 and self._is_overdue():
+                return Outcome(Progress(lines.place, at.stamp, told))
+        if not lines.is_done:
+            return Outcome(Progress(lines.place, at.stamp, told))
+        if told == 0 or self._page.take(Match(path=path, count=told)):
+            return Outcome()
+        return Outcome(Progress(stamp=at.stamp))
+
+    def _match(self, path: str, hit: Hit) -> Match:
+        text = snippet(self._bytes(hit.text), hit.match[0] - hit.text[0])
+        return Match(
+            path=path,
+            line=hit.line,
+            text=text,
+            before=tuple(snippet(self._bytes(span)) for span in hit.before) or msgspec.UNSET,
+            after=tuple(snippet(self._bytes(span)) for span in hit.after) or msgspec.UNSET,
+        )
+
+    def _bytes(self, span: Span) -> bytes:
+        return self._window.view[span[0] : span[1]].tobytes()
+
+
+def _ended(lines: LineSearch, at: Progress) -> Outcome:
+    """Say that a file is done with, or that the time is up."""
+    if lines.is_done:
+        return Outcome()
+    if lines.place.line < at.place.line:
+        return Outcome(Progress(at.place, told=at.told))  # a changed file, not yet counted up to there
+    return Outcome(Progress(lines.place, at.stamp, at.told))

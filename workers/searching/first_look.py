@@ -1,0 +1,117 @@
+"""A first look into many small files at once: which of them may hold a match.
+
+The files of a folder are read one behind the other into one buffer, which is searched as a whole: of files without a
+match, nearly all in most searches, nothing else is ever done. What the buffer held is never shown. A file that is named
+here is opened again, examined, and read again by whoever shows it.
+"""
+
+import errno
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+
+from filewarden.workers.paths.resolution import READ
+from filewarden.workers.text.patterns import Pattern
+
+CAPACITY = 1024 * 1024
+FULL_BYTES = 384 * 1024
+"""When so much is there it is searched; whatever is larger than the rest of the buffer is looked into by itself."""
+BINARY_HEAD_BYTES = 8192
+"""A file with a NUL byte in its beginning is no text, as Git has it."""
+MARKS = b"\x00\xef\xfe\xff"
+"""What a byte-order mark can begin with."""
+_MOST_FILES = 256
+_LINE_FEED = 10
+_FLAGS = READ | getattr(os, "O_NOFOLLOW", 0)
+
+
+class FirstLook:
+    """The buffer, bound to one pattern, and what was counted in one call."""
+
+    def __init__(self, buffer: bytearray, pattern: Pattern, is_overdue: Callable[[], bool]) -> None:
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._may_hold = pattern.over(buffer).may_hold
+        self._is_overdue = is_overdue
+        self.files = 0
+        """Files that are done with, those named here included."""
+        self.bytes = 0
+        self.binary = 0
+        self.skipped = 0
+        """Files that could not be read."""
+        self.stopped: bytes | None = None
+        """The last name that is done with, when the deadline ended the look."""
+
+    def candidates(self, folder_fd: int, names: Sequence[bytes]) -> Iterator[bytes]:
+        """Name, in order, each file that may hold a match or cannot be looked into here."""
+        at = 0
+        while at < len(names):
+            at, batch, alone = self._gather(folder_fd, names, at)
+            yield from self._search(batch)
+            if alone is not None:
+                self.files += 1
+                yield alone
+            if at < len(names) and self._is_overdue():
+                self.stopped = names[at - 1]
+                return
+
+    def _gather(self, folder_fd: int, names: Sequence[bytes], begin: int) -> tuple[int, "_Batch", bytes | None]:
+        """Read files until there is enough to search, or one must be looked into by itself; say how far this went."""
+        buffer, view = self._buffer, self._view
+        open_, readv, close = os.open, os.readv, os.close  # this is the loop that a search spends its time in
+        batch = _Batch()
+        starts, kept = batch.starts, batch.names
+        at = 0
+        for number in range(begin, min(begin + _MOST_FILES, len(names))):
+            name = names[number]
+            fd = got = -1
+            try:
+                fd = open_(name, _FLAGS, dir_fd=folder_fd)
+                got = readv(fd, [view[at:]])
+            except OSError as error:
+                self.skipped += error.errno != errno.ENOENT
+            if fd >= 0:
+                close(fd)
+            if got <= 0:
+                self.files += got == 0
+                continue
+            if at + got == CAPACITY or buffer[at] in MARKS:
+                return number + 1, batch, name
+            if buffer.find(0, at, at + (got if got < BINARY_HEAD_BYTES else BINARY_HEAD_BYTES)) >= 0:
+                self.files += 1
+                self.binary += 1
+                continue
+            starts.append(at)
+            kept.append(name)
+            at += got
+            buffer[at] = _LINE_FEED  # so that no match reaches from one file into the next
+            at += 1
+            batch.end = at
+            if at > FULL_BYTES:
+                return number + 1, batch, None
+        return min(begin + _MOST_FILES, len(names)), batch, None
+
+    def _search(self, batch: "_Batch") -> Iterator[bytes]:
+        """Name those of the batch that may hold a match."""
+        names, starts = batch.names, batch.starts
+        self.bytes += batch.end
+        begin = done = 0
+        while done < len(names):
+            match = self._may_hold(begin, batch.end - 1)
+            if match is None:
+                break
+            found = bisect_right(starts, match[0]) - 1
+            self.files += found + 1 - done
+            done = found + 1
+            yield names[found]
+            begin = starts[done] if done < len(names) else batch.end
+        self.files += len(names) - done
+
+
+class _Batch:
+    """Files that stand in the buffer one behind the other: where each begins, and where the last one ends."""
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = []
+        self.starts: list[int] = []
+        self.end = 0

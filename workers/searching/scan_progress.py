@@ -1,0 +1,50 @@
+"""What a client hears of a scan that takes a while: how much was seen, and where it is."""
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+    from filewarden.workers.paths.root import Root
+    from filewarden.workers.searching.walk import Walk
+
+QUIET_S = 1.0
+"""A scan that is done by then reports nothing."""
+
+
+class ScanProgress:
+    """The reports of one call."""
+
+    def __init__(self, context: "Context") -> None:
+        self._context = context
+        self._begins = time.monotonic() + QUIET_S
+        self._folders = 0
+        self._root: Root | None = None
+        self._walk: Walk | None = None
+        self.files = 0
+        self.bytes = 0
+
+    def follow(self, root: "Root", walk: "Walk") -> None:
+        """Report of this walk from now on."""
+        if self._walk is not None:
+            self._folders += self._walk.entered
+        self._root, self._walk = root, walk
+
+    def beat(self) -> bool:
+        """Between two steps: report, if it is time to, and say whether the scan must end with what it has."""
+        now = time.monotonic()
+        if now >= self._begins:
+            self._tell()
+        return now >= self._context.soft_deadline
+
+    def _tell(self) -> None:
+        walk = self._walk
+        folders = self._folders + (walk.entered if walk is not None else 0)
+        seen = [f"{folders:,} folders"]
+        if self.files:
+            seen.append(f"{self.files:,} files")
+        if self.bytes:
+            seen.append(f"{self.bytes / 1e6:,.0f} MB")
+        if walk is not None and self._root is not None:
+            seen.append(f"now in {self._context.space.display(self._root, walk.where)}")
+        self._context.progress(folders + self.files + self.bytes, message=", ".join(seen))

@@ -1,0 +1,1 @@
+"""Text: its encoding, its lines, and the parts of it that are shown."""

@@ -1,0 +1,190 @@
+"""What a content search looks for: a client's literal or regular expression, found line by line in a shared buffer.
+
+Regular expressions run in RE2, whose time grows with the text and not with the pattern's cleverness. A plain literal is
+looked for by the C library's memmem, about twice as fast; the words of a word search too, before RE2 judges their line.
+"""
+
+import ctypes
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from re2 import Options, _re2
+
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.names import echo
+
+MAX_PATTERN_CHARS = 4096
+MAX_PROGRAM = 50_000
+"""Steps of a compiled expression: without a table that fits its memory RE2 takes them all for each byte."""
+MAX_COMPILED_BYTES = 4 * 1024 * 1024
+
+Span = tuple[int, int]
+Find = Callable[[int, int], Span | None]
+"""The first match between two positions of a buffer, of which the second is a line's end."""
+
+_FLAGS = "(?m)"
+_NO_WORD = r"[^\pL\pN\pM_]"
+_NOTHING = (-1, -1)
+_UNSUPPORTED = {
+    "(?=": "look-ahead",
+    "(?!": "negative look-ahead",
+    "(?<=": "look-behind",
+    "(?<!": "negative look-behind",
+    "(?<": "look-behind",
+    "(?>": "an atomic group",
+    "(?P=": "a back-reference",
+    "(?P>": "recursion",
+    "(?R": "recursion",
+    "(?&": "recursion",
+    "(?C": "a callout",
+    "(?(": "a condition",
+    "(?|": "a branch reset",
+    "(?#": "a comment",
+    "(?x": "the flag x",
+}
+_BACK_REFERENCE = re.compile(r"\\[1-9gk]")
+_TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*+\]|.", re.DOTALL)
+
+
+def _c_function() -> Callable[[int, int, bytes, int], int | None] | None:
+    try:
+        function = ctypes.CDLL(None).memmem
+    except (AttributeError, OSError, TypeError):
+        return None  # Windows
+    function.restype = ctypes.c_void_p
+    function.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t)
+    return function
+
+
+_memmem = _c_function()
+
+
+class Found(NamedTuple):
+    """Two ways to look into one buffer."""
+
+    may_hold: Find
+    """Never misses a match and may report one where there is none: the quick first look."""
+    find: Find
+
+
+class Pattern:
+    """One compiled pattern; raises ToolFailure(invalid_argument) that names what is wrong with it."""
+
+    def __init__(self, text: str, *, regex: bool = False, ignore_case: bool = False, word: bool = False) -> None:
+        raw = _encoded(text)
+        if not regex and ("\n" in text or "\r" in text):
+            raise _invalid(text, "holds a line break; lines are searched one by one, so search for one of its lines")
+        self._literal = None if regex or ignore_case else raw
+        self._expression: _re2.RE2 | None = None
+        if regex:
+            _compile(text, text, ignore_case=ignore_case)  # by itself, so that an error tells of nothing else
+        if word:
+            inner = _one_line(text) if regex else re.escape(text)
+            around = f"(?:^|{_NO_WORD})(?:{inner})(?:$|{_NO_WORD})"
+            self._expression = _compile(text, around, ignore_case=ignore_case)
+        elif regex or ignore_case:
+            self._expression = _compile(text, _one_line(text) if regex else re.escape(text), ignore_case=ignore_case)
+
+    def over(self, buffer: bytearray) -> Found:
+        """Bind the pattern to a buffer, whose size must not change from now on."""
+        literal = None if self._literal is None else _literal_find(buffer, self._literal)
+        expression = None if self._expression is None else _expression_find(buffer, self._expression)
+        if expression is None:
+            assert literal is not None  # noqa: S101 - one of the two is always there
+            return Found(literal, literal)
+        return Found(literal or expression, expression)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise _invalid(text, "holds half a surrogate pair") from None
+
+
+def _literal_find(buffer: bytearray, literal: bytes) -> Find:
+    size = len(literal)
+    memmem = _memmem
+    if memmem is None:
+
+        def plain(begin: int, end: int) -> Span | None:
+            at = buffer.find(literal, begin, end)
+            return None if at < 0 else (at, at + size)
+
+        return plain
+    start = ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
+
+    def find(begin: int, end: int) -> Span | None:
+        address = memmem(start + begin, end - begin, literal, size)
+        if address is None:
+            return None
+        at = address - start
+        return at, at + size
+
+    return find
+
+
+def _expression_find(buffer: bytearray, expression: _re2.RE2) -> Find:
+    match, unanchored = expression.Match, type(expression).Anchor.UNANCHORED
+
+    def find(begin: int, end: int) -> Span | None:
+        span: Span = match(unanchored, buffer, begin, end)[0]
+        return None if span == _NOTHING else span
+
+    return find
+
+
+def _compile(shown: str, expression: str, *, ignore_case: bool) -> _re2.RE2:
+    # Past the module's own compile, which keeps every pattern it was ever given.
+    options = Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.never_nl = True  # [^x] and \s stay within a line, so that a whole buffer can be searched at once
+    options.case_sensitive = not ignore_case
+    options.max_mem = MAX_COMPILED_BYTES
+    compiled = _re2.RE2((_FLAGS + expression).encode(), options)
+    if not compiled.ok():
+        raise _refusal(shown, compiled.error().decode("utf-8", "replace"))
+    if compiled.ProgramSize() > MAX_PROGRAM:
+        raise _too_large(shown)
+    return compiled
+
+
+def _one_line(text: str) -> str:
+    r"""Let `$` also match before the carriage return of a line end, and refuse what means another line."""
+    out = []
+    for found in _TOKEN.finditer(text):
+        piece = found[0]
+        if piece in (r"\n", "\n"):
+            raise _invalid(text, "means a line break; lines are searched one by one, so search for one of its lines")
+        out.append(r"(?:\r?$)" if piece == "$" else piece)
+    return "".join(out)
+
+
+def _refusal(text: str, problem: str) -> ToolFailure:
+    what, _, where = problem.partition(": ")
+    construct = next((name for opening, name in _UNSUPPORTED.items() if _opens(text, where, opening)), None)
+    if construct is None and what == "invalid escape sequence" and _BACK_REFERENCE.match(where):
+        construct = "a back-reference"
+    if construct is None and what == "bad repetition operator" and where.endswith("+"):
+        construct = "a possessive quantifier"
+    if construct is not None:
+        return _invalid(text, f"uses {construct} ({echo(where)}), which RE2 does not support; search without it")
+    if "too large" in what or what == "invalid repetition size" or "}{" in where:
+        return _too_large(text)
+    problem = echo(problem.replace(_FLAGS, "", 1))
+    return _invalid(text, f"is no RE2 expression: {problem}. To search for the text itself, leave regex out")
+
+
+def _opens(text: str, where: str, opening: str) -> bool:
+    """Whether this construct is where RE2 stopped reading; it names only the first characters of some."""
+    return where.startswith(opening) or (where == opening[:3] and opening in text)
+
+
+def _too_large(text: str) -> ToolFailure:
+    return _invalid(text, "is too large once its repetitions are written out; use smaller counts")
+
+
+def _invalid(text: str, problem: str) -> ToolFailure:
+    return ToolFailure(Code.INVALID_ARGUMENT, f"The pattern '{echo(text)}' {problem}.")

@@ -1,0 +1,1 @@
+"""Watching: the process that looks out for changes."""

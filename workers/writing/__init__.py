@@ -1,0 +1,1 @@
+"""Writing: changes that happen whole or not at all."""

@@ -1,0 +1,225 @@
+"""A file that is written beside its place and takes it in one step: others see the old content or the new, never a mix.
+
+rename(2) within a folder is atomic; fsync(2) of the file before it and of the folder after it make it last over a loss
+of power. A draft has a name that nobody can guess and nobody is shown, is locked as long as its writer lives, and is
+gone when it was not published.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
+from filewarden.workers.rules.durability import Durability
+from filewarden.workers.writing import renames
+from filewarden.workers.writing.identity import is_same
+
+KEPT_MODE = 0o777
+"""Never the set-id and sticky bits: they would vouch for content that somebody else has given."""
+NEW_MODE = 0o644
+"""Of a file that is new: nobody else may change it, whatever the folder allows, and nobody may run it."""
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""How the version of a file that a change is based on is opened by its name."""
+_MOST_TRIES = 8
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.EPERM, errno.ENOSYS)
+
+
+class Draft:
+    """One new content, in the folder where it will be. `folder` is a descriptor that may be of O_PATH."""
+
+    def __init__(self, folder: int, durability: Durability) -> None:
+        self._folder = folder
+        self._durability = durability
+        self._name, self.fd = _create(folder)
+        self._is_published = False
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add to the content."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self.fd, view) :]
+
+    def take_mode(self, mode: int) -> None:
+        """Give it the permissions of `mode`."""
+        os.fchmod(self.fd, mode & KEPT_MODE)
+
+    def take_attributes(self, old: int) -> None:
+        """Give it the extended attributes of an open file, access control lists among them.
+
+        What only the system may set stays behind (xattr(7): `security.` and `trusted.`). A list that cannot be kept
+        is a reason to stop: without it, the mode alone would let others in.
+
+        Raises:
+            ToolFailure: unsupported.
+        """
+        for name in _attributes(old):
+            if name.startswith("user."):
+                os.setxattr(self.fd, name, os.getxattr(old, name))
+            elif name.startswith("system.posix_acl_"):
+                try:
+                    os.setxattr(self.fd, name, os.getxattr(old, name))
+                except OSError:
+                    raise ToolFailure(
+                        Code.UNSUPPORTED,
+                        "The file has an access control list that the server cannot carry over to a new version of it. "
+                        "Nothing was changed.",
+                    ) from None
+
+    def create(self, name: bytes) -> None:
+        """Publish it under a name that is free.
+
+        Raises:
+            FileExistsError: it is taken, and stays as it is.
+        """
+        self._finish()
+        renames.without_replacing(self._folder, self._name, self._folder, name)
+        self._published(name)
+
+    def replace(self, name: bytes, seen: os.stat_result | None = None) -> None:
+        """Publish it in place of what has that name; with `seen`, only if that is still the file that was read.
+
+        Raises:
+            ToolFailure: conflict; the other file stays as it is.
+        """
+        self._finish()
+        if seen is None:
+            os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        else:
+            self._exchange(name, seen)
+        self._published(name)
+
+    def _exchange(self, name: bytes, seen: os.stat_result) -> None:
+        """Change places, look at what was replaced, and change back if it is not what was read."""
+        try:
+            renames.exchange(self._folder, self._name, self._folder, name)
+        except FileNotFoundError:
+            raise changed() from None
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a file system that cannot
+                raise
+            self._compare_and_rename(name, seen)
+            return
+        replaced = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        if not is_same(replaced, seen):
+            renames.exchange(self._folder, self._name, self._folder, name)
+            raise changed()
+        self._is_published = True
+        os.unlink(self._name, dir_fd=self._folder)
+
+    def _compare_and_rename(self, name: bytes, seen: os.stat_result) -> None:
+        if not is_same(os.stat(name, dir_fd=self._folder, follow_symlinks=False), seen):
+            raise changed()
+        os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def _finish(self) -> None:
+        if self._durability is Durability.FULL:
+            os.fsync(self.fd)
+
+    def _published(self, name: bytes) -> None:
+        """Make the name last; then see that it is this file, and not one that took the draft's name in between."""
+        self._is_published = True
+        if self._durability is Durability.FULL:
+            sync_folder(self._folder)
+        if os.fstat(self.fd).st_nlink == 0:
+            raise ToolFailure(
+                Code.CONFLICT,
+                "Somebody else changed the same path at the same moment, so what was written may not be what is there. "
+                "Look at it before another try.",
+                outcome="unknown",
+            )
+
+    def close(self) -> None:
+        """Leave nothing behind that was not published."""
+        try:
+            if not self._is_published:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._name, dir_fd=self._folder)
+        finally:
+            os.close(self.fd)
+
+
+@contextlib.contextmanager
+def draft(folder: int, durability: Durability) -> Iterator[Draft]:
+    """A draft that is gone in the end, unless it was published."""
+    new = Draft(folder, durability)
+    try:
+        yield new
+    finally:
+        new.close()
+
+
+def sync_folder(folder: int) -> None:
+    """Make the names in a folder last (fsync(2): a file's own does not cover its name)."""
+    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sweep(folder: int) -> int:
+    """Remove drafts that nobody writes any more from a folder; how many there were.
+
+    A living writer holds the lock of its draft, in this server or another one; where locks do not work, nothing goes.
+    """
+    readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        with os.scandir(readable) as entries:
+            found = [name for entry in entries if is_draft(name := os.fsencode(entry.name))]
+        return sum(_remove_orphan(readable, name) for name in found)
+    finally:
+        os.close(readable)
+
+
+def changed() -> ToolFailure:
+    """Refuse because a file is another than the one that was read."""
+    return ToolFailure(
+        Code.CONFLICT,
+        "The file has changed since it was read. Nothing was changed here; read it again before another try.",
+    )
+
+
+def _create(folder: int) -> tuple[bytes, int]:
+    """Make an empty file that is locked; a sweep that comes in between takes it away, and another is made."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    for _ in range(_MOST_TRIES):
+        name = DRAFT_PREFIX + os.urandom(NAME_DIGITS // 2).hex().encode()
+        fd = os.open(name, flags, 0o600, dir_fd=folder)
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(fd).st_nlink == 0:
+                os.close(fd)
+                continue
+        return name, fd
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+def _remove_orphan(folder: int, name: bytes) -> bool:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return False
+    try:
+        state = os.fstat(fd)
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.geteuid():
+            return False
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _attributes(fd: int) -> list[str]:
+    try:
+        return os.listxattr(fd)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:  # a file system without any
+            return []
+        raise

@@ -1,0 +1,123 @@
+"""How every tool puts new content in its place: room is made sure of, orphans are swept, what must stay is kept."""
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.names import echo
+from filewarden.workers.rules.durability import Durability
+from filewarden.workers.writing import renames
+from filewarden.workers.writing.drafts import NEW_MODE, READ, Draft, changed, draft, sweep, sync_folder
+from filewarden.workers.writing.identity import is_same_object
+from filewarden.workers.writing.recording import content_change, state_of
+from filewarden.workers.writing.target import Target, require_own
+from filewarden.workers.writing.write_failures import failures_of
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
+
+
+def create(context: "Context", target: Target, data: bytes) -> None:
+    """Make a new file.
+
+    Raises:
+        ToolFailure: already_exists, if somebody was faster; or what the file system says.
+    """
+    require_room(context, target, len(data))
+    with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
+        new.write(data)
+        new.take_mode(NEW_MODE)
+        with content_change(context, target, state_of(data, NEW_MODE)):
+            new.create(target.name)
+    tidy(target)
+
+
+def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> None:
+    """Put a new version in the place of a file that is still as it was `seen`: mode and attributes stay.
+
+    Raises:
+        ToolFailure: conflict, if it is not; or what the file system says.
+    """
+    require_own(target, seen)
+    require_room(context, target, len(data))
+    with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
+        keep(new, target)
+        new.write(data)
+        with content_change(context, target, state_of(data, os.fstat(new.fd).st_mode)):
+            new.replace(target.name, seen)
+    tidy(target)
+
+
+def keep(new: Draft, target: Target) -> None:
+    """Give a draft the mode and the attributes of the file that it replaces; raises ToolFailure, OSError."""
+    old = os.open(target.name, READ, dir_fd=target.folder.fd)
+    try:
+        new.take_attributes(old)
+        new.take_mode(os.fstat(old).st_mode)
+    finally:
+        os.close(old)
+
+
+def settle_move(context: "Context", source: Target, destination: Target) -> None:
+    """See that what was renamed is what was looked at, and make both names last.
+
+    What came in its place meanwhile is put back, unless something was replaced for it.
+
+    Raises:
+        ToolFailure: conflict.
+    """
+    with failures_of(source.asked):
+        moved = destination.now()
+        if moved is not None and source.state is not None and not is_same_object(moved, source.state):
+            if destination.state is None:
+                renames.without_replacing(destination.folder.fd, destination.name, source.folder.fd, source.name)
+                raise changed()
+            raise ToolFailure(
+                Code.CONFLICT,
+                f"'{echo(source.asked)}' became something else at the moment of its move, and that was moved. Look at "
+                "both places.",
+                outcome="unknown",
+            )
+        if context.writing.durability is Durability.FULL:
+            sync_folder(source.folder.fd)
+            sync_folder(destination.folder.fd)
+
+
+def require_room(context: "Context", target: Target, size: int) -> None:
+    """Refuse what would leave less free space than the operator wants left.
+
+    Raises:
+        ToolFailure: io_error.
+    """
+    floor = context.writing.min_free_bytes
+    if not floor:
+        return
+    with failures_of(target.asked):
+        state = os.fstatvfs(target.folder.fd)
+    free = state.f_bavail * state.f_frsize
+    if free - size < floor:
+        raise ToolFailure(
+            Code.IO_ERROR,
+            f"No space: '{echo(target.asked)}' would leave less than {floor:,} bytes free (writes.min_free_bytes). "
+            "Nothing was changed.",
+            errno="ENOSPC",
+            free=free,
+        )
+
+
+_swept: set[tuple[int, int]] = set()
+_MOST_SWEPT = 4096
+
+
+def tidy(target: Target) -> None:
+    """Take away what a writer that was killed has left in this folder; once in the life of a worker."""
+    state = target.folder.stat
+    place = (state.st_dev, state.st_ino)
+    if place in _swept:
+        return
+    if len(_swept) >= _MOST_SWEPT:
+        _swept.clear()
+    _swept.add(place)
+    with contextlib.suppress(OSError):  # a folder that may be written to and not listed
+        sweep(target.folder.fd)
