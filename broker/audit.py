@@ -20,7 +20,7 @@ from filewarden.broker.log import Log
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import AuditStatus
-from filewarden.config.settings import AuditSettings
+from filewarden.config.sections.audit import AuditSettings
 from filewarden.config.version import VERSION
 from filewarden.workers.audit.chain import Position, digest_of, first_position, is_end, position_of, prev_of
 from filewarden.workers.audit.files import LOCK_S, append, last_lines, locked, open_folder, opened, reason_of

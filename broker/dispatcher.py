@@ -22,7 +22,7 @@ from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
 from filewarden.broker.write_budgets import WriteBudgets
-from filewarden.config.settings import DeadlineSettings
+from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code, Details
 from filewarden.workers.inquiry import Inputs

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.offered import OfferedTool
-from filewarden.config.settings import RootSettings
+from filewarden.config.sections.roots import RootSettings
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.operations import ResourceTemplate

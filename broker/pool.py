@@ -4,7 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
-from filewarden.config.settings import PoolSettings, Settings
+from filewarden.config.sections.pool import PoolSettings
+from filewarden.config.settings import Settings
 from filewarden.workers.profile import Role
 from filewarden.workers.tool import Tool
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from filewarden.config.addresses import has_any, is_loopback
-from filewarden.config.settings import HttpSettings
+from filewarden.config.sections.http import HttpSettings
 
 Fault = tuple[str, object, str]
 """Key, value, and the sentence that says what is wrong with it."""

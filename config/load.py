@@ -13,7 +13,8 @@ from filewarden.config.options import options
 from filewarden.config.root_policy import home_folders
 from filewarden.config.roots import DEFAULT, Roots, read_roots
 from filewarden.config.rules import examine
-from filewarden.config.settings import Settings, default_scan_workers
+from filewarden.config.sections.pool import default_scan_workers
+from filewarden.config.settings import Settings
 from filewarden.config.sources import Given, Source
 from filewarden.config.toml_file import read_toml_file
 

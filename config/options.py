@@ -9,7 +9,8 @@ from typing import Annotated, Literal, cast, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
-from filewarden.config.settings import RootSettings, Settings
+from filewarden.config.sections.roots import RootSettings
+from filewarden.config.settings import Settings
 
 VARIABLE_PREFIX = "FILEWARDEN_"
 

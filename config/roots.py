@@ -9,7 +9,7 @@ import msgspec
 from filewarden.config.errors import Problem, printable
 from filewarden.config.folders import working_folder
 from filewarden.config.root_policy import Folder, accepted_folder, doubts, lies_in
-from filewarden.config.settings import RootSettings
+from filewarden.config.sections.roots import RootSettings
 from filewarden.config.sources import Given, GivenRoot
 from filewarden.config.values import written
 

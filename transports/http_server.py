@@ -15,7 +15,8 @@ from filewarden.broker.pool import may_write
 from filewarden.config.addresses import split_address
 from filewarden.config.folders import home_folder
 from filewarden.config.root_policy import home_folders
-from filewarden.config.settings import HttpSettings, Settings
+from filewarden.config.sections.http import HttpSettings
+from filewarden.config.settings import Settings
 from filewarden.transports.confinement import NOTHING, Reach
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK

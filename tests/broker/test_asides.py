@@ -14,7 +14,7 @@ from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Outcome
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.scheduler import Scheduler
-from filewarden.config.settings import DeadlineSettings
+from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.tool import Tool

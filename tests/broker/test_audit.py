@@ -16,7 +16,7 @@ from filewarden.broker.audit_verification import Findings, Verifier
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
-from filewarden.config.settings import AuditSettings
+from filewarden.config.sections.audit import AuditSettings
 from filewarden.workers.audit import files as audit_files
 from filewarden.workers.audit.chain import MOST_LINE_BYTES
 from filewarden.workers.catalogue import CATALOGUE

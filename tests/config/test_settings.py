@@ -5,14 +5,9 @@ import pytest
 
 from filewarden.config.options import Kind, options, root_options
 from filewarden.config.protected import CODE_EXECUTION
-from filewarden.config.settings import (
-    PoolSettings,
-    RootSettings,
-    Settings,
-    available_cores,
-    default_scan_workers,
-    default_workers,
-)
+from filewarden.config.sections.pool import PoolSettings, available_cores, default_scan_workers, default_workers
+from filewarden.config.sections.roots import RootSettings
+from filewarden.config.settings import Settings
 
 DEFAULTS: dict[str, object] = {
     "pool.spares": 1,

@@ -13,7 +13,8 @@ import msgspec
 from filewarden.broker.account import Account, choose_account
 from filewarden.config.errors import ConfigError
 from filewarden.config.load import NO_ROOT, Loaded, load
-from filewarden.config.settings import RootSettings, Settings
+from filewarden.config.sections.roots import RootSettings
+from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.doctor.findings import Row, attack_rows, layer_rows, outside_rows, visitors_row
 from filewarden.transports.doctor.machine import check_rows, machine_facts

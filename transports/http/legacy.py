@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.principal import Principal
-from filewarden.config.settings import HttpSettings
+from filewarden.config.sections.http import HttpSettings
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, problem, send_answer
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.exchange import Exchange

@@ -12,7 +12,7 @@ from filewarden.broker.log import Log
 from filewarden.broker.protocol.principal import WRITE_SCOPE
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.root_policy import lies_in
-from filewarden.config.settings import HttpSettings
+from filewarden.config.sections.http import HttpSettings
 from filewarden.transports.confinement import Reach
 from filewarden.transports.http.oauth.challenge import Challenges
 from filewarden.transports.http.oauth.fetch import FetchError, FileDocument, WebDocument

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from filewarden.config.errors import ConfigError
-from filewarden.config.settings import HttpSettings
+from filewarden.config.sections.http import HttpSettings
 from filewarden.transports.http.oauth.protection import open_keys, reach_of_keys
 
 ISSUER = "https://issuer.example"
