@@ -54,6 +54,10 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """The pool and the slot that run it, once one does: for the audit log."""
     answer_bytes: int = 0
     """The size of what the worker answered, without the facts beside a text or blocks."""
+    began_at: float = 0.0
+    """When it got its worker."""
+    presumed_s: float = 0.0
+    """How long it was presumed to hold it."""
     asides: int = 0
     """Progress and log messages so far."""
     is_settled: bool = False

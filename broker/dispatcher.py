@@ -85,6 +85,10 @@ def _to_nobody(_outcome: Outcome) -> None:
     """Whoever refused the call has told its client."""
 
 
+def _refused_by(overload: Overload) -> Failed:
+    return Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms})
+
+
 def _refused_for(seconds: float) -> Failed:
     return Failed(
         Code.OVERLOADED,
@@ -173,11 +177,14 @@ class Dispatcher:
             self._settle(call, refusal)
             return call
         try:
-            self._scheduler.admit(call)
+            displaced = self._scheduler.admit(call)
         except Overload as overload:
-            self._settle(call, Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms}))
+            self._settle(call, _refused_by(overload))
             return call
         self._live[call.id] = call
+        if displaced is not None:
+            del self._live[displaced.id]
+            self._settle(displaced, _refused_by(self._scheduler.full()))
         self._was_active = True
         if self._tick_at - call.submitted_at > BUSY_TICK_S:
             self._arm_tick(BUSY_TICK_S)
@@ -327,21 +334,23 @@ class Dispatcher:
         if not self._scheduler.depth:
             return
         for kind, supervisor in self._supervisors.items():
-            if not self._scheduler.has_waiting(kind):
-                continue
-            placement = Placement(supervisor)
-            while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
-                call = self._scheduler.next_call(kind, placement.fits)
-                if call is None or placement.worker is None:
-                    break
-                if self._audit is not None:
-                    call.worker = f"{kind.value}/{supervisor.roster.place_of(placement.worker)}"
-                supervisor.assign(placement.worker, call, _frame_of(call, self._reactor.now()))
+            if self._scheduler.has_waiting(kind):
+                self._feed(kind, supervisor, self._reactor.now())
+
+    def _feed(self, kind: Kind, supervisor: Supervisor, now: float) -> None:
+        placement = Placement(supervisor, lambda call: self._scheduler.may_take_last(call, now))
+        while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
+            call = self._scheduler.next_call(kind, placement.fits, now)
+            if call is None or placement.worker is None:
+                break
+            if self._audit is not None:
+                call.worker = f"{kind.value}/{supervisor.roster.place_of(placement.worker)}"
+            supervisor.assign(placement.worker, call, _frame_of(call, now))
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         """A call no longer holds a worker."""
         del self._live[call.id]
-        self._scheduler.finished(call)
+        self._scheduler.finished(call, self._reactor.now())
         self._settle(call, outcome)
 
     def _settle(self, call: Call, outcome: Outcome) -> None:

@@ -4,6 +4,7 @@ A worker that was captured by what one caller sent must never see what another o
 principal of its first call; it moves to another one only by being replaced, which a warm spare makes instant.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from filewarden.broker.call import Call
@@ -23,10 +24,14 @@ class Room(Protocol):
 
 
 class Placement:
-    """One pass over the calls that wait for a pool, in the order in which they should run."""
+    """One pass over the calls that wait for a pool, in the order in which they should run.
 
-    def __init__(self, room: Room) -> None:
+    `may_take_last` says whether a call may have the last worker that is free.
+    """
+
+    def __init__(self, room: Room, may_take_last: Callable[[Call], bool] = lambda _call: True) -> None:
         self._room = room
+        self._may_take_last = may_take_last
         self._starved: set[str] = set()
         """The principals that were passed over: each gets the next worker that has served nobody."""
         self.worker: Worker | None = None
@@ -35,6 +40,9 @@ class Placement:
     def fits(self, call: Call) -> bool:
         """Whether a worker can take this call now. Where none can and none is on its way, an idle one is replaced."""
         principal = call.principal
+        self.worker = None
+        if not (self._room.roster.has_several_idle() or self._may_take_last(call)):
+            return False
         self.worker = self._room.roster.idle_for(principal)
         if self.worker is None and principal not in self._starved:
             if self._room.roster.coming() <= len(self._starved):

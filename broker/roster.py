@@ -45,6 +45,10 @@ class Roster:
                 return worker
         return None
 
+    def has_several_idle(self) -> bool:
+        """Whether more than one worker can take a call."""
+        return sum(slot.worker is not None and slot.worker.state is State.IDLE for slot in self.slots) > 1
+
     def idle_for(self, principal: str) -> Worker | None:
         """The idle worker that has served this principal already, else one that has served nobody."""
         fresh = None

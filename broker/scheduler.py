@@ -1,28 +1,24 @@
-"""Who runs next: bounded queues, fair between clients, one for each pool, with two lanes. Pure: no clock, no I/O.
+"""Who runs next: bounded queues, fair between principals and clients, one for each pool, with two lanes. Pure.
 
 Theory. Calls that write wait for the pool that can, and never for reads; the limits count them together. The reading
-pool has two lanes. Each queue keeps one first-in-first-out row for each client and serves the clients in turn, so that
-a client with a hundred waiting calls costs another one at most one turn. Scans may hold at most `scan_workers` workers,
-so a short read always finds one that no scan can take; when both lanes may run, they alternate, so a flood of reads
-cannot starve scans. A call that no free worker may take is passed over and keeps its place.
+pool has two lanes. Each queue serves principals, and the clients of each, by the worker time that they have had (see
+`turns`): a client with a hundred waiting calls, or with slow ones, costs another one at most a turn. Lanes are weighted
+by workers: scans may hold at most `scan_workers` of them, so a short read always finds one that no scan can take; when
+both lanes may run, they alternate, so a flood of reads cannot starve scans. A call that no free worker may take is
+passed over and keeps its place. While several clients are there, none takes the last free worker beside another one of
+its own: if its calls hang, the others do not wait for their deadlines. A full queue takes a call of a client that has
+few of them in place of the latest one of whoever has the most.
 """
 
-from collections import OrderedDict, deque
-from collections.abc import Callable
-
 from filewarden.broker.call import Call
-from filewarden.broker.pool import Kind, pool_of
+from filewarden.broker.crowd import Crowd
+from filewarden.broker.fair_queue import FairQueue, Fits, greedier
+from filewarden.broker.pool import Kind
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Lane
 
 RETRY_FLOOR_MS = 50
 RETRY_CEILING_MS = 5000
-QUICK_CALL_MS = 5
-"""What a queued call is assumed to take when a refusal says how long to wait."""
-
-
-Fits = Callable[[Call], bool]
-"""Whether a call can run at this moment. Each client's first call is offered, the clients in turn."""
 
 
 class Overload(Exception):
@@ -34,52 +30,17 @@ class Overload(Exception):
         self.retry_after_ms = retry_after_ms
 
 
-class _LaneQueue:
-    """The waiting calls of one lane: a queue for each client, clients in turn."""
-
-    def __init__(self) -> None:
-        self._clients: OrderedDict[str, deque[Call]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._clients)
-
-    def push(self, call: Call) -> None:
-        self._clients.setdefault(call.client, deque()).append(call)
-
-    def pop(self, fits: Fits) -> Call | None:
-        for client, calls in self._clients.items():
-            if fits(calls[0]):
-                call = calls.popleft()
-                if calls:
-                    self._clients.move_to_end(client)  # behind everybody else
-                else:
-                    del self._clients[client]
-                return call
-        return None
-
-    def remove(self, call: Call) -> bool:
-        calls = self._clients.get(call.client)
-        if calls is None or call not in calls:
-            return False
-        calls.remove(call)
-        if not calls:
-            del self._clients[call.client]
-        return True
-
-
 class Scheduler:
-    """The calls that wait, and the count of those that run."""
+    """The calls that wait, and those that run. Times are monotonic seconds."""
 
     def __init__(self, *, queue_limit: int, per_client_limit: int, scan_workers: int) -> None:
         self._queue_limit = queue_limit
         self._per_client_limit = per_client_limit
         self._scan_workers = scan_workers
-        self._lanes = {Lane.QUICK: _LaneQueue(), Lane.SCAN: _LaneQueue()}
-        self._writes = _LaneQueue()
+        self._quick, self._scans, self._writes = self._queues = (FairQueue(), FairQueue(), FairQueue())
+        self._crowd = Crowd()
         self._depth = 0
-        self._running_scans = 0
-        self._in_flight: dict[str, int] = {}
-        self._last_lane = Lane.SCAN
+        self._is_scan_next = False
 
     @property
     def depth(self) -> int:
@@ -88,71 +49,85 @@ class Scheduler:
 
     def has_waiting(self, kind: Kind) -> bool:
         """Whether any call waits for a pool."""
-        return bool(self._writes) if kind is Kind.WRITING else any(self._lanes.values())
+        return bool(self._writes) if kind is Kind.WRITING else bool(self._quick) or bool(self._scans)
 
-    def admit(self, call: Call) -> None:
-        """Queue a call.
+    def admit(self, call: Call) -> Call | None:
+        """Queue a call; the call that lost its place to it, if there is one, is to be refused like one that came late.
 
         Raises:
-            Overload: the queue is full, or the client has too many calls in flight.
+            Overload: the queue is full of calls with no lesser claim, or the client has too many calls in flight.
         """
-        in_flight = self._in_flight.get(call.client, 0)
+        in_flight = self._crowd.in_flight(call.client)
         if in_flight >= self._per_client_limit:
             raise Overload(
                 f"Too many calls at once: {in_flight} of yours are in flight (limit: {self._per_client_limit}).",
                 self._retry_after_ms(),
             )
-        if self._depth >= self._queue_limit:
-            raise Overload(
-                f"The server is busy: {self._depth} calls are waiting (limit: {self._queue_limit}). Try again later.",
-                self._retry_after_ms(),
-            )
-        self._in_flight[call.client] = in_flight + 1
+        displaced = self._displaced_by(call) if self._depth >= self._queue_limit else None
+        self._crowd.came(call)
         self._queue_of(call).push(call)
         self._depth += 1
+        return displaced
 
-    def next_call(self, kind: Kind, fits: Fits) -> Call | None:
+    def _displaced_by(self, call: Call) -> Call:
+        """Make room by taking out the latest call of whoever has the most."""
+        client = greedier(self._queues, call)
+        if client is None:
+            raise self.full()
+        found = (queue.latest(*client) for queue in self._queues)
+        latest = max((each for each in found if each is not None), key=lambda each: each.id)
+        self.withdraw(latest)
+        return latest
+
+    def full(self) -> Overload:
+        """What is said where there is no room."""
+        return Overload(
+            f"The server is busy: {self._depth} calls are waiting (limit: {self._queue_limit}). Try again later.",
+            self._retry_after_ms(),
+        )
+
+    def may_take_last(self, call: Call, now: float) -> bool:
+        """Whether a call may take the last free worker of its pool."""
+        short_calls = self._writes if call.tool.writes else self._quick
+        return not (short_calls.is_held_by(call.client) and self._crowd.has_company(call.client, now))
+
+    def next_call(self, kind: Kind, fits: Fits, now: float) -> Call | None:
         """Take the call that should run now on a free worker of a pool, or None when none may."""
-        call = self._writes.pop(fits) if kind is Kind.WRITING else self._next_read(fits)
+        call = self._writes.pop(fits, now) if kind is Kind.WRITING else self._next_read(fits, now)
         if call is not None:
             self._depth -= 1
         return call
 
-    def _next_read(self, fits: Fits) -> Call | None:
-        lanes = (Lane.QUICK, Lane.SCAN) if self._last_lane is Lane.SCAN else (Lane.SCAN, Lane.QUICK)
-        for lane in lanes:
-            if lane is Lane.SCAN and self._running_scans >= self._scan_workers:
+    def _next_read(self, fits: Fits, now: float) -> Call | None:
+        for queue in (self._scans, self._quick) if self._is_scan_next else (self._quick, self._scans):
+            if queue is self._scans and queue.running >= self._scan_workers:
                 continue
-            call = self._lanes[lane].pop(fits)
+            call = queue.pop(fits, now)
             if call is not None:
-                self._last_lane = lane
-                self._running_scans += lane is Lane.SCAN
+                self._is_scan_next = queue is self._quick
                 return call
         return None
 
-    def _queue_of(self, call: Call) -> _LaneQueue:
-        return self._writes if pool_of(call.tool) is Kind.WRITING else self._lanes[call.lane]
+    def _queue_of(self, call: Call) -> FairQueue:
+        if call.tool.writes:
+            return self._writes
+        return self._quick if call.lane is Lane.QUICK else self._scans
 
-    def finished(self, call: Call) -> None:
+    def finished(self, call: Call, now: float) -> None:
         """A call from `next_call` no longer holds a worker."""
-        if call.lane is Lane.SCAN and pool_of(call.tool) is Kind.READING:
-            self._running_scans -= 1
-        self._release(call)
+        self._queue_of(call).finished(call, now)
+        self._crowd.went(call)
 
     def withdraw(self, call: Call) -> bool:
         """Take a waiting call out; False when it does not wait."""
         if not self._queue_of(call).remove(call):
             return False
         self._depth -= 1
-        self._release(call)
+        self._crowd.went(call)
         return True
 
-    def _release(self, call: Call) -> None:
-        left = self._in_flight[call.client] - 1
-        if left:
-            self._in_flight[call.client] = left
-        else:
-            del self._in_flight[call.client]
-
     def _retry_after_ms(self) -> int:
-        return min(RETRY_CEILING_MS, max(RETRY_FLOOR_MS, self._depth * QUICK_CALL_MS))
+        """When what waits now will have run, at the pace of late."""
+        running = sum(queue.running for queue in self._queues)
+        wait_s = self._depth * self._quick.usual_s / max(1, running)
+        return min(RETRY_CEILING_MS, max(RETRY_FLOOR_MS, round(1000 * wait_s)))

@@ -11,11 +11,12 @@ from filewarden.broker.dispatcher import ASIDES_AT_ONCE, ASIDES_PER_SECOND, Call
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.process import Violation
-from filewarden.broker.protocol.outcome import Outcome
+from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.scheduler import Scheduler
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
+from filewarden.workers.errors import Code
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.tool import Tool
 from filewarden.workers.wire import Aside, Note, Progress
@@ -130,3 +131,14 @@ def test_a_worker_without_a_call_has_nothing_to_say(stage: Stages) -> None:
         with pytest.raises(Violation):
             on.dispatcher.on_frame(idle, frame)
     assert msgspec.structs.asdict(on.call)["is_settled"] is False
+
+
+def test_a_call_that_loses_its_place_in_a_full_queue_is_refused_like_one_that_came_late(
+    tool: Tool, stage: Stages
+) -> None:
+    on, refused = stage(), []
+    for client in ("c", "c", "c", "c", "c", "d", "e", "f", "g"):
+        on.dispatcher.submit(Caller(client, LOCAL), tool, tool.arguments(), refused.append)
+    assert [outcome.code for outcome in refused if isinstance(outcome, Failed)] == [Code.OVERLOADED]
+    assert on.outcomes == []  # the latest one of the greediest, not its first
+    assert on.dispatcher.in_flight == 9

@@ -138,3 +138,16 @@ def test_no_worker_ever_serves_two(make_call: MakeCall, steps: list[tuple[str, i
             worker = pool.run(call)
             if worker is not None:
                 assert served.setdefault(worker.serial, call.principal) == call.principal
+
+
+def test_the_last_idle_worker_is_only_for_a_call_that_may_take_it(make_call: MakeCall) -> None:
+    pool = Pool(size=2)
+    first, second, other = make_call("greedy"), make_call("greedy"), make_call("polite")
+    placement = Placement(pool, lambda call: call.client == "polite")
+    worker = pool.run(first, placement)
+    assert worker is not None
+    assert not placement.fits(second)
+    assert placement.worker is None
+    assert pool.run(other, placement) is not None
+    pool.finish(worker)
+    assert not placement.fits(second)

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from filewarden.broker.call import Call
+from filewarden.broker.crowd import LATELY_S
+from filewarden.broker.fair_queue import Fits
 from filewarden.broker.pool import Kind
-from filewarden.broker.scheduler import Fits, Overload, Scheduler
+from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.workers.tool import Lane, Tool
 
 MakeCall = Callable[..., Call]
@@ -16,8 +18,10 @@ def scheduler(queue_limit: int = 100, per_client_limit: int = 50, scan_workers: 
     return Scheduler(queue_limit=queue_limit, per_client_limit=per_client_limit, scan_workers=scan_workers)
 
 
-def next_call(subject: Scheduler, kind: Kind = Kind.READING, fits: Fits = lambda _call: True) -> Call | None:
-    return subject.next_call(kind, fits)
+def next_call(
+    subject: Scheduler, kind: Kind = Kind.READING, fits: Fits = lambda _call: True, now: float = 0.0
+) -> Call | None:
+    return subject.next_call(kind, fits, now)
 
 
 def drain(subject: Scheduler, kind: Kind = Kind.READING, fits: Fits = lambda _call: True) -> list[Call]:
@@ -54,7 +58,7 @@ def test_scans_never_hold_more_workers_than_configured(make_call: MakeCall) -> N
         subject.admit(call)
     running = drain(subject)
     assert running == scans[:2]
-    subject.finished(running[0])
+    subject.finished(running[0], 0.001)
     assert drain(subject) == [scans[2]]
 
 
@@ -95,7 +99,7 @@ def test_a_client_may_not_have_more_in_flight_than_its_share(make_call: MakeCall
     with pytest.raises(Overload, match="2 of yours"):
         subject.admit(make_call("greedy"))
     subject.admit(make_call("polite"))
-    subject.finished(first)
+    subject.finished(first, 0.001)
     subject.admit(make_call("greedy"))
 
 
@@ -136,7 +140,7 @@ def test_a_write_that_walks_takes_no_share_of_the_scans(make_call: MakeCall) -> 
     subject.admit(scan)
     assert next_call(subject, Kind.WRITING) is write
     assert next_call(subject) is scan
-    subject.finished(write)
+    subject.finished(write, 0.001)
     subject.admit(make_call(lane=Lane.SCAN))
     assert next_call(subject) is None
 
@@ -160,32 +164,154 @@ def test_a_scan_that_does_not_fit_does_not_hold_up_a_read(make_call: MakeCall) -
     assert [call.lane for call in reads] == [Lane.QUICK, Lane.QUICK]
 
 
+def served(subject: Scheduler, costs: dict[str, float], rounds: int) -> dict[str, float]:
+    """The worker time of each client on one worker, when each has always calls waiting that take so long."""
+    had = dict.fromkeys(costs, 0.0)
+    now = 0.0
+    for client in costs:
+        for number in range(5):
+            subject.admit(_call(hash((client, number)), client, Lane.QUICK))
+    for number in range(rounds):
+        call = next_call(subject, now=now)
+        assert call is not None
+        now += costs[call.client]
+        had[call.client] += costs[call.client]
+        subject.finished(call, now)
+        subject.admit(_call(1000 + number, call.client, Lane.QUICK))
+    return had
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(costs=st.lists(st.floats(0.001, 1.0), min_size=2, max_size=5))
+def test_clients_that_always_wait_get_the_same_worker_time_whatever_their_calls_take(costs: list[float]) -> None:
+    had = served(scheduler(), {str(number): cost for number, cost in enumerate(costs)}, 400)
+    assert max(had.values()) - min(had.values()) <= 2 * max(costs) + 0.01
+
+
+def test_a_principal_with_many_clients_has_one_share(make_call: MakeCall) -> None:
+    subject = scheduler()
+    crowd = [make_call(f"crowd-{number}", principal="crowd") for number in range(20)]
+    alone = [make_call("alone", principal="alone") for _ in range(3)]
+    for call in (*crowd, *alone):
+        subject.admit(call)
+    order = drain(subject)
+    assert [order.index(call) for call in alone] == [1, 3, 5]
+
+
+def test_one_that_stayed_away_has_saved_no_claim_and_one_that_left_sheds_no_debt(make_call: MakeCall) -> None:
+    subject = scheduler()
+    for now in range(10):  # the busy one has ten seconds
+        subject.admit(make_call("busy"))
+        subject.admit(make_call("other"))
+        for _ in range(2):
+            call = next_call(subject, now=now)
+            assert call is not None
+            subject.finished(call, now + (1.0 if call.client == "busy" else 0.5))
+    for client in ("late", "busy", "other", "late", "late"):
+        subject.admit(make_call(client))
+    order = [call.client for call in drain(subject)]
+    assert order.index("late") < order.index("busy")
+    assert order.index("other") < order.index("busy")
+
+
+def test_the_last_free_worker_is_not_for_a_client_that_holds_another_one_while_others_are_there(
+    make_call: MakeCall,
+) -> None:
+    subject = scheduler()
+    polite, first, second = make_call("polite"), make_call("greedy"), make_call("greedy")
+    for call in (polite, first, second):
+        subject.admit(call)
+    assert subject.may_take_last(first, 0.0)
+    assert [next_call(subject), next_call(subject)] == [polite, first]
+    assert not subject.may_take_last(second, 1.0)
+    assert subject.may_take_last(make_call("another"), 1.0)
+    assert subject.may_take_last(second, LATELY_S + 1.0)  # the polite one has been quiet for long
+    subject.finished(first, 1.0)
+    assert subject.may_take_last(second, 1.0)
+
+
+def test_a_client_that_is_alone_may_have_every_worker(make_call: MakeCall) -> None:
+    subject = scheduler()
+    first, second = make_call("only"), make_call("only")
+    subject.admit(first)
+    subject.admit(second)
+    assert next_call(subject) is first
+    assert subject.may_take_last(second, 0.0)
+
+
+def test_a_full_queue_takes_a_modest_call_in_place_of_the_latest_one_of_the_greediest(make_call: MakeCall) -> None:
+    subject = scheduler(queue_limit=4)
+    greedy = [make_call("greedy") for _ in range(3)]
+    for call in (*greedy, make_call("middling")):
+        assert subject.admit(call) is None
+    polite = make_call("polite")
+    assert subject.admit(polite) is greedy[-1]
+    assert subject.depth == 4
+    with pytest.raises(Overload, match="4 calls are waiting"):
+        subject.admit(make_call("greedy"))
+    assert set(drain(subject)) > {polite, *greedy[:2]}
+
+
+def test_a_full_queue_is_shared_by_principals_before_clients(make_call: MakeCall) -> None:
+    subject = scheduler(queue_limit=6)
+    crowd = [make_call(f"crowd-{number}", principal="crowd") for number in range(6)]
+    for call in crowd:
+        subject.admit(call)
+    assert subject.admit(make_call("alone", principal="alone")) in crowd
+    with pytest.raises(Overload):
+        subject.admit(make_call("crowd-7", principal="crowd"))
+
+
+def test_a_refusal_says_to_come_back_later_where_calls_take_longer(make_call: MakeCall) -> None:
+    def refusal_after(took_s: float) -> int:
+        subject = scheduler(queue_limit=100)
+        for number in range(50):
+            subject.admit(call := make_call())
+            assert next_call(subject, now=number) is call
+            subject.finished(call, number + took_s)
+        for number in range(100):
+            subject.admit(make_call(str(number)))
+        with pytest.raises(Overload) as refusal:
+            subject.admit(make_call("late"))
+        return refusal.value.retry_after_ms
+
+    assert refusal_after(0.0001) < refusal_after(0.02) < refusal_after(100.0) <= 5000
+
+
 @settings(max_examples=60, deadline=None, database=None)
 @given(steps=st.lists(st.tuples(st.sampled_from("arfw"), st.integers(0, 3), st.booleans()), max_size=80))
-def test_every_admitted_call_runs_or_is_withdrawn_exactly_once(steps: list[tuple[str, int, bool]]) -> None:
-    subject = scheduler(queue_limit=10, per_client_limit=5, scan_workers=2)
+def test_every_admitted_call_runs_or_is_taken_out_exactly_once(steps: list[tuple[str, int, bool]]) -> None:
+    subject = scheduler(queue_limit=6, per_client_limit=5, scan_workers=2)
     waiting: list[Call] = []
     running: list[Call] = []
     for number, (step, client, is_scan) in enumerate(steps):
         if step == "a":
-            call = _call(number, str(client), Lane.SCAN if is_scan else Lane.QUICK)
+            call = _call(number, str(client), Lane.SCAN if is_scan else Lane.QUICK, str(client % 2))
             try:
-                subject.admit(call)
+                displaced = subject.admit(call)
             except Overload:
                 continue
+            if displaced is not None:
+                waiting.remove(displaced)
             waiting.append(call)
-        elif step == "r" and (taken := next_call(subject)) is not None:
+        elif step == "r" and (taken := next_call(subject, now=number)) is not None:
             waiting.remove(taken)
             running.append(taken)
         elif step == "f" and running:
-            subject.finished(running.pop(0))
+            subject.finished(running.pop(0), number)
         elif step == "w" and waiting:
             assert subject.withdraw(waiting.pop())
-        assert subject.depth == len(waiting)
+        assert subject.depth == len(waiting) <= 6
         assert sum(call.lane is Lane.SCAN for call in running) <= 2
+    while running:
+        subject.finished(running.pop(), len(steps))
+    while (taken := next_call(subject, now=len(steps))) is not None:
+        waiting.remove(taken)
+        subject.finished(taken, len(steps))
+    assert not waiting
 
 
-def _call(number: int, client: str, lane: Lane) -> Call:
+def _call(number: int, client: str, lane: Lane, principal: str = "local") -> Call:
     tool = Tool(
         name="noop",
         title="",
@@ -197,7 +323,7 @@ def _call(number: int, client: str, lane: Lane) -> Call:
     return Call(
         id=number,
         client=client,
-        principal="local",
+        principal=principal,
         tool=tool,
         arguments=msgspec.Struct(),
         lane=lane,

@@ -1,0 +1,152 @@
+"""The calls that wait in one lane: principals in turn, the clients of each in turn, its calls as they came. Pure.
+
+A principal that opens a hundred connections has a hundred clients, and still one share.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+from filewarden.broker.call import Call
+from filewarden.broker.turns import Turns
+
+Fits = Callable[[Call], bool]
+"""Whether a call can run at this moment. Each client's first call is offered, in the order of their turns."""
+
+FIRST_GUESS_S = 0.001
+"""What a call is presumed to hold a worker for until some have ended."""
+WEIGHT_OF_LATEST = 0.05
+"""In the running mean of how long calls hold a worker."""
+MOST_IDLE = 64
+"""How many principals keep the turns of their clients while nothing of theirs waits."""
+
+
+class _Clients:
+    """The waiting calls of one principal."""
+
+    def __init__(self) -> None:
+        self.turns = Turns()
+        self.calls: dict[str, deque[Call]] = {}
+
+    def push(self, call: Call) -> None:
+        self.calls.setdefault(call.client, deque()).append(call)
+        self.turns.join(call.client)
+
+    def first(self, fits: Fits) -> Call | None:
+        for client in self.turns.order():
+            call = self.calls[client][0]
+            if fits(call):
+                return call
+        return None
+
+    def remove(self, call: Call) -> bool:
+        calls = self.calls.get(call.client)
+        if calls is None or call not in calls:
+            return False
+        calls.remove(call)
+        if not calls:
+            del self.calls[call.client]
+            self.turns.leave(call.client)
+        return True
+
+
+class FairQueue:
+    """One lane: the calls that wait in it, and what is known of those that it has handed out."""
+
+    def __init__(self) -> None:
+        self.usual_s = FIRST_GUESS_S
+        """How long its calls held a worker of late."""
+        self.running = 0
+        """How many of its calls hold one."""
+        self._turns = Turns()
+        self._principals: dict[str, _Clients] = {}
+        self._holders: dict[str, int] = {}
+
+    def __bool__(self) -> bool:
+        return len(self._turns) > 0
+
+    def push(self, call: Call) -> None:
+        """Put a call behind those of its client."""
+        clients = self._principals.get(call.principal)
+        if clients is None:
+            clients = self._principals[call.principal] = _Clients()
+        clients.push(call)
+        self._turns.join(call.principal)
+
+    def pop(self, fits: Fits, now: float) -> Call | None:
+        """Take the call whose turn it is among those that fit."""
+        for principal in self._turns.order():
+            clients = self._principals[principal]
+            call = clients.first(fits)
+            if call is not None:
+                call.began_at, call.presumed_s = now, self.usual_s
+                clients.turns.serve(call.client, self.usual_s)
+                self._turns.serve(principal, self.usual_s)
+                self.remove(call)
+                self.running += 1
+                self._holders[call.client] = self._holders.get(call.client, 0) + 1
+                return call
+        return None
+
+    def remove(self, call: Call) -> bool:
+        """Take a certain call out; False when it does not wait here."""
+        clients = self._principals.get(call.principal)
+        if clients is None or not clients.remove(call):
+            return False
+        if not clients.calls:
+            self._turns.leave(call.principal)
+            if len(self._principals) > MOST_IDLE:
+                del self._principals[call.principal]
+        return True
+
+    def finished(self, call: Call, now: float) -> None:
+        """A call from `pop` holds no worker any more: it is charged for what it has had."""
+        held_s = max(0.0, now - call.began_at)
+        clients = self._principals.get(call.principal)
+        if clients is not None:
+            clients.turns.charge(call.client, held_s - call.presumed_s)
+        self._turns.charge(call.principal, held_s - call.presumed_s)
+        self.usual_s += WEIGHT_OF_LATEST * (held_s - self.usual_s)
+        self.running -= 1
+        left = self._holders[call.client] - 1
+        if left:
+            self._holders[call.client] = left
+        else:
+            del self._holders[call.client]
+
+    def is_held_by(self, client: str) -> bool:
+        """Whether a call of a client runs."""
+        return client in self._holders
+
+    def waiting(self) -> Iterable[tuple[str, str, int]]:
+        """Who waits with how many calls: principal, client, count."""
+        for principal, clients in self._principals.items():
+            for client, calls in clients.calls.items():
+                yield principal, client, len(calls)
+
+    def latest(self, principal: str, client: str) -> Call | None:
+        """The call of a client that would run last."""
+        clients = self._principals.get(principal)
+        calls = None if clients is None else clients.calls.get(client)
+        return calls[-1] if calls else None
+
+
+def greedier(queues: Iterable[FairQueue], call: Call) -> tuple[str, str] | None:
+    """The principal and client with the most waiting calls, where those are more than the caller would have.
+
+    The caller's principal is compared with others first; within the same one its clients are.
+    """
+    principals: Counter[str] = Counter()
+    clients: Counter[tuple[str, str]] = Counter()
+    for queue in queues:
+        for principal, client, count in queue.waiting():
+            principals[principal] += count
+            clients[principal, client] += count
+    if not principals:
+        return None
+    [(greediest, count)] = principals.most_common(1)
+    if count <= principals[call.principal] + 1:
+        greediest = call.principal
+    most, found = max(((count, who) for who, count in clients.items() if who[0] == greediest), default=(0, None))
+    if found is None or (greediest == call.principal and most <= clients[call.principal, call.client] + 1):
+        return None
+    return found
