@@ -36,11 +36,13 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The path of each root as it was given, made absolute: links may stand in it."""
 
 
-def load(arguments: Sequence[str], environ: Mapping[str, str], *, home: str | None = None) -> Loaded:
+def load(
+    arguments: Sequence[str], environ: Mapping[str, str], *, home: str | None = None, needs_root: bool = True
+) -> Loaded:
     """Read every source and check the whole. `arguments` follow the command's name.
 
     Defaults < file < environment < flags. ConfigError carries every problem of every source, also of values that a
-    stronger source overrides.
+    stronger source overrides. Without a root there is nothing to serve: a problem, unless `needs_root` is False.
     """
     home = home or home_folder(environ)
     line = read_flags(arguments)
@@ -54,7 +56,11 @@ def load(arguments: Sequence[str], environ: Mapping[str, str], *, home: str | No
     findings = examine(settings, origins, {problem.key for problem in problems})
     roots = _roots(sources, line, home, _our_paths(settings, environ, home, file.file))
     problems += findings.problems + roots.problems
-    if not any(source.roots for source in sources) and not any(p.key.startswith("roots") for p in problems):
+    if (
+        needs_root
+        and not any(source.roots for source in sources)
+        and not any(p.key.startswith("roots") for p in problems)
+    ):
         problems.append(Problem("roots", "", NO_ROOT))
     if problems:
         raise ConfigError(problems)

@@ -23,6 +23,7 @@ commands:
   doctor                   attack a worker of this machine from inside and show what held
   check                    look at the configuration and the roots; say every problem
   status                   show the workers of the servers that you run
+  client NAME [ROOT ...]   print what a client (Claude, Cursor, ...) needs to use this server; --install writes it
   audit verify FILE        check that no line of an audit log was changed, removed or moved
   config show|init|schema  show the settings in force, print a commented file, print the file's JSON Schema
 
@@ -84,6 +85,26 @@ Exit status 0 when every line is as it was written, 1 when one is not, 2 when a 
 examples:
   filewarden audit verify ~/.local/state/filewarden/audit.jsonl
   filewarden audit verify audit.jsonl.1 audit.jsonl --json
+"""
+
+CLIENT_HELP = """\
+usage: filewarden client NAME [ROOT ...] [--name NAME] [--install [--yes] [--file FILE]] [any flag of serve]
+
+Print what the client NAME needs in its configuration to use this server on these folders: as a program that it starts,
+or with --http as the address of a server that runs already. The flags of serve (--allow-write, --config, ...) go into
+it. Clients: claude-desktop, claude-code, cursor, vscode, zed, codex, windsurf, and generic for any other.
+  --install     write it into the client's file: shows what changes, asks, and keeps a copy of the old file beside it
+  --yes         do not ask
+  --name NAME   what the client calls this server (default: files)
+  --file FILE   another file than the client's usual one, such as a project's .mcp.json
+
+Only the entry changes: comments and layout of the file stay. A token is never written. Exit status 0 when it is printed
+or written, 1 when it could not be or you said no, 2 for bad usage.
+
+examples:
+  filewarden client claude-desktop ~/project --install
+  filewarden client vscode --http
+  filewarden client claude-code . --file .mcp.json --install
 """
 
 DEMO_HELP = """\
@@ -223,6 +244,12 @@ def _audit(arguments: Sequence[str]) -> int:
     return audit(arguments)
 
 
+def _client(arguments: Sequence[str]) -> int:
+    from filewarden.transports.clients.command import show_client
+
+    return show_client(arguments)
+
+
 def _demo(arguments: Sequence[str]) -> int:
     from filewarden.transports.demo.command import run_demo
 
@@ -243,6 +270,7 @@ COMMANDS: dict[str, tuple[Command, str | Callable[[], str]]] = {
     "doctor": (_doctor, DOCTOR_HELP),
     "check": (_check, CHECK_HELP),
     "status": (_status, STATUS_HELP),
+    "client": (_client, CLIENT_HELP),
     "audit": (_audit, AUDIT_HELP),
     "config": (_config, CONFIG_HELP),
 }

@@ -55,14 +55,10 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(root, environ, product, fixture)
 
 
-@pytest.fixture(scope="session")
-def node_packages() -> Path:
-    """The folder with `bin/node` and the clients; installed at first need."""
+def node_folder(packages: Path) -> Path:
+    """The folder with `bin/node` and what `packages` pins; installed at first need."""
     done = subprocess.run(
-        [str(REPOSITORY / "scripts" / "node"), str(Path(__file__).parent)],
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_S,
+        [str(REPOSITORY / "scripts" / "node"), str(packages)], capture_output=True, text=True, timeout=INSTALL_S
     )
     if done.returncode:
         reason = f"the Node clients cannot be installed: {done.stderr}"
@@ -70,3 +66,9 @@ def node_packages() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def node_packages() -> Path:
+    """The folder with `bin/node` and the clients."""
+    return node_folder(Path(__file__).parent)

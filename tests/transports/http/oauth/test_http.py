@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-WRITING = (str(Path(__file__).parents[2] / "pools" / "build" / "server.py"),)
+WRITING = (str(Path(__file__).parents[3] / "pools" / "build" / "server.py"),)
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 Start = Callable[..., Any]
 

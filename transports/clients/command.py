@@ -1,0 +1,123 @@
+"""The `client` command: what a client needs in its configuration to use this server, printed or put in its place."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from filewarden.config.errors import ConfigError
+from filewarden.config.folders import home_folder
+from filewarden.config.load import Loaded, load
+from filewarden.config.nearest import hint
+from filewarden.transports.clients.arguments import Asked, UsageError, read_arguments
+from filewarden.transports.clients.editing import UneditableError, with_json_entry, with_json_item, with_toml_table
+from filewarden.transports.clients.formats import CLIENTS, Client, Entry
+from filewarden.transports.clients.installing import difference, read_text, replace
+from filewarden.transports.clients.launching import launch
+from filewarden.transports.clients.places import System
+from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
+
+
+def show_client(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Print or install; the exit status."""
+    try:
+        asked = read_arguments(arguments)
+        client = _client(asked.client)
+        loaded = load(asked.serve, environ, needs_root="--http" not in asked.serve)
+        entry = _entry(client, asked, loaded, environ)
+    except UsageError as error:
+        sys.stderr.write(f"filewarden client: {error}\n")
+        return EXIT_USAGE
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    is_remote = loaded.settings.http.enabled
+    path = asked.file or (client.place(_system(environ)) if client.place else "")
+    if not asked.installs:
+        return _print(client, path, _edited(client, "", asked.name, entry, is_remote), is_remote)
+    if not path:
+        sys.stderr.write("filewarden client: name the file to write with --file FILE\n")
+        return EXIT_USAGE
+    return _install(client, path, asked, entry, is_remote)
+
+
+def _client(name: str) -> Client:
+    if name in CLIENTS:
+        return CLIENTS[name]
+    if not name:
+        raise UsageError(f"name a client: {', '.join(CLIENTS)}")
+    raise UsageError(f'there is no client "{name[:64]}"{hint(name, list(CLIENTS))} (known: {", ".join(CLIENTS)})')
+
+
+def _system(environ: Mapping[str, str]) -> System:
+    return System(sys.platform, home_folder(environ) or os.sep, environ)
+
+
+def _entry(client: Client, asked: Asked, loaded: Loaded, environ: Mapping[str, str]) -> Entry:
+    if not loaded.settings.http.enabled:
+        return client.local(launch(asked.serve, loaded, environ))
+    if client.remote is None:
+        raise UsageError(
+            f"{client.title} starts its servers itself and takes no address of one in its file: leave --http out"
+        )
+    host, port = loaded.settings.http.host, loaded.settings.http.port
+    return client.remote(f"http://{f'[{host}]' if ':' in host else host}:{port}/mcp")
+
+
+def _edited(client: Client, text: str, name: str, entry: Entry, is_remote: bool) -> str:
+    keys = (*client.keys, name)
+    if client.syntax == "toml":
+        return with_toml_table(text, keys, entry)
+    is_dos = text.count("\n") == text.count("\r\n") > 0
+    edited = with_json_entry(text.replace("\r\n", "\n") if is_dos else text, client.keys, {name: entry})
+    if is_remote and client.inputs:
+        edited = with_json_item(edited, "inputs", client.inputs)
+    return edited.replace("\n", "\r\n") if is_dos else edited
+
+
+def _print(client: Client, path: str, text: str, is_remote: bool) -> int:
+    sys.stderr.write(f"{client.title}: put this into {path}\n\n" if path else f"For {client.title}:\n\n")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    hints = [client.token] if is_remote else []
+    hints.append(client.then)
+    if path:
+        hints.append("The same with --install writes it there, after showing what changes.")
+    sys.stderr.write("\n" + "".join(f"{line}\n" for line in hints))
+    return EXIT_OK
+
+
+def _install(client: Client, path: str, asked: Asked, entry: Entry, is_remote: bool) -> int:
+    try:
+        old = read_text(path)
+        new = _edited(client, old, asked.name, entry, is_remote)
+    except (OSError, UnicodeDecodeError, UneditableError) as error:
+        sys.stderr.write(
+            f"{path}: {error}\nNothing was written. The same without --install prints what to put there.\n"
+        )
+        return EXIT_FAILURE
+    if new == old:
+        sys.stderr.write(f"{path} has it already.\n")
+        return EXIT_OK
+    sys.stderr.write(difference(path, old, new))
+    if not asked.agreed and not _agrees(path):
+        return EXIT_USAGE if not sys.stdin.isatty() else EXIT_FAILURE
+    try:
+        backup = replace(path, new)
+    except OSError as error:
+        sys.stderr.write(f"{path}: {error.strerror}; it is as it was\n")
+        return EXIT_FAILURE
+    sys.stderr.write(f"\nWritten to {path}." + (f" The old file is {backup}." if backup else "") + "\n")
+    sys.stderr.write("".join(f"{line}\n" for line in ([client.token] if is_remote else []) + [client.then]))
+    return EXIT_OK
+
+
+def _agrees(path: str) -> bool:
+    if not sys.stdin.isatty():
+        sys.stderr.write("\nNothing was written: nobody is there to agree. Add --yes when you have seen the change.\n")
+        return False
+    sys.stderr.write(f"\nWrite this to {path}? [y/N] ")
+    sys.stderr.flush()
+    agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
+    if not agreed:
+        sys.stderr.write("Nothing was written.\n")
+    return agreed
