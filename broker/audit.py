@@ -17,7 +17,7 @@ import msgspec
 from filewarden.broker.audit_entry import Clock, entry_of
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
-from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeeded
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import AuditStatus
 from filewarden.config.sections.audit import AuditSettings
@@ -108,6 +108,11 @@ class AuditLog:
         for call, code, at, took_s in ended:
             shown = self._clock.shown(at)
             self._add(_encode(entry_of(call, code, at=shown, server=self._server, took_s=took_s)))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it cannot be written; None while it can."""
+        return self._reason
 
     def status(self) -> AuditStatus:
         """How it stands."""
@@ -333,4 +338,5 @@ _REFUSAL = Failed(
     Code.IO_ERROR,
     "The server's audit log cannot be written, so it runs no call until that is mended. The server's log says why.",
     {"retry_after_ms": round(1000 * RETRY_S)},
+    Reason.AUDIT,
 )

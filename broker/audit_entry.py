@@ -73,6 +73,12 @@ def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -
     )
 
 
+def named_path(arguments: msgspec.Struct, limit: int) -> str:
+    """The start of the first path that a call names, at most `limit` characters of it; "" where it names none."""
+    path = next(_texts(arguments, PATH_NAMES), "")[:limit]
+    return path if path.isprintable() else _escaped(path)[:limit]
+
+
 def _shown(arguments: msgspec.Struct) -> tuple[tuple[str, ...], int]:
     """The paths as every answer shows them, as far as there is room, and how many are not there as a whole."""
     shown: list[str] = []

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.broker import status as status_of
+from filewarden.broker import snapshot
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import Call
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.crew import Crew
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
+from filewarden.broker.guests import Guests
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.launch import Launched
 from filewarden.broker.launcher import Launcher
@@ -24,17 +25,20 @@ from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.offering import abilities, offered_tools, templates_of
+from filewarden.broker.operator_notes import OperatorNotes
 from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
+from filewarden.broker.process_figures import ProcessFigures, front_end_status
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
+from filewarden.broker.readiness import ACCEPTED_LEVELS, Condition, PoolFacts, condition
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
-from filewarden.broker.slot import Slot
-from filewarden.broker.status import AuditStatus, ClientsStatus, ProcessFigures, Status
+from filewarden.broker.status import Report as StatusReport, Status
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.task_runs import TaskRuns
+from filewarden.broker.timeline import Timeline, TimelineStatus
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
 from filewarden.broker.worker import Worker
@@ -53,7 +57,6 @@ CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
 GC_THRESHOLD = 20_000
-ACCEPTED_LEVELS = ("full", "strong")
 
 
 class Broker:
@@ -96,6 +99,10 @@ class Broker:
         )
         self._links = Links(folder.path, self._frame_bytes)
         self._ledger = Ledger()
+        self._timeline = Timeline(self._ledger, self._started_at)
+        self._notes = OperatorNotes()
+        self.turned_away: dict[str, int] = {}
+        """Requests that a listener refused before they were anybody's call, by a bounded set of reasons."""
         self.holdings = Holdings()
         self._scheduler = Scheduler(
             queue_limit=limits.queue,
@@ -114,6 +121,7 @@ class Broker:
             on_list_changed=self._announcements.list_changed,
             audit=audit,
             budgets=_budgets(settings),
+            on_look=self._look,
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)
@@ -156,7 +164,7 @@ class Broker:
         self._report: Report | None = None
         self._figures: ProcessFigures | None = None
         self._is_draining = False
-        self.clients = ClientsStatus()
+        self.guests = Guests()
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
@@ -251,6 +259,11 @@ class Broker:
         """It has become known that `call` itself brought its worker down."""
         self._dispatcher.on_costly(call)
 
+    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
+        """A worker is gone, or about to be."""
+        log = self._log.debug if cause in (Exit.RECYCLED, Exit.CANCELLED) else self._log.warning
+        log("a worker ended", place=place, pid=worker.pid, cause=cause.value)
+
     def on_report(self, report: Report) -> bool:
         """Judge a worker's confinement by what it measured."""
         objection = self._objection(report)
@@ -296,43 +309,83 @@ class Broker:
     @property
     def is_ready(self) -> bool:
         """Whether every slot was ready once, one is now, and the server is not about to stop."""
-        return not self._is_draining and all(_is_serving(supervisor.roster.slots) for supervisor in self._supervisors)
+        return self._condition().is_ready
+
+    def now(self) -> float:
+        """The clock that everything here goes by."""
+        return self._reactor.now()
 
     def status(self) -> Status:
         """Everything, now."""
         if self._figures is None:
             self._figures = ProcessFigures()
-        now = self._reactor.now()
-        sandbox = status_of.sandbox_status(self._settings.sandbox.mode, self._report)
-        pool = status_of.pool_status(self._supervisors)
-        audit = msgspec.UNSET if self._audit is None else self._audit.status()
+        now, settings, ledger = self._reactor.now(), self._settings, self._ledger
+        verdict = self._condition()
         return Status(
-            status=self._health(sandbox.level, audit),
+            status=verdict.status,
+            ready=verdict.is_ready,
+            problems=verdict.problems,
             server=NAME,
             version=VERSION,
             uptime_s=round(now - self._started_at, 3),
             transport=self._transport,
-            sandbox=sandbox,
-            pool=pool,
-            workers=status_of.worker_rows(self._supervisors, self._figures, now),
-            queue=status_of.queue_status(self._scheduler, self._settings.limits.queue, self._ledger),
-            calls=status_of.calls_status(self._ledger),
-            clients=msgspec.structs.replace(self.clients),
-            audit=audit,
+            sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._report),
+            pool=snapshot.pool_status(self._supervisors, settings.pool.worker_memory_mb * 1024 * 1024),
+            workers=snapshot.worker_rows(self._supervisors, self._figures, now),
+            watchers=snapshot.watcher_rows(self._crew, now),
+            queue=snapshot.queue_status(
+                self._scheduler, settings.limits.queue, ledger, now, has_writes=len(self._supervisors) > 1
+            ),
+            calls=snapshot.calls_status(ledger),
+            clients=snapshot.clients_status(self.guests),
+            client_list=snapshot.client_rows(self.guests, self._scheduler, now),
+            refusals={**{reason.value: count for reason, count in ledger.refusals.items()}, **self.turned_away},
+            incidents=ledger.incidents.latest(),
+            audit=msgspec.UNSET if self._audit is None else self._audit.status(),
+            front_end=front_end_status(),
         )
 
-    def _health(self, level: str, audit: AuditStatus | msgspec.UnsetType) -> str:
-        if self._is_draining:
-            return "draining"
-        is_serving = all(supervisor.roster.is_serving() for supervisor in self._supervisors)
-        is_recorded = isinstance(audit, msgspec.UnsetType) or audit.reason is None
-        return "ok" if is_serving and is_recorded and level in ACCEPTED_LEVELS else "degraded"
+    def timeline(self) -> TimelineStatus:
+        """The last minutes."""
+        return self._timeline.status(self._reactor.now())
+
+    def report(self) -> StatusReport:
+        """What metrics are made of."""
+        return StatusReport(self.status(), snapshot.outcome_reports(self._ledger))
+
+    def turn_away(self, reason: str) -> None:
+        """A listener refused a request; `reason` is one of a few."""
+        self.turned_away[reason] = self.turned_away.get(reason, 0) + 1
+
+    def _condition(self) -> Condition:
+        mode = self._settings.sandbox.mode
+        return condition(
+            [_facts(supervisor) for supervisor in self._supervisors],
+            is_draining=self._is_draining,
+            mode=mode,
+            level=snapshot.sandbox_status(mode, self._report).level,
+            audit_trouble=None if self._audit is None else self._audit.trouble,
+        )
+
+    def _look(self, now: float) -> None:
+        """What is told to the log and kept for the charts, whether or not anybody looks at the status."""
+        self._timeline.roll(now)
+        sentence = self._notes.on_condition(self._condition(), now)
+        if sentence is not None:
+            self._log.warning(sentence)
+        refused = self._notes.on_refusals(self._ledger.refusals, now)
+        if refused is not None:
+            self._log.warning("calls were refused", **refused, waiting=self._scheduler.depth)
 
 
-def _is_serving(slots: Sequence[Slot]) -> bool:
-    """Whether every slot was ready once, and at least one is."""
-    return all(slot.has_been_ready for slot in slots) and any(
-        slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots
+def _facts(supervisor: Supervisor) -> PoolFacts:
+    slots = supervisor.roster.slots
+    return PoolFacts(
+        kind=supervisor.pool.kind,
+        has_been_ready=all(slot.has_been_ready for slot in slots),
+        ready=sum(slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots),
+        size=len(slots),
+        breaker=supervisor.breaker(),
     )
 
 

@@ -23,7 +23,7 @@ from filewarden.broker.protocol.actions import (
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.offer import Abilities
-from filewarden.broker.protocol.outcome import Failed, Outcome
+from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
 from filewarden.broker.protocol.revisions import Era
 from filewarden.broker.protocol.session import Session
@@ -98,6 +98,11 @@ class Conversation:
         self._is_closed = False
         if self._is_listening:
             services.announcements.join(self._subscriptions, caller.principal.key)
+
+    @property
+    def client(self) -> str:
+        """The id of the client that it is with."""
+        return self._caller.client
 
     @property
     def in_flight(self) -> int:
@@ -278,7 +283,9 @@ class Conversation:
         self._go_on(self.session.resolve(action, error or {}))
 
 
-_NOT_GRANTED = Failed(Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {})
+_NOT_GRANTED = Failed(
+    Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {}, Reason.NOT_GRANTED
+)
 _WORTH_A_NOTE = (Code.TIMEOUT, Code.MEMORY_LIMIT, Code.WORKER_CRASHED)
 _BAD_INPUTS = Failed(Code.INVALID_ARGUMENT, "requestState", {})
 _BAD_STATE = ProtocolError(

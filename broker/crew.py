@@ -61,6 +61,10 @@ class Crew:
         self._dirty: set[Watcher] = set()
         self._is_closing = False
 
+    def watchers(self) -> list[tuple[Watcher, Lookout | None]]:
+        """Every process that is not known to be dead, and whom it works for."""
+        return [(watcher, self._posts.get(watcher.serial)) for watcher in self._watchers.values()]
+
     # What the subscriptions need.
 
     def man(self, lookout: Lookout) -> None:

@@ -14,7 +14,7 @@ from filewarden.broker.lifecycle import Exit
 from filewarden.broker.placement import Placement
 from filewarden.broker.pool import Kind, pool_of
 from filewarden.broker.process import Violation
-from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
+from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeeded
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
@@ -50,10 +50,15 @@ _LOST: dict[Exit, tuple[Code, str]] = {
 }
 _OUTCOME_UNKNOWN = "Whether the change was made is not known: look at it before another try."
 """It is whole or not there, and is never tried again by itself."""
-_QUEUED_TOO_LONG = Failed(Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {})
+_QUEUED_TOO_LONG = Failed(
+    Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {}, Reason.QUEUE_DEADLINE
+)
 _NEVER_RAN = Failed(Code.CANCELLED, "The call was cancelled.", {})
 _NO_WORKER = Failed(
-    Code.WORKER_CRASHED, "No worker can be started, so nothing can be served now. The server's log says why.", {}
+    Code.WORKER_CRASHED,
+    "No worker can be started, so nothing can be served now. The server's log says why.",
+    {},
+    Reason.NO_WORKER,
 )
 
 
@@ -86,7 +91,7 @@ def _to_nobody(_outcome: Outcome) -> None:
 
 
 def _refused_by(overload: Overload) -> Failed:
-    return Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms})
+    return Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms}, overload.reason)
 
 
 def _refused_for(seconds: float) -> Failed:
@@ -94,6 +99,7 @@ def _refused_for(seconds: float) -> Failed:
         Code.OVERLOADED,
         "This very call has cost two workers within a minute and is refused for a while. Change its arguments.",
         {"retry_after_ms": round(1000 * seconds)},
+        Reason.REPEATED_LOSS,
     )
 
 
@@ -120,7 +126,9 @@ class Dispatcher:
         on_list_changed: ListChanged | None = None,
         audit: "AuditLog | None" = None,
         budgets: WriteBudgets | None = None,
+        on_look: Callable[[float], None] | None = None,
     ) -> None:
+        """`on_look` is told the time whenever the watch has looked after everything: several times a second."""
         self._reactor = reactor
         self._scheduler = scheduler
         self._ledger = ledger
@@ -131,6 +139,7 @@ class Dispatcher:
         self._on_list_changed = on_list_changed
         self._audit = audit
         self._budgets = budgets
+        self._on_look = on_look
         self._supervisors: dict[Kind, Supervisor] = {}
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
@@ -192,9 +201,11 @@ class Dispatcher:
         return call
 
     def note_refused(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, refusal: Failed) -> None:
-        """A call was refused before it came here: the audit log has it all the same."""
+        """A call was refused before it came here: the operator and the audit log hear of it all the same."""
+        call = self._call(caller, tool, arguments, _to_nobody, DEAF, None)
+        self._ledger.note_refused(call, refusal)
         if self._audit is not None:
-            self._audit.record(self._call(caller, tool, arguments, _to_nobody, DEAF, None), refusal)
+            self._audit.record(call, refusal)
 
     def _call(
         self,
@@ -228,7 +239,7 @@ class Dispatcher:
     def _refusal(self, call: Call) -> Failed | None:
         """Why no worker is to be asked at all."""
         if self._is_draining:
-            return Failed(Code.OVERLOADED, "The server is shutting down.", {})
+            return Failed(Code.OVERLOADED, "The server is shutting down.", {}, Reason.DRAINING)
         if self._audit is not None and (refusal := self._audit.refusal) is not None:
             return refusal
         if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
@@ -245,7 +256,7 @@ class Dispatcher:
         if call.is_settled:
             return
         call.is_settled = True
-        self._ledger.count_cancelled(call.tool.name)
+        self._ledger.count_cancelled(call, self._reactor.now() - call.submitted_at)
         if self._audit is not None:
             self._audit.record(call, None)
         if self._scheduler.withdraw(call):
@@ -263,7 +274,7 @@ class Dispatcher:
         for call in list(self._live.values()):
             if self._scheduler.withdraw(call):
                 del self._live[call.id]
-                self._settle(call, Failed(Code.CANCELLED, "The server is shutting down.", {}))
+                self._settle(call, Failed(Code.CANCELLED, "The server is shutting down.", {}, Reason.DRAINING))
             else:
                 self._kill_runner(call, Exit.RECYCLED)
 
@@ -358,7 +369,7 @@ class Dispatcher:
             return
         call.is_settled = True
         self._settle_spending(call, outcome)
-        self._ledger.count(call.tool.name, outcome, self._reactor.now() - call.submitted_at)
+        self._ledger.count(call, outcome, self._reactor.now() - call.submitted_at)
         call.deliver(outcome)
         if self._audit is not None:
             self._audit.record(call, outcome)
@@ -398,6 +409,8 @@ class Dispatcher:
         for kind, supervisor in self._supervisors.items():
             if supervisor.is_down():
                 self._turn_away(kind, _NO_WORKER)
+        if self._on_look is not None:
+            self._on_look(now)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
 
     def _turn_away(self, kind: Kind, outcome: Failed) -> None:

@@ -123,6 +123,11 @@ class FairQueue:
             for client, calls in clients.calls.items():
                 yield principal, client, len(calls)
 
+    def oldest_at(self) -> float | None:
+        """When the call was submitted that waits longest; None when none waits."""
+        heads = (calls[0].submitted_at for clients in self._principals.values() for calls in clients.calls.values())
+        return min(heads, default=None)
+
     def latest(self, principal: str, client: str) -> Call | None:
         """The call of a client that would run last."""
         clients = self._principals.get(principal)

@@ -10,10 +10,13 @@ its own: if its calls hang, the others do not wait for their deadlines. A full q
 few of them in place of the latest one of whoever has the most.
 """
 
+from typing import NamedTuple
+
 from filewarden.broker.call import Call
 from filewarden.broker.crowd import Crowd
 from filewarden.broker.fair_queue import FairQueue, Fits, greedier
 from filewarden.broker.pool import Kind
+from filewarden.broker.protocol.outcome import Reason
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Lane
 
@@ -24,10 +27,21 @@ RETRY_CEILING_MS = 5000
 class Overload(Exception):
     """The queue, or this client's share of it, is full."""
 
-    def __init__(self, message: str, retry_after_ms: int) -> None:
+    def __init__(self, message: str, retry_after_ms: int, reason: Reason) -> None:
         super().__init__(message)
         self.code = Code.OVERLOADED
+        self.reason = reason
         self.retry_after_ms = retry_after_ms
+
+
+class LaneFigures(NamedTuple):
+    """What waits in one lane since when (monotonic seconds), what runs, and how much may run where that is bounded."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest_at: float | None
+    limit: int | None = None
 
 
 class Scheduler:
@@ -47,6 +61,18 @@ class Scheduler:
         """How many calls wait."""
         return self._depth
 
+    def in_flight_of(self, client: str) -> int:
+        """How many calls of a client wait or run."""
+        return self._crowd.in_flight(client)
+
+    def lanes(self) -> list[LaneFigures]:
+        """Every lane as it stands."""
+        named = [("quick", self._quick, None), ("scan", self._scans, self._scan_workers), ("write", self._writes, None)]
+        return [
+            LaneFigures(name, sum(count for *_, count in queue.waiting()), queue.running, queue.oldest_at(), limit)
+            for name, queue, limit in named
+        ]
+
     def has_waiting(self, kind: Kind) -> bool:
         """Whether any call waits for a pool."""
         return bool(self._writes) if kind is Kind.WRITING else bool(self._quick) or bool(self._scans)
@@ -62,6 +88,7 @@ class Scheduler:
             raise Overload(
                 f"Too many calls at once: {in_flight} of yours are in flight (limit: {self._per_client_limit}).",
                 self._retry_after_ms(),
+                Reason.CLIENT_LIMIT,
             )
         displaced = self._displaced_by(call) if self._depth >= self._queue_limit else None
         self._crowd.came(call)
@@ -84,6 +111,7 @@ class Scheduler:
         return Overload(
             f"The server is busy: {self._depth} calls are waiting (limit: {self._queue_limit}). Try again later.",
             self._retry_after_ms(),
+            Reason.QUEUE_FULL,
         )
 
     def may_take_last(self, call: Call, now: float) -> bool:

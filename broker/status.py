@@ -1,19 +1,15 @@
-"""One frozen snapshot of everything, for people, probes and the command line (design: the status JSON)."""
+"""The status document: one frozen snapshot of everything, for people, probes, pages and the command line (design 4.6).
 
-from collections.abc import Sequence
+Fields are added at need and never change their meaning. Those with a default came later: a reader of an older server's
+document finds the default. Times are in milliseconds or seconds by their names, sizes in bytes.
+"""
 
 import msgspec
 
 from filewarden.broker.backoff import Breaker
-from filewarden.broker.ledger import Ledger
+from filewarden.broker.incidents import Incident
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.pool import Kind
-from filewarden.broker.scheduler import Scheduler
-from filewarden.broker.slot import Slot
-from filewarden.broker.supervisor import Supervisor
-from filewarden.workers.wire import Report
-
-_BY_GRAVITY = (Breaker.CLOSED, Breaker.HALF_OPEN, Breaker.OPEN)
 
 Layers = dict[str, dict[str, bool | int | str | None]]
 
@@ -36,10 +32,14 @@ class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
     spares: int
     restarts_total: int
     breaker: Breaker
+    exits: dict[Exit, int] = {}
+    """How many workers have ended, spares included, by cause."""
+    worker_memory_bytes: int = 0
+    """The limit of each worker's memory."""
 
 
 class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One slot. Times in milliseconds or seconds by the name, sizes in bytes, processor time in percent of a core."""
+    """One slot. Processor time in percent of a core."""
 
     slot: int
     pool: Kind | msgspec.UnsetType = msgspec.UNSET
@@ -54,6 +54,45 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
     last_exit: Exit | None
     uptime_s: float
+    deadline_ms: float | None = None
+    """The `busy_ms` at which the running call is ended."""
+    path: str | None = None
+    """The start of the first path that the running call names."""
+    client: str | None = None
+    """The id of the client whose call it runs."""
+    cpu_seconds: float = 0.0
+    """Processor time of this process since it began."""
+
+
+class WatcherStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One process that watches files for the subscriptions of a principal."""
+
+    pid: int | None
+    state: State
+    principal: str
+    watches: int
+    rss_bytes: int
+    uptime_s: float
+
+
+class FrontEndStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that answers; None where the system does not tell."""
+
+    pid: int
+    rss_bytes: int
+    cpu_seconds: float
+    open_files: int | None
+    max_files: int | None
+
+
+class LaneStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of one lane; `limit` is how many may run at the same time, None where all workers may be used."""
+
+    waiting: int
+    running: int
+    limit: int | None
+    oldest_ms: float | None
+    """How long the call at the head of a queue has waited, of all clients' the longest."""
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +101,7 @@ class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     limit: int
     rejected_total: int
+    lanes: dict[str, LaneStatus] = {}
 
 
 class ToolStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +111,9 @@ class ToolStatus(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     p50_ms: float | None
     p99_ms: float | None
+    outcomes: dict[str, int] = {}
+    """"ok", "asked", "cancelled", or the code of the failure."""
+    answer_bytes: int = 0
 
 
 class CallsStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,12 +137,23 @@ class AuditStatus(msgspec.Struct, frozen=True, kw_only=True):
     last: str
 
 
-class ClientsStatus(msgspec.Struct, kw_only=True):
+class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The clients connected now, by transport."""
 
     stdio: int = 0
     http: int = 0
     sse: int = 0
+
+
+class ClientStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One of them. `name` is what it says of itself."""
+
+    id: str
+    transport: str
+    name: str
+    principal: str
+    in_flight: int
+    connected_s: float
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,110 +171,32 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     calls: CallsStatus
     clients: ClientsStatus
     audit: AuditStatus | msgspec.UnsetType = msgspec.UNSET
+    ready: bool = True
+    """What `/readyz` says."""
+    problems: tuple[str, ...] = ()
+    """Why the status is not "ok", and why it is not ready, in sentences."""
+    refusals: dict[str, int] = {}
+    """What was refused before any worker saw it, by reason: calls, and requests of the HTTP listener."""
+    incidents: tuple[Incident, ...] = ()
+    """The latest calls that were refused or lost, the newest first."""
+    client_list: tuple[ClientStatus, ...] = ()
+    """The clients one by one, the first hundred."""
+    watchers: tuple[WatcherStatus, ...] = ()
+    front_end: FrontEndStatus | msgspec.UnsetType = msgspec.UNSET
 
 
-class ProcessFigures:
-    """Memory and processor time of worker processes, by psutil, which is imported at the first look."""
+class OutcomeReport(msgspec.Struct, frozen=True):
+    """The calls of one tool that ended in one way; `buckets` are counts by `ledger.BOUNDS_S`, not yet summed up."""
 
-    def __init__(self) -> None:
-        import psutil
-
-        self._psutil = psutil
-        self._processes: dict[int, psutil.Process] = {}
-
-    def of(self, pid: int) -> tuple[int, float]:
-        """Resident bytes, and percent of one core since the last look; zeros for a process that is gone."""
-        try:
-            process = self._processes.get(pid)
-            if process is None:
-                process = self._processes[pid] = self._psutil.Process(pid)
-            with process.oneshot():
-                return process.memory_info().rss, process.cpu_percent()
-        except (self._psutil.Error, ValueError):
-            self._processes.pop(pid, None)
-            return 0, 0.0
-
-    def keep(self, pids: set[int]) -> None:
-        """Forget every other process."""
-        for pid in self._processes.keys() - pids:
-            del self._processes[pid]
+    tool: str
+    outcome: str
+    total: int
+    seconds: float
+    buckets: tuple[int, ...]
 
 
-def sandbox_status(mode: str, report: Report | None) -> SandboxStatus:
-    """What the latest worker reported; before the first report nothing is claimed."""
-    if report is None:
-        level = "off" if mode == "off" else "paths-only"
-        return SandboxStatus(mode=mode, level=level, degraded=("No worker has reported yet.",), layers={})
-    return SandboxStatus(mode=mode, level=report.level, degraded=report.degraded, layers=report.layers)
+class Report(msgspec.Struct, frozen=True):
+    """What metrics are made of: the status, and the histograms that it leaves out."""
 
-
-def pool_status(supervisors: Sequence[Supervisor]) -> PoolStatus:
-    """The slots, counted."""
-    rosters = [supervisor.roster for supervisor in supervisors]
-    slots = [slot for roster in rosters for slot in roster.slots]
-    states = [slot.worker.state for slot in slots if slot.worker is not None]
-    busy = states.count(State.BUSY)
-    return PoolStatus(
-        size=len(slots),
-        ready=states.count(State.IDLE) + busy,
-        busy=busy,
-        spares=sum(roster.spares_ready() for roster in rosters),
-        restarts_total=sum(roster.restarts_total for roster in rosters),
-        breaker=max((supervisor.breaker() for supervisor in supervisors), key=_BY_GRAVITY.index),
-    )
-
-
-def worker_rows(supervisors: Sequence[Supervisor], figures: ProcessFigures, now: float) -> tuple[WorkerStatus, ...]:
-    """One row for each slot of each pool."""
-    workers = [worker for supervisor in supervisors for worker in supervisor.roster.workers()]
-    figures.keep({worker.pid for worker in workers if worker.pid is not None})
-    return tuple(
-        _row(slot, figures, now, supervisor.pool.kind if len(supervisors) > 1 else msgspec.UNSET)
-        for supervisor in supervisors
-        for slot in supervisor.roster.slots
-    )
-
-
-def _row(slot: Slot, figures: ProcessFigures, now: float, pool: Kind | msgspec.UnsetType) -> WorkerStatus:
-    worker = slot.worker
-    pid = None if worker is None else worker.pid
-    rss_bytes, cpu_percent = (0, 0.0) if pid is None else figures.of(pid)
-    busy_since = None if worker is None else worker.busy_since
-    return WorkerStatus(
-        slot=slot.index,
-        pool=pool,
-        pid=pid,
-        state=State.DEAD if worker is None else worker.state,
-        tool=None if worker is None or worker.call is None else worker.call.tool.name,
-        busy_ms=None if busy_since is None else round(1000 * (now - busy_since), 1),
-        rss_bytes=rss_bytes,
-        cpu_percent=round(cpu_percent, 1),
-        calls_total=slot.calls_total,
-        restarts=slot.restarts,
-        last_exit=slot.last_exit,
-        uptime_s=0.0 if worker is None else round(now - worker.started_at, 1),
-    )
-
-
-def queue_status(scheduler: Scheduler, limit: int, ledger: Ledger) -> QueueStatus:
-    """The calls that wait."""
-    return QueueStatus(depth=scheduler.depth, limit=limit, rejected_total=ledger.rejected)
-
-
-def calls_status(ledger: Ledger) -> CallsStatus:
-    """The calls that were answered."""
-    return CallsStatus(
-        total=ledger.total,
-        errors=ledger.errors,
-        timeouts=ledger.timeouts,
-        cancelled=ledger.cancelled,
-        by_tool={
-            name: ToolStatus(
-                total=figures.total,
-                errors=figures.errors,
-                p50_ms=figures.percentile_ms(0.5),
-                p99_ms=figures.percentile_ms(0.99),
-            )
-            for name, figures in ledger.by_tool.items()
-        },
-    )
+    status: Status
+    outcomes: tuple[OutcomeReport, ...]

@@ -46,6 +46,9 @@ class Client(Protocol):
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
 
+    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
+        """A worker is gone, or about to be; `place` names its pool and slot."""
+
     def on_report(self, report: Report) -> bool:
         """A worker reported its confinement; whether it may serve."""
 
@@ -288,6 +291,7 @@ class Supervisor:
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
+        self._client.on_gone(worker, f"{self.pool.kind.value}/{self.roster.place_of(worker)}", cause)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
             self._crashed[worker.serial] = call

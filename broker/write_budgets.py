@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Reason, Succeeded
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Tool
 
@@ -112,6 +112,7 @@ def _spent(name: str, limit: int, seconds: float) -> Failed:
         Code.OVERLOADED,
         f"The budget of {limit:,} {what} a minute is used up ({name}). Nothing was changed; wait before another try.",
         {"retry_after_ms": max(1, round(1000 * seconds)), "budget": name, "limit": limit},
+        Reason.WRITE_BUDGET,
     )
 
 
@@ -121,4 +122,5 @@ def _too_much(size: int, limit: int) -> Failed:
         f"The call brings {size:,} bytes to write, more than the budget of a whole minute, {limit:,} ({BYTES}). "
         "Nothing was changed.",
         {"size": size, "limit": limit, "budget": BYTES},
+        Reason.WRITE_BUDGET,
     )

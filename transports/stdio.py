@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from filewarden.broker.broker import Broker
 from filewarden.broker.dispatcher import Caller
+from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import Reactor
 from filewarden.transports.lines import LineSplitter, TooLong
 from filewarden.transports.outlet import Outlet
 
+CLIENT_ID = "stdio"
 CHUNK_BYTES = 256 * 1024
 LAST_ANSWERS_S = 1.0
 """How long calls that are under way at the end of input may still be answered, once workers are there."""
@@ -57,13 +59,21 @@ class Stdio:
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
         self._start_s = start_s
-        self._conversation = broker.open_conversation(Caller("stdio", LOCAL), notify=self._outlet.write_line)
+        self._conversation = broker.open_conversation(Caller(CLIENT_ID, LOCAL), notify=self._outlet.write_line)
         self._is_reading = False
         self._has_left = False
 
     def start(self) -> None:
         """Read from now on."""
-        self._broker.clients.stdio = 1
+        self._broker.guests.enter(
+            Guest(
+                id=CLIENT_ID,
+                transport="stdio",
+                principal=LOCAL.key,
+                name=lambda: self._conversation.session.client_name,
+                since=self._reactor.now(),
+            )
+        )
         try:
             self._resume_reading()
         except (PermissionError, OSError):
@@ -143,7 +153,7 @@ class Stdio:
         self._has_left = True
         self._pause_reading()
         self._conversation.close()
-        self._broker.clients.stdio = 0
+        self._broker.guests.leave(CLIENT_ID)
         self._stop()
 
     def flush(self) -> None:

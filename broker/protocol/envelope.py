@@ -7,7 +7,14 @@ from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Request
-from filewarden.broker.protocol.messages import CAPABILITIES, decode_open, decode_params, shown
+from filewarden.broker.protocol.messages import (
+    CAPABILITIES,
+    ClientInfo,
+    clipped_name,
+    decode_open,
+    decode_params,
+    shown,
+)
 from filewarden.broker.protocol.offer import TASKS
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS, REVISIONS
 from filewarden.broker.protocol.terms import Terms
@@ -15,6 +22,7 @@ from filewarden.workers.note_level import NoteLevel
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
 LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 _MARK = VERSION_KEY.encode()
 
@@ -29,6 +37,14 @@ class _Params(msgspec.Struct, frozen=True):
     meta: _Meta | UnsetType = msgspec.field(name="_meta", default=UNSET)
 
 
+class _Introduction(msgspec.Struct, frozen=True):
+    client: ClientInfo = msgspec.field(name=CLIENT_KEY, default=ClientInfo())
+
+
+class _Introduced(msgspec.Struct, frozen=True):
+    meta: _Introduction = msgspec.field(name="_meta", default=_Introduction())
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """A modern request's own version and, still to be read, what its client can do."""
 
@@ -38,6 +54,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 _PARAMS = msgspec.json.Decoder(_Params)
+_INTRODUCED = msgspec.json.Decoder(_Introduced)
 _STRING = msgspec.json.Decoder(str)
 _NAMES: dict[str, msgspec.json.Decoder[Any]] = {
     method: msgspec.json.Decoder(msgspec.defstruct("Named", [("name", str, msgspec.field(name=member))]))
@@ -60,6 +77,14 @@ def has_envelope(params: Raw) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return meta is not UNSET and meta.version is not UNSET
+
+
+def client_name(params: Raw) -> str:
+    """What the sender of a modern message calls itself; "" where it does not."""
+    try:
+        return clipped_name(_INTRODUCED.decode(params).meta.client.name)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
 
 
 def read_envelope(request: Request) -> Envelope:

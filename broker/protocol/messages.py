@@ -156,6 +156,14 @@ class ClientInfo(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+MOST_NAME_CHARS = 80
+
+
+def clipped_name(name: str) -> str:
+    """As much of a client's name as is kept."""
+    return name if len(name) <= MOST_NAME_CHARS else f"{name[: MOST_NAME_CHARS - 1]}…"
+
+
 class InitializeParams(msgspec.Struct, frozen=True):
     """Of `initialize`."""
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 import msgspec
 
-from filewarden.broker.protocol.envelope import has_envelope, read_envelope, terms_of, unsupported
+from filewarden.broker.protocol.envelope import client_name, has_envelope, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Request
 from filewarden.broker.protocol.messages import (
@@ -16,6 +16,7 @@ from filewarden.broker.protocol.messages import (
     INITIALIZE_PARAMS,
     LEVEL_PARAMS,
     PARAMS,
+    clipped_name,
     decode_open,
     decode_params,
     is_empty,
@@ -46,6 +47,8 @@ class Negotiation:
         """What `initialize` agreed on; None before that, and in the modern era."""
         self.era = {Eras.LEGACY: Era.LEGACY, Eras.MODERN: Era.MODERN}.get(eras)
         """None until the first request has decided."""
+        self.client_name = ""
+        """What the client calls itself, once it has told: for people to read."""
         self._allows_both = eras is Eras.BOTH
         self._offer = offer
         self._terms: Terms | None = None
@@ -72,6 +75,7 @@ class Negotiation:
         terms = terms_of(read_envelope(request))
         if request.method != "server/discover":
             self.era = Era.MODERN
+            self.client_name = client_name(request.params)
         return self._answer_on(request, terms)
 
     def _answer_modern(self, request: Request) -> Answer:
@@ -116,6 +120,7 @@ class Negotiation:
         else:
             params = decode_params(INITIALIZE_PARAMS, request.params)
             revision = negotiate(params.version)
+            self.client_name = clipped_name(params.client.name)
             capabilities = decode_open(CAPABILITIES, params.capabilities, "capabilities")
             askable = capabilities.askable(has_elicitation=revision.has_elicitation)
         self.revision = revision

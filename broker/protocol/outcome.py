@@ -1,5 +1,7 @@
 """How a tool call ended, before any revision has shaped it."""
 
+from enum import StrEnum
+
 import msgspec
 
 from filewarden.workers.content import Block
@@ -15,12 +17,32 @@ class Succeeded(msgspec.Struct, frozen=True):
     blocks: tuple[Block, ...] | None = None
 
 
+class Reason(StrEnum):
+    """Why a call was refused before any worker saw it, as operators count it."""
+
+    QUEUE_FULL = "queue_full"
+    CLIENT_LIMIT = "client_limit"
+    QUEUE_DEADLINE = "queue_deadline"
+    """It waited for a free worker until its deadline."""
+    REPEATED_LOSS = "repeated_loss"
+    """This very call has cost two workers within a minute."""
+    WRITE_BUDGET = "write_budget"
+    NOT_GRANTED = "not_granted"
+    """The caller's credential lacks the scope."""
+    AUDIT = "audit"
+    """The audit log cannot be written."""
+    NO_WORKER = "no_worker"
+    DRAINING = "draining"
+
+
 class Failed(msgspec.Struct, frozen=True):
     """The tool refused or could not; the sentence is for a person and names nothing outside the roots."""
 
     code: Code
     message: str
     details: Details = {}
+    reason: Reason | None = None
+    """Where no worker was asked at all: why not."""
 
 
 class Asked(msgspec.Struct, frozen=True):

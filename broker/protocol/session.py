@@ -73,6 +73,11 @@ class Session:
         self._asked = 0
 
     @property
+    def client_name(self) -> str:
+        """What the client calls itself; "" until it has told."""
+        return self._negotiation.client_name
+
+    @property
     def revision(self) -> Revision | None:
         """What was negotiated; None before that, and in the modern era."""
         return self._negotiation.revision

@@ -11,7 +11,7 @@ from filewarden.broker.dispatcher import ASIDES_AT_ONCE, ASIDES_PER_SECOND, Call
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.process import Violation
-from filewarden.broker.protocol.outcome import Failed, Outcome
+from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.scheduler import Scheduler
 from filewarden.config.sections.deadlines import DeadlineSettings
@@ -50,10 +50,11 @@ class Stage:
         clock: Any = self.clock
         self.heard: list[Aside] = []
         self.outcomes: list[Outcome] = []
+        self.ledger = Ledger()
         self.dispatcher = Dispatcher(
             reactor=clock,
             scheduler=Scheduler(queue_limit=9, per_client_limit=9, scan_workers=1),
-            ledger=Ledger(),
+            ledger=self.ledger,
             deadlines=DeadlineSettings(),
             worker_memory_bytes=1,
             frame_bytes=1,
@@ -136,9 +137,11 @@ def test_a_worker_without_a_call_has_nothing_to_say(stage: Stages) -> None:
 def test_a_call_that_loses_its_place_in_a_full_queue_is_refused_like_one_that_came_late(
     tool: Tool, stage: Stages
 ) -> None:
-    on, refused = stage(), []
+    on = stage()
+    refused: list[Outcome] = []
     for client in ("c", "c", "c", "c", "c", "d", "e", "f", "g"):
         on.dispatcher.submit(Caller(client, LOCAL), tool, tool.arguments(), refused.append)
     assert [outcome.code for outcome in refused if isinstance(outcome, Failed)] == [Code.OVERLOADED]
+    assert on.ledger.refusals[Reason.QUEUE_FULL] == 1
     assert on.outcomes == []  # the latest one of the greediest, not its first
     assert on.dispatcher.in_flight == 9

@@ -7,11 +7,13 @@ from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.broker import Broker
 from filewarden.broker.dispatcher import Caller
-from filewarden.broker.protocol.envelope import VERSION_KEY, name_of, read_envelope, terms_of, unsupported
+from filewarden.broker.guests import Guest
+from filewarden.broker.protocol.envelope import VERSION_KEY, client_name, name_of, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ProtocolError, RequestId
 from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Notification, Request, Response
 from filewarden.broker.protocol.messages import CALL_PARAMS, decode_params
 from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS
 from filewarden.transports.http.answer import Answer, problem, send_answer
@@ -66,7 +68,7 @@ class Modern:
     async def post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
         """Answer one message; the answer is JSON or a stream."""
         peer = peer_of(scope)
-        self._count(peer)
+        self._count(peer, message, principal_of(scope))
         headers = RoutingHeaders(scope["headers"])
         match message:
             case Request():
@@ -106,7 +108,7 @@ class Modern:
             )
 
         exchange = Exchange(request, open_stream)
-        caller = Caller(f"tcp-{peer.number}", principal_of(scope))
+        caller = Caller(_client_id(peer), principal_of(scope))
         conversation = self._broker.open_conversation(caller, eras=Eras.MODERN)
         try:
             conversation.accept(request, exchange)
@@ -119,16 +121,28 @@ class Modern:
         finally:
             conversation.close()
 
-    def _count(self, peer: Peer) -> None:
+    def _count(self, peer: Peer, message: Message | Batch, principal: Principal) -> None:
         """A connection that has sent a modern request is a client while it is open."""
         if peer.number not in self._peers:
             self._peers.add(peer.number)
-            self._broker.clients.http += 1
+            name = client_name(message.params) if isinstance(message, Request | Notification) else ""
+            guest = Guest(
+                id=_client_id(peer),
+                transport="http",
+                principal=principal.key,
+                name=lambda: name,
+                since=self._broker.now(),
+            )
+            self._broker.guests.enter(guest)
             peer.when_lost(lambda: self._forget(peer))
 
     def _forget(self, peer: Peer) -> None:
         self._peers.discard(peer.number)
-        self._broker.clients.http -= 1
+        self._broker.guests.leave(_client_id(peer))
+
+
+def _client_id(peer: Peer) -> str:
+    return f"tcp-{peer.number}"
 
 
 async def _decision(exchange: Exchange[PlainStream], receive: Receive) -> None:

@@ -5,6 +5,7 @@ import secrets
 from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
+from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.revisions import Revision
@@ -76,7 +77,15 @@ class Sessions:
         """From now on it can be found."""
         session.used_at = self._reactor.now()
         self._sessions[session.id] = session
-        self._broker.clients.http += 1
+        self._broker.guests.enter(
+            Guest(
+                id=session.conversation.client,
+                transport="http",
+                principal=session.owner,
+                name=lambda: session.conversation.session.client_name,
+                since=session.used_at,
+            )
+        )
         if self._timer is None:
             self._timer = self._reactor.at(session.used_at + min(self._idle_s, LONGEST_SWEEP_S), self._sweep)
 
@@ -92,7 +101,7 @@ class Sessions:
     def end(self, session: HttpSession) -> None:
         """Cancel its calls, close its streams and forget it."""
         if self._sessions.pop(session.id, None) is not None:
-            self._broker.clients.http -= 1
+            self._broker.guests.leave(session.conversation.client)
             session.conversation.close()
             session.streams.end_connections()
             self._store.forget(session.events)

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from filewarden.broker.broker import Broker
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
+from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.jsonrpc import decode
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
@@ -90,13 +91,21 @@ class SseClients:
             facts = {"client_id": client_id, "server": NAME, "version": VERSION}
             stream.push(event(b"connected", msgspec.json.encode(facts)))
         self._clients[client_id] = client
-        self._broker.clients.sse = len(self._clients)
+        self._broker.guests.enter(
+            Guest(
+                id=conversation.client,
+                transport="sse",
+                principal=principal.key,
+                name=lambda: conversation.session.client_name,
+                since=self._broker.now(),
+            )
+        )
         return client
 
     def remove(self, client: SseClient) -> None:
         """Its calls end with it."""
         del self._clients[client.id]
-        self._broker.clients.sse = len(self._clients)
+        self._broker.guests.leave(client.conversation.client)
         client.conversation.close()
 
     def close(self, *, busy: bool) -> None:

@@ -100,3 +100,39 @@ def test_a_server_on_stdio_may_have_pages(
     assert b'"transport":"stdio"' in seen["/status"][1]
     assert b'"clients":1' in seen["/health"][1]
     assert server.finish() == 0
+
+
+def test_status_lists_the_clients_by_what_they_say_of_themselves(start_http: Callable[..., Any]) -> None:
+    server = start_http()
+    name = "<img src=x onerror=alert(1)>"
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": name, "version": "1"}}
+    server.post({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
+    reader = server.open_modern(
+        "subscriptions/listen",
+        {"notifications": {}, "_meta": {"io.modelcontextprotocol/clientInfo": {"name": "n" * 500}}},
+    )
+    clients = {client["id"].partition("-")[0]: client for client in server.status()["client_list"]}
+    assert clients["http"]["name"] == name
+    assert clients["tcp"]["name"] == "n" * 79 + "…"
+    assert server.status()["clients"]["http"] == 2
+    reader.close()
+    assert server.wait_for_status(lambda status: status["clients"]["http"] == 1)["client_list"][0]["id"] == "http-1"
+
+
+def test_status_shows_what_a_call_does_and_when_it_will_be_ended(start_http: Callable[..., Any]) -> None:
+    server = start_http(
+        "--log-level", "info", faulty=True, FILEWARDEN_DEADLINES_READ_S="3", FILEWARDEN_POOL_WORKERS="2"
+    )
+    session = server.open_session()
+    body = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "sleep", "arguments": {"seconds": 9}}}
+    server.open_events("POST", body, accept="text/event-stream, application/json", mcp_session_id=session)
+    seen = server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
+    (row,) = [row for row in seen["workers"] if row["state"] == "busy"]
+    assert row["client"] == "http-1"
+    assert 0 <= row["busy_ms"] < row["deadline_ms"] <= 3250
+    assert seen["queue"]["lanes"]["quick"] == {"waiting": 0, "running": 1, "limit": None, "oldest_ms": None}
+    assert seen["queue"]["lanes"]["scan"]["limit"] == 1
+    assert seen["pool"]["worker_memory_bytes"] == 256 * 1024 * 1024
+    assert seen["front_end"]["pid"] == server.pid
+    assert seen["front_end"]["rss_bytes"] > 10_000_000
+    assert (seen["ready"], seen["refusals"]["queue_full"]) == (True, 0)
