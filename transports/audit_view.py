@@ -8,55 +8,38 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from filewarden.broker.audit_verification import Findings, Verifier
+from filewarden.transports.commands.reading import Arguments, UsageError
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 from filewarden.workers.audit.chain import MOST_LINE_BYTES
 
-USAGE = "usage: filewarden audit verify FILE ... [--last HASH] [--json]\n"
-HASH_DIGITS = 64
+HASH_CHARS = 64
+HASH_DIGITS = frozenset("0123456789abcdef")
 
 
-class Asked(msgspec.Struct):
-    """What the arguments say."""
+def verify(arguments: Arguments) -> int:
+    """`audit verify`: exit status 0 when every line is as it was written, 1 when one is not.
 
-    files: list[str] = []
-    last: str = ""
-    as_json: bool = False
-
-
-def audit(arguments: Sequence[str]) -> int:
-    """`audit verify`: exit status 0 when every line is as it was written, 1 when one is not."""
-    asked = _asked(arguments[1:]) if arguments[:1] == ["verify"] else None
-    if asked is None:
-        sys.stderr.write(USAGE)
-        return EXIT_USAGE
+    Raises:
+        UsageError: the hash is none.
+    """
+    last = _hash(arguments)
     try:
         sizes: list[tuple[str, int]] = []
-        findings = Verifier().read(_lines(asked.files, sizes), asked.last)
+        findings = Verifier().read(_lines(arguments.operands, sizes), last)
     except OSError as error:
-        sys.stderr.write(f"{error.filename or asked.files[0]}: cannot be read: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename or arguments.operands[0]}: cannot be read: {error.strerror}\n")
         return EXIT_USAGE
     place = _place(findings, sizes)
-    document = _document(findings, place) if asked.as_json else _sentences(findings, place)
+    document = _document(findings, place) if arguments.as_json else _sentences(findings, place)
     sys.stdout.write(document + "\n")
     return EXIT_OK if findings.fault is None else EXIT_FAILURE
 
 
-def _asked(arguments: Sequence[str]) -> Asked | None:
-    """None when they cannot be meant."""
-    asked, rest = Asked(), list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if argument == "--json":
-            asked.as_json = True
-        elif argument == "--last":
-            asked.last = rest.pop(0).lower() if rest else ""
-            if len(asked.last) != HASH_DIGITS or set(asked.last) - set("0123456789abcdef"):
-                return None
-        elif argument.startswith("-"):
-            return None
-        else:
-            asked.files.append(argument)
-    return asked if asked.files else None
+def _hash(arguments: Arguments) -> str:
+    last = arguments.flags.get("--last", "").lower()
+    if last and (len(last) != HASH_CHARS or set(last) - HASH_DIGITS):
+        raise UsageError(f"--last takes the {HASH_CHARS} digits of a hash")
+    return last
 
 
 def _lines(files: Sequence[str], read: list[tuple[str, int]]) -> Iterator[bytes]:

@@ -8,125 +8,14 @@ Exit statuses: 0 fine, 1 failure at run time, 2 bad configuration or usage.
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 
-OVERVIEW = """\
-Filewarden: a local MCP file server for agents you do not trust.
-Every call runs in a confined worker process with a deadline and a memory limit.
-
-usage: filewarden COMMAND [...]
-
-commands:
-  serve [ROOT ...]         serve folders to a client on standard input and output, or over HTTP with --http
-  demo [DIR]               start real servers, run the tools on DIR, and show isolation at work
-  doctor                   attack a worker of this machine from inside and show what held
-  check                    look at the configuration and the roots; say every problem
-  status                   show the workers of the servers that you run
-  client NAME [ROOT ...]   print what a client (Claude, Cursor, ...) needs to use this server; --install writes it
-  audit verify FILE        check that no line of an audit log was changed, removed or moved
-  config show|init|schema  show the settings in force, print a commented file, print the file's JSON Schema
-
-  filewarden COMMAND --help explains one command; filewarden --version prints the version.
-
-first steps:
-  filewarden demo                      see it work
-  filewarden serve ~/project           serve one folder, read-only, on stdio (this is what clients start)
-  filewarden serve ~/project --http    serve it to many clients at http://127.0.0.1:8765/mcp
-"""
-
-SERVE_HELP = """\
-usage: filewarden serve [ROOT ...] [flags]
-
-Serve one or more folders over the Model Context Protocol: to the client that started this process, on standard input
-and output, or with --http to many. Folders are read-only unless --allow-write is given. Settings come from flags, then
-from FILEWARDEN_* variables and MCP_ROOT, then from the configuration file, then from defaults.
-
-{flags}
-examples:
-  filewarden serve ~/project
-  filewarden serve ~/project ~/notes --workers 2
-  filewarden serve --config server.toml --http --port 9000
-
-"filewarden config show" prints every setting with its value and origin; "filewarden config init" a commented file.
-"""
-
-CHECK_HELP = """\
-usage: filewarden check [ROOT ...] [--config FILE] [any flag of serve]
-
-Read the configuration as serve would and look at every root. Prints what is fine; exit status 2 lists every problem.
-"""
-
-STATUS_HELP = """\
-usage: filewarden status [--json]
-
-Show the servers that you run on this machine: each worker with its state, memory, calls, restarts and last exit.
-  --json   print an array with one status document for each server
-"""
-
-CONFIG_HELP = """\
-usage: filewarden config show [--json] [any flag of serve]   every setting in force, with its origin
-       filewarden config init                                a commented configuration file, to standard output
-       filewarden config schema                              the JSON Schema of that file, for editors
-"""
-
-AUDIT_HELP = """\
-usage: filewarden audit verify FILE ... [--last HASH] [--json]
-
-Check an audit log (the file of the setting audit.file): every line holds the hash of the one before, so a line that was
-changed, removed, moved or cut off breaks the chain. The first broken line is named. Several files that follow each
-other, the oldest first, are checked as one: audit.jsonl.2 audit.jsonl.1 audit.jsonl.
-  --last HASH   the line with this hash must be there; a log that lost its end is whole otherwise. `filewarden status
-                --json` shows the hash of the latest line (audit.last), and so does this command: keep it elsewhere.
-  --json        print one JSON document: ok, lines, last, fault (file, line, problem), open_servers, lost
-
-Exit status 0 when every line is as it was written, 1 when one is not, 2 when a file cannot be read or for bad usage.
-
-examples:
-  filewarden audit verify ~/.local/state/filewarden/audit.jsonl
-  filewarden audit verify audit.jsonl.1 audit.jsonl --json
-"""
-
-CLIENT_HELP = """\
-usage: filewarden client NAME [ROOT ...] [--name NAME] [--install [--yes] [--file FILE]] [any flag of serve]
-
-Print what the client NAME needs in its configuration to use this server on these folders: as a program that it starts,
-or with --http as the address of a server that runs already. The flags of serve (--allow-write, --config, ...) go into
-it. Clients: claude-desktop, claude-code, cursor, vscode, zed, codex, windsurf, and generic for any other.
-  --install     write it into the client's file: shows what changes, asks, and keeps a copy of the old file beside it
-  --yes         do not ask
-  --name NAME   what the client calls this server (default: files)
-  --file FILE   another file than the client's usual one, such as a project's .mcp.json
-
-Only the entry changes: comments and layout of the file stay. A token is never written. Exit status 0 when it is printed
-or written, 1 when it could not be or you said no, 2 for bad usage.
-
-examples:
-  filewarden client claude-desktop ~/project --install
-  filewarden client vscode --http
-  filewarden client claude-code . --file .mcp.json --install
-"""
-
-DEMO_HELP = """\
-usage: filewarden demo [DIR]
-
-Start a real server on each transport, run the four tools on DIR (default: the working folder), let five clients call at
-once, and show isolation at work: a pipe, a runaway scan, a pattern bomb and a frozen worker, while small reads go on.
-Takes about 15 seconds. Exit status 0 only when everything that it claims held.
-"""
-
-DOCTOR_HELP = """\
-usage: filewarden doctor [--json] [ROOT ...] [any flag of serve]
-
-Start a real worker of this machine on a temporary folder, attack from inside it as a captured one would, and show layer
-by layer what held, with the error seen. Also looks at the kernel, the limits, the token and the configuration. Takes
-about a second. Exit status 0 when a server with this configuration would serve and everything held that it relies on,
-1 when not, 2 for bad usage or a bad configuration.
-"""
+if TYPE_CHECKING:
+    from filewarden.transports.commands.reading import Arguments
 
 HELP_FLAGS = ("-h", "--help")
-
-Command = Callable[[Sequence[str]], int]
 
 
 def main() -> int:
@@ -171,18 +60,30 @@ def _refuse_system() -> int:
 
 
 def _run(name: str, arguments: Sequence[str]) -> int:
+    from filewarden.transports.commands.help import help_of, overview
+    from filewarden.transports.commands.reading import UsageError, read
+    from filewarden.transports.commands.table import find, group
+
     if name in HELP_FLAGS or name == "help":
-        return _say(OVERVIEW)
+        return _say(overview())
     if name in ("--version", "-V"):
         from filewarden.config.version import NAME, VERSION
 
         return _say(f"{NAME} {VERSION}\n")
-    if name not in COMMANDS:
+    commands = group(name)
+    if not commands:
         return _refuse(name)
-    command, help_text = COMMANDS[name]
+    command = find(name) or find(f"{name} {arguments[0] if arguments else ''}")
     if _asks_for_help(arguments):
-        return _say(help_text() if callable(help_text) else help_text)
-    return command(arguments)
+        return _say(help_of([command] if command else commands))
+    try:
+        if command is None:
+            raise UsageError("a word is missing" if not arguments else f"there is no such word: {arguments[0][:64]!r}")
+        return RUNNERS[command.name](read(command, arguments[len(command.name.split()) - 1 :]))
+    except UsageError as error:
+        sys.stderr.write(f"filewarden {name}: {error}\n")
+        sys.stderr.writelines(f"usage: {each.usage}\n" for each in ([command] if command else commands))
+        return EXIT_USAGE
 
 
 def _fill_standard_descriptors() -> None:
@@ -197,14 +98,15 @@ def _asks_for_help(arguments: Sequence[str]) -> bool:
 
 
 def _refuse(name: str) -> int:
-    if not name:
-        sys.stderr.write(OVERVIEW)
-        return EXIT_USAGE
-    import difflib
+    from filewarden.config.nearest import hint
+    from filewarden.transports.commands.help import overview
+    from filewarden.transports.commands.table import first_words
 
-    nearest = difflib.get_close_matches(name, COMMANDS, 1)
-    hint = f'; did you mean "{nearest[0]}"?' if nearest else ""
-    sys.stderr.write(f'filewarden: there is no command "{name[:64]}"{hint} (filewarden --help lists them)\n')
+    if not name:
+        sys.stderr.write(overview())
+        return EXIT_USAGE
+    nearest = hint(name, first_words())
+    sys.stderr.write(f'filewarden: there is no command "{name[:64]}"{nearest} (filewarden --help lists them)\n')
     return EXIT_USAGE
 
 
@@ -214,49 +116,63 @@ def _say(text: str) -> int:
     return EXIT_OK
 
 
-def _serve_help() -> str:
-    from filewarden.config.flags import flag_help
-
-    return SERVE_HELP.format(flags=flag_help())
-
-
-def _check(arguments: Sequence[str]) -> int:
+def _check(arguments: "Arguments") -> int:
     from filewarden.transports.configuration import check
 
     return check(arguments)
 
 
-def _status(arguments: Sequence[str]) -> int:
+def _status(arguments: "Arguments") -> int:
     from filewarden.transports.status_view import show_status
 
     return show_status(arguments)
 
 
-def _config(arguments: Sequence[str]) -> int:
-    from filewarden.transports.configuration import config
+def _config_show(arguments: "Arguments") -> int:
+    from filewarden.transports.configuration import show_settings
 
-    return config(arguments)
-
-
-def _audit(arguments: Sequence[str]) -> int:
-    from filewarden.transports.audit_view import audit
-
-    return audit(arguments)
+    return show_settings(arguments)
 
 
-def _client(arguments: Sequence[str]) -> int:
+def _config_init(_arguments: "Arguments") -> int:
+    from filewarden.config.example import commented_file
+
+    return _say(commented_file())
+
+
+def _config_schema(_arguments: "Arguments") -> int:
+    import json
+
+    from filewarden.config.schema import json_schema
+
+    return _say(json.dumps(json_schema(), indent=2) + "\n")
+
+
+def _audit_verify(arguments: "Arguments") -> int:
+    from filewarden.transports.audit_view import verify
+
+    return verify(arguments)
+
+
+def _client(arguments: "Arguments") -> int:
     from filewarden.transports.clients.command import show_client
 
-    return show_client(arguments)
+    return show_client(arguments.words)
 
 
-def _demo(arguments: Sequence[str]) -> int:
+def _completion(arguments: "Arguments") -> int:
+    from filewarden.transports.commands.completion import script
+
+    return _say(script(arguments.operands[0]))
+
+
+def _demo(arguments: "Arguments") -> int:
     from filewarden.transports.demo.command import run_demo
 
-    return run_demo(arguments)
+    return run_demo(arguments.operands)
 
 
-def _doctor(arguments: Sequence[str]) -> int:
+def _doctor(arguments: "Arguments") -> int:
     if sys.platform != "linux":
         return _refuse_system()
     from filewarden.transports.doctor.command import run_doctor
@@ -264,13 +180,16 @@ def _doctor(arguments: Sequence[str]) -> int:
     return run_doctor(arguments)
 
 
-COMMANDS: dict[str, tuple[Command, str | Callable[[], str]]] = {
-    "serve": (_serve, _serve_help),
-    "demo": (_demo, DEMO_HELP),
-    "doctor": (_doctor, DOCTOR_HELP),
-    "check": (_check, CHECK_HELP),
-    "status": (_status, STATUS_HELP),
-    "client": (_client, CLIENT_HELP),
-    "audit": (_audit, AUDIT_HELP),
-    "config": (_config, CONFIG_HELP),
+RUNNERS: "dict[str, Callable[[Arguments], int]]" = {
+    "demo": _demo,
+    "doctor": _doctor,
+    "check": _check,
+    "status": _status,
+    "client": _client,
+    "audit verify": _audit_verify,
+    "config show": _config_show,
+    "config init": _config_init,
+    "config schema": _config_schema,
+    "completion": _completion,
 }
+"""What runs each command of the table but `serve`, which starts before the table is loaded."""

@@ -1,61 +1,90 @@
-"""The commands about settings: `check` and `config`."""
+"""The commands about settings: `check` and `config show`."""
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from filewarden.config.errors import ConfigError
-from filewarden.config.load import load
+import msgspec
+
+from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.load import Loaded, load
+from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import CATALOGUE
 
 
-def check(arguments: Sequence[str]) -> int:
-    """Read the configuration as `serve` would, and say what was found."""
+def check(arguments: Arguments) -> int:
+    """Read the configuration as `serve` would, open the files that it names, and say what was found."""
     try:
-        loaded = load(arguments, os.environ)
+        loaded = load(arguments.rest, os.environ)
         check_tool_names(loaded, CATALOGUE)
+        if problems := list(_unusable_files(loaded)):
+            raise ConfigError(problems)
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        if arguments.as_json:
+            sys.stdout.write(_document(None, error.problems))
+        else:
+            sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
+    sys.stdout.write(_document(loaded, []) if arguments.as_json else _sentences(loaded))
+    return EXIT_OK
+
+
+def _unusable_files(loaded: Loaded) -> Iterator[Problem]:
+    """What would end `serve` at its first step: files that are named and cannot be used. Nothing is made or fetched."""
+    http = loaded.settings.http
+    if http.issuer and http.jwks_file:
+        from filewarden.transports.http.oauth.protection import open_keys
+
+        yield from _problems(lambda: open_keys(http))
+    if http.sealing_keys_file:
+        from filewarden.transports.sealing_keys import read_sealing_keys
+
+        yield from _problems(lambda: read_sealing_keys(http.sealing_keys_file))
+    if http.auth == "token" and http.token_file and os.path.lexists(http.token_file):
+        from filewarden.transports.token import read_or_create_token
+
+        yield from _problems(lambda: read_or_create_token(http.token_file))
+
+
+def _problems(use: Callable[[], object]) -> list[Problem]:
+    try:
+        use()
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def _sentences(loaded: Loaded) -> str:
     lines = [f"configuration: {loaded.file or 'no file, so defaults, environment and flags'}"]
     lines += [f"root {root.name}: {root.path} ({root.mode})" for root in loaded.settings.roots]
     lines += [f"warning: {warning}" for warning in loaded.warnings]
     lines.append("Everything is in order.")
-    sys.stdout.write("\n".join(lines) + "\n")
-    return EXIT_OK
+    return "\n".join(lines) + "\n"
 
 
-def config(arguments: Sequence[str]) -> int:
-    """`config show`, `config init` or `config schema`."""
-    action, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    if action == "init" and not rest:
-        from filewarden.config.example import commented_file
-
-        sys.stdout.write(commented_file())
-        return EXIT_OK
-    if action == "schema" and not rest:
-        import json
-
-        from filewarden.config.schema import json_schema
-
-        sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
-        return EXIT_OK
-    if action == "show":
-        return _show(rest)
-    sys.stderr.write("usage: filewarden config show [--json] [flags of serve] | init | schema\n")
-    return EXIT_USAGE
+def _document(loaded: Loaded | None, problems: Sequence[Problem]) -> str:
+    """`{"ok", "file", "roots", "warnings", "problems"}`."""
+    roots = [] if loaded is None else loaded.settings.roots
+    facts = {
+        "ok": not problems,
+        "file": None if loaded is None else loaded.file,
+        "roots": [{"name": root.name, "path": root.path, "mode": root.mode} for root in roots],
+        "warnings": [] if loaded is None else loaded.warnings,
+        "problems": problems,
+    }
+    return msgspec.json.format(msgspec.json.encode(facts), indent=2).decode() + "\n"
 
 
-def _show(arguments: Sequence[str]) -> int:
+def show_settings(arguments: Arguments) -> int:
+    """Every setting in force, with its origin."""
     from filewarden.config.show import show, show_json
 
-    flags = [argument for argument in arguments if argument != "--json"]
     try:
-        loaded = load(flags, os.environ)
+        loaded = load(arguments.rest, os.environ)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
-    sys.stdout.write((show_json if len(flags) != len(arguments) else show)(loaded).rstrip("\n") + "\n")
+    sys.stdout.write((show_json if arguments.as_json else show)(loaded).rstrip("\n") + "\n")
     return EXIT_OK

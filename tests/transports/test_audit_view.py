@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.transports.audit_view import audit
 from filewarden.transports.cli import main
 from filewarden.workers.audit.chain import digest_of, first_position
+
+
+def audit(arguments: list[str]) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["filewarden", "audit", *arguments])
+        return main()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The `demo` command: real servers on every transport, the tools at work, and trouble that stays where it is made."""
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -28,7 +27,7 @@ _TAME = "[pool]\ndrain_s = 1.0\n"
 
 def run_demo(arguments: Sequence[str]) -> int:
     """Play every act on the folder named by the arguments; 0 only when every claim held."""
-    folder = os.path.abspath(_parse(arguments))
+    folder = os.path.abspath(next(iter(arguments), "."))
     if not os.path.isdir(folder):
         sys.stderr.write(f"filewarden demo: {folder} is no folder; name one, or none for the current folder\n")
         return EXIT_USAGE
@@ -141,14 +140,3 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _parse(arguments: Sequence[str]) -> str:
-    parser = argparse.ArgumentParser(
-        prog="filewarden demo",
-        description="Start real servers, run the tools on a folder, and show isolation at work. Changes nothing in it.",
-    )
-    parser.add_argument("folder", metavar="DIR", nargs="?", default=".", help="the folder (default: the current one)")
-    parsed = parser.parse_args(list(arguments))
-    folder: str = parsed.folder
-    return folder

@@ -16,6 +16,7 @@ from filewarden.config.load import NO_ROOT, Loaded, load
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
+from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.doctor.findings import Row, attack_rows, layer_rows, outside_rows, visitors_row
 from filewarden.transports.doctor.machine import check_rows, machine_facts
 from filewarden.transports.doctor.playground import Playground
@@ -29,18 +30,17 @@ LONGEST_PARENT = 60
 _SIGNALS = {-31: "SIGSYS"}
 
 
-def run_doctor(arguments: Sequence[str]) -> int:
+def run_doctor(arguments: Arguments) -> int:
     """Examine this machine and print what was found; the exit status."""
-    flags = [argument for argument in arguments if argument != "--json"]
     started = time.monotonic()
     try:
         with contextlib.ExitStack() as stack:
-            answer = _examine(flags, os.environ, stack)
+            answer = _examine(arguments.rest, os.environ, stack)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     answer = msgspec.structs.replace(answer, took_s=round(time.monotonic() - started, 3))
-    sys.stdout.write(as_json(answer) if len(flags) != len(arguments) else as_text(answer))
+    sys.stdout.write(as_json(answer) if arguments.as_json else as_text(answer))
     sys.stdout.flush()
     return answer.exit_status
 

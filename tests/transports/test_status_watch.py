@@ -1,0 +1,120 @@
+"""`filewarden status --watch`: in a terminal, with rich and without, and elsewhere."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filewarden.broker.lifecycle import State
+from filewarden.transports import status_watch
+from filewarden.transports.status_sight import NO_SERVER, Sight
+from filewarden.transports.status_watch import watch
+
+PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
+WITHOUT_RICH = ("-c", f"import sys; sys.modules['rich'] = None; {PRODUCT[1]}")
+PATIENCE_S = 20.0
+
+DOCUMENT: dict[str, Any] = {
+    "status": "ok",
+    "server": "filewarden",
+    "version": "1",
+    "uptime_s": 1.0,
+    "transport": "stdio",
+    "sandbox": {"mode": "required", "level": "full", "degraded": ["[red]\u001b[2J"], "layers": {}},
+    "pool": {"size": 1, "ready": 1, "busy": 1, "spares": 0, "restarts_total": 0, "breaker": "closed"},
+    "workers": [
+        {
+            "slot": 0,
+            "pid": 4711,
+            "state": State.BUSY.value,
+            "tool": "read_file",
+            "busy_ms": 12.0,
+            "rss_bytes": 1048576,
+            "cpu_percent": 0.0,
+            "calls_total": 17,
+            "restarts": 0,
+            "last_exit": None,
+            "uptime_s": 1.0,
+        }
+    ],
+    "queue": {"depth": 0, "limit": 256, "rejected_total": 0},
+    "calls": {"total": 17, "errors": 0, "timeouts": 0, "cancelled": 0, "by_tool": {}},
+    "clients": {"stdio": 1, "http": 0, "sse": 0},
+}
+
+
+def sight(document: dict[str, Any] | None = DOCUMENT) -> Sight:
+    return Sight([] if document is None else [json.dumps(document).encode()], [])
+
+
+@pytest.fixture
+def two_looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Watch until the second look, at which somebody presses Ctrl-C."""
+    monkeypatch.setattr(status_watch, "EVERY_S", 0.0)
+
+    def run(*, as_json: bool = False, seen: Sight | None = None) -> int:
+        def looks() -> Iterator[Sight]:
+            yield sight() if seen is None else seen
+            raise KeyboardInterrupt
+
+        iterator = looks()
+        return watch(lambda: next(iterator), as_json=as_json)
+
+    return run
+
+
+def test_without_a_terminal_it_is_the_plain_text_with_the_time(
+    two_looks: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert two_looks() == 0
+    shown = capsys.readouterr().out
+    assert "4711" in shown
+    assert "read_file" in shown
+    assert "\x1b" not in shown
+    assert two_looks(seen=sight(None)) == 0
+    assert NO_SERVER in capsys.readouterr().out
+
+
+def test_for_a_program_each_look_is_a_line(two_looks: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert two_looks(as_json=True) == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [[DOCUMENT]]
+
+
+def _seen_in_terminal(command: list[str], environ: dict[str, str], wanted: bytes) -> tuple[int, bytes]:
+    """Run it in a terminal until it has shown `wanted`, press Ctrl-C there; its exit status, and all it showed."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command, env=environ, stdin=follower, stdout=follower, stderr=follower, start_new_session=True
+    )
+    os.close(follower)
+    seen, give_up_at = b"", time.monotonic() + PATIENCE_S
+    try:
+        while wanted not in seen and time.monotonic() < give_up_at:
+            seen += os.read(leader, 65_536)
+        process.send_signal(signal.SIGINT)
+        return process.wait(PATIENCE_S), seen
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("program", [PRODUCT, WITHOUT_RICH], ids=["rich", "plain"])
+def test_in_a_terminal_it_is_drawn_again_until_ctrl_c(
+    program: tuple[str, ...], environ: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, *program, "status", "--watch"]
+    environ = {**environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    status, seen = _seen_in_terminal(command, environ, b"No server of yours is running")
+    assert status == 0
+    assert b"Ctrl-C ends this" in seen
+    assert (b"\x1b[?1049h" in seen) == (program == PRODUCT)
