@@ -77,20 +77,20 @@ def test_c01_c02_c03_a_client_cannot_choose_roots(client: Any, roots: list[str])
 )
 def test_c04_write_tools_and_other_spellings_do_not_exist(client: Any, ground: Any, tool: str) -> None:
     arguments = {"path": "small.txt", "content": "x", "destination": "y", "source": "small.txt"}
-    answer = client.request("tools/call", {"name": tool, "arguments": arguments})
+    answer = client.ask("tools/call", {"name": tool, "arguments": arguments})
     assert answer["error"]["code"] == -32602
     assert (ground.root / "small.txt").read_text() == "small text\n"
 
 
 def test_c04_c20_only_the_reading_tools_are_listed(client: Any) -> None:
-    listed = client.request("tools/list")["result"]["tools"]
+    listed = client.ask("tools/list")["result"]["tools"]
     assert {tool["name"] for tool in listed} == TOOLS
     assert all(tool["annotations"]["readOnlyHint"] for tool in listed)
 
 
 @pytest.mark.parametrize("method", ["config/set", "roots/list", "server/configure", "shutdown"])
 def test_c20_no_message_changes_the_servers_rights(client: Any, method: str) -> None:
-    assert client.request(method, {"level": "debug", "roots": ["/"]})["error"]["code"] == -32601
+    assert client.ask(method, {"level": "debug", "roots": ["/"]})["error"]["code"] == -32601
 
 
 def test_c07_a_denied_object_by_every_tool(client: Any, ground: Any) -> None:

@@ -259,14 +259,15 @@ def test_h16_h37_streams_are_not_stolen(web: Any) -> None:
 
 def test_h37_h38_the_endpoint_is_relative_and_content_makes_no_event(web: Any, folder: Path) -> None:
     (folder / "m.txt").write_text('\n\ndata: {"jsonrpc":"2.0","id":1}\r\n\rid: 9\nevent: x\n\n', newline="")
-    with web.stream() as (endpoint, lines):
+    with contextlib.closing(web.open_stream()) as stream:
+        endpoint = stream.next()[1]
         assert endpoint.startswith("/message?")
         assert web.exchange(web.frame("initialize", {}, 1), path=endpoint)[0] == 202
         frame = web.frame("tools/call", {"name": "read_file", "arguments": {"path": f"{folder.name}/m.txt"}}, 2)
         assert web.exchange(frame, path=endpoint)[0] == 202
         found: list[dict[str, Any]] = []
         while len(found) < 2:
-            line = lines.readline()
+            line = stream.response.readline()
             assert line.startswith((b"data:", b"event: message", b":")) or not line.strip(), line
             if line.startswith(b"data:"):
                 found.append(json.loads(line.partition(b":")[2]))
@@ -505,7 +506,8 @@ def test_h30_connection_flood(web: Any, count: int) -> None:
 def test_h20_a_slow_reader_of_a_stream_costs_only_itself(web: Any, folder: Path) -> None:
     (folder / "big.txt").write_text("x" * 900_000)
     before = web.memory_mb()
-    with web.stream() as (endpoint, _):
+    with contextlib.closing(web.open_stream()) as stream:
+        endpoint = stream.next()[1]
         web.exchange(web.frame("initialize", {}, 1), path=endpoint)
         arguments = {"name": "read_file", "arguments": {"path": f"{folder.name}/big.txt"}}
         for number in range(40):

@@ -224,7 +224,7 @@ def test_j16_calls_before_initialize_and_initialize_twice(client: Any, launch: C
         assert errors_of(fresh.raw(fresh.frame("tools/list", {}))) == [-32600]
         fresh.open()
         assert fresh.text("small.txt") == "small text\n"
-    assert client.request("initialize", hello)["error"]["code"] == -32600
+    assert client.ask("initialize", hello)["error"]["code"] == -32600
 
 
 @pytest.mark.parametrize("version", ["1.0", "9999-99-99", "", "../x", "2025-06-18\n"])
@@ -255,7 +255,7 @@ def test_j19_flood_of_notifications(pipe: Any, count: int) -> None:
     before = pipe.memory_mb()
     line = b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"x","progress":1}}\n'
     for _ in range(count // 1000):
-        pipe.send(line * 1000)
+        pipe.send_bytes(line * 1000)
     assert pipe.text("small.txt") == "small text\n"
     assert pipe.memory_mb() - before < 20
 
@@ -274,11 +274,11 @@ def test_j21_j23_meta_and_progress_tokens(client: Any, code: Callable[..., str])
         [],
     ]
     for meta in metas:
-        answer = client.request("tools/call", {"name": "read_file", "arguments": {"path": "small.txt"}, "_meta": meta})
+        answer = client.ask("tools/call", {"name": "read_file", "arguments": {"path": "small.txt"}, "_meta": meta})
         assert code(answer) in ("ok", "-32602"), str(meta)[:80]
         assert "Evil" not in str(answer)
     same = {"name": "read_file", "arguments": {"path": "small.txt"}, "_meta": {"progressToken": "same"}}
-    assert code(client.request("tools/call", same)) == code(client.request("tools/call", same)) == "ok"
+    assert code(client.ask("tools/call", same)) == code(client.ask("tools/call", same)) == "ok"
 
 
 @pytest.mark.parametrize("way", ["stdin", "stdout", "both"])
@@ -318,7 +318,7 @@ def test_j11_a_slow_line_holds_nobody_up(pipe: Any, web: Any) -> None:
     """A byte at a time: the status socket and other servers answer meanwhile, and the line counts when it is whole."""
     frame = pipe.frame("ping", {}, "slow") + b"\n"
     for at in range(len(frame)):
-        pipe.send(frame[at : at + 1])
+        pipe.send_bytes(frame[at : at + 1])
         if at % 20 == 0:
             assert pipe.status()["status"] == "ok"
             assert web.text("small.txt") == "small text\n"

@@ -130,14 +130,14 @@ def test_q11_cancel_storm(long_lived: Callable[[str], Any], guard: Callable[...,
     cancelled = []
     for number in range(500):
         request_id = f"c{number}"
-        pipe.send(
+        pipe.send_bytes(
             pipe.frame("tools/call", {"name": "search_files", "arguments": {"pattern": "**/*"}}, request_id) + b"\n"
         )
         for target in (request_id, "unknown", f"c{number - 1}"):
             note = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"%s"}}\n'
-            pipe.send(note % target.encode())
+            pipe.send_bytes(note % target.encode())
         cancelled.append(request_id)
-    pipe.send(pipe.frame("ping", {}, "after") + b"\n")
+    pipe.send_bytes(pipe.frame("ping", {}, "after") + b"\n")
     seen = []
     while (message := pipe.receive())["id"] != "after":
         seen.append(message["id"])
@@ -147,10 +147,10 @@ def test_q11_cancel_storm(long_lived: Callable[[str], Any], guard: Callable[...,
 
 def test_s10_q11_a_cancelled_search_stops(shared: Callable[[str], Any], guard: Callable[..., Any]) -> None:
     pipe = guard(shared("stdio"))
-    pipe.send(pipe.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.003}}, "victim") + b"\n")
+    pipe.send_bytes(pipe.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.003}}, "victim") + b"\n")
     pipe.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     begun = time.monotonic()
-    pipe.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
+    pipe.send_bytes(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
     pipe.wait_for_status(lambda status: status["pool"]["busy"] == 0)
     assert time.monotonic() - begun < 0.25 + 0.25
     assert pipe.raw(b"", answers=0) == []
@@ -177,7 +177,7 @@ def test_q11_a_foreign_cancel_touches_nothing(shared: Callable[[str], Any], guar
 def test_d01_end_of_input(launch: Callable[..., Any], ground: Any, calls: int) -> None:
     server = launch("stdio", ground, program=FAULTY)
     for _ in range(calls):
-        server.send(server.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.004}}) + b"\n")
+        server.send_bytes(server.frame("tools/call", {"name": "spin", "arguments": {"seconds": 60.004}}) + b"\n")
     processes = family(server)
     server.process.stdin.close()
     begun = time.monotonic()

@@ -39,9 +39,9 @@ def test_o02_terminal_escapes(client: Any, folder: Path, text: str) -> None:
         assert all(character.isprintable() for character in sentence), ascii(sentence)
     sentence = client.call("search_files", pattern="*", **{f"x{text}": 1})["content"][0]["text"]
     assert all(character.isprintable() for character in sentence), ascii(sentence)
-    answer = client.request(f"no/{text}")["error"]["message"]
+    answer = client.ask(f"no/{text}")["error"]["message"]
     assert all(character.isprintable() for character in answer)
-    answer = client.request("tools/call", {"name": f"no{text}", "arguments": {}})["error"]["message"]
+    answer = client.ask("tools/call", {"name": f"no{text}", "arguments": {}})["error"]["message"]
     assert all(character.isprintable() for character in answer)
     assert "\x1b" not in client.errors
 

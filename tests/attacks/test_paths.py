@@ -329,7 +329,7 @@ def test_p38_path_in_a_resource_uri(client: Any, ground: Any, tail: str) -> None
     base = os.path.realpath(ground.base)
     for host in ("", "localhost"):
         uri = f"file://{host}{base}/{tail}"
-        error = client.request("resources/read", {"uri": uri})["error"]
+        error = client.ask("resources/read", {"uri": uri})["error"]
         assert error == {"code": -32002, "message": "Resource not found", "data": {"uri": uri}}
 
 
@@ -338,16 +338,16 @@ def test_p38_path_in_a_resource_uri(client: Any, ground: Any, tail: str) -> None
 )
 def test_p38_nothing_but_our_own_addresses(client: Any, ground: Any, start: str) -> None:
     uri = f"{start}{os.path.realpath(ground.root)}/small.txt"
-    assert client.request("resources/read", {"uri": uri})["error"]["code"] == -32002
-    assert "contents" in client.request("resources/read", {"uri": f"file://{uri.removeprefix(start)}"})["result"]
+    assert client.ask("resources/read", {"uri": uri})["error"]["code"] == -32002
+    assert "contents" in client.ask("resources/read", {"uri": f"file://{uri.removeprefix(start)}"})["result"]
 
 
 def test_c07_no_denied_name_is_listed_as_a_resource(client: Any, ground: Any) -> None:
     root = os.path.realpath(ground.root)
-    listed = client.request("resources/list")["result"]["resources"]
+    listed = client.ask("resources/list")["result"]["resources"]
     assert {each["name"] for each in listed} >= {"R", "small.txt"}
     assert not {each["name"] for each in listed} & {".env", "secrets"}
-    (folder,) = client.request("resources/read", {"uri": f"file://{root}"})["result"]["contents"]
+    (folder,) = client.ask("resources/read", {"uri": f"file://{root}"})["result"]["contents"]
     assert "secrets" not in folder["text"]
 
 
@@ -355,8 +355,8 @@ def test_c07_no_denied_name_is_listed_as_a_resource(client: Any, ground: Any) ->
     "value", ["../", "/etc/", "../OUT/", "%2e%2e/OUT/", "..%2fOUT/", ".e", ".env", "sec", "secrets/"]
 )
 def test_p39_path_through_a_completion_request(client: Any, value: str) -> None:
-    (template,) = client.request("resources/templates/list")["result"]["resourceTemplates"]
-    answer = client.request(
+    (template,) = client.ask("resources/templates/list")["result"]["resourceTemplates"]
+    answer = client.ask(
         "completion/complete",
         {
             "ref": {"type": "ref/resource", "uri": template["uriTemplate"]},

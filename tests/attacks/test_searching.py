@@ -355,10 +355,10 @@ def test_q15_a_long_search_tells_how_far_it_is(pipe: Any, folder: Path) -> None:
 
 def test_s10_a_cancelled_search_stops(pipe: Any, folder: Path) -> None:
     question = {"name": "search_text", "arguments": {**SLOW, "path": huge_text(folder)}}
-    pipe.send(pipe.frame("tools/call", question, "victim") + b"\n")
+    pipe.send_bytes(pipe.frame("tools/call", question, "victim") + b"\n")
     pipe.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     begun = time.monotonic()
-    pipe.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
+    pipe.send_bytes(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
     pipe.wait_for_status(lambda status: status["pool"]["busy"] == 0)
     assert time.monotonic() - begun < 0.5
     pipe.settle()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PRODUCT
+from tests.drivers.process import PRODUCT
 
 pytestmark = pytest.mark.integration
 
@@ -106,7 +106,7 @@ def test_every_call_over_http_is_one_line_without_a_secret(start_http: START, fi
     assert server.post(message, mcp_session_id=session).status == 200
     assert server.modern("tools/call", body).status == 200
     server.wait_for_status(lambda status: status["audit"]["lines_total"] == 3)
-    server.stop()
+    server.kill()
     found = calls(file)
     assert [(entry["tool"], entry["outcome"], entry["paths"]) for entry in found] == 2 * [
         ("read_file", "ok", ["src/main.py"])

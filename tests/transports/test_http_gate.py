@@ -75,7 +75,7 @@ def test_an_encoded_path_is_the_path_that_it_encodes(http: Any) -> None:
 
 def test_two_host_fields_are_refused(http: Any) -> None:
     head = f"GET /health HTTP/1.1\r\nHost: localhost:{http.port}\r\nHost: evil\r\nConnection: close\r\n\r\n"
-    assert http.raw(head.encode()).startswith(b"HTTP/1.1 421 ")
+    assert http.send_bytes(head.encode()).startswith(b"HTTP/1.1 421 ")
 
 
 def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(http: Any) -> None:
@@ -83,7 +83,7 @@ def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(http: A
         f"POST /mcp HTTP/1.1\r\nHost: localhost:{http.port}\r\nAuthorization: Bearer {http.token}\r\n"
         "Content-Type: application/json\r\nContent-Length: 16777217\r\nExpect: 100-continue\r\n\r\n"
     )
-    assert http.raw(head.encode()).startswith(b"HTTP/1.1 413 ")
+    assert http.send_bytes(head.encode()).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/message"])
@@ -97,7 +97,7 @@ def test_a_body_that_grows_too_large_is_refused(start_http: Callable[..., Any], 
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     )
     chunk = b"1000\r\n" + b" " * 4096 + b"\r\n"
-    assert server.raw(head.encode() + chunk + chunk + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+    assert server.send_bytes(head.encode() + chunk + chunk + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
     assert server.post(b" " * 5001).status == 413
     assert server.post(b" " * 5000).status == 400
 
@@ -120,18 +120,18 @@ def test_a_large_body_within_the_limit_is_read(http: Any, request_body: Callable
 )
 def test_a_head_that_is_too_large_is_refused(http: Any, head: bytes) -> None:
     request = b"GET /health HTTP/1.1\r\nHost: localhost:%d\r\n" % http.port + head + b"\r\n"
-    assert http.raw(request).startswith(b"HTTP/1.1 431 ")
+    assert http.send_bytes(request).startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_request_line_that_is_too_long_is_refused(http: Any) -> None:
     request = b"GET /health?" + b"x" * 400_000 + b" HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % http.port
-    assert http.raw(request).startswith(b"HTTP/1.1 431 ")
+    assert http.send_bytes(request).startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_head_just_within_the_limits_passes(http: Any) -> None:
     fields = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 600) for number in range(97))
     request = b"GET /health HTTP/1.1\r\nHost: localhost:%d\r\nConnection: close\r\n" % http.port + fields + b"\r\n"
-    assert http.raw(request).startswith(b"HTTP/1.1 200 ")
+    assert http.send_bytes(request).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
@@ -146,14 +146,14 @@ def test_a_head_just_within_the_limits_passes(http: Any) -> None:
     ],
 )
 def test_what_is_no_http_is_refused_and_the_connection_closed(http: Any, garbage: bytes) -> None:
-    assert http.raw(garbage)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 421")
+    assert http.send_bytes(garbage)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 421")
     assert http.get("/livez").status == 200
 
 
 def test_pipelined_requests_are_answered_in_order(http: Any) -> None:
     one = f"GET /livez HTTP/1.1\r\nHost: localhost:{http.port}\r\n\r\n"
     last = f"GET /readyz HTTP/1.1\r\nHost: localhost:{http.port}\r\nConnection: close\r\n\r\n"
-    answers = http.raw((one + one + last).encode())
+    answers = http.send_bytes((one + one + last).encode())
     assert [answers.count(word) for word in (b"HTTP/1.1 200", b"alive", b'"ready"')] == [3, 2, 1]
     assert answers.rindex(b"alive") < answers.index(b'"ready"')
 
@@ -162,7 +162,7 @@ def test_too_many_connections_are_told_to_come_back(start_http: Callable[..., An
     server = start_http(FILEWARDEN_HTTP_MAX_SESSIONS="1")
     limit = 2 * 1 + 64
     open_ones = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(limit)]
-    refused = server.raw(f"GET /livez HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
+    refused = server.send_bytes(f"GET /livez HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: " in refused
     for each in open_ones:

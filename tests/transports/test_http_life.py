@@ -47,7 +47,7 @@ def test_an_open_token_file_stops_the_start(start_http: Callable[..., Any]) -> N
     start_http()
     server = start_http(wait=False)
     server.token_path.chmod(0o644)
-    server.stop()
+    server.kill()
     server = start_http(wait=False)
     assert server.process.wait(10) == 2
     assert server.is_listening.wait(5)

@@ -204,7 +204,7 @@ def test_header_names_have_any_case_and_values_may_be_padded_or_in_base64(talkin
         "Accept: */*\r\nContent-Type: application/json\r\nConnection: close\r\nMCP-PROTOCOL-VERSION:2026-07-28\r\n"
         f"mcp-METHOD: \t tools/call \t\r\nMcP-nAmE:  =?base64?cmVhZF9maWxl?= \r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    reply = talking.raw(head.encode() + body)
+    reply = talking.send_bytes(head.encode() + body)
     assert reply.startswith(b"HTTP/1.1 200 ")
     assert b"# My Project" in reply
 
@@ -217,7 +217,7 @@ def test_a_header_that_comes_twice_is_refused(talking: Any, modern_body: Body) -
             "Content-Type: application/json\r\nConnection: close\r\nMCP-Protocol-Version: 2026-07-28\r\n"
             f"Mcp-Method: tools/list\r\n{extra}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        reply = talking.raw(head.encode() + body)
+        reply = talking.send_bytes(head.encode() + body)
         assert reply.startswith(b"HTTP/1.1 400 ")
         assert b"-32020" in reply
         assert b'"twice"' in reply

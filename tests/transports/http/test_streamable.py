@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CLIENT
+from tests.drivers.messages import CLIENT
 
 pytestmark = pytest.mark.integration
 
