@@ -6,7 +6,6 @@ lines of what was served until then are kept, and written first.
 """
 
 import os
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +16,7 @@ import msgspec
 from filewarden.broker.audit_entry import Clock, entry_of
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
-from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeeded
+from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, word_for
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import AuditStatus
 from filewarden.config.sections.audit import AuditSettings
@@ -50,7 +49,7 @@ class AuditLog:
         self._fd = fd
         self._settings = settings
         self._log = log
-        self._server = secrets.token_hex(4)
+        self._server = log.server
         self._clock = Clock()
         self._position = first_position()
         self._size = -1
@@ -92,7 +91,7 @@ class AuditLog:
         if self._reactor is None:
             return
         now = self._reactor.now()
-        self._ended.append((call, _code(outcome), time.time(), now - call.submitted_at))
+        self._ended.append((call, word_for(outcome), time.time(), now - call.submitted_at))
         if call.tool.writes or self._reason is not None:
             self._put_down()  # what it was to write must not be kept
         if self._reason is not None or self._is_waiting_to_retry:
@@ -320,18 +319,6 @@ def open_audit(settings: AuditSettings, log: Log) -> AuditLog:
     except OSError as error:
         raise OSError(error.errno, reason_of(error)) from None
     return AuditLog(fd, settings, log)
-
-
-def _code(outcome: Outcome | None) -> str:
-    match outcome:
-        case None:
-            return Code.CANCELLED.value
-        case Succeeded():
-            return "ok"
-        case Failed():
-            return outcome.code.value
-        case _:
-            return "asked"
 
 
 _REFUSAL = Failed(

@@ -31,6 +31,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ms: float
     bytes: int = 0
     worker: str = ""
+    trace: str = ""
+    """The trace that the call is a part of, where calls are traced."""
     paths: tuple[str, ...] = ()
     paths_cut: int = 0
     """So many paths are missing, or the last one is not all there."""
@@ -67,6 +69,7 @@ def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -
         ms=round(1000 * took_s, 3),
         bytes=call.answer_bytes,
         worker=call.worker,
+        trace=call.trace,
         paths=paths,
         paths_cut=paths_cut,
         pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES)), "") if has_pattern else "",

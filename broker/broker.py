@@ -11,7 +11,7 @@ import msgspec
 
 from filewarden.broker import snapshot
 from filewarden.broker.announcements import Announcements
-from filewarden.broker.call import Call
+from filewarden.broker.call import Call, Witness
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.crew import Crew
 from filewarden.broker.dispatcher import Caller, Dispatcher
@@ -78,6 +78,7 @@ class Broker:
         on_broken: Callable[[str], None],
         sealing_keys: Sequence[bytes] = (),
         audit: "AuditLog | None" = None,
+        witnesses: Sequence[Witness] = (),
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -120,6 +121,7 @@ class Broker:
             holdings=self.holdings,
             on_list_changed=self._announcements.list_changed,
             audit=audit,
+            witnesses=witnesses,
             budgets=_budgets(settings),
             on_look=self._look,
         )

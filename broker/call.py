@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Outcome
 from filewarden.broker.write_budgets import Spending
 from filewarden.workers.inquiry import Inputs
@@ -14,6 +15,8 @@ from filewarden.workers.wire import Aside
 Deliver = Callable[[Outcome], None]
 Overhear = Callable[[Aside], None]
 ListChanged = Callable[[ListKind], None]
+Witness = Callable[["Call", Outcome | None, float], None]
+"""Is told how a call ended (None: it was cancelled) and after how many seconds."""
 
 
 class Hearing(msgspec.Struct, frozen=True):
@@ -51,7 +54,13 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """What of its principal's budgets it has reserved."""
     """The answers to the question that an earlier run of the call ended with."""
     worker: str = ""
-    """The pool and the slot that run it, once one does: for the audit log."""
+    """The pool and the slot that run it, once one does: for logs and traces."""
+    assigned_at: float | None = None
+    """When it was given to that worker; None while it waits."""
+    origin: StartCall | None = None
+    """The request that it serves; None for one of our own."""
+    trace: str = ""
+    """The id of the trace that it is a part of, where it is traced."""
     answer_bytes: int = 0
     """The size of what the worker answered, without the facts beside a text or blocks."""
     began_at: float = 0.0

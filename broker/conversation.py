@@ -203,7 +203,7 @@ class Conversation:
         if tool is None:  # the session offers only what the catalogue has
             raise KeyError(start.operation)
         if tool.writes and not self._caller.principal.has(WRITE_SCOPE):  # the transport has told already
-            self._services.dispatcher.note_refused(self._caller, tool, start.arguments, _NOT_GRANTED)
+            self._services.dispatcher.note_refused(self._caller, tool, start, _NOT_GRANTED)
             self._go_on(self.session.complete(start, _NOT_GRANTED))
             return
         if start.operation == LIST_RESOURCES and start.terms.revision.era is Era.LEGACY:
@@ -217,10 +217,10 @@ class Conversation:
             run.begin(lambda aside: self._overhear(start, aside))
         except ToolFailure as failure:
             refusal = Failed(failure.code, failure.message, failure.details)
-            services.dispatcher.note_refused(self._caller, tool, start.arguments, refusal)
+            services.dispatcher.note_refused(self._caller, tool, start, refusal)
             run.settle(run, refusal)
         except BadSealError:
-            services.dispatcher.note_refused(self._caller, tool, start.arguments, _BAD_INPUTS)
+            services.dispatcher.note_refused(self._caller, tool, start, _BAD_INPUTS)
             self._runs.pop(id(start), None)
             self._go_on(self.session.resolve(start, _BAD_STATE))
         if start.task is TaskUse.WHEN_SLOW and id(start) in self._runs:

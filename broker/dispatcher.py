@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filewarden.broker.answers import AnswerReader
-from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged
+from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
 from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
@@ -14,6 +14,7 @@ from filewarden.broker.lifecycle import Exit
 from filewarden.broker.placement import Placement
 from filewarden.broker.pool import Kind, pool_of
 from filewarden.broker.process import Violation
+from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeeded
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
@@ -125,6 +126,7 @@ class Dispatcher:
         holdings: Holdings,
         on_list_changed: ListChanged | None = None,
         audit: "AuditLog | None" = None,
+        witnesses: Sequence[Witness] = (),
         budgets: WriteBudgets | None = None,
         on_look: Callable[[float], None] | None = None,
     ) -> None:
@@ -138,6 +140,7 @@ class Dispatcher:
         self._holdings = holdings
         self._on_list_changed = on_list_changed
         self._audit = audit
+        self._witnesses = tuple(witnesses)
         self._budgets = budgets
         self._on_look = on_look
         self._supervisors: dict[Kind, Supervisor] = {}
@@ -178,9 +181,10 @@ class Dispatcher:
         deliver: Deliver,
         hearing: Hearing = DEAF,
         inputs: Inputs | None = None,
+        origin: StartCall | None = None,
     ) -> Call:
         """Admit a call. `deliver` gets its outcome: at once when it is refused, else later, never after `cancel`."""
-        call = self._call(caller, tool, arguments, deliver, hearing, inputs)
+        call = self._call(caller, tool, arguments, deliver, hearing, inputs, origin)
         refusal = self._refusal(call)
         if refusal is not None:
             self._settle(call, refusal)
@@ -200,12 +204,11 @@ class Dispatcher:
         self._pump()
         return call
 
-    def note_refused(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, refusal: Failed) -> None:
+    def note_refused(self, caller: Caller, tool: Tool, start: StartCall, refusal: Failed) -> None:
         """A call was refused before it came here: the operator and the audit log hear of it all the same."""
-        call = self._call(caller, tool, arguments, _to_nobody, DEAF, None)
+        call = self._call(caller, tool, start.arguments, _to_nobody, DEAF, None, start)
         self._ledger.note_refused(call, refusal)
-        if self._audit is not None:
-            self._audit.record(call, refusal)
+        self._tell(call, refusal)
 
     def _call(
         self,
@@ -215,6 +218,7 @@ class Dispatcher:
         deliver: Deliver,
         hearing: Hearing,
         inputs: Inputs | None,
+        origin: StartCall | None,
     ) -> Call:
         now = self._reactor.now()
         lane = tool.lane(arguments)
@@ -232,6 +236,7 @@ class Dispatcher:
             deliver=deliver,
             hearing=hearing,
             inputs=inputs,
+            origin=origin,
         )
         self._next_id += 1
         return call
@@ -257,8 +262,7 @@ class Dispatcher:
             return
         call.is_settled = True
         self._ledger.count_cancelled(call, self._reactor.now() - call.submitted_at)
-        if self._audit is not None:
-            self._audit.record(call, None)
+        self._tell(call, None)
         if self._scheduler.withdraw(call):
             del self._live[call.id]
             self._settle_spending(call, _NEVER_RAN)
@@ -354,7 +358,8 @@ class Dispatcher:
             call = self._scheduler.next_call(kind, placement.fits, now)
             if call is None or placement.worker is None:
                 break
-            if self._audit is not None:
+            call.assigned_at = now
+            if self._audit is not None or self._witnesses:
                 call.worker = f"{kind.value}/{supervisor.roster.place_of(placement.worker)}"
             supervisor.assign(placement.worker, call, _frame_of(call, now))
 
@@ -371,10 +376,18 @@ class Dispatcher:
         self._settle_spending(call, outcome)
         self._ledger.count(call, outcome, self._reactor.now() - call.submitted_at)
         call.deliver(outcome)
-        if self._audit is not None:
-            self._audit.record(call, outcome)
+        self._tell(call, outcome)
         if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:
             self._on_list_changed(call.tool.changes)
+
+    def _tell(self, call: Call, outcome: Outcome | None) -> None:
+        """Whoever keeps a record: the audit log comes last, for others may add to the call what it then shows."""
+        if self._witnesses:
+            took_s = self._reactor.now() - call.submitted_at
+            for witness in self._witnesses:
+                witness(call, outcome, took_s)
+        if self._audit is not None:
+            self._audit.record(call, outcome)
 
     def _settle_spending(self, call: Call, outcome: Outcome) -> None:
         if call.spending is not None and self._budgets is not None:

@@ -1,13 +1,20 @@
-"""The server's log: lines of text or JSON on standard error or in a file, never on standard output."""
+"""The server's log: lines of text or JSON on standard error or in a file, never on standard output.
+
+Whoever started us may never read our standard error: where it is a pipe and full, a line is left out and counted,
+instead of keeping every client waiting.
+"""
 
 import contextlib
 import os
+import select
+import stat
 import time
 from enum import IntEnum
 
 import msgspec
 
 LONGEST_MESSAGE = 4000
+SERVER_ID_BYTES = 4
 
 
 class Level(IntEnum):
@@ -20,12 +27,19 @@ class Level(IntEnum):
 
 
 class Log:
-    """Writes lines to a descriptor. A log that cannot be written never stops the server."""
+    """Writes lines to a descriptor. A log that cannot be written never stops the server.
 
-    def __init__(self, fd: int, *, level: Level = Level.INFO, is_json: bool = False) -> None:
+    `server` is this server's id, as the audit log has it too: with the number of a call it is one of a kind.
+    """
+
+    def __init__(self, fd: int, *, level: Level = Level.INFO, is_json: bool = False, server: str = "") -> None:
+        self.server = server or os.urandom(SERVER_ID_BYTES).hex()
+        self.lost = 0
+        """Lines that nobody had room for, since the last one that was written."""
         self._fd = fd
         self._level = level
         self._is_json = is_json
+        self._room = _room(fd)
 
     def debug(self, message: str, **facts: object) -> None:
         """What a developer wants to see."""
@@ -46,16 +60,43 @@ class Log:
     def _write(self, level: Level, message: str, facts: dict[str, object]) -> None:
         if level < self._level:
             return
-        shown = _printable(message[:LONGEST_MESSAGE])
-        now = time.time()
-        if self._is_json:
-            line = msgspec.json.encode({"time": round(now, 3), "level": level.name.lower(), "message": shown, **facts})
-        else:
-            stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
-            extra = "".join(f" {name}={_printable(str(value))}" for name, value in facts.items())
-            line = f"{stamp} {level.name.lower():7} {shown}{extra}".encode("utf-8", "backslashreplace")
+        if self._room is not None and not self._room.poll(0):
+            self.lost += 1
+            return
+        if self.lost:
+            lost, self.lost = self.lost, 0
+            self._put(Level.WARNING, "lines are missing here: nobody took them in time", {"lines": lost})
+        self._put(level, message, facts)
+
+    def _put(self, level: Level, message: str, facts: dict[str, object]) -> None:
+        line = (self._json if self._is_json else self._text)(level, message[:LONGEST_MESSAGE], facts, time.time())
         with contextlib.suppress(OSError):
             os.write(self._fd, line + b"\n")
+
+    def _json(self, level: Level, message: str, facts: dict[str, object], now: float) -> bytes:
+        head = {"time": round(now, 3), "level": level.name.lower(), "message": _printable(message)}
+        return msgspec.json.encode({**head, "server": self.server, **facts}, enc_hook=str)
+
+    def _text(self, level: Level, message: str, facts: dict[str, object], now: float) -> bytes:
+        """With the server's id where a call is told of: several servers may write to the same journal."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        if "call" in facts:
+            facts = {"server": self.server, **facts}
+        extra = "".join(f" {name}={_printable(str(value))}" for name, value in facts.items())
+        return f"{stamp} {level.name.lower():7} {_printable(message)}{extra}".encode("utf-8", "backslashreplace")
+
+
+def _room(fd: int) -> "select.poll | None":
+    """What tells whether a line can be written now; None where it always can, as for a file."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return None
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return None
+    room = select.poll()
+    room.register(fd, select.POLLOUT)
+    return room
 
 
 def _printable(text: str) -> str:

@@ -71,7 +71,7 @@ class Run:
             log_level=None if overhear is None else terms.log_level,
             askable=terms.askable,
         )
-        call = self._dispatcher.submit(self.caller, self.tool, arguments, self._deliver, hearing, inputs)
+        call = self._dispatcher.submit(self.caller, self.tool, arguments, self._deliver, hearing, inputs, self.start)
         self._call = None if call.is_settled else call
 
     def _deliver(self, outcome: Outcome) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from filewarden.broker.account import Account, become, can_enter, check_readable, choose_account
 from filewarden.broker.broker import Broker
+from filewarden.broker.call import Witness
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
 from filewarden.broker.log import Log, open_log
@@ -47,6 +48,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: Catalogue
     folder: EndpointFolder
     audit: "AuditLog | None" = None
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -82,6 +84,7 @@ def prepare(
         catalogue=catalogue,
         folder=folder,
         audit=_open_audit(settings, log),
+        witnesses=_witnesses(settings, log),
     )
 
 
@@ -104,7 +107,17 @@ def make_broker(
         on_broken=on_broken,
         sealing_keys=sealing_keys,
         audit=surroundings.audit,
+        witnesses=surroundings.witnesses,
     )
+
+
+def _witnesses(settings: Settings, log: Log) -> tuple[Witness, ...]:
+    """Who keeps a record of calls beside the audit log; what does so is loaded only where it is wanted."""
+    if not settings.log.calls:
+        return ()
+    from filewarden.broker.call_log import CallLog
+
+    return (CallLog(log).record,)
 
 
 def own_paths(surroundings: Surroundings) -> list[str]:

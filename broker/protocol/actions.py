@@ -9,6 +9,7 @@ from filewarden.broker.protocol.errors import RequestId
 from filewarden.broker.protocol.messages import Filter, Json
 from filewarden.broker.protocol.outcome import Asked, Outcome
 from filewarden.broker.protocol.terms import Terms
+from filewarden.broker.protocol.trace_context import TraceContext
 from filewarden.workers.task_use import TaskUse
 
 
@@ -31,6 +32,8 @@ class StartCall(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What that run left, from our own memory."""
     sealed_state: str | None = None
     """The same as the client brought it back: to be opened before it is believed."""
+    trace: TraceContext | None = None
+    """The trace that the client is in."""
     task: TaskUse = TaskUse.NEVER
     """When the driver may answer with a task instead."""
 

@@ -31,6 +31,7 @@ from filewarden.broker.protocol.shape import (
     resource_response,
 )
 from filewarden.broker.protocol.terms import Terms
+from filewarden.broker.protocol.trace_context import read_trace_context
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.operations import Complete, GetPrompt, ListResources, ReadResource
 from filewarden.workers.prompt import Prompt
@@ -58,6 +59,7 @@ def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall
         arguments=arguments,
         respond=_respond_to_call,
         terms=terms,
+        trace=read_trace_context(params.meta.traceparent, params.meta.tracestate),
         progress_token=params.meta.progress_token,
         answers=_answers(params, terms),
         sealed_state=_state(params, terms),
@@ -79,6 +81,7 @@ def list_resources(request: Request, offer: Offer, terms: Terms) -> bytes | Star
         arguments=ListResources(params.cursor),
         respond=_respond_with_resources,
         terms=terms,
+        trace=read_trace_context(params.meta.traceparent, params.meta.tracestate),
     )
 
 
@@ -96,6 +99,7 @@ def read_resource(request: Request, offer: Offer, terms: Terms) -> bytes | Start
         arguments=ReadResource(params.uri),
         respond=_respond_with_contents,
         terms=terms,
+        trace=read_trace_context(params.meta.traceparent, params.meta.tracestate),
         progress_token=params.meta.progress_token,
         answers=_answers(params, terms),
         sealed_state=_state(params, terms),
@@ -121,6 +125,7 @@ def get_prompt(request: Request, offer: Offer, terms: Terms) -> bytes | StartCal
         arguments=GetPrompt(params.name, params.arguments),
         respond=_respond_with_prompt,
         terms=terms,
+        trace=read_trace_context(params.meta.traceparent, params.meta.tracestate),
         progress_token=params.meta.progress_token,
         answers=_answers(params, terms),
         sealed_state=_state(params, terms),
@@ -154,6 +159,7 @@ def complete(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall:
         ),
         respond=_respond_with_completion,
         terms=terms,
+        trace=read_trace_context(params.meta.traceparent, params.meta.tracestate),
     )
 
 

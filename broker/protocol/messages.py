@@ -20,6 +20,8 @@ class Meta(msgspec.Struct, frozen=True):
     """What a request says about itself, in every era."""
 
     progress_token: RequestId | None = msgspec.field(name="progressToken", default=None)
+    traceparent: Raw | UnsetType = UNSET
+    tracestate: Raw | UnsetType = UNSET
 
 
 class Params(msgspec.Struct, frozen=True):

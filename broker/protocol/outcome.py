@@ -54,3 +54,16 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Outcome = Succeeded | Failed | Asked
+
+
+def word_for(outcome: Outcome | None) -> str:
+    """How a call ended, in one word for logs: `ok`, the code of its error, `asked`; None: it was cancelled."""
+    match outcome:
+        case None:
+            return Code.CANCELLED.value
+        case Succeeded():
+            return "ok"
+        case Failed():
+            return outcome.code.value
+        case Asked():
+            return "asked"

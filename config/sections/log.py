@@ -20,3 +20,10 @@ class LogSettings(Section, frozen=True, kw_only=True):
     file: Annotated[
         str, Meta(max_length=4096, description='File for the log; "" is stderr.', extra={"is_path": True})
     ] = ""
+    calls: Annotated[
+        bool,
+        Meta(
+            description="A line for each call when it ends: its number, the tool, the outcome and the milliseconds; "
+            "never a path."
+        ),
+    ] = False

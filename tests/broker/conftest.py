@@ -275,12 +275,13 @@ class Desk:
         deliver: Deliver,
         hearing: Hearing = DEAF,
         inputs: Inputs | None = None,
+        _origin: Any = None,
     ) -> Submitted:
         call = Submitted(caller=caller, tool=tool, arguments=arguments, deliver=deliver, hearing=hearing, inputs=inputs)
         self.calls.append(call)
         return call
 
-    def note_refused(self, caller: Caller, tool: Tool, arguments: msgspec.Struct, refusal: Failed) -> None:
+    def note_refused(self, caller: Caller, tool: Tool, start: Any, refusal: Failed) -> None:
         self.refused.append((tool.name, refusal.code))
 
     def cancel(self, call: Submitted) -> None:

@@ -29,7 +29,7 @@ class Dispatcher:
     def __init__(self) -> None:
         self.noted: list[tuple[str, str, str]] = []
 
-    def note_refused(self, caller: Caller, tool: Tool, _arguments: msgspec.Struct, refusal: Failed) -> None:
+    def note_refused(self, caller: Caller, tool: Tool, _start: Any, refusal: Failed) -> None:
         self.noted.append((caller.principal.key, tool.name, refusal.code))
 
     def submit(self, *_: Any, **__: Any) -> None:

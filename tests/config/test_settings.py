@@ -73,6 +73,7 @@ DEFAULTS: dict[str, object] = {
     "log.level": "info",
     "log.format": "text",
     "log.file": "",
+    "log.calls": False,
 }
 
 

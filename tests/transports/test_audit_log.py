@@ -257,3 +257,24 @@ def test_a_log_that_is_taken_away_while_the_server_runs(kind: str, start_server:
     server.finish()
     assert json.loads(file.read_bytes().splitlines()[0])["event"] == "continue"
     assert verify(file)["ok"]
+
+
+def test_the_server_s_log_tells_of_the_same_calls_by_the_same_numbers(start_server: START, file: Path) -> None:
+    log = file.with_name("log")
+    server = start_server(
+        FILEWARDEN_AUDIT_FILE=str(file),
+        FILEWARDEN_LOG_FILE=str(log),
+        FILEWARDEN_LOG_FORMAT="json",
+        FILEWARDEN_LOG_CALLS="yes",
+    )
+    server.initialize()
+    server.call("read_file", path="README.md")
+    server.call("read_file", path="not/there")
+    assert server.finish() == 0
+    told = [line for line in map(json.loads, log.read_bytes().splitlines()) if line["message"] == "call"]
+    names = ("server", "call", "tool", "outcome", "principal", "client", "worker", "bytes")
+    assert [[line.get(name, 0) for name in names] for line in told] == [
+        [entry.get(name, 0) for name in names] for entry in calls(file)
+    ]
+    assert [line["outcome"] for line in told] == ["ok", "not_found"]
+    assert "README" not in log.read_text()
