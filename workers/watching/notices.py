@@ -7,6 +7,7 @@ A native thread collects; it gives up for good at a name that is not UTF-8, so t
 import importlib.machinery
 import importlib.util
 import os
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 ADDED, MODIFIED, DELETED = 1, 2, 3
 _COLLECT_MS = 1
 """How long to wait for what is just being told."""
+_FORMER_S = 0.5
+"""How long the former set is still listened to beside a new one: its thread may be late on a busy machine."""
 
 Event = tuple[int, str]
 """ADDED, MODIFIED or DELETED, and the path."""
@@ -56,14 +59,17 @@ class Notices:
 
     def __init__(self) -> None:
         self._notify: RustNotify | None = None
+        self._former: RustNotify | None = None
+        """What listened before, which may still have something to tell."""
+        self._former_until = 0.0
         self._events: set[Event] = set()
         self._is_lossy = False
-        self._has_folders = False
+        self._folders: frozenset[str] = frozenset()
 
     @property
     def is_deaf(self) -> bool:
         """Whether nothing is told although folders are to be watched."""
-        return self._notify is None and self._has_folders
+        return self._notify is None and bool(self._folders)
 
     def watch(self, folders: Iterable[str]) -> None:
         """Watch these and no others, each without what lies deeper. Those that are not there are left out.
@@ -75,32 +81,48 @@ class Notices:
         """
         folders = sorted(folders)
         notify = _start(folders)
-        if self._notify is not None:
-            self._take()
-            if self._notify is not None:
-                self._notify.close()
-        self._notify = notify
-        self._has_folders = bool(folders)
+        self._take()
+        self._close_former()
+        self._former, self._notify = self._notify, notify
+        self._former_until = time.monotonic() + _FORMER_S
+        self._folders = frozenset(folders)
 
     def collect(self) -> Told:
         """Take what has happened. After a loss nothing is told until `watch` is called again."""
         self._take()
+        if self._former is not None and time.monotonic() > self._former_until:
+            self._close_former()
         told = Told(self._events, self._is_lossy)
         self._events, self._is_lossy = set(), False
         return told
 
     def _take(self) -> None:
-        if self._notify is None:
-            return
-        try:
-            told = self._notify.watch(_COLLECT_MS, _COLLECT_MS, _COLLECT_MS, None)
-        except _NotifyError:
-            self._is_lossy = True
-            self._notify.close()
-            self._notify = None
-        else:
-            if isinstance(told, set):
-                self._events |= told
+        if self._former is not None:
+            try:
+                self._events |= {event for event in _told_by(self._former) if self._is_watched(event[1])}
+            except _NotifyError:
+                self._is_lossy = True
+                self._close_former()
+        if self._notify is not None:
+            try:
+                self._events |= _told_by(self._notify)
+            except _NotifyError:
+                self._is_lossy = True
+                self._notify.close()
+                self._notify = None
+
+    def _close_former(self) -> None:
+        if self._former is not None:
+            self._former.close()
+            self._former = None
+
+    def _is_watched(self, path: str) -> bool:
+        return path in self._folders or os.path.dirname(path) in self._folders
+
+
+def _told_by(notify: "RustNotify") -> set[Event]:
+    told = notify.watch(_COLLECT_MS, _COLLECT_MS, _COLLECT_MS, None)
+    return told if isinstance(told, set) else set()
 
 
 def _start(folders: list[str]) -> "RustNotify | None":
