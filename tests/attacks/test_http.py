@@ -176,6 +176,7 @@ def test_h09_a_token_in_the_query_or_a_long_one(web: Any) -> None:
     assert status_of(reply) == 431
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("samples", [100, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
 def test_h10_token_timing(web: Any, samples: int) -> None:
     guesses = {length: web.token[:length].ljust(len(web.token), "-") for length in (0, len(web.token) - 1)}

@@ -249,7 +249,7 @@ def test_l24_l29_a_mount_inside_the_root(
     for path in ("mnt", "mnt/inside.txt", "mnt/kmsg", "mnt/cpuinfo", "mnt/1/root/etc/passwd", "mnt/self/environ"):
         for code in server.aim(path).values():
             assert code in ("ok", "access_denied", "not_found", "not_a_directory", "not_a_file", "unsupported"), path
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30  # searches among all processes of the machine are part of it
     assert "root:x" not in str(server.call("read_file", path="mnt/1/root/etc/passwd"))
 
 

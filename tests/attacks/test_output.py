@@ -256,6 +256,7 @@ def test_o18_o21_an_answer_stays_in_its_budget(client: Any, folder: Path) -> Non
     assert len(found["content"][0]["text"]) <= 41_000
 
 
+@pytest.mark.alone
 @on_each_but_large_on_stdio(100, 10_000)
 def test_o20_existence_is_no_oracle(client: Any, ground: Any, count: int) -> None:
     pairs = [("../OUT/canary.txt", "../OUT/cananry.txt"), ("secrets/key.txt", "secrets/kez.txt"), ("../OUT", "../OUX")]

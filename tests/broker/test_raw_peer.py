@@ -14,7 +14,7 @@ import pytest
 import zmq
 
 from filewarden.broker.link import Link, LinkError
-from filewarden.broker.memory import OwnMemoryWatch, resident_bytes
+from filewarden.broker.memory import OwnMemoryWatch, give_back_memory, resident_bytes
 from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.worker import Worker
 from filewarden.workers import wire
@@ -119,7 +119,7 @@ def test_an_endless_message_shows_in_the_memory_and_is_freed_with_the_link(worke
     give_up_at = time.monotonic() + 5
     while resident_bytes() > before + OwnMemoryWatch.ALLOWANCE_BYTES:
         assert time.monotonic() < give_up_at
-        os.sched_yield()
+        give_back_memory()
 
 
 def test_the_watch_forgets_what_was_given_back() -> None:

@@ -31,7 +31,10 @@ def next_of(server: Any, method: str) -> Json:
 
 
 def change(tree: Path, server: Any, name: str, method: str = "notifications/resources/updated") -> Json:
-    (tree / name).write_text(f"{time.monotonic_ns()}")
+    """Put a file in place as editors do: that is one event, where a write to what is there may be two."""
+    made = tree.parent / "made"
+    made.write_text(f"{time.monotonic_ns()}")
+    made.replace(tree / name)
     return next_of(server, method)
 
 
