@@ -75,9 +75,9 @@ def fuzz(name: str, targets: Targets, corpus: Corpus, examples: int) -> None:
     @effort(examples)
     @given(data=inputs(name, corpus))
     def feed(data: bytes) -> None:
-        start = time.monotonic()
+        start = time.process_time()
         target(data)
-        assert time.monotonic() - start < SLOWEST_S
+        assert time.process_time() - start < SLOWEST_S
 
     feed()
 
@@ -87,9 +87,9 @@ def test_kept_inputs_are_harmless(name: str, targets: Targets, corpus: Corpus) -
     kept = corpus(name)
     assert kept
     for data in kept.values():
-        start = time.monotonic()
+        start = time.process_time()
         targets[name](data)
-        assert time.monotonic() - start < SLOWEST_S
+        assert time.process_time() - start < SLOWEST_S
 
 
 @pytest.mark.parametrize("name", NAMES)
