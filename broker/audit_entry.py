@@ -1,17 +1,14 @@
 """What the audit log says of one call: who, what, where, with what outcome; never what was read or written. Pure."""
 
-import functools
 import time
-from collections.abc import Iterator
 
 import msgspec
 
 from filewarden.broker.call import Call
+from filewarden.broker.path_arguments import present, texts
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.paths.names import echo, parse, show
 
-PATH_NAMES = ("path", "paths", "source", "destination", "uri", "uris")
-"""The arguments of operations that name files. A test holds every operation to it."""
 PATTERN_NAMES = ("pattern", "value")
 """Arguments that say what is looked for: they are shown in part."""
 MOST_PATH_CHARS = 4096
@@ -57,7 +54,7 @@ class Clock:
 def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -> Entry:
     """The entry of a call that has ended."""
     paths, paths_cut = _shown(call.arguments)
-    has_pattern = _present(type(call.arguments), PATTERN_NAMES)
+    has_pattern = present(type(call.arguments), PATTERN_NAMES)
     return Entry(
         time=at,
         server=server,
@@ -72,13 +69,13 @@ def entry_of(call: Call, outcome: str, *, at: str, server: str, took_s: float) -
         trace=call.trace,
         paths=paths,
         paths_cut=paths_cut,
-        pattern=next((echo(text) for text in _texts(call.arguments, PATTERN_NAMES)), "") if has_pattern else "",
+        pattern=next((echo(text) for text in texts(call.arguments, PATTERN_NAMES)), "") if has_pattern else "",
     )
 
 
 def named_path(arguments: msgspec.Struct, limit: int) -> str:
     """The start of the first path that a call names, at most `limit` characters of it; "" where it names none."""
-    path = next(_texts(arguments, PATH_NAMES), "")[:limit]
+    path = next(texts(arguments), "")[:limit]
     return path if path.isprintable() else _escaped(path)[:limit]
 
 
@@ -86,7 +83,7 @@ def _shown(arguments: msgspec.Struct) -> tuple[tuple[str, ...], int]:
     """The paths as every answer shows them, as far as there is room, and how many are not there as a whole."""
     shown: list[str] = []
     left, cut = MOST_PATH_CHARS, 0
-    for text in _texts(arguments, PATH_NAMES):
+    for text in texts(arguments):
         path = text[:left]
         if not (path.isascii() and path.isprintable() and "\\" not in path):
             path = _escaped(path)
@@ -105,18 +102,3 @@ def _escaped(path: str) -> str:
         return show(parse(path))
     except ToolFailure:
         return show(path.encode("utf-8", "surrogatepass"))
-
-
-def _texts(arguments: msgspec.Struct, names: tuple[str, ...]) -> Iterator[str]:
-    for name in _present(type(arguments), names):
-        value = getattr(arguments, name)
-        if isinstance(value, str):
-            if value:
-                yield value
-        elif isinstance(value, list | tuple):
-            yield from (each for each in value if isinstance(each, str))
-
-
-@functools.cache
-def _present(arguments: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if name in arguments.__struct_fields__)

@@ -12,6 +12,7 @@ import msgspec
 from filewarden.broker import snapshot
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import Call, Witness
+from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.crew import Crew
 from filewarden.broker.dispatcher import Caller, Dispatcher
@@ -33,6 +34,7 @@ from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.readiness import ACCEPTED_LEVELS, Condition, PoolFacts, condition
+from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.status import Report as StatusReport, Status
@@ -123,6 +125,7 @@ class Broker:
             audit=audit,
             witnesses=witnesses,
             budgets=_budgets(settings),
+            closures=RootClosures(CallRoots(settings.roots), log.warning),
             on_look=self._look,
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
@@ -332,7 +335,9 @@ class Broker:
             uptime_s=round(now - self._started_at, 3),
             transport=self._transport,
             sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._report),
-            pool=snapshot.pool_status(self._supervisors, settings.pool.worker_memory_mb * 1024 * 1024),
+            pool=snapshot.pool_status(
+                self._supervisors, settings.pool.worker_memory_mb * 1024 * 1024, self._dispatcher.hung_roots, now
+            ),
             workers=snapshot.worker_rows(self._supervisors, self._figures, now),
             watchers=snapshot.watcher_rows(self._crew, now),
             queue=snapshot.queue_status(
@@ -367,6 +372,7 @@ class Broker:
             mode=mode,
             level=snapshot.sandbox_status(mode, self._report).level,
             audit_trouble=None if self._audit is None else self._audit.trouble,
+            hung_roots=self._dispatcher.hung_roots,
         )
 
     def _look(self, now: float) -> None:

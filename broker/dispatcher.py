@@ -1,6 +1,7 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeede
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
+from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
@@ -104,6 +106,10 @@ def _refused_for(seconds: float) -> Failed:
     )
 
 
+def _without_worker(kind: Kind, call: Call) -> Failed | None:
+    return _NO_WORKER if pool_of(call.tool) is kind else None
+
+
 class Caller(msgspec.Struct, frozen=True):
     """Who calls: the connection, session or stream that limits go by, and the rights that pools go by."""
 
@@ -124,6 +130,7 @@ class Dispatcher:
         worker_memory_bytes: int,
         frame_bytes: int,
         holdings: Holdings,
+        closures: RootClosures,
         on_list_changed: ListChanged | None = None,
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
@@ -147,6 +154,7 @@ class Dispatcher:
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
         self._quarantine = Quarantine()
+        self._closures = closures
         self._answers = AnswerReader()
         self._next_id = 1
         self._tick_timer: Timer | None = None
@@ -165,6 +173,11 @@ class Dispatcher:
             holdings=self._holdings,
         )
         self._arm_tick(IDLE_TICK_S)
+
+    @property
+    def hung_roots(self) -> tuple[str, ...]:
+        """The roots to which calls are refused because their file systems hang."""
+        return self._closures.names
 
     @property
     def in_flight(self) -> int:
@@ -249,6 +262,8 @@ class Dispatcher:
             return refusal
         if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
             return _refused_for(closed_s)
+        if self._closures and (refusal := self._closures.refusal(call, call.submitted_at)) is not None:
+            return refusal
         if self._budgets is not None:
             spending = self._budgets.reserve(call.principal, call.tool, call.arguments, call.submitted_at)
             if isinstance(spending, Failed):
@@ -312,6 +327,8 @@ class Dispatcher:
         if isinstance(frame, Answer):
             call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
         worker.answered(call.id)
+        if self._closures:
+            self._closures.answered(call)
         self._end(call, outcome)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
             self._quarantine.lost(_identity(call), self._reactor.now())
@@ -421,17 +438,20 @@ class Dispatcher:
             self._guard.look(now)
         for kind, supervisor in self._supervisors.items():
             if supervisor.is_down():
-                self._turn_away(kind, _NO_WORKER)
+                self._turn_away(partial(_without_worker, kind))
+        if self._closures.look([call for each in self._supervisors.values() for call in each.stuck(now)]):
+            self._turn_away(lambda call: self._closures.refusal(call, now))
         if self._on_look is not None:
             self._on_look(now)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
 
-    def _turn_away(self, kind: Kind, outcome: Failed) -> None:
-        """Answer every call that waits for a pool at once."""
+    def _turn_away(self, refusal_of: Callable[[Call], Failed | None]) -> None:
+        """Answer every waiting call at once that is refused."""
         for call in list(self._live.values()):
-            if pool_of(call.tool) is kind and self._scheduler.withdraw(call):
+            refusal = refusal_of(call)
+            if refusal is not None and self._scheduler.withdraw(call):
                 del self._live[call.id]
-                self._settle(call, outcome)
+                self._settle(call, refusal)
 
     def _expire(self, now: float) -> None:
         """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call."""

@@ -9,6 +9,8 @@ from filewarden.config.settings import Settings
 from filewarden.workers.profile import Role
 from filewarden.workers.tool import Tool
 
+MIB = 1024 * 1024
+
 
 class Kind(StrEnum):
     """A pool by what its calls may do: a writing tool runs in the one that can write, and nothing else does."""
@@ -27,6 +29,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     spares: int
     recycle_after_calls: int
+    recycle_after_s: float
+    recycle_above_bytes: int
     start_timeout_s: float
 
 
@@ -47,6 +51,8 @@ def reading_pool(settings: PoolSettings) -> Pool:
         size=settings.workers,
         spares=settings.spares,
         recycle_after_calls=settings.recycle_after_calls,
+        recycle_after_s=settings.recycle_after_s,
+        recycle_above_bytes=settings.recycle_above_mb * MIB,
         start_timeout_s=settings.start_timeout_s,
     )
 
@@ -58,5 +64,7 @@ def writing_pool(settings: PoolSettings) -> Pool:
         size=settings.write_workers,
         spares=0,
         recycle_after_calls=settings.recycle_after_calls,
+        recycle_after_s=settings.recycle_after_s,
+        recycle_above_bytes=settings.recycle_above_mb * MIB,
         start_timeout_s=settings.start_timeout_s,
     )

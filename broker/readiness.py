@@ -34,7 +34,13 @@ class Condition(NamedTuple):
 
 
 def condition(
-    pools: Sequence[PoolFacts], *, is_draining: bool, mode: str, level: str, audit_trouble: str | None
+    pools: Sequence[PoolFacts],
+    *,
+    is_draining: bool,
+    mode: str,
+    level: str,
+    audit_trouble: str | None,
+    hung_roots: Sequence[str] = (),
 ) -> Condition:
     """Judge by the facts of one moment; `audit_trouble` is why the audit log cannot be written, where it cannot."""
     problems = [*_of_pools(pools)]
@@ -42,6 +48,7 @@ def condition(
         problems.append(f'The sandbox reaches only the level "{level}" (sandbox.mode is "{mode}").')
     if audit_trouble is not None:
         problems.append(f"The audit log cannot be written: {audit_trouble}.")
+    problems += [f'The file system of root "{root}" hangs: calls to it are refused.' for root in hung_roots]
     if is_draining:
         return Condition("draining", False, ("The server is stopping and takes no new calls.", *problems))
     is_ready = all(pool.can_serve for pool in pools)

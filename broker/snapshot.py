@@ -45,7 +45,9 @@ def sandbox_status(mode: str, report: Report | None) -> SandboxStatus:
     return SandboxStatus(mode=mode, level=report.level, degraded=report.degraded, layers=report.layers)
 
 
-def pool_status(supervisors: Sequence[Supervisor], worker_memory_bytes: int) -> PoolStatus:
+def pool_status(
+    supervisors: Sequence[Supervisor], worker_memory_bytes: int, hung_roots: tuple[str, ...], now: float
+) -> PoolStatus:
     """The slots, counted."""
     rosters = [supervisor.roster for supervisor in supervisors]
     slots = [slot for roster in rosters for slot in roster.slots]
@@ -57,6 +59,9 @@ def pool_status(supervisors: Sequence[Supervisor], worker_memory_bytes: int) -> 
         busy=busy,
         spares=sum(roster.spares_ready() for roster in rosters),
         restarts_total=sum(roster.restarts_total for roster in rosters),
+        ejections_total=sum(supervisor.ejections_total for supervisor in supervisors),
+        stuck=sum(len(supervisor.stuck(now)) for supervisor in supervisors),
+        hung_roots=hung_roots,
         breaker=max((supervisor.breaker() for supervisor in supervisors), key=_BY_GRAVITY.index),
         exits={cause: sum(roster.exits.by_cause[cause] for roster in rosters) for cause in Exit},
         worker_memory_bytes=worker_memory_bytes,

@@ -31,7 +31,13 @@ class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):
     busy: int
     spares: int
     restarts_total: int
+    ejections_total: int = 0
+    """Workers that were replaced because everything they were asked failed with an error of the system."""
+    stuck: int = 0
+    """Workers that were killed and do not die: they wait in the kernel for a file system."""
     breaker: Breaker
+    hung_roots: tuple[str, ...] = ()
+    """The roots to which calls are refused for that."""
     exits: dict[Exit, int] = {}
     """How many workers have ended, spares included, by cause."""
     worker_memory_bytes: int = 0

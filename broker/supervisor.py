@@ -4,12 +4,13 @@ import os
 import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.call import Call
 from filewarden.broker.exits import REMEMBERED_CRASHES
 from filewarden.broker.forkserver import is_dead_within
+from filewarden.broker.hung_roots import STUCK_AFTER_S
 from filewarden.broker.launcher import Launcher
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
@@ -18,6 +19,7 @@ from filewarden.broker.nursery import Nursery
 from filewarden.broker.pool import ROLES, Pool
 from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.reactor import Reactor
+from filewarden.broker.retirement import Retirement
 from filewarden.broker.roster import Roster
 from filewarden.broker.worker import Worker
 from filewarden.workers.wire import Aside, Ending, Ready, Report
@@ -25,6 +27,13 @@ from filewarden.workers.wire import Aside, Ending, Ready, Report
 SIGSYS_STATUS = -31
 ENDED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 """Ways to die that say nothing about the call."""
+
+
+class _Condemned(NamedTuple):
+    """A worker that was killed: when, and what it ran."""
+
+    at: float
+    call: Call | None
 
 
 class Client(Protocol):
@@ -76,7 +85,6 @@ class Supervisor:
         self._reactor = reactor
         self._links = links
         self._client = client
-        self._jitter = jitter
         self._log = log
         self._fork_server = launcher.fork_server(ROLES[pool.kind], self)
         self._nursery = Nursery(
@@ -87,7 +95,9 @@ class Supervisor:
             serials=serials,
             jitter=jitter,
         )
-        self._recycle_at: dict[int, float] = {}
+        self._retirement = Retirement(pool, self.roster, jitter, self.condemn, log)
+        self._condemned: dict[int, _Condemned] = {}
+        """The killed workers that are not known to be dead, by their numbers."""
         self._dirty: set[Worker] = set()
         self._is_closing = False
         self._crashed: OrderedDict[int, Call] = OrderedDict()
@@ -102,6 +112,11 @@ class Supervisor:
     def breaker(self) -> Breaker:
         """Whether new workers are started freely."""
         return self._nursery.breaker()
+
+    @property
+    def ejections_total(self) -> int:
+        """How many workers were replaced because all their answers blamed the system."""
+        return self._retirement.wear.ejections
 
     def is_down(self) -> bool:
         """Whether nothing serves and starting has failed too often to wait for it."""
@@ -134,6 +149,7 @@ class Supervisor:
             return
         self._unwatch_link(worker)
         call = worker.condemn(cause)
+        self._condemned[worker.serial] = _Condemned(self._reactor.now(), call)
         self._lose(worker, call, cause)
 
     def condemn_for(self, worker: Worker, violation: str) -> None:
@@ -142,8 +158,13 @@ class Supervisor:
             self._log(f"worker {worker.pid} broke the protocol: {violation}")
             self.condemn(worker, Exit.PROTOCOL)
 
+    def stuck(self, now: float) -> list[Call | None]:
+        """The calls of the workers that were killed and have not died in the time that this takes."""
+        return [each.call for each in self._condemned.values() if now - each.at > STUCK_AFTER_S]
+
     def tick(self, now: float) -> None:
-        """Condemn what takes too long to become ready."""
+        """Condemn what takes too long to become ready, and replace what is worn out."""
+        self._retirement.look(now)
         for worker in self.roster.workers():
             if worker.state is State.STARTING and now - worker.started_at > self.pool.start_timeout_s:
                 if worker.pid is None:
@@ -248,22 +269,17 @@ class Supervisor:
     def _on_frame(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
         if not isinstance(frame, Ready):
             self._client.on_frame(worker, frame)
-            self._recycle_if_due(worker)
+            self._retirement.consider(worker, frame, self._reactor.now())
             return
         report = worker.confined(frame, self._reactor.now())
         if not self._client.on_report(report):
             self.condemn(worker, Exit.PROTOCOL)
             return
-        self._recycle_at[worker.serial] = self.pool.recycle_after_calls * (1 + self._jitter() / 10)
+        self._retirement.wear.began(worker.serial)
         self._nursery.succeeded()
         self.roster.became_ready(worker)
         self._nursery.fill()
         self._client.on_idle()
-
-    def _recycle_if_due(self, worker: Worker) -> None:
-        is_due = worker.calls_total >= self._recycle_at[worker.serial]
-        if is_due and worker.state is State.IDLE and (self.roster.spares_ready() or not self.pool.spares):
-            self.condemn(worker, Exit.RECYCLED)
 
     def _mark_dirty(self, worker: Worker) -> None:
         """Look at the link once more before sleeping: its descriptor signals only changes."""
@@ -306,7 +322,8 @@ class Supervisor:
 
     def _bury(self, worker: Worker) -> None:
         self.roster.remove(worker)
-        self._recycle_at.pop(worker.serial, None)
+        self._retirement.wear.ended(worker.serial)
+        self._condemned.pop(worker.serial, None)
         self._dirty.discard(worker)
 
     def _unwatch_link(self, worker: Worker) -> None:

@@ -24,6 +24,8 @@ class Worker(Process[Ready | Ending | Aside]):
         self.last_call = 0
         """The number of its latest call."""
         self.calls_total = 0
+        self.serves_since: float | None = None
+        """When it got its first call."""
 
     def receive(self) -> list[Ready | Ending | Aside]:
         """The frames that have arrived and are legal now; the handshake's first step is done on the way.
@@ -61,6 +63,8 @@ class Worker(Process[Ready | Ending | Aside]):
         self.principal = call.principal
         self.last_call = call.id
         self.busy_since = now
+        if self.serves_since is None:
+            self.serves_since = now
         self.send(frame)
 
     def answered(self, call_id: int) -> Call:

@@ -57,6 +57,22 @@ class PoolSettings(Section, frozen=True, kw_only=True):
     recycle_after_calls: Annotated[
         int, Meta(ge=1, le=10_000_000, description="Calls after which a worker is replaced by a fresh one, about.")
     ] = 10000
+    recycle_after_s: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=31_536_000,
+            description="Seconds of service after which a worker is replaced by a fresh one, about.",
+        ),
+    ] = 3600.0
+    recycle_above_mb: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=65536,
+            description="Resident memory, in megabytes, above which an idle worker is replaced by a fresh one, about.",
+        ),
+    ] = 128
     start_timeout_s: Annotated[
         float, Meta(ge=0.1, le=300, description="Seconds that a worker may take to become ready.")
     ] = 5.0

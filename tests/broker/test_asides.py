@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from filewarden.broker.call import Hearing
+from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.dispatcher import ASIDES_AT_ONCE, ASIDES_PER_SECOND, Caller, Dispatcher
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import LOCAL
+from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
@@ -59,6 +61,7 @@ class Stage:
             worker_memory_bytes=1,
             frame_bytes=1,
             holdings=Holdings(),
+            closures=RootClosures(CallRoots(()), lambda _sentence: None),
         )
         arguments = tool.arguments()
         listening = Hearing(overhear=self.heard.append, **hearing)

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from filewarden.broker.audit import MOST_WAITING, AuditLog, open_audit
-from filewarden.broker.audit_entry import MOST_PATH_CHARS, PATH_NAMES
+from filewarden.broker.audit_entry import MOST_PATH_CHARS
 from filewarden.broker.audit_verification import Findings, Verifier
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
+from filewarden.broker.path_arguments import PATH_NAMES
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.config.sections.audit import AuditSettings
 from filewarden.workers.audit import files as audit_files

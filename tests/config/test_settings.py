@@ -14,6 +14,8 @@ DEFAULTS: dict[str, object] = {
     "pool.write_workers": 1,
     "pool.worker_memory_mb": 256,
     "pool.recycle_after_calls": 10000,
+    "pool.recycle_after_s": 3600.0,
+    "pool.recycle_above_mb": 128,
     "pool.start_timeout_s": 5.0,
     "pool.drain_s": 5.0,
     "deadlines.read_s": 10.0,

@@ -1,0 +1,70 @@
+from itertools import pairwise
+
+from filewarden.broker.pool import Kind, Pool
+from filewarden.broker.wear import CALM_S, FAILURES_TO_EJECT, Wear
+
+POOL = Pool(
+    kind=Kind.READING,
+    size=2,
+    spares=1,
+    recycle_after_calls=100,
+    recycle_after_s=60.0,
+    recycle_above_bytes=1000,
+    start_timeout_s=5.0,
+)
+
+
+def wear(jitter: float = 0.0) -> Wear:
+    subject = Wear(POOL, lambda: jitter)
+    subject.began(1)
+    return subject
+
+
+def failing(subject: Wear, count: int, now: float, serial: int = 1) -> list[bool]:
+    return [subject.answered(serial, is_failure=True, now=now) for _ in range(count)]
+
+
+def test_calls_age_and_memory_wear_a_worker_out_each_by_itself() -> None:
+    subject = wear()
+    assert not subject.is_worn(1, calls=99, age_s=59.9)
+    assert subject.is_worn(1, calls=100, age_s=0.0)
+    assert subject.is_worn(1, calls=1, age_s=60.0)
+    assert [subject.is_heavy(1, 1000), subject.is_heavy(1, 1001)] == [False, True]
+
+
+def test_workers_that_began_together_do_not_go_together() -> None:
+    subject = wear(jitter=0.9)
+    assert not subject.is_worn(1, calls=108, age_s=65.0)
+    assert subject.is_worn(1, calls=110, age_s=0.0)
+    assert subject.is_worn(1, calls=1, age_s=66.0)
+    assert [subject.is_heavy(1, 900), subject.is_heavy(1, 920)] == [False, True]
+
+
+def test_a_worker_that_only_fails_is_ejected() -> None:
+    subject = wear()
+    assert failing(subject, FAILURES_TO_EJECT, 1.0) == [False] * (FAILURES_TO_EJECT - 1) + [True]
+    assert subject.ejections == 1
+
+
+def test_one_good_answer_between_failures_clears_a_worker() -> None:
+    subject = wear()
+    failing(subject, FAILURES_TO_EJECT - 1, 1.0)
+    assert not subject.answered(1, is_failure=False, now=1.0)
+    assert not any(failing(subject, FAILURES_TO_EJECT - 1, 1.0))
+
+
+def test_where_every_worker_fails_ejections_become_seldom_and_after_a_calm_early_again() -> None:
+    subject = wear(jitter=0.5)
+    at = []
+    for serial in range(2, 202):
+        subject.began(serial)
+        now = float(serial)
+        if any(failing(subject, FAILURES_TO_EJECT, now, serial)):
+            at.append(now)
+    gaps = [later - earlier for earlier, later in pairwise(at)]
+    assert gaps[:5] == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert set(gaps[5:]) == {32.0}
+    calm = at[-1] + CALM_S
+    assert any(failing(subject, FAILURES_TO_EJECT, calm))
+    subject.began(300)
+    assert any(failing(subject, FAILURES_TO_EJECT, calm + 1.0, 300))
