@@ -10,8 +10,10 @@ GOOD = PoolFacts(Kind.READING, has_been_ready=True, ready=4, size=4, breaker=Bre
 EMPTY = GOOD._replace(ready=0, breaker=Breaker.OPEN)
 
 
-def judge(*pools: PoolFacts, draining: bool = False, level: str = "full", audit: str | None = None) -> Condition:
-    return condition(pools, is_draining=draining, mode="required", level=level, audit_trouble=audit)
+def judge(
+    *pools: PoolFacts, draining: bool = False, level: str = "full", audit: str | None = None, hung: tuple[str, ...] = ()
+) -> Condition:
+    return condition(pools, is_draining=draining, mode="required", level=level, audit_trouble=audit, hung_roots=hung)
 
 
 def test_a_good_server_has_no_problems() -> None:
@@ -26,6 +28,7 @@ def test_a_good_server_has_no_problems() -> None:
         (judge(GOOD._replace(has_been_ready=False, ready=1)), False, "still starting: 1 of 4"),
         (judge(GOOD._replace(ready=1, breaker=Breaker.OPEN)), True, "fail to start"),
         (judge(GOOD, level="partial"), True, 'level "partial"'),
+        (judge(GOOD, hung=("remote",)), True, 'root "remote" hangs'),
         (judge(GOOD, audit="No space left on device"), True, "No space left on device"),
     ],
 )
