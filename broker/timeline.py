@@ -13,7 +13,7 @@ STEP_S = 5.0
 STEPS = 180
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, array_like=True):
     """One step. Percentiles are read off a histogram, in milliseconds; None without calls."""
 
     calls: int = 0

@@ -21,14 +21,16 @@ from filewarden.transports.confinement import NOTHING, Reach
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
 from filewarden.transports.http.app import mcp_app, pages_app
+from filewarden.transports.http.authentication import LocalToken
 from filewarden.transports.http.connection import ConnectionLimits
 from filewarden.transports.http.legacy import Legacy
 from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
 from filewarden.transports.http.modern import Modern
-from filewarden.transports.http.pages import BrokerSource
+from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.peer import SlowReaders
 from filewarden.transports.http.sessions import Sessions
 from filewarden.transports.http.sockets import bind, bracketed, port_of
+from filewarden.transports.http.source import BrokerSource
 from filewarden.transports.http.sse import SseClients
 from filewarden.transports.loop import AsyncioReactor, new_loop
 from filewarden.transports.preload import preload
@@ -190,25 +192,33 @@ class _Server:
         slow_readers = SlowReaders(surroundings.log)
         self._clients = SseClients(broker, slow_readers, http.max_sessions)
         limits = ConnectionLimits(connections=2 * http.max_sessions + SPARE_CONNECTIONS)
-        source = BrokerSource(broker)
+        source, operators, address = BrokerSource(broker), LocalToken(opened.token), settings.status.address
+        port = port_of(opened.sockets)
+        pages = Pages(source, settings, operators, port, has_status=address == "auto", turn_away=broker.turn_away)
+        self._pages = [pages]
         self._protection = _protection(surroundings, opened)
         app = mcp_app(
             settings=settings,
-            port=port_of(opened.sockets),
-            token=opened.token,
-            source=source,
+            port=port,
+            pages=pages,
+            operators=operators,
             legacy=Legacy(self._sessions, slow_readers, broker.holdings, http),
             modern=Modern(broker, slow_readers),
             clients=self._clients,
             holdings=broker.holdings,
+            turn_away=broker.turn_away,
             protection=self._protection,
         )
         self._listeners = [HttpListener(opened.sockets, app, limits)]
         if opened.pages_sockets:
-            host = split_address(settings.status.address)[0]
+            host = split_address(address)[0]
             port = port_of(opened.pages_sockets)
-            pages = pages_app(settings=settings, host=host, port=port, token=opened.token, source=source)
-            self._listeners.append(HttpListener(opened.pages_sockets, pages, limits))
+            pages = Pages(source, settings, operators, port, turn_away=broker.turn_away)
+            self._pages.append(pages)
+            pages_only = pages_app(
+                settings=settings, host=host, port=port, pages=pages, operators=operators, turn_away=broker.turn_away
+            )
+            self._listeners.append(HttpListener(opened.pages_sockets, pages_only, limits))
 
     async def start(self) -> None:
         """Accept connections from now on."""
@@ -225,6 +235,8 @@ class _Server:
         """Send what is still to be sent, for a moment."""
         self._clients.close(busy=True)
         self._sessions.close()
+        for pages in self._pages:
+            pages.close()
         if self._protection is not None:
             self._protection.keys.close()
         for listener in self._listeners:

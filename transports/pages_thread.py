@@ -11,18 +11,22 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
 from filewarden.broker.broker import Broker
 from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
-from filewarden.broker.status import Status
+from filewarden.broker.status import Report, Status
+from filewarden.broker.timeline import TimelineStatus
 from filewarden.config.addresses import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.http.app import pages_app
+from filewarden.transports.http.authentication import LocalToken
 from filewarden.transports.http.connection import ConnectionLimits
 from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.sockets import bind, bracketed, port_of
 from filewarden.transports.preload import preload
 from filewarden.transports.token import read_or_create_token, token_path
@@ -39,8 +43,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     status: Status
 
 
+SNAPSHOT, TIMELINE, REPORT = b"s", b"t", b"r"
+"""What the thread asks for, a byte each."""
+
+
 class _Counter:
-    """The end of the pair in the server's thread: each byte asks for one snapshot."""
+    """The end of the pair in the server's thread: each byte asks for one answer."""
 
     def __init__(self, end: socket.socket, broker: Broker) -> None:
         end.setblocking(False)
@@ -51,11 +59,20 @@ class _Counter:
     def answer(self) -> None:
         """Answer what was asked; a thread that does not take its answers misses some."""
         try:
-            for _question in self._end.recv(64):
-                snapshot = Snapshot(self._broker.is_ready, self._broker.status())
-                self._end.send(msgspec.json.encode(snapshot))
+            for question in self._end.recv(64):
+                self._end.send(msgspec.json.encode(self._document(bytes([question]))))
         except OSError:  # the thread waits for a second, then says that nobody answered
             return
+
+    def _document(self, question: bytes) -> msgspec.Struct:
+        if question == TIMELINE:
+            return self._broker.timeline()
+        if question == REPORT:
+            return self._broker.report()
+        return Snapshot(self._broker.is_ready, self._broker.status())
+
+
+T = TypeVar("T")
 
 
 class RemoteSource:
@@ -64,26 +81,33 @@ class RemoteSource:
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
         self._end = end
-        self._decoder = msgspec.json.Decoder(Snapshot)
 
     def status(self) -> Status:
         """Everything, now."""
-        return self._ask().status
+        return self._ask(SNAPSHOT, Snapshot).status
+
+    def timeline(self) -> TimelineStatus:
+        """The last minutes."""
+        return self._ask(TIMELINE, TimelineStatus)
+
+    def report(self) -> Report:
+        """What metrics are made of."""
+        return self._ask(REPORT, Report)
 
     def is_ready(self) -> bool:
         """Whether the server takes calls."""
-        return self._ask().is_ready
+        return self._ask(SNAPSHOT, Snapshot).is_ready
 
-    def _ask(self) -> Snapshot:
+    def _ask(self, question: bytes, kind: type[T]) -> T:
         """Wait for the answer, for a second at most.
 
         Raises:
             OSError: the server's thread does not answer.
         """
         self._forget_late_answers()
-        self._end.send(b"?")
+        self._end.send(question)
         select.select([self._end], [], [], ANSWER_TIMEOUT_S)
-        return self._decoder.decode(self._end.recv(ANSWER_BYTES))
+        return msgspec.json.decode(self._end.recv(ANSWER_BYTES), type=kind)
 
     def _forget_late_answers(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -131,12 +155,8 @@ class PagesThread:
             self._log.error("the status pages ended", reason=repr(error))
 
     async def _serve(self, source: RemoteSource) -> None:
-        app = pages_app(
-            settings=self._settings,
-            host=self._host,
-            port=port_of(self._sockets),
-            token=self._token,
-            source=source,
-        )
+        port, operators = port_of(self._sockets), LocalToken(self._token)
+        pages = Pages(source, self._settings, operators, port)
+        app = pages_app(settings=self._settings, host=self._host, port=port, pages=pages, operators=operators)
         await HttpListener(self._sockets, app, ConnectionLimits(connections=CONNECTIONS)).start()
         await asyncio.Event().wait()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
         (403, "POST", "/mcp", {"origin": "null"}),
         (403, "GET", "/health", {"origin": "null"}),
         (404, "GET", "/nothing", {}),
-        (404, "GET", "/", {}),
+        (404, "GET", "/page/", {}),
         (404, "GET", "/metrics", {}),
         (404, "POST", "/mcp/", {}),
         (400, "GET", "/mcp", {}),

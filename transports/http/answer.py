@@ -11,22 +11,24 @@ from filewarden.broker.protocol.response import error_response
 Header = tuple[bytes, bytes]
 
 _COMMON: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-_JSON: tuple[Header, ...] = (*_COMMON, (b"content-type", b"application/json"))
+JSON = b"application/json"
 RETRY_AFTER: Header = (b"retry-after", b"5")
 CLOSE: Header = (b"connection", b"close")
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A status, a JSON body or none, and what headers it needs beside the usual ones."""
+    """A status, a body or none, and what headers it needs beside the usual ones."""
 
     status: int
     body: bytes = b""
     headers: tuple[Header, ...] = ()
+    media_type: bytes = JSON
 
     def all_headers(self) -> list[Header]:
         """Everything that goes before the body."""
         length = (b"content-length", b"%d" % len(self.body))
-        return [*(_JSON if self.body else _COMMON), length, *self.headers]
+        content_type = ((b"content-type", self.media_type),) if self.body else ()
+        return [*_COMMON, *content_type, length, *self.headers]
 
 
 def problem(status: int, sentence: str, *headers: Header, request_id: RequestId | None = None) -> Answer:

@@ -1,6 +1,6 @@
 """The ASGI applications: endpoints by path behind their guard, one application for each listener."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route, Router
@@ -8,14 +8,15 @@ from starlette.types import ASGIApp
 
 from filewarden.broker.holdings import Holdings
 from filewarden.config.settings import Settings
-from filewarden.transports.http import pages, streamable
+from filewarden.transports.http import streamable
+from filewarden.transports.http.answer import Answer
 from filewarden.transports.http.authentication import LocalToken
 from filewarden.transports.http.body import BodyReader
 from filewarden.transports.http.gate import Gate, own_hosts, own_origins
 from filewarden.transports.http.guard import Guard
 from filewarden.transports.http.legacy import Legacy
 from filewarden.transports.http.modern import Modern
-from filewarden.transports.http.pages import Document, Pages, Source
+from filewarden.transports.http.pages import FORMS, METHODS, Document, Pages
 from filewarden.transports.http.rights import refuse_nobody
 from filewarden.transports.http.sse import MessageEndpoint, SseClients, SseEndpoint
 from filewarden.transports.http.streamable import Streamable
@@ -23,7 +24,6 @@ from filewarden.transports.http.streamable import Streamable
 if TYPE_CHECKING:  # its cryptography is loaded where there is an issuer only
     from filewarden.transports.http.oauth.protection import Protection
 
-OPEN_PATHS = frozenset(pages.PROBE_PATHS)
 MCP_METHODS = {"/mcp": streamable.METHODS, "/sse": ("GET",), "/message": ("POST",)}
 
 
@@ -31,51 +31,59 @@ def mcp_app(
     *,
     settings: Settings,
     port: int,
-    token: str | None,
-    source: Source,
+    pages: Pages,
+    operators: LocalToken,
     legacy: Legacy,
     modern: Modern,
     clients: SseClients,
     holdings: Holdings,
+    turn_away: Callable[[str], None],
     protection: "Protection | None" = None,
 ) -> ASGIApp:
-    """Everything that the main listener serves. `/status` is on it unless it has an address of its own, or none.
+    """Everything that the main listener serves.
 
     With `protection` MCP is for holders of the issuer's tokens alone, and the token is for the pages.
     """
-    has_status = settings.status.address == "auto"
-    operators = LocalToken(token)
     bodies = BodyReader(settings.limits.max_message_bytes, holdings)
     refuse = refuse_nobody if protection is None else protection.refuse
     endpoints = [
         Route("/mcp", Streamable(legacy, modern, bodies, refuse)),
         Route("/message", MessageEndpoint(clients, bodies, refuse)),
         Route("/sse", SseEndpoint(clients, refuse)),
-        *Pages(source, settings, operators.is_trusted).routes(has_status=has_status),
+        *pages.routes(),
     ]
-    open_paths, methods, others = OPEN_PATHS, {**MCP_METHODS, **_page_methods(has_status)}, None
+    open_paths, methods, others = pages.open_paths, {**MCP_METHODS, **pages.methods}, dict(pages.authenticators)
     if protection is not None:
-        document = Document(protection.metadata)
+        document = Document(Answer(200, protection.metadata))
         endpoints += [Route(path, document) for path in protection.metadata_paths]
         open_paths |= frozenset(protection.metadata_paths)
-        methods.update(dict.fromkeys(protection.metadata_paths, pages.METHODS))
-        others = dict.fromkeys(MCP_METHODS, protection.server)
+        methods.update(dict.fromkeys(protection.metadata_paths, METHODS))
+        others.update(dict.fromkeys(MCP_METHODS, protection.server))
     gate = _gate(settings, settings.http.host, port, methods)
     router = Router(endpoints, redirect_slashes=False)
-    return Guard(router, gate, open_paths=open_paths, operators=operators, others=others)
+    return Guard(router, gate, open_paths=open_paths, operators=operators, others=others, turn_away=turn_away)
 
 
-def pages_app(*, settings: Settings, host: str, port: int, token: str | None, source: Source) -> ASGIApp:
+def pages_app(
+    *,
+    settings: Settings,
+    host: str,
+    port: int,
+    pages: Pages,
+    operators: LocalToken,
+    turn_away: Callable[[str], None] | None = None,
+) -> ASGIApp:
     """The pages alone."""
-    gate = _gate(settings, host, port, _page_methods(has_status=True))
-    operators = LocalToken(token)
-    endpoints = Pages(source, settings, operators.is_trusted).routes(has_status=True)
-    return Guard(Router(endpoints, redirect_slashes=False), gate, open_paths=OPEN_PATHS, operators=operators)
-
-
-def _page_methods(has_status: bool) -> dict[str, tuple[str, ...]]:
-    paths = (*pages.PROBE_PATHS, pages.STATUS_PATH) if has_status else pages.PROBE_PATHS
-    return dict.fromkeys(paths, pages.METHODS)
+    gate = _gate(settings, host, port, pages.methods)
+    router = Router(pages.routes(), redirect_slashes=False)
+    return Guard(
+        router,
+        gate,
+        open_paths=pages.open_paths,
+        operators=operators,
+        others=pages.authenticators,
+        turn_away=turn_away,
+    )
 
 
 def _gate(settings: Settings, host: str, port: int, routes: Mapping[str, tuple[str, ...]]) -> Gate:
@@ -84,4 +92,5 @@ def _gate(settings: Settings, host: str, port: int, routes: Mapping[str, tuple[s
         origins=own_origins(host, port, settings.http.allowed_origins),
         routes=routes,
         max_body_bytes=settings.limits.max_message_bytes,
+        forms=FORMS,
     )

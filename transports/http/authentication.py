@@ -40,9 +40,16 @@ class LocalToken:
 
     def is_trusted(self, fields: Fields) -> bool:
         """Whether the request carries the token, or none is needed."""
-        if self._token is None:
-            return True
-        return hmac.compare_digest(bearer_token(fields) or b"", self._token)
+        return self._token is None or self.is_right(bearer_token(fields) or b"")
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a token at all."""
+        return self._token is not None
+
+    def is_right(self, token: bytes) -> bool:
+        """Whether this is the token; where none is needed, every one is."""
+        return self._token is None or hmac.compare_digest(token, self._token)
 
 
 def fingerprint(*parts: str) -> str:

@@ -11,6 +11,7 @@ value is expected, the joined one fits nothing, so that no reader can be told tw
 SCOPE_KEY = "filewarden.fields"
 JSON = b"application/json"
 EVENTS = b"text/event-stream"
+FORM = b"application/x-www-form-urlencoded"
 
 
 def read_fields(headers: Sequence[tuple[bytes, bytes]]) -> Fields:
@@ -54,6 +55,12 @@ def is_json(fields: Fields) -> bool:
     name, *parameters = fields.get(b"content-type", b"").lower().split(b";")
     charsets = [value for key, _, value in (each.partition(b"=") for each in parameters) if key.strip() == b"charset"]
     return name.strip() == JSON and all(each.strip().strip(b'"') in (b"utf-8", b"utf8") for each in charsets)
+
+
+def is_form(fields: Fields) -> bool:
+    """Whether the body is what a browser's form sends; one without fields has no type, and is empty."""
+    name = fields.get(b"content-type", FORM if not content_length(fields) else b"").lower().partition(b";")[0]
+    return name.strip() == FORM
 
 
 def bearer_token(fields: Fields) -> bytes | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from filewarden.transports.http.answer import CLOSE, Answer, problem
-from filewarden.transports.http.fields import Fields, content_length, is_json
+from filewarden.transports.http.fields import Fields, content_length, is_form, is_json
 from filewarden.transports.http.sockets import bracketed
 
 Origin = tuple[str, str, int]
@@ -29,14 +29,16 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     origins: frozenset[Origin]
     routes: Mapping[str, tuple[str, ...]]
     max_body_bytes: int
+    forms: frozenset[str] = frozenset()
+    """Paths that take what a browser's form sends, and not JSON."""
 
     def refusal(self, method: str, path: str, fields: Fields) -> Answer | None:
         """The answer to a request that is not for us, or that nobody may make; None for others."""
         return self._wrong_host(fields) or self._wrong_origin(fields) or self._wrong_route(method, path)
 
-    def body_refusal(self, method: str, fields: Fields) -> Answer | None:
+    def body_refusal(self, method: str, path: str, fields: Fields) -> Answer | None:
         """The answer to a request whose body is not wanted, to be asked once it is known whose request it is."""
-        return self._wrong_body(fields) if method == "POST" else None
+        return self._wrong_body(path, fields) if method == "POST" else None
 
     def _wrong_host(self, fields: Fields) -> Answer | None:
         host = fields.get(b"host", b"").decode("latin-1").lower()
@@ -58,9 +60,11 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return problem(405, "this path does not take that method", (b"allow", ", ".join(methods).encode()))
 
-    def _wrong_body(self, fields: Fields) -> Answer | None:
+    def _wrong_body(self, path: str, fields: Fields) -> Answer | None:
         if content_length(fields) > self.max_body_bytes:
             return too_large(self.max_body_bytes, fields)
+        if path in self.forms:
+            return None if is_form(fields) else problem(415, "the Content-Type must be that of a form")
         if not is_json(fields):
             return problem(415, "the Content-Type must be application/json in UTF-8")
         return None

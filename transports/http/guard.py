@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.broker.protocol.principal import Principal
 from filewarden.transports.http import authentication, fields
-from filewarden.transports.http.answer import Answer, send_answer
+from filewarden.transports.http.answer import JSON, Answer, send_answer
 from filewarden.transports.http.authentication import Authenticator
 from filewarden.transports.http.fields import Fields, read_fields
 from filewarden.transports.http.gate import Gate
@@ -18,10 +18,24 @@ LONGEST_STREAM_S = 86_400.0
 """With a credential that expires at all. Timers for ages to come are not to be had everywhere."""
 
 
+REASONS = {
+    401: "http_credential",
+    403: "http_origin",
+    404: "http_path",
+    405: "http_method",
+    413: "http_size",
+    415: "http_type",
+    421: "http_host",
+}
+"""What a refusal is counted as, by its status."""
+OTHER_REASON = "http_other"
+
+
 class Guard:
     """Lets requests through to `app`, with their fields and their principal in the scope.
 
     Everything needs a credential but `open_paths`. `operators` says whose it may be, and `others` for single paths.
+    `turn_away` hears why a request was not let through.
     """
 
     def __init__(
@@ -32,18 +46,22 @@ class Guard:
         open_paths: frozenset[str],
         operators: Authenticator,
         others: Mapping[str, Authenticator] | None = None,
+        turn_away: Callable[[str], None] | None = None,
     ) -> None:
         self._app = app
         self._gate = gate
         self._open_paths = open_paths
         self._operators = operators
         self._others = others or {}
+        self._turn_away = turn_away
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Decide by the head alone; nothing of the body has been read."""
         head = read_fields(scope["headers"])
         refusal = await self._refusal(scope, head)
         if refusal is not None:
+            if self._turn_away is not None and refusal.media_type == JSON:  # the form is an invitation
+                self._turn_away(REASONS.get(refusal.status, OTHER_REASON))
             await send_answer(send, refusal)
             return
         scope[fields.SCOPE_KEY] = head
@@ -73,4 +91,4 @@ class Guard:
             if isinstance(found, Answer):
                 return found
             scope[authentication.SCOPE_KEY] = found
-        return self._gate.body_refusal(method, head)
+        return self._gate.body_refusal(method, path, head)

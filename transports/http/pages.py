@@ -1,69 +1,108 @@
-"""What operators and probes ask: `/health`, `/livez`, `/readyz` and `/status`."""
+"""What operators and probes ask: `/health`, `/livez`, `/readyz`, `/status`, and the page for people at `/`."""
 
 import platform
 from collections.abc import Callable
-from typing import Protocol
 
 import msgspec
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from filewarden.broker.broker import Broker
-from filewarden.broker.status import Status
+from filewarden.broker.holdings import Holdings
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.http.answer import Answer, send_answer
+from filewarden.transports.http.authentication import Authenticator, LocalToken
+from filewarden.transports.http.body import BodyReader
 from filewarden.transports.http.fields import Fields, fields_of
+from filewarden.transports.http.page import files
+from filewarden.transports.http.page.live import Live
+from filewarden.transports.http.page.sign_in import (
+    FORM_BYTES,
+    PAGE_PATH,
+    SIGN_IN_PATH,
+    SIGN_OUT_PATH,
+    PageCredential,
+    SignIn,
+    SignOut,
+)
+from filewarden.transports.http.page.visits import Visits
+from filewarden.transports.http.source import Source
 
 METHODS = ("GET", "HEAD")
-PROBE_PATHS = ("/health", "/livez", "/readyz")
 STATUS_PATH = "/status"
+EVENTS_PATH = "/status/events"
+FORMS = frozenset({SIGN_IN_PATH, SIGN_OUT_PATH})
 _NO_ANSWER = Answer(503, b'{"status":"unavailable"}')
 
 
-class Source(Protocol):
-    """The server that the pages are about. OSError from each of them: it does not answer."""
-
-    def status(self) -> Status:
-        """Everything, now."""
-
-    def is_ready(self) -> bool:
-        """Whether it takes calls."""
-
-
-class BrokerSource:
-    """The broker of this very loop."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-
-    def status(self) -> Status:
-        """Everything, now."""
-        return self._broker.status()
-
-    def is_ready(self) -> bool:
-        """Whether it takes calls."""
-        return self._broker.is_ready
-
-
 class Pages:
-    """The answers. `is_trusted` says who sees more than that the server is there."""
+    """The answers, and what has to be known of their paths before any of them is asked."""
 
-    def __init__(self, source: Source, settings: Settings, is_trusted: Callable[[Fields], bool]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        settings: Settings,
+        operators: LocalToken,
+        port: int,
+        *,
+        has_status: bool = True,
+        turn_away: Callable[[str], None] | None = None,
+    ) -> None:
+        """Without `has_status` there are the probes alone. `turn_away` hears of refused sign-ins."""
+        self._turn_away = turn_away
         self._source = source
         self._settings = settings
-        self._is_trusted = is_trusted
-
-    def routes(self, *, has_status: bool) -> list[Route]:
-        """The pages by their paths."""
-        pages = {"/health": self._health, "/livez": self._livez, "/readyz": self._readyz}
+        self._operators = operators
+        self.authenticators: dict[str, Authenticator] = {}
+        """Who may see what only some may."""
+        self._live: Live | None = None
+        self._endpoints: dict[str, ASGIApp] = {}
+        self._methods: dict[str, tuple[str, ...]] = {}
+        self._add({"/health": self._health, "/livez": self._livez, "/readyz": self._readyz})
+        self.open_paths = frozenset(self._endpoints)
         if has_status:
-            pages[STATUS_PATH] = self._status
-        return [Route(path, _Page(make)) for path, make in pages.items()]
+            self._add_status(Visits(port))
+
+    @property
+    def methods(self) -> dict[str, tuple[str, ...]]:
+        """What may be asked of each path."""
+        return self._methods
+
+    def routes(self) -> list[Route]:
+        """The endpoints by their paths."""
+        return [Route(path, endpoint) for path, endpoint in self._endpoints.items()]
+
+    def close(self) -> None:
+        """End what stays open."""
+        if self._live is not None:
+            self._live.close()
+
+    def _add_status(self, visits: Visits) -> None:
+        credential = PageCredential(self._operators, visits)
+        self._live = Live(self._source, credential)
+        self._add({PAGE_PATH: self._page, STATUS_PATH: self._status})
+        self._endpoints[EVENTS_PATH], self._methods[EVENTS_PATH] = self._live, ("GET",)
+        self.authenticators = {
+            PAGE_PATH: PageCredential(self._operators, visits, is_document=True),
+            STATUS_PATH: credential,
+            EVENTS_PATH: credential,
+        }
+        forms = BodyReader(FORM_BYTES, Holdings())
+        self._endpoints[SIGN_IN_PATH] = SignIn(self._operators, visits, forms, self._turn_away)
+        self._endpoints[SIGN_OUT_PATH] = SignOut(visits)
+        self._methods.update(dict.fromkeys(FORMS, ("POST",)))
+        documents = files.paths()
+        for path in documents:
+            self._endpoints[path], self._methods[path] = Document(files.file_answer(path)), METHODS
+        self.open_paths |= FORMS.union(documents)
+
+    def _add(self, makers: dict[str, Callable[[Fields], Answer]]) -> None:
+        self._endpoints.update({path: _Page(make) for path, make in makers.items()})
+        self._methods.update(dict.fromkeys(makers, METHODS))
 
     def _health(self, fields: Fields) -> Answer:
         facts: dict[str, object] = {"status": "ok", "server": NAME, "version": VERSION}
-        if self._is_trusted(fields):
+        if self._operators.is_trusted(fields):
             clients = self._source.status().clients
             facts["root"] = self._settings.roots[0].path
             facts["clients"] = clients.stdio + clients.http + clients.sse
@@ -79,6 +118,9 @@ class Pages:
             return Answer(200, b'{"status":"ready"}')
         return Answer(503, b'{"status":"not ready"}')
 
+    def _page(self, _fields: Fields) -> Answer:
+        return files.page_answer(has_sign_out=self._operators.is_needed)
+
     def _status(self, _fields: Fields) -> Answer:
         return Answer(200, msgspec.json.encode(self._source.status()))
 
@@ -86,8 +128,8 @@ class Pages:
 class Document:
     """One that stays as it is."""
 
-    def __init__(self, body: bytes) -> None:
-        self._answer = Answer(200, body)
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""

@@ -164,5 +164,5 @@ def test_only_what_is_there_may_be_asked_for(gate: Gate, method: str, path: str,
     ],
 )
 def test_a_body_must_be_small_and_json(gate: Gate, method: str, fields: dict[bytes, bytes], status: int | None) -> None:
-    refusal = gate.body_refusal(method, fields)
+    refusal = gate.body_refusal(method, "/mcp", fields)
     assert (None if refusal is None else refusal.status) == status
