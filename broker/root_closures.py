@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from filewarden.broker.call import Call
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.hung_roots import PROBE_EVERY_S, HungRoots
-from filewarden.broker.protocol.outcome import Failed
+from filewarden.broker.protocol.outcome import Failed, Reason
 from filewarden.workers.errors import Code
 
 
@@ -49,6 +49,7 @@ class RootClosures:
             Code.IO_ERROR,
             f"The file system of {name!r} does not answer, and calls to it have cost workers. Try again later.",
             {"retry_after_ms": round(1000 * PROBE_EVERY_S)},
+            Reason.ROOT_HUNG,
         )
 
     def answered(self, call: Call) -> None:

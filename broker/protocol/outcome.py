@@ -31,6 +31,8 @@ class Reason(StrEnum):
     """The caller's credential lacks the scope."""
     AUDIT = "audit"
     """The audit log cannot be written."""
+    ROOT_HUNG = "root_hung"
+    """The file system of that root does not answer."""
     NO_WORKER = "no_worker"
     DRAINING = "draining"
 

@@ -2,12 +2,15 @@
 
 import http.client
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from filewarden.broker.lifecycle import Exit
+from filewarden.broker.protocol.outcome import Reason
+from filewarden.transports.http.guard import REASONS
 from filewarden.transports.http.page.attempts import FAILURES
 from filewarden.transports.http.page.files import paths
 from filewarden.transports.http.page.live import MOST_VIEWERS
@@ -66,6 +69,12 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
         if file.suffix == ".html":
             assert not re.search(r"<style|\sstyle=|\son\w+=|=\"//", text), file.name
             assert text.count("<script") == text.count('<script type="module" src="/page/')
+
+
+@pytest.mark.parametrize("names", [Reason, Exit, [*REASONS.values(), "http_sign_in", "http_other"]])
+def test_every_reason_and_exit_has_words(names: Iterable[str]) -> None:
+    words = (PACKAGE / "words.js").read_text()
+    assert [name for name in names if f"\n  {name}: " not in words] == []
 
 
 def test_the_cookie_is_strict_and_opens_the_pages_alone(http: Any, cookie: str) -> None:

@@ -213,6 +213,9 @@ function showServer(status) {
     if (front.open_files !== null) rows.push(["Open files", front.max_files === null ? count(front.open_files) : `${count(front.open_files)} of ${count(front.max_files)}`]);
   }
   rows.push(["Start of workers", status.pool.breaker === "closed" ? "works" : `fails (breaker ${status.pool.breaker})`, status.pool.breaker === "closed" ? "" : "bad"]);
+  if (status.pool.stuck) rows.push(["Workers that do not die", count(status.pool.stuck), "bad"]);
+  if (status.pool.hung_roots.length) rows.push(["Roots that hang", status.pool.hung_roots.join(", "), "bad"]);
+  if (status.pool.ejections_total) rows.push(["Replaced for failing", count(status.pool.ejections_total)]);
   const ended = Object.entries(status.pool.exits).filter(([, total]) => total).map(([name, total]) => `${count(total)} ${exit(name)}`);
   rows.push(["Ended workers", ended.join(", ") || "none"]);
   rows.push(["Audit log", audit ? `${audit.state}, ${counted(audit.lines_total, "line", "lines")}${audit.lost_total ? `, ${count(audit.lost_total)} lost` : ""}` : "off", audit && audit.reason ? "bad" : ""]);

@@ -55,6 +55,7 @@ const REASONS = {
   write_budget: "write budget used up",
   not_granted: "scope not granted",
   audit: "audit log cannot be written",
+  root_hung: "file system of the root hangs",
   no_worker: "no worker can be started",
   draining: "server stopping",
   http_credential: "HTTP: no or wrong credential",
