@@ -8,6 +8,7 @@ from filewarden.workers.context import Limits
 from filewarden.workers.profile import HistoryProfile, Profile, Role, RootProfile, WriteProfile
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.rules.trash_bounds import TrashBounds
 
 
 def pool_profile(
@@ -76,4 +77,7 @@ def _write_profile(settings: Settings) -> WriteProfile:
         durability=Durability(writes.durability),
         min_free_bytes=writes.min_free_bytes,
         max_file_bytes=writes.max_file_bytes,
+        trash=TrashBounds(
+            max_bytes=writes.trash_max_bytes, max_age_s=writes.trash_max_age_s, min_age_s=writes.trash_min_age_s
+        ),
     )

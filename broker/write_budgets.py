@@ -100,8 +100,8 @@ def _free_at(spent: dict[int, Sums], kind: int, excess: int) -> float:
 
 def _extent(result: msgspec.Struct) -> tuple[int, int]:
     """Files and folders that were changed, and bytes that were written, as far as an answer tells."""
-    if getattr(result, "dry_run", False):
-        return 0, 0
+    if getattr(result, "dry_run", False) or getattr(result, "deletions", msgspec.UNSET) is not msgspec.UNSET:
+        return 0, 0  # it was only looked at
     inside = getattr(result, "files", 0) + getattr(result, "folders", 0)
     return 1 + inside, getattr(result, "size", 0)
 

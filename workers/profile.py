@@ -7,6 +7,7 @@ import msgspec
 from filewarden.workers.context import Limits
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.rules.trash_bounds import TrashBounds
 
 Role = Literal["ro", "rw", "watch"]
 """What a zygote's children do: reading calls, writing calls, or telling what changes."""
@@ -33,6 +34,7 @@ class WriteProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     durability: Durability = Durability.FULL
     min_free_bytes: int = 0
     max_file_bytes: int = 8388608
+    trash: TrashBounds = TrashBounds()
 
 
 class HistoryProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,7 +24,7 @@ from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.tool import Content, Text, Tool
-from filewarden.workers.writing.housekeeping import tidy_roots
+from filewarden.workers.writing.housekeeping import Housekeeper
 
 BALLAST_BYTES = 8 * 1024 * 1024
 
@@ -59,8 +59,9 @@ class Worker:
     def _serve(self, channel: Channel) -> None:
         # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
         ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        if self._profile.role == "rw":
-            tidy_roots(self._space)
+        keeper = Housekeeper(self._space, self._profile.writes.trash) if self._profile.role == "rw" else None
+        if keeper is not None:
+            keeper.begin()
         while True:
             call = wire.unpack_to_worker(channel.receive())
             if not isinstance(call, wire.Call):
@@ -73,6 +74,8 @@ class Worker:
             channel.send(frame)
             if ballast.closed:
                 return
+            if keeper is not None:
+                keeper.rest()
 
     def _perform(self, call: wire.Call, channel: Channel) -> bytes:
         context = Context(

@@ -51,6 +51,31 @@ class WriteSettings(Section, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=67108864, description="Largest file that is edited or appended to."),
     ] = 8388608
+    trash_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000_000_000,
+            description="Size of the trash of each root; beyond it the oldest deletions are removed for good; 0 is no "
+            "limit.",
+        ),
+    ] = 1073741824
+    trash_max_age_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=315_360_000,
+            description="Seconds until a deletion is removed from the trash for good; 0 is no limit.",
+        ),
+    ] = 2592000.0
+    trash_min_age_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=315_360_000,
+            description="Seconds that a deletion stays in the trash for sure, whatever the other two say.",
+        ),
+    ] = 86400.0
     max_bytes_per_minute: Annotated[
         int,
         Meta(ge=0, le=1_000_000_000_000, description="Bytes that one principal may write in a minute; 0 is no limit."),

@@ -114,6 +114,32 @@ def test_a_tour_of_all_tools(writer: Any, owned: Path) -> None:
     assert drafts(owned) == []
 
 
+def test_the_trash_is_listed_in_pages_and_emptied_by_its_bounds(start_server: Callable[..., Any], owned: Path) -> None:
+    server = start_server("--allow-write", FILEWARDEN_LIMITS_MAX_ANSWER_CHARS="1000")
+    server.initialize()
+    deleted = []
+    for number in range(12):
+        data(server.call("write_file", path=f"f{number}", content="x"))
+        deleted.append(data(server.call("delete_file", path=f"f{number}"))["trash_id"])
+    first = data(server.call("restore_deleted"))
+    rest = data(server.call("restore_deleted", cursor=first["next_cursor"]))
+    assert first["truncated"]
+    assert not rest["truncated"]
+    listed = [*first["deletions"], *rest["deletions"]]
+    assert {each["trash_id"] for each in listed} == set(deleted)
+    assert {each["path"] for each in listed} == {f"f{number}" for number in range(12)}
+    assert data(server.call("restore_deleted", trash_id=deleted[0])) == {"path": "f0"}
+    assert server.finish() == 0
+    trash = owned / ".filewarden-trash"
+    small = start_server("--allow-write", FILEWARDEN_WRITES_TRASH_MAX_BYTES="1", FILEWARDEN_WRITES_TRASH_MIN_AGE_S="0")
+    small.initialize()
+    give_up_at = time.monotonic() + 10
+    while len(list(trash.iterdir())) > 1:
+        assert time.monotonic() < give_up_at, "the trash is not emptied"
+        data(small.call("list_changes"))  # what has to go goes after a call
+    assert len(data(small.call("restore_deleted"))["deletions"]) == 1
+
+
 def test_a_question_comes_before_the_change(start_server: Callable[..., Any], owned: Path) -> None:
     server = start_server("--allow-write", FILEWARDEN_WRITES_CONFIRM="destructive")
     server.initialize()

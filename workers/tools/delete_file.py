@@ -41,7 +41,7 @@ def run(context: "Context", arguments: DeleteFile) -> Deleted:
         extent = _require_deletable(context, target, recursive=arguments.recursive)
         _confirm(context, target, extent, permanent=arguments.permanent)
         is_kept = not arguments.permanent and target.kind in ("file", "directory")
-        trash_id = _to_trash(context, target) if is_kept else None
+        trash_id = _to_trash(context, target, extent) if is_kept else None
         if trash_id is None:
             _remove(context, target)
         return Deleted(
@@ -63,7 +63,7 @@ def _require_deletable(context: "Context", target: "Target", *, recursive: bool)
     if target.state is None:
         raise ToolFailure(Code.NOT_FOUND, f"Path not found: '{shown}'. List its folder to find the right one.")
     if target.kind != "directory":
-        return Extent(0, 0, 0)
+        return Extent(0, 0, target.state.st_size if target.kind == "file" else 0)
     with failures_of(target.asked):
         extent = survey(context, target)
     if (extent.files or extent.folders) and not recursive:
@@ -89,7 +89,7 @@ def _confirm(context: "Context", target: "Target", extent: "Extent", *, permanen
     confirm(context, f"Delete {what}{' for good' if permanent else ''}?", destructive=True, seen=seen)
 
 
-def _to_trash(context: "Context", target: "Target") -> str:
+def _to_trash(context: "Context", target: "Target", extent: "Extent") -> str:
     import errno
 
     from filewarden.workers.errors import Code, ToolFailure
@@ -100,7 +100,7 @@ def _to_trash(context: "Context", target: "Target") -> str:
 
     try:
         with open_trash(target.folder.root, context.writing.durability) as trash:
-            return take(context, trash, target)
+            return take(context, trash, target, extent.bytes)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise write_failure(error, target.asked) from None

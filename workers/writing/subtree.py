@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -59,35 +59,48 @@ def survey(context: "Context", target: "Target", destination: Names | None = Non
     return Extent(files, folders, size)
 
 
-def remove(target: "Target", name: bytes, folder: int) -> int:
+def _never() -> bool:
+    return False
+
+
+def remove(target: "Target", name: bytes, folder: int, is_overdue: Callable[[], bool] = _never) -> int:
     """Remove a name in an open folder, and all that is below it if it is a folder; how many there were.
 
     Links are removed and not followed; what is mounted in it stops it.
 
     Raises:
         ToolFailure: it is nested too deep, or something is mounted in it.
-        OSError: something cannot be removed; what was removed before stays so.
+        OSError: something cannot be removed, or TimeoutError; what was removed before stays so.
     """
-    return _remove(target, folder, name, 0)
+    return _Removal(target, is_overdue).remove(folder, name, 0)
 
 
-def _remove(target: "Target", folder: int, name: bytes, level: int) -> int:
-    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        os.unlink(name, dir_fd=folder)
-        return 1
-    if level == MOST_LEVELS:
-        raise _too_deep(target)
-    if is_crossing(target.folder.root.fd, folder, name):
-        raise _mounted(target)
-    fd = os.open(name, _FLAGS, dir_fd=folder)
-    try:
-        with os.scandir(fd) as entries:
-            names = [os.fsencode(entry.name) for entry in entries]
-        count = sum(_remove(target, fd, each, level + 1) for each in names)
-    finally:
-        os.close(fd)
-    os.rmdir(name, dir_fd=folder)
-    return count + 1
+class _Removal:
+    """The removal of one tree."""
+
+    def __init__(self, target: "Target", is_overdue: Callable[[], bool]) -> None:
+        self._target = target
+        self._is_overdue = is_overdue
+
+    def remove(self, folder: int, name: bytes, level: int) -> int:
+        if self._is_overdue():
+            raise TimeoutError
+        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            os.unlink(name, dir_fd=folder)
+            return 1
+        if level == MOST_LEVELS:
+            raise _too_deep(self._target)
+        if is_crossing(self._target.folder.root.fd, folder, name):
+            raise _mounted(self._target)
+        fd = os.open(name, _FLAGS, dir_fd=folder)
+        try:
+            with os.scandir(fd) as entries:
+                names = [os.fsencode(entry.name) for entry in entries]
+            count = sum(self.remove(fd, each, level + 1) for each in names)
+        finally:
+            os.close(fd)
+        os.rmdir(name, dir_fd=folder)
+        return count + 1
 
 
 def walk(context: "Context", target: "Target") -> Iterator[Found]:

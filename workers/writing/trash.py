@@ -1,7 +1,7 @@
 """Where deleted things wait: a private folder at the top of each root, which no tool shows.
 
-One folder a deletion, named by its time and 64 random bits: `item` is what was deleted, moved there by one rename,
-and `origin` where it lay. A deletion is whole when both are there; `origin` is written first.
+One folder a deletion, named by its time and 64 random bits. A deletion is whole when what was deleted and what is told
+of it are both there; the latter is written first. `gone-` before a name says that it is being removed for good.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.handle import Handle
@@ -18,15 +18,19 @@ from filewarden.workers.paths.names import echo
 from filewarden.workers.paths.reserved import TRASH
 from filewarden.workers.paths.root import Root
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.rules.trash_bounds import stamp
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.drafts import draft, sweep, sync_folder
 from filewarden.workers.writing.identity import is_same_object
+from filewarden.workers.writing.subtree import remove
 from filewarden.workers.writing.target import Target
+from filewarden.workers.writing.trash_entry import ITEM, ORIGIN, Entry, Told, unknown
 
-ITEM, ORIGIN = b"item", b"origin"
+GONE = "gone-"
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{16}")
-MOST_ORIGIN_BYTES = 4096
+
+Overdue = Callable[[], bool]
 
 
 class Trash:
@@ -36,59 +40,52 @@ class Trash:
         self._fd = fd
         self._durability = durability
 
-    def take(self, target: Target, identifier: str) -> None:
-        """Move what is at a target here; `identifier` is new, and what it can be restored by.
+    def take(self, target: Target, identifier: str, size: int) -> None:
+        """Move what is at a target here; `identifier` is new, and what it can be restored by; `size` in bytes.
 
         Raises:
             ToolFailure: conflict, if something else came to be there meanwhile, which then stays.
             OSError: EXDEV from another file system than the root's.
         """
         os.mkdir(identifier, 0o700, dir_fd=self._fd)
-        entry = os.open(identifier, _FLAGS, dir_fd=self._fd)
-        try:
-            with contextlib.suppress(OSError):
-                fcntl.flock(entry, fcntl.LOCK_EX)  # whoever tidies up leaves it alone
-            with draft(entry, self._durability) as origin:
-                origin.write(b"/".join(target.names))
-                origin.create(ORIGIN)
-            _move_checked(target, entry)
-            if self._durability is Durability.FULL:
-                for folder in (entry, self._fd, target.folder.fd):
-                    sync_folder(folder)
-        except BaseException:
-            self._forget(entry, identifier)
-            raise
-        finally:
-            os.close(entry)
-
-    def origin(self, identifier: str) -> bytes:
-        """Where it lay beneath the root, with `/`.
-
-        Raises:
-            ToolFailure: not_found.
-        """
         with self._entry(identifier) as entry:
             try:
-                fd = os.open(ORIGIN, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=entry)
-            except FileNotFoundError:
-                raise unknown(identifier) from None
-            try:
-                return os.read(fd, MOST_ORIGIN_BYTES)
-            finally:
-                os.close(fd)
+                with contextlib.suppress(OSError):
+                    fcntl.flock(entry.fd, fcntl.LOCK_EX)  # whoever tidies up leaves it alone
+                with draft(entry.fd, self._durability) as origin:
+                    origin.write(Told(b"/".join(target.names), size).encoded())
+                    origin.create(ORIGIN)
+                _move_checked(target, entry.fd)
+                if self._durability is Durability.FULL:
+                    for folder in (entry.fd, self._fd, target.folder.fd):
+                        sync_folder(folder)
+            except BaseException:
+                entry.end()
+                raise
+
+    def told(self, identifier: str) -> Told:
+        """What is told of a deletion; raises ToolFailure(not_found)."""
+        with self._entry(identifier) as entry:
+            return entry.told()
+
+    def look(self, identifier: str) -> tuple[Told, os.stat_result]:
+        """Likewise, with the state of what was deleted; raises ToolFailure(not_found)."""
+        with self._entry(identifier) as entry:
+            return entry.told(), entry.state()
 
     def give_back(self, identifier: str, target: Target) -> None:
         """Move it to a place that is free.
 
         Raises:
-            ToolFailure: not_found.
+            ToolFailure: not_found; conflict, if somebody else does the same.
             OSError: FileExistsError when the place is taken.
         """
         with self._entry(identifier) as entry:
-            renames.without_replacing(entry, ITEM, target.folder.fd, target.name)
+            entry.claim()
+            renames.without_replacing(entry.fd, ITEM, target.folder.fd, target.name)
             if self._durability is Durability.FULL:
                 sync_folder(target.folder.fd)
-            self._forget(entry, identifier)
+            entry.end()
 
     @contextlib.contextmanager
     def item(self, identifier: str, root: Root) -> Iterator[Target]:
@@ -97,52 +94,84 @@ class Trash:
         Raises:
             ToolFailure: not_found.
         """
-        with self._entry(identifier) as entry:
-            folder = Handle(os.dup(entry), root, (TRASH, identifier.encode()), "", os.fstat(entry))
-            with folder:
-                try:
-                    state = os.stat(ITEM, dir_fd=entry, follow_symlinks=False)
-                except FileNotFoundError:
-                    raise unknown(identifier) from None
-                yield Target(folder, ITEM, identifier, state)
+        with self._entry(identifier) as entry, _place(entry, root) as target:
+            yield target
+
+    def identifiers(self) -> list[str]:
+        """The names of all deletions, in no order."""
+        return [name for name in self._names() if _ID.fullmatch(name)]
 
     def tidy(self) -> None:
         """Remove what deletions that were killed have left: entries without an item that nobody works on."""
-        with os.scandir(self._fd) as entries:
-            names = [entry.name for entry in entries if _ID.fullmatch(entry.name)]
-        for identifier in names:
+        for identifier in self.identifiers():
             with contextlib.suppress(OSError, ToolFailure), self._entry(identifier) as entry:
-                fcntl.flock(entry, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                sweep(entry)
-                self._forget(entry, identifier)
+                fcntl.flock(entry.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                sweep(entry.fd)
+                entry.end()
 
-    @contextlib.contextmanager
-    def _entry(self, identifier: str) -> Iterator[int]:
+    def discard(self, identifier: str, root: Root, is_overdue: Overdue) -> None:
+        """Remove a deletion for good; nobody can restore it from now on, also where there was no time for all of it.
+
+        Raises:
+            ToolFailure: not_found; or something is mounted in it.
+            OSError: somebody works on it, or a part of it cannot be removed; TimeoutError when it is overdue.
+        """
+        with self._entry(identifier) as entry:
+            entry.condemn(GONE + identifier)
+            _remove(entry, root, is_overdue)
+
+    def finish(self, root: Root, is_overdue: Overdue) -> None:
+        """Go on with what was to be removed for good and is not gone yet; raises TimeoutError when it is overdue."""
+        for name in self._names():
+            if name.startswith(GONE) and _ID.fullmatch(name.removeprefix(GONE)):
+                try:
+                    with self._opened(name) as entry:
+                        entry.condemn(name)
+                        _remove(entry, root, is_overdue)
+                except TimeoutError:
+                    raise
+                except (OSError, ToolFailure):
+                    continue  # it stays, and costs nothing but its space
+
+    def _names(self) -> list[str]:
+        with os.scandir(self._fd) as entries:
+            return [entry.name for entry in entries]
+
+    def _entry(self, identifier: str) -> contextlib.AbstractContextManager[Entry]:
         if not _ID.fullmatch(identifier):
             raise unknown(identifier)
+        return self._opened(identifier)
+
+    @contextlib.contextmanager
+    def _opened(self, name: str) -> Iterator[Entry]:
         try:
-            fd = os.open(identifier, _FLAGS, dir_fd=self._fd)
+            fd = os.open(name, _FLAGS, dir_fd=self._fd)
         except OSError:
-            raise unknown(identifier) from None
+            raise unknown(name) from None
         try:
-            yield fd
+            yield Entry(self._fd, name, fd)
         finally:
             os.close(fd)
-
-    def _forget(self, entry: int, identifier: str) -> None:
-        """Remove an entry that holds nothing but where it came from; one that holds an item stays."""
-        with contextlib.suppress(OSError):
-            os.stat(ITEM, dir_fd=entry, follow_symlinks=False)
-            return
-        with contextlib.suppress(OSError):
-            os.unlink(ORIGIN, dir_fd=entry)
-        with contextlib.suppress(OSError):
-            os.rmdir(identifier, dir_fd=self._fd)
 
 
 def new_identifier() -> str:
     """The name of a deletion that begins now."""
-    return time.strftime("%Y%m%dT%H%M%S-", time.gmtime()) + os.urandom(8).hex()
+    return stamp(time.time()) + os.urandom(8).hex()
+
+
+@contextlib.contextmanager
+def _place(entry: Entry, root: Root) -> Iterator[Target]:
+    folder = Handle(os.dup(entry.fd), root, (TRASH, entry.name.encode()), "", os.fstat(entry.fd))
+    with folder:
+        yield Target(folder, ITEM, entry.name, entry.state())
+
+
+def _remove(entry: Entry, root: Root, is_overdue: Overdue) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(ITEM, dir_fd=entry.fd, follow_symlinks=False)
+        with _place(entry, root) as target:
+            remove(target, ITEM, entry.fd, is_overdue)
+    entry.end()
 
 
 @contextlib.contextmanager
@@ -196,14 +225,6 @@ def _move_checked(target: Target, entry: int) -> None:
             Code.CONFLICT,
             f"'{echo(target.asked)}' became something else meanwhile. Nothing was changed; look again.",
         )
-
-
-def unknown(identifier: str) -> ToolFailure:
-    """Refuse a name that nothing in the trash has."""
-    return ToolFailure(
-        Code.NOT_FOUND,
-        f"Nothing in the trash is called '{echo(identifier)}'. delete_file has told the name as trash_id.",
-    )
 
 
 def _unusable() -> ToolFailure:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from filewarden.workers.context import Context
 
 
-def take(context: "Context", trash: Trash, target: Target) -> str:
-    """Move what is at a target into the trash; what it can be restored by.
+def take(context: "Context", trash: Trash, target: Target, size: int) -> str:
+    """Move what is at a target into the trash; what it can be restored by. `size` in bytes.
 
     Raises:
         ToolFailure: conflict.
@@ -23,7 +23,7 @@ def take(context: "Context", trash: Trash, target: Target) -> str:
         raise changed()
     identifier = new_identifier()
     with trash_change(context, target, identifier, target.state, action="trash"):
-        trash.take(target, identifier)
+        trash.take(target, identifier, size)
     return identifier
 
 

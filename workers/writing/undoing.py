@@ -198,11 +198,11 @@ def _undo_restore(context: "Context", kept: Kept, target: Target) -> str:
 
     if target.state is None or kept.recorded.identity != identity_of(target.state):
         raise changed_since(target.asked)
-    if stat.S_ISDIR(target.state.st_mode):
-        survey(context, target)
+    is_folder = stat.S_ISDIR(target.state.st_mode)
+    size = survey(context, target).bytes if is_folder else target.state.st_size
     _ask(context, target)
     with open_trash(target.folder.root, context.writing.durability) as trash:
-        take(context, trash, target)
+        take(context, trash, target, size)
     return REMOVED
 
 
