@@ -237,7 +237,7 @@ def test_t03_t04_t05_t06_no_change_lands_outside(
     assert not arena.has_leaked(), f"after {made} calls: {met}"
     assert escaped == set(ways), "void: without a check and without the kernel nothing landed outside"
     assert all(codes["ok"] for codes in met.values()), f"some tool never met the folder itself: {met}"
-    assert sum(codes["access_denied"] for codes in met.values()) > 10, met
+    assert made - sum(codes["ok"] for codes in met.values()) > 10, "the link was hardly met"
     if seconds == LONG_S:
         with capsys.disabled():
             sys.stderr.write(f"\n{made} racing changes in {seconds:.0f} s, none landed outside: {met}\n")
