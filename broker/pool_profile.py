@@ -57,6 +57,7 @@ def pool_profile(
         max_watches=limits.max_watches,
         max_request_bytes=limits.max_message_bytes,
         start_timeout_s=settings.pool.start_timeout_s,
+        plugins=settings.tools.plugins if role == "ro" else (),
         writes=_write_profile(settings),
         history=_history_profile(settings, history) if role == "rw" else None,
     )

@@ -18,6 +18,7 @@ from filewarden.config.sections.roots import RootSettings
 from filewarden.config.sections.sandbox import SandboxSettings
 from filewarden.config.sections.section import Section
 from filewarden.config.sections.status import StatusSettings
+from filewarden.config.sections.tools import ToolSettings
 from filewarden.config.sections.writes import WriteSettings
 
 
@@ -30,6 +31,7 @@ class Settings(Section, frozen=True, kw_only=True):
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)
     writes: WriteSettings = msgspec.field(default_factory=WriteSettings)
     history: HistorySettings = msgspec.field(default_factory=HistorySettings)
+    tools: ToolSettings = msgspec.field(default_factory=ToolSettings)
     http: HttpSettings = msgspec.field(default_factory=HttpSettings)
     status: StatusSettings = msgspec.field(default_factory=StatusSettings)
     sandbox: SandboxSettings = msgspec.field(default_factory=SandboxSettings)

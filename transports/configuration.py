@@ -10,6 +10,7 @@ from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.load import Loaded, load
 from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
+from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import CATALOGUE
 
@@ -18,7 +19,7 @@ def check(arguments: Arguments) -> int:
     """Read the configuration as `serve` would, open the files that it names, and say what was found."""
     try:
         loaded = load(arguments.rest, os.environ)
-        check_tool_names(loaded, CATALOGUE)
+        check_tool_names(loaded, catalogue_with_plugins(loaded, CATALOGUE))
         if problems := list(_unusable_files(loaded)):
             raise ConfigError(problems)
     except ConfigError as error:

@@ -24,6 +24,7 @@ from filewarden.config.load import Loaded, load
 from filewarden.config.settings import Settings
 from filewarden.transports.confinement import NOTHING, Reach, confine_front_end
 from filewarden.transports.control import ControlSocket
+from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
@@ -65,6 +66,7 @@ def prepare(
         ConfigError: with every problem found.
     """
     loaded = load(arguments, environ)
+    catalogue = catalogue_with_plugins(loaded, catalogue)
     check_tool_names(loaded, catalogue)
     settings = loaded.settings
     log = _open_log(settings)

@@ -69,6 +69,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_request_bytes: int
     start_timeout_s: float
     writes: WriteProfile = WriteProfile()
+    plugins: tuple[str, ...] = ()
+    """Modules of the operator whose tools are offered beside the built-in ones; only of the role that reads."""
     history: HistoryProfile | None = None
     """Only of the role that writes; None where nothing is kept."""
 

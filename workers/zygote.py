@@ -21,6 +21,7 @@ from filewarden.workers.confine.namespaces import Isolation
 from filewarden.workers.confine.privileges import die_with_parent, set_process_name
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.place import Place, UnfitError, settle
+from filewarden.workers.plugins.refusal import PluginError
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 from filewarden.workers.rules.protection import protection
 
@@ -83,6 +84,9 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     except UnfitError as error:
         _refuse(control, str(error))
         return
+    except PluginError as error:
+        _refuse(control, f"a plugin cannot be used: {error}")
+        return
     except ImportError as error:
         _refuse(control, f"nothing can be watched: {error}")
         return
@@ -100,6 +104,10 @@ def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeCh
         return lambda place: lambda *birth: Watcher(profile, place).run(*birth)
     from filewarden.workers.worker import Worker
 
+    if profile.plugins:
+        from filewarden.workers.plugins.loading import with_plugins
+
+        catalogue = with_plugins(catalogue, profile.plugins)
     protection(profile.writes.protected)  # a glob that is none is found here, and every worker finds them compiled
     return lambda place: lambda *birth: Worker(catalogue, profile, place).run(*birth)
 

@@ -24,6 +24,7 @@ SAMPLES: dict[str, object] = {
     "http.jwks_url": "https://issuer.example/keys",
     "http.resource": "https://files.example/mcp",
     "http.algorithms": ("ES384", "RS512"),
+    "tools.plugins": ("own.tools", "/srv/tools/counting.py"),
     "writes.protected": ("Makefile", "**/.git"),
     "http.required_scopes": ("files:read", "team:blue"),
     "status.address": "127.0.0.1:8766",

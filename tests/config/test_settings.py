@@ -68,6 +68,7 @@ DEFAULTS: dict[str, object] = {
     "http.session_idle_s": 1800.0,
     "http.always_stream": False,
     "http.poll_after_s": 30.0,
+    "tools.plugins": (),
     "status.address": "auto",
     "sandbox.mode": "required",
     "sandbox.user": "",

@@ -1,0 +1,1 @@
+"""Plugins: an operator's own functions as tools, run in the same confined workers."""
