@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.log import Log
 from filewarden.broker.pool import may_write
 from filewarden.config.addresses import split_address
 from filewarden.config.folders import home_folder
@@ -22,13 +23,15 @@ from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
 from filewarden.transports.http.app import mcp_app, pages_app
 from filewarden.transports.http.authentication import LocalToken
-from filewarden.transports.http.connection import ConnectionLimits
+from filewarden.transports.http.connection import SLOW_READER, ConnectionLimits
+from filewarden.transports.http.descriptors import OWN_DESCRIPTORS, raise_descriptor_limit, room_for_connections
 from filewarden.transports.http.legacy import Legacy
 from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
 from filewarden.transports.http.modern import Modern
 from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.peer import SlowReaders
 from filewarden.transports.http.sessions import Sessions
+from filewarden.transports.http.shares import Shares, share_of_principal
 from filewarden.transports.http.sockets import bind, bracketed, port_of
 from filewarden.transports.http.source import BrokerSource
 from filewarden.transports.http.sse import SseClients
@@ -181,6 +184,27 @@ async def _serve(
     return EXIT_FAILURE if reason else EXIT_OK
 
 
+def _shares(what: str, http: HttpSettings) -> Shares:
+    per_principal = share_of_principal(
+        http.max_sessions_per_principal, limit=http.max_sessions, has_many=bool(http.issuer)
+    )
+    return Shares(what, limit=http.max_sessions, per_principal=per_principal)
+
+
+def _connections(settings: Settings, log: Log) -> int:
+    """How many there may be: as many as sessions and their requests take, if there are descriptors for them."""
+    wanted = 2 * settings.http.max_sessions + SPARE_CONNECTIONS
+    possible = room_for_connections(settings.pool, raise_descriptor_limit(2 * wanted + OWN_DESCRIPTORS))
+    if possible < wanted:
+        log.warning(
+            "the limit on open files leaves room for fewer connections than go with http.max_sessions: raise it "
+            "(ulimit -n), or serve fewer sessions",
+            connections=possible,
+            wanted=wanted,
+        )
+    return min(wanted, possible)
+
+
 class _Server:
     """The listeners and what clients hold open."""
 
@@ -188,10 +212,10 @@ class _Server:
         settings = surroundings.settings
         http = settings.http
         self._broker = broker
-        self._sessions = Sessions(broker, reactor, limit=http.max_sessions, idle_s=http.session_idle_s)
-        slow_readers = SlowReaders(surroundings.log)
-        self._clients = SseClients(broker, slow_readers, http.max_sessions)
-        limits = ConnectionLimits(connections=2 * http.max_sessions + SPARE_CONNECTIONS)
+        self._sessions = Sessions(broker, reactor, shares=_shares("sessions", http), idle_s=http.session_idle_s)
+        slow_readers = SlowReaders(surroundings.log, lambda: broker.turn_away(SLOW_READER))
+        self._clients = SseClients(broker, slow_readers, _shares("streams", http))
+        limits = ConnectionLimits(connections=_connections(settings, surroundings.log))
         source, operators, address = BrokerSource(broker), LocalToken(opened.token), settings.status.address
         port = port_of(opened.sockets)
         pages = Pages(source, settings, operators, port, has_status=address == "auto", turn_away=broker.turn_away)
@@ -209,7 +233,7 @@ class _Server:
             turn_away=broker.turn_away,
             protection=self._protection,
         )
-        self._listeners = [HttpListener(opened.sockets, app, limits)]
+        self._listeners = [HttpListener(opened.sockets, app, limits, broker.turn_away)]
         if opened.pages_sockets:
             host = split_address(address)[0]
             port = port_of(opened.pages_sockets)

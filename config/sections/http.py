@@ -110,6 +110,14 @@ class HttpSettings(Section, frozen=True, kw_only=True):
         ),
     ] = ""
     max_sessions: Annotated[int, Meta(ge=1, le=10000, description="Sessions that may be open at the same time.")] = 100
+    max_sessions_per_principal: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10000,
+            description="How many of them one principal may have open; 0 is half of them with an issuer, else all.",
+        ),
+    ] = 0
     session_idle_s: Annotated[
         float, Meta(ge=1, le=604800, description="Seconds without a request until a session is closed.")
     ] = 1800.0

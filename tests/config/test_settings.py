@@ -65,6 +65,7 @@ DEFAULTS: dict[str, object] = {
     "http.required_scopes": ("files:read",),
     "http.sealing_keys_file": "",
     "http.max_sessions": 100,
+    "http.max_sessions_per_principal": 0,
     "http.session_idle_s": 1800.0,
     "http.always_stream": False,
     "http.poll_after_s": 30.0,

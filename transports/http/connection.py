@@ -14,6 +14,8 @@ from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, 
 from filewarden.transports.http.peer import SCOPE_KEY
 
 LINGER_S = 1.0
+TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"
+"""Why a connection was refused or dropped, as the status counts it."""
 _NUMBERS = itertools.count(1)
 
 
@@ -49,11 +51,13 @@ class Connection(HttpToolsProtocol):
         loop: asyncio.AbstractEventLoop,
         limits: ConnectionLimits,
         on_lost: Callable[[], None],
+        turn_away: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         super().__init__(config, state, {}, loop)
         self.number = next(_NUMBERS)
         self._limits = limits
         self._on_lost = on_lost
+        self._turn_away = turn_away
         self._is_surplus = False
         self._is_lingering = False
         self._is_head_open = False
@@ -69,6 +73,8 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         count = len(self.connections)
         self._is_surplus = count > self._limits.connections
+        if self._is_surplus:
+            self._turn_away(TOO_MANY)
         self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
         if count > 2 * self._limits.connections:
             transport.abort()
@@ -140,7 +146,7 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read; for a while that is fine."""
         super().pause_writing()
-        self._stall = self.loop.call_later(self._limits.stalled_s, self.transport.abort)
+        self._stall = self.loop.call_later(self._limits.stalled_s, self._drop_slow_reader)
 
     def resume_writing(self) -> None:
         """It does read."""
@@ -178,7 +184,12 @@ class Connection(HttpToolsProtocol):
         if self.flow.read_paused:  # we do not let it send
             self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
         else:
+            self._turn_away(SLOW_SENDER)
             self.transport.abort()
+
+    def _drop_slow_reader(self) -> None:
+        self._turn_away(SLOW_READER)
+        self.transport.abort()
 
     def _end_patience(self) -> None:
         if self._patience is not None:

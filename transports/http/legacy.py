@@ -80,8 +80,9 @@ class Legacy:
         return self._sessions.find(fields.get(SESSION_ID, b""), principal) or problem(404, _UNKNOWN_SESSION)
 
     def _opened(self, principal: Principal, message: Message | Batch) -> Answer:
-        if self._sessions.is_full:
-            return problem(503, "too many sessions are open (http.max_sessions)", RETRY_AFTER)
+        refusal = self._sessions.refusal(principal)
+        if refusal is not None:
+            return refusal
         session = self._sessions.mint(principal)
         exchange = Exchange(message, session.streams.open)
         session.conversation.accept(message, exchange)  # initialize is answered at once

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
@@ -11,10 +11,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from filewarden.broker.log import Log
+from filewarden.transports.http.acceptor import Acceptor
 from filewarden.transports.http.connection import Connection, ConnectionLimits
-from filewarden.transports.http.sockets import BACKLOG
 
 KEEP_ALIVE_S = 60
+NO_DESCRIPTORS = "no_descriptors"
 LATE_IMPORTS = ("uvicorn.lifespan.off",)
 """What `Config.load` imports by name: to be loaded before the front-end gives its rights up."""
 UVICORN_LOGGER = "uvicorn.error"
@@ -23,8 +24,16 @@ UVICORN_LOGGER = "uvicorn.error"
 class HttpListener:
     """uvicorn's protocol without uvicorn's server: loop, sockets, signals and shutdown are ours."""
 
-    def __init__(self, sockets: Sequence[socket.socket], app: ASGIApp, limits: ConnectionLimits) -> None:
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        app: ASGIApp,
+        limits: ConnectionLimits,
+        turn_away: Callable[[str], None] = lambda _reason: None,
+    ) -> None:
+        """`turn_away` is told why a connection was refused or dropped, in a word."""
         self._sockets = sockets
+        self._turn_away = turn_away
         self._limits = limits
         self._state = ServerState()
         self._config = Config(
@@ -41,19 +50,20 @@ class HttpListener:
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         self._config.load()
-        self._servers: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._is_empty = asyncio.Event()
 
     async def start(self) -> None:
         """Accept connections from now on."""
-        loop = asyncio.get_running_loop()
         for each in self._sockets:
-            self._servers.append(await loop.create_server(self._connection, sock=each, backlog=BACKLOG))
+            acceptor = Acceptor(each, self._connection, lambda _reason: self._turn_away(NO_DESCRIPTORS))
+            self._acceptors.append(acceptor)
+            acceptor.start()
 
     async def stop(self, grace_s: float) -> None:
         """Accept no more; what is being answered may be finished for `grace_s` seconds."""
-        for server in self._servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.connections:
@@ -72,7 +82,7 @@ class HttpListener:
 
     def _connection(self) -> Connection:
         loop = asyncio.get_running_loop()
-        return Connection(self._config, self._state, loop, self._limits, self._on_lost)
+        return Connection(self._config, self._state, loop, self._limits, self._on_lost, self._turn_away)
 
     def _on_lost(self) -> None:
         if not self._state.connections:

@@ -47,14 +47,16 @@ def peer_of(scope: Scope) -> Peer:
 
 
 class SlowReaders:
-    """Drops those that do not read their events, and counts them."""
+    """Drops those that do not read their events; `count` is told of each."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, count: Callable[[], None] = lambda: None) -> None:
         self._log = log
+        self._count = count
         self.dropped = 0
 
     def drop(self, peer: Peer) -> None:
         """End the connection of one that left too much waiting."""
         self.dropped += 1
+        self._count()
         self._log.warning("a client that did not read its events was dropped", dropped=self.dropped)
         peer.abort()

@@ -10,10 +10,14 @@ from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.revisions import Revision
 from filewarden.broker.reactor import Reactor, Timer
+from filewarden.transports.http.answer import Answer
 from filewarden.transports.http.event_store import EventStore, SessionEvents
 from filewarden.transports.http.resumable import Streams
+from filewarden.transports.http.shares import Shares
 
 ID_BYTES = 32
+TOO_MANY_SESSIONS = "sessions"
+"""As the status counts it."""
 SHORTEST_SWEEP_S = 0.05
 LONGEST_SWEEP_S = 60.0
 """Events that are too old leave at this pace even where nothing happens."""
@@ -44,12 +48,12 @@ class HttpSession:
 
 
 class Sessions:
-    """The live ones, `limit` at most; one that nobody used for `idle_s` ends."""
+    """The live ones, as many as `shares` allow; one that nobody used for `idle_s` ends."""
 
-    def __init__(self, broker: Broker, reactor: Reactor, *, limit: int, idle_s: float) -> None:
+    def __init__(self, broker: Broker, reactor: Reactor, *, shares: Shares, idle_s: float) -> None:
         self._broker = broker
         self._reactor = reactor
-        self._limit = limit
+        self._shares = shares
         self._idle_s = idle_s
         self._sessions: dict[str, HttpSession] = {}
         self._minted = 0
@@ -58,10 +62,12 @@ class Sessions:
         self.is_closing = False
         """Whether the server is about to stop, so that nobody may begin to listen."""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further session may be opened."""
-        return len(self._sessions) >= self._limit
+    def refusal(self, principal: Principal) -> Answer | None:
+        """Why no further session of a principal may be opened; None: it may."""
+        refusal = self._shares.refusal(principal)
+        if refusal is not None:
+            self._broker.turn_away(TOO_MANY_SESSIONS)
+        return refusal
 
     def mint(self, principal: Principal) -> HttpSession:
         """A session of `principal` that nobody can find yet."""
@@ -77,6 +83,7 @@ class Sessions:
         """From now on it can be found."""
         session.used_at = self._reactor.now()
         self._sessions[session.id] = session
+        self._shares.take(session.owner)
         self._broker.guests.enter(
             Guest(
                 id=session.conversation.client,
@@ -101,6 +108,7 @@ class Sessions:
     def end(self, session: HttpSession) -> None:
         """Cancel its calls, close its streams and forget it."""
         if self._sessions.pop(session.id, None) is not None:
+            self._shares.give_back(session.owner)
             self._broker.guests.leave(session.conversation.client)
             session.conversation.close()
             session.streams.end_connections()

@@ -17,14 +17,15 @@ from filewarden.broker.protocol.jsonrpc import decode
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.config.version import NAME, VERSION
-from filewarden.transports.http.answer import RETRY_AFTER, TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.http.answer import TOO_MUCH, Answer, problem, send_answer
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.http.fields import EVENTS, asks_for, fields_of, query_value
 from filewarden.transports.http.gate import too_large
 from filewarden.transports.http.peer import SlowReaders, peer_of
 from filewarden.transports.http.rights import Refuse
-from filewarden.transports.http.sessions import ID_BYTES
+from filewarden.transports.http.sessions import ID_BYTES, TOO_MANY_SESSIONS
+from filewarden.transports.http.shares import Shares
 from filewarden.transports.http.streams import COMMENT, MESSAGE, EventStream, event
 
 PING = event(b"ping", b"{}")
@@ -50,19 +51,21 @@ class SseClient:
 
 
 class SseClients:
-    """Those connected now, `limit` at most."""
+    """Those connected now, as many as `shares` allow."""
 
-    def __init__(self, broker: Broker, slow_readers: SlowReaders, limit: int) -> None:
+    def __init__(self, broker: Broker, slow_readers: SlowReaders, shares: Shares) -> None:
         self._broker = broker
         self._slow_readers = slow_readers
-        self._limit = limit
+        self._shares = shares
         self._clients: dict[str, SseClient] = {}
         self._opened = 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further stream may be opened."""
-        return len(self._clients) >= self._limit
+    def refusal(self, principal: Principal) -> Answer | None:
+        """Why no further stream of a principal may be opened; None: it may."""
+        refusal = self._shares.refusal(principal)
+        if refusal is not None:
+            self._broker.turn_away(TOO_MANY_SESSIONS)
+        return refusal
 
     def find(self, client_id: str, principal: Principal) -> SseClient | None:
         """The connected client with that id; to everybody but its owner there is none."""
@@ -91,6 +94,7 @@ class SseClients:
             facts = {"client_id": client_id, "server": NAME, "version": VERSION}
             stream.push(event(b"connected", msgspec.json.encode(facts)))
         self._clients[client_id] = client
+        self._shares.take(principal.key)
         self._broker.guests.enter(
             Guest(
                 id=conversation.client,
@@ -105,6 +109,7 @@ class SseClients:
     def remove(self, client: SseClient) -> None:
         """Its calls end with it."""
         del self._clients[client.id]
+        self._shares.give_back(client.owner)
         self._broker.guests.leave(client.conversation.client)
         client.conversation.close()
 
@@ -124,13 +129,10 @@ class SseEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hold the stream until either side ends it."""
-        refusal = self._refuse(principal_of(scope), None)
+        principal = principal_of(scope)
+        refusal = self._refuse(principal, None) or self._clients.refusal(principal)
         if refusal is not None:
             await send_answer(send, refusal)
-            return
-        if self._clients.is_full:
-            answer = problem(503, "too many streams are open (http.max_sessions)", RETRY_AFTER)
-            await send_answer(send, answer)
             return
         client = self._clients.add(scope, is_standard=asks_for(fields_of(scope), EVENTS))
         try:

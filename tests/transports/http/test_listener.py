@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import os
+import resource
+import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,17 +39,19 @@ async def never(_scope: Scope, receive: Receive, _send: Send) -> None:
 
 @pytest.fixture(params=[asyncio.new_event_loop, new_loop], ids=["asyncio", "default"])
 def listen(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Runs a function beside a listener, which is stopped afterwards."""
+    """Runs a function beside a listener, which is stopped afterwards; what was refused or dropped must be counted."""
 
-    def listen(app: ASGIApp, body: Body, limits: ConnectionLimits) -> None:
+    def listen(app: ASGIApp, body: Body, limits: ConnectionLimits, counted: tuple[str, ...] = ()) -> None:
         async def main() -> None:
             sockets = bind("http.port", "127.0.0.1", 0)
-            listener = HttpListener(sockets, app, limits)
+            turned_away: list[str] = []
+            listener = HttpListener(sockets, app, limits, turned_away.append)
             await listener.start()
             try:
                 await asyncio.wait_for(body(port_of(sockets), listener), 10)
             finally:
                 await listener.stop(0.2)
+            assert tuple(turned_away) == counted
 
         loop: asyncio.AbstractEventLoop = request.param()
         try:
@@ -70,7 +75,7 @@ def test_a_request_that_does_not_arrive_loses_its_connection(listen: Callable[..
         assert time.monotonic() - started_at < 5
         writer.close()
 
-    listen(never, body, ConnectionLimits(connections=5, request_s=0.1))
+    listen(never, body, ConnectionLimits(connections=5, request_s=0.1), ("slow_sender",))
 
 
 def test_a_connection_that_rests_between_requests_is_kept(listen: Callable[..., None]) -> None:
@@ -98,7 +103,7 @@ def test_a_client_that_does_not_read_loses_its_connection(listen: Callable[..., 
         assert received < 100_000_000
         writer.close()
 
-    listen(flood, body, ConnectionLimits(connections=5, stalled_s=0.1))
+    listen(flood, body, ConnectionLimits(connections=5, stalled_s=0.1), ("slow_reader",))
 
 
 def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]) -> None:
@@ -110,7 +115,52 @@ def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]
         for _reader, writer in open_ones:
             writer.close()
 
-    listen(hello, body, ConnectionLimits(connections=2))
+    listen(hello, body, ConnectionLimits(connections=2), ("connections",) * 3)
+
+
+def test_without_descriptors_clients_are_told_so_and_nothing_spins(listen: Callable[..., None]) -> None:
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        client = socket.socket()
+        with no_descriptors_left():
+            client.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+            answer = b""
+            while chunk := await asyncio.get_running_loop().sock_recv(client, 65_536):
+                answer += chunk
+            used_s = time.process_time()
+            await asyncio.sleep(0.2)
+            assert time.process_time() - used_s < 0.1
+            writer.write(REQUEST)
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+        client.close()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in answer
+        _reader, other = await asyncio.open_connection("127.0.0.1", port)
+        other.write(REQUEST)
+        assert b"200 OK" in await _reader.readuntil(b"\r\n\r\n")
+        for each in (writer, other):
+            each.close()
+
+    listen(hello, body, ConnectionLimits(connections=5), ("no_descriptors",))
+
+
+@contextlib.contextmanager
+def no_descriptors_left() -> Iterator[None]:
+    """Fill every number below a limit that is close."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 8, limits[1]))
+    taken = [lowest]
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for each in taken:
+            os.close(each)
 
 
 def test_stopping_ends_what_does_not_end_itself(listen: Callable[..., None]) -> None:
