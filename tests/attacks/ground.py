@@ -1,11 +1,32 @@
 """What is attacked: an allowed root, and folders beside it that nobody may reach."""
 
 import hashlib
+import os
+import pwd
 import secrets
 from pathlib import Path
 
 SMALL = "small text\n"
 SIBLINGS = ("OUT", "R-evil", "R ", "R.", "r")
+MOST_READ = 1 << 20
+
+
+def own(name: str | Path, folder: int | None = None) -> None:
+    """Give something to the account that workers become when the tests run as root."""
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("nobody")
+        os.chown(name, account.pw_uid, account.pw_gid, dir_fd=folder, follow_symlinks=False)
+
+
+def snapshot(top: Path) -> dict[str, tuple[object, ...]]:
+    """Everything in a folder, down to the times; contents but of huge files."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in (top, *sorted(top.rglob("*"))):
+        state = path.lstat()
+        is_read = path.is_file() and not path.is_symlink() and state.st_size <= MOST_READ
+        content = path.read_bytes() if is_read else b""
+        found[str(path)] = (state.st_mode, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns, content)
+    return found
 
 
 class Ground:

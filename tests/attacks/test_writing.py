@@ -1,7 +1,6 @@
 """Section E and the writing halves of P, L, C and J: what is refused changes nothing on disk, over every transport."""
 
 import os
-import pwd
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.attacks.ground import own, snapshot
+
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
+HUGE_BYTES = 1 << 40
+"""Of a hole, where the file system has them."""
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +28,6 @@ def writable_ground(grounds: Callable[[], Any]) -> Any:
         "[writes]\nmax_file_bytes = 1000000\n"
     )
     return made
-
-
-def own(path: Path) -> None:
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("nobody")
-        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
 class Prefixed:
@@ -81,6 +78,9 @@ def place(writable_ground: Any) -> Iterator[Path]:
         (made / name).parent.mkdir(exist_ok=True)
         writable_ground.write(made / name, content)
     (made / "latin.txt").write_bytes(b"\xe9t\xe9\n")
+    (made / "many.txt").write_bytes(b"a" * 600_000)
+    (made / "huge.txt").touch()
+    os.truncate(made / "huge.txt", HUGE_BYTES)
     (made / "out").symlink_to(writable_ground.outside)
     (made / "l").symlink_to(writable_ground.hook)
     (made / "gap").symlink_to(writable_ground.outside / "new.txt")
@@ -91,15 +91,6 @@ def place(writable_ground: Any) -> Iterator[Path]:
         own(path)
     yield made
     subprocess.run(["rm", "-rf", str(made), str(writable_ground.root / ".filewarden-trash")], check=True)
-
-
-def snapshot(top: Path) -> dict[str, tuple[object, ...]]:
-    found: dict[str, tuple[object, ...]] = {}
-    for path in (top, *sorted(top.rglob("*"))):
-        state = path.lstat()
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        found[str(path)] = (state.st_mode, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, content)
-    return found
 
 
 def edit(path: str, old: str, new: str = "x", **more: Any) -> tuple[str, Json]:
@@ -182,6 +173,9 @@ REFUSED: list[tuple[str, tuple[str, Json], str]] = [
     ),
     ("e10_none", ("edit_file", {"path": f"{ROW}/f.txt", "edits": []}), INVALID),
     ("e11_stale", write(f"{ROW}/f.txt", overwrite=True, expected_sha256="0" * 64), CONFLICT),
+    ("e10_a_million_matches", edit(f"{ROW}/many.txt", "a", "bb", replace_all=True), "too_large"),
+    ("e03_hundreds_of_thousands", edit(f"{ROW}/many.txt", "a", "b"), CONFLICT),
+    ("e13_too_large_to_edit", edit(f"{ROW}/huge.txt", "a"), "too_large"),
     ("e16_exists", write(f"{ROW}/f.txt"), "already_exists"),
     ("e16_move_onto_file", move(f"{ROW}/f.txt", f"{ROW}/crlf.txt"), "already_exists"),
     ("e16_move_onto_folder", move(f"{ROW}/f.txt", f"{ROW}/sub", overwrite=True), CONFLICT),
@@ -195,10 +189,13 @@ REFUSED: list[tuple[str, tuple[str, Json], str]] = [
     ("e19_not_empty", delete(f"{ROW}/sub"), CONFLICT),
     ("e21_a_folder", write(f"{ROW}/sub", overwrite=True), "not_a_file"),
     ("e21_below_a_file", write(f"{ROW}/f.txt/x", create_parents=True), "not_a_directory"),
+    ("e22_huge", write(f"{ROW}/huge.txt", append=True), "too_large"),
     ("e22_offset", ("write_file", {"path": f"{ROW}/f.txt", "content": "x", "offset": -1}), INVALID),
     ("e23_no_text", ("write_file", {"path": f"{ROW}/new", "content": 5}), INVALID),
     ("e25_mode", ("write_file", {"path": f"{ROW}/new", "content": "#!/bin/sh", "mode": "0755"}), INVALID),
     ("trash_write", write("R/.filewarden-trash/x"), DENIED),
+    ("e14_copy_onto", ("copy_file", {"source": f"{ROW}/f.txt", "destination": f"{ROW}/crlf.txt"}), "already_exists"),
+    ("trash_list_elsewhere", ("restore_deleted", {"destination": "../OUT/new"}), INVALID),
     ("trash_restore", ("restore_deleted", {"trash_id": "../../OUT/canary.txt"}), "not_found"),
     ("draft_name", write("R/row/.filewarden-draft-" + "0" * 32), DENIED),
 ]
@@ -212,6 +209,16 @@ def test_what_is_refused_changes_nothing(
     tool, arguments = call
     assert writer.code(tool, **arguments) == expected
     assert snapshot(writable_ground.root) == before, row
+
+
+@pytest.mark.parametrize("transport", ["sse"], indirect=True)
+def test_what_is_refused_changes_nothing_over_the_older_transport_either(
+    writer: Any, writable_ground: Any, place: Path
+) -> None:
+    before = snapshot(writable_ground.root)
+    for row, (tool, arguments), expected in REFUSED:
+        assert writer.code(tool, **arguments) == expected, row
+        assert snapshot(writable_ground.root) == before, row
 
 
 def test_l09_a_link_inside_is_written_through_and_deleted_alone(writer: Any, place: Path) -> None:

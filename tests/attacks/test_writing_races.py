@@ -7,7 +7,6 @@ calls to it must land outside, by every tool, or the race proves nothing.
 import contextlib
 import itertools
 import os
-import pwd
 import sys
 import threading
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.attacks.ground import own
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -37,13 +38,6 @@ ROUNDS = 25
 INSIDE = "inside>"
 FILES = ("over", "app", "edit", "from", "gone", "trash", "cp", "tree/leaf", "undo")
 """What lies in the folder, and likewise in the one outside."""
-
-
-def own(name: str | Path, folder: int | None = None) -> None:
-    """Give something to the account that workers become when the tests run as root."""
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("nobody")
-        os.chown(name, account.pw_uid, account.pw_gid, dir_fd=folder, follow_symlinks=False)
 
 
 def keep(_name: str | Path, _folder: int | None = None) -> None:
