@@ -37,7 +37,7 @@ from filewarden.broker.readiness import ACCEPTED_LEVELS, Condition, PoolFacts, c
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
-from filewarden.broker.status import Report as StatusReport, Status
+from filewarden.broker.status import Report as StatusReport, Status, TelemetryStatus
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.timeline import Timeline, TimelineStatus
@@ -81,6 +81,7 @@ class Broker:
         sealing_keys: Sequence[bytes] = (),
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
+        telemetry: Callable[[], TelemetryStatus] | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
@@ -89,6 +90,7 @@ class Broker:
         self._on_broken = on_broken
         self._launched = launched
         self._audit = audit
+        self._telemetry = telemetry
         self._started_at = reactor.now()
         self._folder = folder
         self._catalogue = catalogue.offered(
@@ -349,6 +351,7 @@ class Broker:
             refusals={**{reason.value: count for reason, count in ledger.refusals.items()}, **self.turned_away},
             incidents=ledger.incidents.latest(),
             audit=msgspec.UNSET if self._audit is None else self._audit.status(),
+            telemetry=msgspec.UNSET if self._telemetry is None else self._telemetry(),
             front_end=front_end_status(),
         )
 

@@ -143,6 +143,15 @@ class AuditStatus(msgspec.Struct, frozen=True, kw_only=True):
     last: str
 
 
+class TelemetryStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Traces, where they are sent anywhere: counts of calls, and why the latest batch could not be sent."""
+
+    exported_total: int
+    lost_total: int
+    waiting: int
+    reason: str | None
+
+
 class ClientsStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The clients connected now, by transport."""
 
@@ -177,6 +186,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     calls: CallsStatus
     clients: ClientsStatus
     audit: AuditStatus | msgspec.UnsetType = msgspec.UNSET
+    telemetry: TelemetryStatus | msgspec.UnsetType = msgspec.UNSET
     ready: bool = True
     """What `/readyz` says."""
     problems: tuple[str, ...] = ()

@@ -56,5 +56,22 @@ def has_any(text: str, refused: str) -> bool:
     return any(char in refused or char.isspace() or not char.isprintable() for char in text)
 
 
+def web_address(address: str) -> tuple[str, str] | None:
+    """Scheme and host of a web address as they are written; None for what is none, or has a user or a fragment."""
+    from urllib.parse import urlsplit  # most servers have no issuer, and start faster without
+
+    if not address.isascii() or has_any(address, "#\\\"'<>"):
+        return None
+    try:
+        parts = urlsplit(address)
+        _port = parts.port
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("]")[0].removeprefix("[") or parts.netloc.partition(":")[0]
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        return None
+    return address.partition(":")[0], host
+
+
 def _is_octet(part: str) -> bool:
     return part.isascii() and part.isdecimal() and len(part) <= 3 and int(part) <= 255 and str(int(part)) == part

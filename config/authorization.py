@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from filewarden.config.addresses import has_any, is_loopback
+from filewarden.config.addresses import has_any, is_loopback, web_address
 from filewarden.config.sections.http import HttpSettings
 
 Fault = tuple[str, object, str]
@@ -44,7 +44,7 @@ def _resource_faults(http: HttpSettings) -> Iterator[Fault]:
         if http.issuer and http.host in WILDCARD_HOSTS:
             yield "http.resource", "", f"must be given where http.host = {http.host} does not tell what clients call us"
         return
-    parts = _parts(http.resource)
+    parts = web_address(http.resource)
     if parts is None or http.resource.endswith("/") or "?" in http.resource:
         sentence = "must be the http or https address of the endpoint, without query, fragment and final slash"
         yield "http.resource", http.resource, sentence
@@ -53,25 +53,8 @@ def _resource_faults(http: HttpSettings) -> Iterator[Fault]:
 
 
 def _is_secure(address: str, *, may_have_query: bool = False) -> bool:
-    parts = _parts(address)
+    parts = web_address(address)
     if parts is None or ("?" in address and not may_have_query):
         return False
     scheme, host = parts
     return scheme == "https" or is_loopback(host)
-
-
-def _parts(address: str) -> tuple[str, str] | None:
-    """Scheme and host of a web address as they are written; None for what is none, or has a user or a fragment."""
-    from urllib.parse import urlsplit  # most servers have no issuer, and start faster without
-
-    if not address.isascii() or has_any(address, "#\\\"'<>"):
-        return None
-    try:
-        parts = urlsplit(address)
-        _port = parts.port
-    except ValueError:
-        return None
-    host = parts.netloc.rpartition("]")[0].removeprefix("[") or parts.netloc.partition(":")[0]
-    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
-        return None
-    return address.partition(":")[0], host

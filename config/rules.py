@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from filewarden.config.addresses import has_any, host_fault, is_loopback, is_no_host, split_address
+from filewarden.config.addresses import has_any, host_fault, is_loopback, is_no_host, split_address, web_address
 from filewarden.config.authorization import authorization_faults
 from filewarden.config.errors import Problem
 from filewarden.config.settings import Settings
@@ -31,7 +31,12 @@ class Findings(msgspec.Struct, frozen=True):
 def examine(settings: Settings, origins: Mapping[str, str], broken: Collection[str]) -> Findings:
     """Hold values against each other. Rules about a `broken` key are left out: its value is not the one meant."""
     found = Findings([], [])
-    faults = (*_faults(settings, origins), *_list_faults(settings), *authorization_faults(settings.http))
+    faults = (
+        *_faults(settings, origins),
+        *_list_faults(settings),
+        *authorization_faults(settings.http),
+        *_telemetry_faults(settings),
+    )
     for key, value, sentence in faults:
         if RELATED.get(key, frozenset()).isdisjoint(broken) and key not in broken:
             found.problems.append(Problem(key, origins.get(key, ""), sentence, written(value)))
@@ -71,12 +76,24 @@ def _list_faults(settings: Settings) -> list[tuple[str, object, str]]:
     return found
 
 
+def _telemetry_faults(settings: Settings) -> list[tuple[str, object, str]]:
+    address = settings.telemetry.otlp_endpoint
+    if not address or web_address(address) is not None:
+        return []
+    sentence = "must be an http or https address without user or fragment, such as http://127.0.0.1:4318"
+    return [("telemetry.otlp_endpoint", address, sentence)]
+
+
 def _doubts(settings: Settings) -> list[tuple[str, str]]:
     found = []
     if settings.pool.workers == 1:
         found.append(("pool.workers", "one worker leaves none for scans: the scan tools are absent"))
     if settings.http.enabled and not is_loopback(settings.http.host):
         found.append(("http.host", "other machines can connect, and without TLS in front the token can be overheard"))
+    endpoint = settings.telemetry.otlp_endpoint
+    collector = web_address(endpoint) if endpoint else None
+    if collector is not None and collector[0] == "http" and not is_loopback(collector[1]):
+        found.append(("telemetry.otlp_endpoint", "traces leave this machine without TLS, and can be read on their way"))
     if settings.sandbox.mode == "best-effort":
         found.append(("sandbox.mode", "workers serve even where this system cannot confine them fully"))
     if settings.sandbox.mode == "off":

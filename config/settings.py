@@ -18,6 +18,7 @@ from filewarden.config.sections.roots import RootSettings
 from filewarden.config.sections.sandbox import SandboxSettings
 from filewarden.config.sections.section import Section
 from filewarden.config.sections.status import StatusSettings
+from filewarden.config.sections.telemetry import TelemetrySettings
 from filewarden.config.sections.tools import ToolSettings
 from filewarden.config.sections.writes import WriteSettings
 
@@ -37,3 +38,4 @@ class Settings(Section, frozen=True, kw_only=True):
     sandbox: SandboxSettings = msgspec.field(default_factory=SandboxSettings)
     audit: AuditSettings = msgspec.field(default_factory=AuditSettings)
     log: LogSettings = msgspec.field(default_factory=LogSettings)
+    telemetry: TelemetrySettings = msgspec.field(default_factory=TelemetrySettings)

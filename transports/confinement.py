@@ -11,22 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from filewarden.broker.log import Log
 from filewarden.config.root_policy import lies_in
-
-
-class Reach(msgspec.Struct, frozen=True):
-    """What a front-end needs while it serves, beside the interpreter's own files and its workers."""
-
-    paths: tuple[str, ...] = ()
-    """Files and folders to read."""
-    ports: tuple[int, ...] = ()
-    """TCP ports to connect to."""
-
-
-NOTHING = Reach()
+from filewarden.transports.reach import NOTHING, Reach
 
 
 def confine_front_end(roots: Sequence[str], endpoints: str, log: Log, reach: Reach = NOTHING) -> bool:

@@ -18,7 +18,6 @@ from filewarden.config.folders import home_folder
 from filewarden.config.root_policy import home_folders
 from filewarden.config.sections.http import HttpSettings
 from filewarden.config.settings import Settings
-from filewarden.transports.confinement import NOTHING, Reach
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
 from filewarden.transports.http.app import mcp_app, pages_app
@@ -37,6 +36,7 @@ from filewarden.transports.http.source import BrokerSource
 from filewarden.transports.http.sse import SseClients
 from filewarden.transports.loop import AsyncioReactor, new_loop
 from filewarden.transports.preload import preload
+from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.sealing_keys import read_sealing_keys
 from filewarden.transports.stop_signals import StopSignals
 from filewarden.transports.surroundings import (

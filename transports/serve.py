@@ -23,6 +23,7 @@ from filewarden.workers.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from filewarden.transports.pages_thread import PagesThread
+    from filewarden.transports.telemetry.tracer import Tracer
 
 
 def serve(
@@ -38,8 +39,10 @@ def serve(
     """
     stop_signals = stop_signals or StopSignals()
     _forget_the_starter()
+    tracer: Tracer | None = None
     try:
         surroundings = prepare(arguments, environ, launched, catalogue)
+        tracer = surroundings.tracer
         if surroundings.settings.http.enabled:
             from filewarden.transports.http_server import serve_http
 
@@ -50,6 +53,8 @@ def serve(
         return EXIT_USAGE
     finally:
         _end_launcher(launched)
+        if tracer is not None:
+            tracer.close()
 
 
 def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from filewarden.broker.account import Account, become, can_enter, check_readable, choose_account
 from filewarden.broker.broker import Broker
 from filewarden.broker.call import Witness
+from filewarden.broker.call_log import CallLog
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
 from filewarden.broker.log import Log, open_log
@@ -22,16 +23,18 @@ from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, give_private_folder, runtime_folder, state_folder
 from filewarden.config.load import Loaded, load
 from filewarden.config.settings import Settings
-from filewarden.transports.confinement import NOTHING, Reach, confine_front_end
+from filewarden.transports.confinement import confine_front_end
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
+from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import Role, encode
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
+    from filewarden.transports.telemetry.tracer import Tracer
 
 MOST_OWN_FILES = 1000
 HISTORY = "history"
@@ -49,7 +52,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: Catalogue
     folder: EndpointFolder
     audit: "AuditLog | None" = None
-    witnesses: tuple[Witness, ...] = ()
+    tracer: "Tracer | None" = None
 
     @property
     def settings(self) -> Settings:
@@ -86,7 +89,7 @@ def prepare(
         catalogue=catalogue,
         folder=folder,
         audit=_open_audit(settings, log),
-        witnesses=_witnesses(settings, log),
+        tracer=_open_tracer(settings, log),
     )
 
 
@@ -109,17 +112,34 @@ def make_broker(
         on_broken=on_broken,
         sealing_keys=sealing_keys,
         audit=surroundings.audit,
-        witnesses=surroundings.witnesses,
+        witnesses=_witnesses(surroundings),
+        telemetry=None if surroundings.tracer is None else surroundings.tracer.status,
     )
 
 
-def _witnesses(settings: Settings, log: Log) -> tuple[Witness, ...]:
-    """Who keeps a record of calls beside the audit log; what does so is loaded only where it is wanted."""
-    if not settings.log.calls:
-        return ()
-    from filewarden.broker.call_log import CallLog
+def _witnesses(surroundings: Surroundings) -> list[Witness]:
+    """Who keeps a record of calls beside the audit log: the tracer first, for lines of the log name the trace."""
+    found: list[Witness] = [] if surroundings.tracer is None else [surroundings.tracer.record]
+    if surroundings.settings.log.calls:
+        found.append(CallLog(surroundings.log).record)
+    return found
 
-    return (CallLog(log).record,)
+
+def _open_tracer(settings: Settings, log: Log) -> "Tracer | None":
+    """What sends traces, where there is to be a collector; it is loaded only then."""
+    if not settings.telemetry.otlp_endpoint:
+        return None
+    from filewarden.transports.telemetry.opening import open_tracer
+
+    return open_tracer(settings.telemetry, "http" if settings.http.enabled else "stdio", log)
+
+
+def _reach_of_tracer(settings: Settings) -> Reach:
+    if not settings.telemetry.otlp_endpoint:
+        return NOTHING
+    from filewarden.transports.telemetry.opening import reach_of_collector
+
+    return reach_of_collector(settings.telemetry)
 
 
 def own_paths(surroundings: Surroundings) -> list[str]:
@@ -201,13 +221,15 @@ def history_folder(surroundings: Surroundings) -> str | None:
 def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:
     """Become the account of the workers when started as root, and keep only what serving takes."""
     settings = surroundings.settings
-    if settings.sandbox.mode == "off":
-        return
-    preload()
-    if surroundings.account is not None:
-        become(surroundings.account)
-    roots = [root.path for root in settings.roots]
-    confine_front_end(roots, surroundings.folder.path, surroundings.log, reach)
+    if settings.sandbox.mode != "off":
+        preload()
+        if surroundings.account is not None:
+            become(surroundings.account)
+        roots = [root.path for root in settings.roots]
+        reach |= _reach_of_tracer(settings)
+        confine_front_end(roots, surroundings.folder.path, surroundings.log, reach)
+    if surroundings.tracer is not None:
+        surroundings.tracer.start()
 
 
 def open_control(surroundings: Surroundings) -> ControlSocket | None:

@@ -71,8 +71,9 @@ def test_forged_names_lead_nowhere(writer: Any, arena: Any, tool: str) -> None:
     before = snapshot(arena.root)
     for forged in FORGED:
         assert writer.code(tool, **{argument: forged}) in ("not_found", "invalid_argument"), forged
-    for forged in ("", "x" * 65, 5, None if tool == "undo_change" else True, ["x"], {"id": "x"}):
-        assert writer.code(tool, **{argument: forged}) == "invalid_argument", forged
+    odd: object
+    for odd in ("", "x" * 65, 5, None if tool == "undo_change" else True, ["x"], {"id": "x"}):
+        assert writer.code(tool, **{argument: odd}) == "invalid_argument", odd
     assert snapshot(arena.root) == before
 
 

@@ -28,6 +28,7 @@ SAMPLES: dict[str, object] = {
     "writes.protected": ("Makefile", "**/.git"),
     "http.required_scopes": ("files:read", "team:blue"),
     "status.address": "127.0.0.1:8766",
+    "telemetry.otlp_endpoint": "https://traces.example/v1/traces",
     "deadlines.tool": {"search_text": 30.0, "read_file": 1.5},
 }
 COMPANIONS = {"http.issuer": {"FILEWARDEN_HTTP_JWKS_FILE": "/srv/keys.json"}}

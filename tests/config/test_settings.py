@@ -81,6 +81,9 @@ DEFAULTS: dict[str, object] = {
     "log.format": "text",
     "log.file": "",
     "log.calls": False,
+    "telemetry.otlp_endpoint": "",
+    "telemetry.sample_ratio": 1.0,
+    "telemetry.queue": 4096,
 }
 
 

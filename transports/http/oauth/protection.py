@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,7 +12,6 @@ from filewarden.broker.protocol.principal import WRITE_SCOPE
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.root_policy import lies_in
 from filewarden.config.sections.http import HttpSettings
-from filewarden.transports.confinement import Reach
 from filewarden.transports.http.oauth.challenge import Challenges
 from filewarden.transports.http.oauth.fetch import FetchError, FileDocument, WebDocument
 from filewarden.transports.http.oauth.keys import BadKeysError, parse_keys
@@ -25,6 +23,7 @@ from filewarden.transports.http.oauth.token import Issued
 from filewarden.transports.http.rights import Refuse
 from filewarden.transports.http.sockets import bracketed
 from filewarden.transports.preload import preload
+from filewarden.transports.reach import Reach, reach_of_address
 
 FILE_CHECK_S = 1.0
 """Until a change of the file is noticed."""
@@ -32,10 +31,8 @@ FETCH_PAUSE_S = 10.0
 """A token that names a key which nobody has published costs the issuer no more than one request in this time."""
 STALE_S = 3600.0
 """How long an issuer may be out of reach until nobody is let in any more."""
-DNS_PORT = 53
 LATE_IMPORTS = ("cryptography.hazmat.backends.openssl.backend",)
 """What checking a signature imports by itself."""
-RESOLVER_FILES = ("/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf")
 
 
 class Protection(msgspec.Struct, frozen=True):
@@ -89,9 +86,7 @@ def reach_of_keys(http: HttpSettings, roots: Sequence[str], homes: Sequence[str]
     has to do with a root. Elsewhere a file that is replaced, not rewritten, can be read after a restart only.
     """
     if http.jwks_url:
-        parts = urlsplit(http.jwks_url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return Reach(tuple(path for path in RESOLVER_FILES if os.path.exists(path)), (port, DNS_PORT))
+        return reach_of_address(http.jwks_url)
     file = os.path.realpath(http.jwks_file)
     folders = {os.path.dirname(file), os.path.realpath(os.path.dirname(http.jwks_file))}
     return Reach((file, *sorted(folder for folder in folders if _is_small(folder, roots, homes))))

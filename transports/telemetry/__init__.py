@@ -1,0 +1,1 @@
+"""Traces of calls, sent to the collector that the operator names (OpenTelemetry, OTLP over HTTP)."""
