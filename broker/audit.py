@@ -66,6 +66,7 @@ class AuditLog:
         self._busy_since = 0.0
         self._lines_total = 0
         self._lost_total = 0
+        self._errors_total = 0
         self._reactor: Reactor | None = None
         self._ask_for_file: Callable[[], None] = lambda: None
 
@@ -122,6 +123,7 @@ class AuditLog:
             lines_total=self._lines_total,
             lost_total=self._lost_total,
             last=self._position.digest,
+            errors_total=self._errors_total,
         )
 
     def close(self, await_file: Callable[[], bool]) -> None:
@@ -280,6 +282,7 @@ class AuditLog:
             what = "no call is run until it can" if self._settings.on_error == "refuse" else "calls are run unrecorded"
             self._log.error("the audit log cannot be written", reason=reason, consequence=what)
         self._reason = reason
+        self._errors_total += 1
         self._looked_at = 0.0
         self._retry_in(RETRY_S)
 

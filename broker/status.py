@@ -141,6 +141,8 @@ class AuditStatus(msgspec.Struct, frozen=True, kw_only=True):
     lines_total: int
     lost_total: int
     last: str
+    errors_total: int = 0
+    """How often writing has failed, tries while it keeps failing included."""
 
 
 class TelemetryStatus(msgspec.Struct, frozen=True, kw_only=True):

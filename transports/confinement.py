@@ -51,9 +51,22 @@ def _with_handles(rights: Mapping[str, int], restrict: Callable[[list[tuple[int,
             os.close(fd)
 
 
+def can_import_later(roots: Sequence[str]) -> bool:
+    """Whether every folder of modules stays readable to a front-end that keeps its account."""
+    return not any(_is_served(real, roots) for real in _folders())
+
+
 def _libraries(roots: Sequence[str]) -> Iterable[str]:
     """Where modules are imported from, but for what is served: what is needed from there is loaded already."""
+    return (real for real in _folders() if not _is_served(real, roots))
+
+
+def _folders() -> Iterable[str]:
     for path in sys.path:
         real = os.path.realpath(path)
-        if path and os.path.isdir(real) and not any(lies_in(real, root) or lies_in(root, real) for root in roots):
+        if path and os.path.isdir(real):
             yield real
+
+
+def _is_served(real: str, roots: Sequence[str]) -> bool:
+    return any(lies_in(real, root) or lies_in(root, real) for root in roots)

@@ -34,6 +34,7 @@ from filewarden.transports.http.shares import Shares, share_of_principal
 from filewarden.transports.http.sockets import bind, bracketed, port_of
 from filewarden.transports.http.source import BrokerSource
 from filewarden.transports.http.sse import SseClients
+from filewarden.transports.http.turned_away import TURN_AWAY_REASONS
 from filewarden.transports.loop import AsyncioReactor, new_loop
 from filewarden.transports.preload import preload
 from filewarden.transports.reach import NOTHING, Reach
@@ -44,6 +45,7 @@ from filewarden.transports.surroundings import (
     give_up_rights,
     make_broker,
     open_control,
+    preload_pages,
     tell_launcher,
 )
 from filewarden.transports.token import read_or_create_token, token_path
@@ -79,6 +81,7 @@ def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     control = open_control(surroundings)
     tell_launcher(surroundings, control)
     preload(LATE_IMPORTS)
+    preload_pages(surroundings)
     give_up_rights(surroundings, _reach(surroundings))
     _check_reach(surroundings, opened)
     route_uvicorn_log(surroundings.log)
@@ -212,6 +215,7 @@ class _Server:
         settings = surroundings.settings
         http = settings.http
         self._broker = broker
+        broker.turned_away.update(dict.fromkeys(TURN_AWAY_REASONS, 0))
         self._sessions = Sessions(broker, reactor, shares=_shares("sessions", http), idle_s=http.session_idle_s)
         slow_readers = SlowReaders(surroundings.log, lambda: broker.turn_away(SLOW_READER))
         self._clients = SseClients(broker, slow_readers, _shares("streams", http))

@@ -16,6 +16,7 @@ from filewarden.transports.surroundings import (
     give_up_rights,
     make_broker,
     open_control,
+    preload_pages,
     prepare,
     tell_launcher,
 )
@@ -119,6 +120,7 @@ def _open_pages(surroundings: Surroundings) -> "PagesThread | None":
         return None
     from filewarden.transports.pages_thread import PagesThread
 
+    preload_pages(surroundings)
     return PagesThread(surroundings.settings, surroundings.environ, surroundings.log)
 
 

@@ -23,7 +23,7 @@ from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, give_private_folder, runtime_folder, state_folder
 from filewarden.config.load import Loaded, load
 from filewarden.config.settings import Settings
-from filewarden.transports.confinement import confine_front_end
+from filewarden.transports.confinement import can_import_later, confine_front_end
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
@@ -230,6 +230,17 @@ def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:
         confine_front_end(roots, surroundings.folder.path, surroundings.log, reach)
     if surroundings.tracer is not None:
         surroundings.tracer.start()
+
+
+def preload_pages(surroundings: Surroundings) -> None:
+    """Load what the pages import at first need, where that cannot be read any more once rights are given up."""
+    settings = surroundings.settings
+    is_late = settings.status.address == "off" or settings.sandbox.mode == "off"
+    roots = [root.path for root in settings.roots]
+    if not is_late and (surroundings.account is not None or not can_import_later(roots)):
+        from filewarden.transports.http.metrics import LATE_IMPORTS
+
+        preload(LATE_IMPORTS)
 
 
 def open_control(surroundings: Surroundings) -> ControlSocket | None:

@@ -1,4 +1,4 @@
-"""What operators and probes ask: `/health`, `/livez`, `/readyz`, `/status`, and the page for people at `/`."""
+"""What operators and probes ask: `/health`, `/livez`, `/readyz`, `/status`, `/metrics`, the page for people."""
 
 import platform
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from filewarden.transports.http.answer import Answer, send_answer
 from filewarden.transports.http.authentication import Authenticator, LocalToken
 from filewarden.transports.http.body import BodyReader
 from filewarden.transports.http.fields import Fields, fields_of
+from filewarden.transports.http.metrics import exposition
 from filewarden.transports.http.page import files
 from filewarden.transports.http.page.live import Live
 from filewarden.transports.http.page.sign_in import (
@@ -31,6 +32,7 @@ from filewarden.transports.http.source import Source
 METHODS = ("GET", "HEAD")
 STATUS_PATH = "/status"
 EVENTS_PATH = "/status/events"
+METRICS_PATH = "/metrics"
 FORMS = frozenset({SIGN_IN_PATH, SIGN_OUT_PATH})
 _NO_ANSWER = Answer(503, b'{"status":"unavailable"}')
 
@@ -80,11 +82,12 @@ class Pages:
     def _add_status(self, visits: Visits) -> None:
         credential = PageCredential(self._operators, visits)
         self._live = Live(self._source, credential)
-        self._add({PAGE_PATH: self._page, STATUS_PATH: self._status})
+        self._add({PAGE_PATH: self._page, STATUS_PATH: self._status, METRICS_PATH: self._metrics})
         self._endpoints[EVENTS_PATH], self._methods[EVENTS_PATH] = self._live, ("GET",)
         self.authenticators = {
             PAGE_PATH: PageCredential(self._operators, visits, is_document=True),
             STATUS_PATH: credential,
+            METRICS_PATH: credential,
             EVENTS_PATH: credential,
         }
         forms = BodyReader(FORM_BYTES, Holdings())
@@ -123,6 +126,11 @@ class Pages:
 
     def _status(self, _fields: Fields) -> Answer:
         return Answer(200, msgspec.json.encode(self._source.status()))
+
+    def _metrics(self, fields: Fields) -> Answer:
+        accept = fields.get(b"accept", b"").decode("latin-1")
+        body, media_type = exposition(self._source.report(), accept)
+        return Answer(200, body, media_type=media_type)
 
 
 class Document:

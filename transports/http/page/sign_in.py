@@ -21,6 +21,8 @@ SIGN_IN_PATH = "/sign-in"
 SIGN_OUT_PATH = "/sign-out"
 FORM_BYTES = 8192
 TOKEN_FIELD = "token"  # noqa: S105 - the name of a field
+WRONG_TOKEN, TOO_MANY_TRIES = "http_credential", "http_sign_in"
+"""What refused tries are counted as."""
 _TO_PAGE: Header = (b"location", PAGE_PATH.encode())
 
 
@@ -69,12 +71,12 @@ class SignIn:
     def _answer(self, token: bytes, address: str, now: float) -> Answer:
         wait_s = math.ceil(self._attempts.wait_s(address, now))
         if wait_s:
-            self._turn_away("http_sign_in")
+            self._turn_away(TOO_MANY_TRIES)
             sentence = f"Too many wrong tokens came from your address. Try again in {wait_s} s."
             return sign_in_answer(429, sentence, (b"retry-after", b"%d" % wait_s))
         if not self._token.is_right(token):
             self._attempts.failed(address, now)
-            self._turn_away("http_credential")
+            self._turn_away(WRONG_TOKEN)
             return sign_in_answer(401, "This is not the token of this server.")
         self._attempts.succeeded(address)
         return Answer(303, b"", (_TO_PAGE, (b"set-cookie", self._visits.begin(time.time()))))

@@ -10,10 +10,10 @@ import pytest
 
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.protocol.outcome import Reason
-from filewarden.transports.http.guard import REASONS
 from filewarden.transports.http.page.attempts import FAILURES
 from filewarden.transports.http.page.files import paths
 from filewarden.transports.http.page.live import MOST_VIEWERS
+from filewarden.transports.http.turned_away import TURN_AWAY_REASONS
 
 pytestmark = pytest.mark.integration
 FORM = "application/x-www-form-urlencoded"
@@ -71,7 +71,7 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
             assert text.count("<script") == text.count('<script type="module" src="/page/')
 
 
-@pytest.mark.parametrize("names", [Reason, Exit, [*REASONS.values(), "http_sign_in", "http_other"]])
+@pytest.mark.parametrize("names", [Reason, Exit, TURN_AWAY_REASONS])
 def test_every_reason_and_exit_has_words(names: Iterable[str]) -> None:
     words = (PACKAGE / "words.js").read_text()
     assert [name for name in names if f"\n  {name}: " not in words] == []

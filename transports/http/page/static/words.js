@@ -66,6 +66,11 @@ const REASONS = {
   http_method: "HTTP: wrong method",
   http_size: "HTTP: body too large",
   http_type: "HTTP: wrong content type",
+  connections: "HTTP: too many connections",
+  sessions: "HTTP: too many sessions",
+  slow_sender: "HTTP: sends too slowly",
+  slow_reader: "HTTP: reads too slowly",
+  no_descriptors: "no descriptor left for a connection",
   http_other: "HTTP: other",
 };
 
