@@ -256,6 +256,10 @@ class Broker:
         """A worker answered, or said something on the way."""
         self._dispatcher.on_frame(worker, frame)
 
+    def on_returned(self, call: Call) -> None:
+        """The worker that would have run `call` next is gone."""
+        self._dispatcher.on_returned(call)
+
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
         log = self._log.debug if cause is Exit.CANCELLED else self._log.warning

@@ -71,3 +71,7 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """Progress and log messages so far."""
     is_settled: bool = False
     """An outcome was delivered, or the caller is no longer interested."""
+    may_wait_in_worker: bool = True
+    """Whether it may be given to a worker that runs another call; not once such a worker was lost."""
+    is_disowned: bool = False
+    """A twin: a worker still runs what was taken back from it."""

@@ -8,11 +8,11 @@ import msgspec
 
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
+from filewarden.broker.feeder import Feeder
 from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.placement import Placement
 from filewarden.broker.pool import Kind, pool_of
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.actions import StartCall
@@ -72,21 +72,9 @@ def _identity(call: Call) -> Key:
     return call.principal, call.tool.name, wire.pack(call.arguments)
 
 
-def _frame_of(call: Call, now: float) -> bytes:
-    hearing = call.hearing
-    return wire.pack(
-        wire.Call(
-            call.id,
-            call.tool.name,
-            max(0.0, call.soft_at - now),
-            wire.pack(call.arguments),
-            hearing.wants_progress,
-            hearing.log_level,
-            hearing.askable,
-            b"" if call.inputs is None else wire.pack(call.inputs),
-            call.principal if call.tool.writes else "",
-        )
-    )
+def _runs_too_long(worker: Worker, now: float) -> bool:
+    """Whether it has been at what nobody wants for a moment."""
+    return worker.busy_since is not None and now - worker.busy_since > BUSY_TICK_S
 
 
 def _to_nobody(_outcome: Outcome) -> None:
@@ -151,6 +139,7 @@ class Dispatcher:
         self._budgets = budgets
         self._on_look = on_look
         self._supervisors: dict[Kind, Supervisor] = {}
+        self._feeder: Feeder | None = None
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
         self._quarantine = Quarantine()
@@ -165,6 +154,7 @@ class Dispatcher:
     def attach(self, supervisors: Sequence[Supervisor], end_others: Callable[[str], None]) -> None:
         """Name the pools that run the calls, and how to end the other processes that speak to this one."""
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
+        self._feeder = Feeder(self._scheduler, self._supervisors)
         self._guard = Guard(
             supervisors,
             end_others=end_others,
@@ -278,8 +268,7 @@ class Dispatcher:
         call.is_settled = True
         self._ledger.count_cancelled(call, self._reactor.now() - call.submitted_at)
         self._tell(call, None)
-        if self._scheduler.withdraw(call):
-            del self._live[call.id]
+        if self._withdraw(call):
             self._settle_spending(call, _NEVER_RAN)
             return
         self._kill_runner(call, Exit.CANCELLED)
@@ -291,8 +280,7 @@ class Dispatcher:
     def cancel_all(self) -> None:
         """End every call with an answer."""
         for call in list(self._live.values()):
-            if self._scheduler.withdraw(call):
-                del self._live[call.id]
+            if self._withdraw(call):
                 self._settle(call, Failed(Code.CANCELLED, "The server is shutting down.", {}, Reason.DRAINING))
             else:
                 self._kill_runner(call, Exit.RECYCLED)
@@ -326,10 +314,11 @@ class Dispatcher:
         outcome = self._answers.outcome(call.tool, frame)
         if isinstance(frame, Answer):
             call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
-        worker.answered(call.id)
+        worker.answered(call.id, self._reactor.now())
         if self._closures:
             self._closures.answered(call)
-        self._end(call, outcome)
+        if not call.is_disowned:
+            self._end(call, outcome)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
             self._quarantine.lost(_identity(call), self._reactor.now())
             self._supervisors[pool_of(call.tool)].condemn(worker, Exit.MEMORY)
@@ -344,8 +333,13 @@ class Dispatcher:
         call.asides += 1
         if call.asides > ASIDES_AT_ONCE + ASIDES_PER_SECOND * (self._reactor.now() - call.submitted_at):
             raise Violation("reports without an end")
-        if hearing.overhear is not None and not call.is_settled:
+        if hearing.overhear is not None and not (call.is_settled or call.is_disowned):
             hearing.overhear(aside)
+
+    def on_returned(self, call: Call) -> None:
+        """The worker that would have run `call` next is gone."""
+        if self._feeder is not None:
+            self._feeder.returned(call)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
@@ -362,23 +356,16 @@ class Dispatcher:
         self._quarantine.lost(_identity(call), self._reactor.now())
 
     def _pump(self) -> None:
-        """Give waiting calls to idle workers."""
-        if not self._scheduler.depth:
-            return
-        for kind, supervisor in self._supervisors.items():
-            if self._scheduler.has_waiting(kind):
-                self._feed(kind, supervisor, self._reactor.now())
+        """Give waiting calls to workers."""
+        if self._feeder is not None:
+            self._feeder.feed(self._reactor.now())
 
-    def _feed(self, kind: Kind, supervisor: Supervisor, now: float) -> None:
-        placement = Placement(supervisor, lambda call: self._scheduler.may_take_last(call, now))
-        while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
-            call = self._scheduler.next_call(kind, placement.fits, now)
-            if call is None or placement.worker is None:
-                break
-            call.assigned_at = now
-            if self._audit is not None or self._witnesses:
-                call.worker = f"{kind.value}/{supervisor.roster.place_of(placement.worker)}"
-            supervisor.assign(placement.worker, call, _frame_of(call, now))
+    def _withdraw(self, call: Call) -> bool:
+        """Take a call out that no worker has begun; False when one has."""
+        if self._scheduler.withdraw(call) or (self._feeder is not None and self._feeder.release(call)):
+            del self._live[call.id]
+            return True
+        return False
 
     def _end(self, call: Call, outcome: Outcome) -> None:
         """A call no longer holds a worker."""
@@ -441,6 +428,7 @@ class Dispatcher:
                 self._turn_away(partial(_without_worker, kind))
         if self._closures.look([call for each in self._supervisors.values() for call in each.stuck(now)]):
             self._turn_away(lambda call: self._closures.refusal(call, now))
+        self._pump()
         if self._on_look is not None:
             self._on_look(now)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
@@ -449,20 +437,22 @@ class Dispatcher:
         """Answer every waiting call at once that is refused."""
         for call in list(self._live.values()):
             refusal = refusal_of(call)
-            if refusal is not None and self._scheduler.withdraw(call):
-                del self._live[call.id]
+            if refusal is not None and self._withdraw(call):
                 self._settle(call, refusal)
 
     def _expire(self, now: float) -> None:
         """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call."""
         expired = [call for call in self._live.values() if now >= call.hard_at]
         for call in expired:
-            if self._scheduler.withdraw(call):
-                del self._live[call.id]
+            if self._withdraw(call):
                 self._settle(call, _QUEUED_TOO_LONG)
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)
+        for supervisor in self._supervisors.values():
+            for worker in supervisor.roster.workers():
+                if worker.call is not None and worker.call.is_disowned and _runs_too_long(worker, now):
+                    supervisor.condemn(worker, Exit.CANCELLED)
 
     def close(self) -> None:
         """End the watch."""

@@ -31,6 +31,11 @@ class _Clients:
         self.calls.setdefault(call.client, deque()).append(call)
         self.turns.join(call.client)
 
+    def put_back(self, call: Call) -> None:
+        self.calls.setdefault(call.client, deque()).appendleft(call)
+        self.turns.join(call.client)
+        self.turns.charge(call.client, -call.presumed_s)
+
     def first(self, fits: Fits) -> Call | None:
         for client in self.turns.order():
             call = self.calls[client][0]
@@ -75,17 +80,38 @@ class FairQueue:
     def pop(self, fits: Fits, now: float) -> Call | None:
         """Take the call whose turn it is among those that fit."""
         for principal in self._turns.order():
-            clients = self._principals[principal]
-            call = clients.first(fits)
+            call = self._principals[principal].first(fits)
             if call is not None:
-                call.began_at, call.presumed_s = now, self.usual_s
-                clients.turns.serve(call.client, self.usual_s)
-                self._turns.serve(principal, self.usual_s)
-                self.remove(call)
-                self.running += 1
-                self._holders[call.client] = self._holders.get(call.client, 0) + 1
-                return call
+                return self._taken(call, now)
         return None
+
+    def pop_first(self, fits: Fits, now: float) -> Call | None:
+        """Take the call whose turn it is if it fits; nobody is passed over."""
+        for principal in self._turns.order()[:1]:
+            clients = self._principals[principal]
+            call = clients.calls[clients.turns.order()[0]][0]
+            if fits(call):
+                return self._taken(call, now)
+        return None
+
+    def _taken(self, call: Call, now: float) -> Call:
+        call.began_at, call.presumed_s = now, self.usual_s
+        self._principals[call.principal].turns.serve(call.client, self.usual_s)
+        self._turns.serve(call.principal, self.usual_s)
+        self.remove(call)
+        self.running += 1
+        self._holders[call.client] = self._holders.get(call.client, 0) + 1
+        return call
+
+    def put_back(self, call: Call) -> None:
+        """A call from `pop` has not run: it is the next one of its client again, and charged for nothing."""
+        clients = self._principals.get(call.principal)
+        if clients is None:
+            clients = self._principals[call.principal] = _Clients()
+        clients.put_back(call)
+        self._turns.join(call.principal)
+        self._turns.charge(call.principal, -call.presumed_s)
+        self._let_go(call)
 
     def remove(self, call: Call) -> bool:
         """Take a certain call out; False when it does not wait here."""
@@ -106,6 +132,9 @@ class FairQueue:
             clients.turns.charge(call.client, held_s - call.presumed_s)
         self._turns.charge(call.principal, held_s - call.presumed_s)
         self.usual_s += WEIGHT_OF_LATEST * (held_s - self.usual_s)
+        self._let_go(call)
+
+    def _let_go(self, call: Call) -> None:
         self.running -= 1
         left = self._holders[call.client] - 1
         if left:

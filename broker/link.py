@@ -10,12 +10,11 @@ import contextlib
 import os
 import socket as sockets
 import struct
-from collections.abc import Iterator
 
 import zmq
 
 IPC_FILTER_PID = 58
-POLLIN, POLLOUT = int(zmq.POLLIN), int(zmq.POLLOUT)
+POLLIN, POLLOUT, NOBLOCK = int(zmq.POLLIN), int(zmq.POLLOUT), int(zmq.NOBLOCK)
 """As plain numbers: with the library's flags each look at a link makes several objects."""
 RECEIVE_HIGH_WATER_MARK = 16
 _CREDENTIALS = struct.Struct("3i")
@@ -66,13 +65,14 @@ class Links:
 class Link:
     """One worker's socket."""
 
-    __slots__ = ("_endpoint", "_is_joined", "_pid", "_socket", "fd")
+    __slots__ = ("_endpoint", "_is_joined", "_pid", "_send", "_socket", "fd")
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, pid: int) -> None:
         self._socket = socket
         self._endpoint = endpoint
         self._pid = pid
         self._is_joined = False
+        self._send = super(zmq.Socket, socket).send  # without the library's wrapper for sockets of other kinds
         self.fd = int(socket.getsockopt(zmq.FD))
 
     def send(self, frame: bytes) -> None:
@@ -82,30 +82,26 @@ class Link:
             LinkError: ZeroMQ does not take it.
         """
         try:
-            self._socket.send(frame, zmq.NOBLOCK)
+            self._send(frame, NOBLOCK)
         except zmq.ZMQError as error:
             raise LinkError(str(error)) from None
 
-    def receive(self) -> Iterator[zmq.Frame]:
-        """Every frame that has arrived. A worker never sends a message of several parts.
+    def receive(self) -> zmq.Frame | None:
+        """The next frame, where one has arrived. A worker never sends a message of several parts.
 
         Raises:
             LinkError: a part of a longer message.
             LinkLostError: nothing arrives any more.
         """
-        while True:
-            events = self._events()
-            if not events & POLLIN:
-                if self._has_lost_its_peer(events):
-                    raise LinkLostError
-                return
-            try:
-                frame = self._socket.recv(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            if frame.more:
-                raise LinkError("a message of several parts")
-            yield frame
+        try:
+            frame = self._socket.recv(NOBLOCK, copy=False)
+        except zmq.Again:
+            if self._has_lost_its_peer(self._events()):
+                raise LinkLostError from None
+            return None
+        if frame.more:
+            raise LinkError("a message of several parts")
+        return frame
 
     def needs_a_look(self) -> bool:
         """Whether `receive` has something to tell.

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from filewarden.broker.lifecycle import Event, Exit, State, advance
@@ -79,27 +79,26 @@ class Process(Generic[Frame]):
                 os.write(self._gate, b"\0")
             self._close_gate()
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames that have arrived; the handshake's first step is done on the way.
+    def next_frame(self) -> Frame | None:
+        """The next frame, where one has arrived; the handshake's first step is done on the way.
 
         Raises:
             Violation: what no honest process sends.
             LinkLost: nothing arrives any more.
         """
-        if self._link is None:
-            return
+        link = self._link
         try:
-            for raw in self._link.receive():
+            while link is not None and (raw := link.receive()) is not None:
                 frame = self._decode(raw.buffer)
-                if isinstance(frame, Hello):
-                    self._link.check_sender(raw)
-                    self._greet(frame)
-                else:
-                    yield frame
+                if not isinstance(frame, Hello):
+                    return frame
+                link.check_sender(raw)
+                self._greet(frame)
         except LinkLostError:
             raise LinkLost from None
         except (LinkError, WireError) as error:
             raise Violation(str(error)) from None
+        return None
 
     def _greet(self, hello: Hello) -> None:
         if self._has_said_hello or hello.secret != self.secret or self._link is None:

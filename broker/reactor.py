@@ -63,6 +63,7 @@ class SelectorReactor:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        self._watched: dict[int, Action] = {}
         self._timers: list[PendingTimer] = []
         self._settling: dict[Action, None] = {}
         self._is_stopping = False
@@ -74,17 +75,17 @@ class SelectorReactor:
     def watch(self, fd: int, ready: Action) -> None:
         """Run `ready` whenever `fd` is readable."""
         self._selector.register(fd, selectors.EVENT_READ, ready)
+        self._watched[fd] = ready
 
     def watch_writable(self, fd: int, ready: Action) -> None:
         """Run `ready` whenever `fd` accepts bytes."""
         self._selector.register(fd, selectors.EVENT_WRITE, ready)
+        self._watched[fd] = ready
 
     def forget(self, fd: int) -> None:
         """End a watch; nothing happens when there is none."""
-        try:
+        if self._watched.pop(fd, None) is not None:
             self._selector.unregister(fd)
-        except KeyError:
-            return
 
     def at(self, when: float, action: Action) -> Timer:
         """Run `action` at `when`."""
@@ -108,8 +109,9 @@ class SelectorReactor:
             if self._is_stopping:
                 return
             for key, _events in self._selector.select(self._sleep_s()):
-                if self._selector.get_map().get(key.fd) is key:  # not forgotten by an earlier callback of this tick
-                    key.data()
+                ready = self._watched.get(key.fd)
+                if ready is not None and ready is key.data:  # not forgotten by an earlier callback of this tick
+                    ready()
             self._run_timers()
 
     def _end_tick(self) -> None:
@@ -128,6 +130,8 @@ class SelectorReactor:
 
     def _run_timers(self) -> None:
         now = time.monotonic()
+        if not self._timers or self._timers[0].when > now:
+            return
         due = []  # collected first: an action that asks for another at once must not keep the loop here
         while self._timers and self._timers[0].when <= now:
             due.append(heapq.heappop(self._timers))

@@ -9,7 +9,7 @@ from filewarden.broker.roster import Roster
 from filewarden.broker.wear import Wear
 from filewarden.broker.worker import Worker
 from filewarden.workers.errors import Code
-from filewarden.workers.wire import Aside, Ending, Refusal
+from filewarden.workers.wire import Aside, Ending, Note, Progress, Refusal
 
 LOOK_EVERY_S = 1.0
 """How often workers are weighed."""
@@ -37,14 +37,22 @@ class Retirement:
 
     def consider(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker has just spoken; it is replaced if it is free, and worn out or, by its answers, damaged."""
-        if worker.state is not State.IDLE:
+        if isinstance(frame, Progress | Note):
             return
         is_failure = isinstance(frame, Refusal) and frame.code is Code.IO_ERROR
-        if self.wear.answered(worker.serial, is_failure=is_failure, now=now):
+        if worker.state is not State.IDLE:
+            self.wear.note(worker.serial, is_failure=is_failure)
+        elif self.wear.answered(worker.serial, is_failure=is_failure, now=now):
             self._log(f"worker {worker.pid} was replaced: everything it was asked failed with an error of the system")
             self._condemn(worker, Exit.RECYCLED)
         elif self._is_due(worker, now):
             self._condemn(worker, Exit.RECYCLED)
+
+    def is_fit(self, worker: Worker, now: float) -> bool:
+        """Whether a worker can go on after its call without being free for a moment, in which it would be judged."""
+        if self.wear.has_failed(worker.serial) or worker.serial in self._heavy:
+            return False
+        return not self._has_served_enough(worker, worker.calls_total + 1, now)
 
     def look(self, now: float) -> None:
         """Weigh the workers, and replace one that is idle and too old or too big; the others follow one by one."""
@@ -60,8 +68,11 @@ class Retirement:
 
     def _is_due(self, worker: Worker, now: float) -> bool:
         """Whether a worker without a call has done enough; a call may have held for a moment what it weighed."""
-        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
-        is_worn = self.wear.is_worn(worker.serial, calls=worker.calls_total, age_s=age_s) or (
+        is_worn = self._has_served_enough(worker, worker.calls_total, now) or (
             worker.serial in self._heavy and self.wear.is_heavy(worker.serial, resident_bytes(worker.pid))
         )
         return is_worn and (self._roster.spares_ready() > 0 or not self._has_spares)
+
+    def _has_served_enough(self, worker: Worker, calls: int, now: float) -> bool:
+        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
+        return self.wear.is_worn(worker.serial, calls=calls, age_s=age_s)

@@ -29,10 +29,6 @@ class Roster:
         """The worker of that number, unless it is gone."""
         return self._workers.get(serial)
 
-    def place_of(self, worker: Worker) -> int:
-        """The slot that it has, -1 for a spare."""
-        return next((slot.index for slot in self.slots if slot.worker is worker), -1)
-
     def workers(self) -> list[Worker]:
         """All of them."""
         return list(self._workers.values())
@@ -93,6 +89,7 @@ class Roster:
         for slot in self.slots:
             if slot.worker is None and spares:
                 slot.worker = spares.pop(0)
+                slot.worker.place = slot.index
                 slot.has_been_ready |= slot.worker.state is State.IDLE
 
     def became_ready(self, worker: Worker) -> None:

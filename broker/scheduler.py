@@ -126,6 +126,23 @@ class Scheduler:
             self._depth -= 1
         return call
 
+    def next_behind(self, principal: str | None, now: float) -> Call | None:
+        """Take the short read whose turn it is, to wait behind another one of `principal` in its worker.
+
+        None when it is somebody else's turn, or a scan's, so that whoever's it is gets the worker when it is free.
+        """
+        if self._scans and self._scans.running < self._scan_workers:
+            return None
+        call = self._quick.pop_first(lambda call: call.principal == principal and call.may_wait_in_worker, now)
+        if call is not None:
+            self._depth -= 1
+        return call
+
+    def put_back(self, call: Call) -> None:
+        """A call that was taken has not run: its client's next one is that again, as if nothing had happened."""
+        self._queue_of(call).put_back(call)
+        self._depth += 1
+
     def _next_read(self, fits: Fits, now: float) -> Call | None:
         for queue in (self._scans, self._quick) if self._is_scan_next else (self._quick, self._scans):
             if queue is self._scans and queue.running >= self._scan_workers:

@@ -49,6 +49,9 @@ class Client(Protocol):
             Violation: the frame is not about what that worker runs.
         """
 
+    def on_returned(self, call: Call) -> None:
+        """The worker that would have run `call` next is gone."""
+
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
 
@@ -123,7 +126,7 @@ class Supervisor:
         return self._nursery.breaker() is not Breaker.CLOSED and not self.roster.is_serving()
 
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
-        """Give an idle worker a call."""
+        """Give an idle worker a call, or a busy one its next."""
         try:
             worker.assign(call, frame, self._reactor.now())
         except LinkLost:
@@ -246,15 +249,14 @@ class Supervisor:
 
     def _on_link(self, worker: Worker) -> None:
         try:
-            for frame in worker.receive():
+            frame = worker.next_frame()
+            if frame is not None:
+                self._mark_dirty(worker)
                 self._on_frame(worker, frame)
         except Violation as violation:
             self.condemn_for(worker, str(violation))
         except LinkLost:
             self._cut_off(worker)
-        else:
-            if worker.needs_another_look:
-                self._mark_dirty(worker)
 
     def _cut_off(self, worker: Worker) -> None:
         """Tell a death, which its handle reports any moment, from a link that was ended for what came over it.
@@ -281,6 +283,10 @@ class Supervisor:
         self._nursery.fill()
         self._client.on_idle()
 
+    def may_take_next(self, worker: Worker, now: float) -> bool:
+        """Whether a busy worker may be given its next call: not where it is better replaced when it is free."""
+        return not worker.is_cut_off and self._retirement.is_fit(worker, now)
+
     def _mark_dirty(self, worker: Worker) -> None:
         """Look at the link once more before sleeping: its descriptor signals only changes."""
         if not self._dirty:
@@ -296,6 +302,7 @@ class Supervisor:
     # Endings.
 
     def _on_death(self, worker: Worker) -> None:
+        self._hear_out(worker)
         was_condemned = worker.state is State.STOPPING
         self._unwatch_link(worker)
         if worker.pidfd is not None:
@@ -305,9 +312,16 @@ class Supervisor:
         if not was_condemned:
             self._lose(worker, call, worker.exit or Exit.CRASH)
 
+    def _hear_out(self, worker: Worker) -> None:
+        """Take what it said before it died: what it was at is what it had not answered."""
+        worker.is_cut_off = True
+        for _ in range(1 + (worker.next_call is not None)):
+            if worker.call is not None and worker.has_more():
+                self._on_link(worker)
+
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
-        self._client.on_gone(worker, f"{self.pool.kind.value}/{self.roster.place_of(worker)}", cause)
+        self._client.on_gone(worker, f"{self.pool.kind.value}/{worker.place}", cause)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
             self._crashed[worker.serial] = call
@@ -316,7 +330,9 @@ class Supervisor:
         if worker.ready_at is None:
             self._nursery.failed()
         self._nursery.fill()
-        if call is not None:
+        if (unstarted := worker.take_next()) is not None:
+            self._client.on_returned(unstarted)
+        if call is not None and not call.is_disowned:
             self._client.on_lost(call, cause)
         self._client.on_idle()
 

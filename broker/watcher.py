@@ -25,10 +25,8 @@ class Watcher(Process[Ready | Told]):
         """
         found: list[Ready | Told] = []
         try:
-            for frame in self.frames():
-                found.append(frame)
-                if len(found) == FRAMES_AT_ONCE:
-                    break  # the link is looked at again before the loop sleeps
+            while len(found) < FRAMES_AT_ONCE and (frame := self.next_frame()) is not None:
+                found.append(frame)  # what is left is found before the loop sleeps: the link is looked at again
         except LinkLost:
             if not found:
                 raise

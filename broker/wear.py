@@ -59,14 +59,19 @@ class Wear:
         """Whether it holds more memory than one that rests should."""
         return resident_bytes > self._limits[serial].resident_bytes
 
+    def has_failed(self, serial: int) -> bool:
+        """Whether its latest answer blamed the system."""
+        return self._limits[serial].failures > 0
+
+    def note(self, serial: int, *, is_failure: bool) -> None:
+        """It answered a call and is at another one, so it cannot be ejected now."""
+        limits = self._limits[serial]
+        limits.failures = limits.failures + 1 if is_failure else 0
+
     def answered(self, serial: int, *, is_failure: bool, now: float) -> bool:
         """It answered a call; whether it is to be ejected for its answers of late."""
-        limits = self._limits[serial]
-        if not is_failure:
-            limits.failures = 0
-            return False
-        limits.failures += 1
-        if limits.failures < FAILURES_TO_EJECT or now < self._ejection_delay.not_before:
+        self.note(serial, is_failure=is_failure)
+        if self._limits[serial].failures < FAILURES_TO_EJECT or now < self._ejection_delay.not_before:
             return False
         if now >= self._ejected_at + CALM_S:
             self._ejection_delay.succeeded()

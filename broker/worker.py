@@ -1,74 +1,59 @@
 """One worker process as the broker sees it: a process of ours, and the call it runs."""
 
+import msgspec
+
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Event, Exit, State, advance
-from filewarden.broker.process import LinkLost, Process, Violation
+from filewarden.broker.process import Process, Violation
 from filewarden.workers import wire
-from filewarden.workers.wire import Aside, Ending, Note, Progress, Ready
-
-FRAMES_AT_ONCE = 64
-"""How many one look at a link takes, so that no worker keeps the loop."""
+from filewarden.workers.wire import Aside, Ending, Ready
 
 
 class Worker(Process[Ready | Ending | Aside]):
-    """A worker: after the handshake, the only legal frames are those about the call it was given."""
+    """A worker: after the handshake, the only legal frames are those about the call it runs.
+
+    It may have been given the next one already, of the same principal, which it takes from its link when it is done.
+    """
 
     def __init__(self, serial: int, endpoint: str, started_at: float) -> None:
         super().__init__(serial, endpoint, started_at, wire.unpack_from_worker)
-        self.needs_another_look = False
-        """Whether `receive` left something that the descriptor will not signal again."""
         self.busy_since: float | None = None
         self.call: Call | None = None
+        self.next_call: Call | None = None
+        """What it was given to run after that."""
         self.principal: str | None = None
         """Whose calls it runs, from the first one on: nobody else's."""
+        self.place = -1
+        """The slot that it has; none for a spare."""
         self.last_call = 0
         """The number of its latest call."""
         self.calls_total = 0
         self.serves_since: float | None = None
         """When it got its first call."""
 
-    def receive(self) -> list[Ready | Ending | Aside]:
-        """The frames that have arrived and are legal now; the handshake's first step is done on the way.
-
-        Nothing follows a start report, or what ends a call, before there is another call.
-
-        Raises:
-            Violation: an illegal frame, or one too many.
-            LinkLost: nothing arrives any more.
-        """
-        found: list[Ready | Ending | Aside] = []
-        self.needs_another_look = True
-        try:
-            for frame in self.frames():
-                if found and not isinstance(found[-1], Progress | Note):
-                    raise Violation("a frame out of turn")
-                found.append(frame)
-                if len(found) == FRAMES_AT_ONCE:
-                    break
-            else:
-                self.needs_another_look = False
-        except LinkLost:
-            if not found:
-                raise
-        return found
-
     def assign(self, call: Call, frame: bytes, now: float) -> None:
-        """Give it a call.
+        """Give it a call: to run at once, or after the one that it runs.
 
         Raises:
             LinkLost: the link does not take the frame.
         """
+        if self.call is None:
+            self._begin(call, now)
+        else:
+            self.next_call = call
+        self.send(frame)
+
+    def _begin(self, call: Call, now: float) -> None:
         self.state = advance(self.state, Event.ASSIGNED)
         self.call = call
         self.principal = call.principal
         self.last_call = call.id
-        self.busy_since = now
+        self.busy_since = call.began_at = now
         if self.serves_since is None:
             self.serves_since = now
-        self.send(frame)
 
-    def answered(self, call_id: int) -> Call:
-        """Take back the call that it answers.
+    def answered(self, call_id: int, now: float) -> Call:
+        """Take back the call that it answers; the next one, if it has one, is what it runs now.
 
         Raises:
             Violation: it runs none, or another.
@@ -77,10 +62,22 @@ class Worker(Process[Ready | Ending | Aside]):
         if call is None or self.state is not State.BUSY or call.id != call_id:
             raise Violation("an answer to a call that it does not run")
         self.state = advance(self.state, Event.ANSWERED)
-        self.call = None
-        self.busy_since = None
+        self.call = self.busy_since = None
         self.calls_total += 1
+        if self.next_call is not None:
+            following, self.next_call = self.next_call, None
+            self._begin(following, now)
         return call
+
+    def disown_next(self) -> None:
+        """Its next call is somebody else's now: it will run it all the same, and nobody wants the answer."""
+        if self.next_call is not None:
+            self.next_call = msgspec.structs.replace(self.next_call, is_disowned=True)
+
+    def take_next(self) -> Call | None:
+        """What it was given and never ran, now that it is about to go."""
+        call, self.next_call = self.next_call, None
+        return None if call is None or call.is_disowned else call
 
     def condemn(self, cause: Exit) -> Call | None:
         """Kill it; the call that it ran is handed back."""

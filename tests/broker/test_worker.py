@@ -51,9 +51,9 @@ def frames(worker: Worker, timeout_s: float = 5.0) -> list[Any]:
     poll = select.poll()
     poll.register(worker.link_fd, select.POLLIN)
     for _ in range(100):
-        found = list(worker.receive())
-        if found:
-            return found
+        found = worker.next_frame()
+        if found is not None:
+            return [found]
         poll.poll(timeout_s * 10)
     return []
 
@@ -63,7 +63,7 @@ def greet(worker: Worker, peer: Peer) -> None:
     poll = zmq.Poller()
     poll.register(peer.socket, zmq.POLLIN)
     while not poll.poll(10):
-        worker.receive()
+        worker.next_frame()
     assert isinstance(wire.unpack_to_worker(peer.socket.recv()), wire.Go)
 
 
@@ -100,7 +100,7 @@ def test_a_call_goes_there_and_its_answer_comes_back(
     assert isinstance(received, wire.Call)
     peer.send(wire.Answer(received.call, memoryview(b"\x80"), None))
     (answer,) = frames(worker)
-    assert worker.answered(answer.call) is call
+    assert worker.answered(answer.call, 2.0) is call
     assert (worker.state, worker.calls_total) == (State.IDLE, 1)
 
 
@@ -126,7 +126,7 @@ def test_an_illegal_first_frame_is_a_violation(worker: Worker, peer: Peer, frame
 
 def take_answers(worker: Worker) -> None:
     for frame in frames(worker):
-        worker.answered(frame.call)
+        worker.answered(frame.call, 2.0)
 
 
 def test_a_second_hello_is_a_violation(worker: Worker, peer: Peer) -> None:
@@ -160,11 +160,11 @@ def test_a_report_that_is_none_is_a_violation(worker: Worker, peer: Peer, report
 def test_an_answer_to_another_call_is_a_violation(worker: Worker, peer: Peer, make_call: Callable[..., Call]) -> None:
     make_ready(worker, peer)
     with pytest.raises(Violation):
-        worker.answered(1)
+        worker.answered(1, 2.0)
     call = make_call()
     worker.assign(call, b"x", 2.0)
     with pytest.raises(Violation):
-        worker.answered(call.id + 1)
+        worker.answered(call.id + 1, 2.0)
 
 
 def test_an_oversize_frame_ends_the_link(worker: Worker, peer: Peer) -> None:

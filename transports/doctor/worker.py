@@ -149,11 +149,11 @@ class Ward:
 
     def _receive(self, subject: Subject) -> None:
         try:
-            for frame in subject.worker.receive():
+            while (frame := subject.worker.next_frame()) is not None:
                 if isinstance(frame, Ready):
                     subject.report = subject.worker.confined(frame, self._reactor.now())
                 elif isinstance(frame, Answer):
-                    subject.worker.answered(frame.call)
+                    subject.worker.answered(frame.call, self._reactor.now())
                     subject.findings = msgspec.msgpack.decode(frame.body, type=Findings)
                 elif isinstance(frame, Refusal):
                     self._failure = f"A worker refused the attacks: {frame.message}"

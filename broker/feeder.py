@@ -1,0 +1,134 @@
+"""Gives the calls that wait to workers: to idle ones, and where none is idle a second one to those that read.
+
+Theory. A worker that finds its next call on its link when it is done costs no round trip in between, which doubles what
+the short calls of one client get through. Nobody pays for that: only the short read whose turn it is waits so, behind
+another one of the same principal that has just begun, never while a scan may run or somebody else's turn has come. What
+waits in a worker is still in the queue for all who ask: it can be cancelled, its deadline runs, and it is taken back
+when the call before it takes long, and put back when the worker is lost. A read may run twice; only one is answered.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from filewarden.broker.call import Call
+from filewarden.broker.placement import Placement
+from filewarden.broker.pool import Kind
+from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.worker import Worker
+from filewarden.workers import wire
+from filewarden.workers.tool import Lane
+
+LONG_S = 0.005
+"""How long a call may have run for another one to wait behind it: most end within a tenth of that."""
+
+
+class Feeder:
+    """The way from the scheduler to the workers. Times are monotonic seconds."""
+
+    def __init__(self, scheduler: Scheduler, supervisors: Mapping[Kind, Supervisor]) -> None:
+        self._scheduler = scheduler
+        self._supervisors = supervisors
+        self._may_wait_in_workers = False
+        """False when no call does."""
+
+    def feed(self, now: float) -> None:
+        """Give out what can be given out."""
+        if self._may_wait_in_workers:
+            self._take_back_behind_long(now)
+        scheduler = self._scheduler
+        if not scheduler.depth:
+            return
+        for kind, supervisor in self._supervisors.items():
+            if scheduler.has_waiting(kind):
+                self._feed_idle(kind, supervisor, now)
+        if scheduler.has_waiting(Kind.READING):
+            self._feed_busy(now)
+
+    def _feed_idle(self, kind: Kind, supervisor: Supervisor, now: float) -> None:
+        placement = Placement(supervisor, lambda call: self._scheduler.may_take_last(call, now))
+        while supervisor.roster.idle() is not None:
+            call = self._scheduler.next_call(kind, placement.fits, now)
+            if call is None or placement.worker is None:
+                return
+            self._give(supervisor, placement.worker, call, now)
+
+    def _feed_busy(self, now: float) -> None:
+        for supervisor, worker in self._readers():
+            if _takes_another(worker, now) and supervisor.may_take_next(worker, now):
+                call = self._scheduler.next_behind(worker.principal, now)
+                if call is not None:
+                    self._may_wait_in_workers = True
+                    self._give(supervisor, worker, call, now)
+
+    def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
+        call.worker = f"{supervisor.pool.kind.value}/{worker.place}"
+        call.assigned_at = now
+        supervisor.assign(worker, call, _frame_of(call, now))
+
+    def _readers(self) -> Iterator[tuple[Supervisor, Worker]]:
+        supervisor = self._supervisors.get(Kind.READING)
+        for slot in () if supervisor is None else supervisor.roster.slots:
+            if supervisor is not None and slot.worker is not None:
+                yield supervisor, slot.worker
+
+    # What waits in workers.
+
+    def release(self, call: Call) -> bool:
+        """Take a call out that waits in a worker; False when it does not. It counts as if it had never been given out.
+
+        The worker runs it all the same when it comes to it, and nobody wants the answer.
+        """
+        for _, worker in self._readers():
+            if worker.next_call is call:
+                self._take_back(worker, call)
+                return self._scheduler.withdraw(call)
+        return False
+
+    def returned(self, call: Call) -> None:
+        """The worker in which it waited is gone: it is the next one again, and waits in no worker any more.
+
+        So a call that brings down what runs it is found after it has cost one other.
+        """
+        call.may_wait_in_worker = False
+        self._scheduler.put_back(call)
+
+    def _take_back(self, worker: Worker, call: Call) -> None:
+        worker.disown_next()
+        self._scheduler.put_back(call)
+
+    def _take_back_behind_long(self, now: float) -> None:
+        """Let calls wait for the next free worker instead of for one that is not done soon."""
+        self._may_wait_in_workers = False
+        for _, worker in self._readers():
+            call, busy_since = worker.next_call, worker.busy_since
+            if call is None or call.is_disowned or busy_since is None:
+                continue
+            if now - busy_since > LONG_S:
+                self._take_back(worker, call)
+            else:
+                self._may_wait_in_workers = True
+
+
+def _takes_another(worker: Worker, now: float) -> bool:
+    """Whether a short call may wait in it: behind one that will most likely end soon."""
+    call, busy_since = worker.call, worker.busy_since
+    if call is None or busy_since is None or worker.next_call is not None:
+        return False
+    return call.lane is Lane.QUICK and not call.is_disowned and now - busy_since < LONG_S
+
+
+def _frame_of(call: Call, now: float) -> bytes:
+    hearing = call.hearing
+    return wire.pack(
+        wire.Call(
+            call.id,
+            call.tool.name,
+            max(0.0, call.soft_at - now),
+            wire.pack(call.arguments),
+            hearing.wants_progress,
+            hearing.log_level,
+            hearing.askable,
+            b"" if call.inputs is None else wire.pack(call.inputs),
+            call.principal if call.tool.writes else "",
+        )
+    )
