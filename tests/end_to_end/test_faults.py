@@ -116,6 +116,15 @@ def test_a_call_that_waits_until_its_deadline_costs_no_worker(faulty: Any) -> No
     assert faulty.status()["pool"]["restarts_total"] == 3
 
 
+def test_reads_that_came_with_calls_that_are_ended_or_crash_are_answered(faulty: Any) -> None:
+    lost = [faulty.start_call("spin"), faulty.start_call("spin"), faulty.start_call("die", number=int(signal.SIGSEGV))]
+    reads = [faulty.start_call("get_file_info", path="README.md") for _ in range(12)]
+    for call in reads:
+        assert not faulty.answer(call)["result"].get("isError")
+    assert [failure(faulty.answer(call)["result"]) for call in lost] == ["timeout", "timeout", "worker_crashed"]
+    assert faulty.status()["pool"]["restarts_total"] == 3
+
+
 def test_cancelling_a_running_call_frees_the_worker_and_gives_no_answer(faulty: Any) -> None:
     call = faulty.start_call("spin")
     row = busy(faulty.wait_for_status(busy))[0]

@@ -1,0 +1,284 @@
+"""Which call runs where, and which one waits in a worker, on workers without processes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from filewarden.broker.call import Call
+from filewarden.broker.feeder import LONG_S, Feeder
+from filewarden.broker.lifecycle import Event, Exit, State, advance
+from filewarden.broker.pool import Kind, reading_pool
+from filewarden.broker.roster import Roster
+from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.worker import Worker
+from filewarden.config.sections.pool import PoolSettings
+from filewarden.workers.tool import Lane
+
+MakeCall = Callable[..., Call]
+CALL_S = 0.001
+
+
+class Shop:
+    """A scheduler, a feeder and workers that answer when they are told to; where each call ended up."""
+
+    def __init__(self, size: int = 1, scan_workers: int = 1) -> None:
+        self.pool = reading_pool(PoolSettings())
+        self.roster = Roster(size, 0)
+        self.scheduler = Scheduler(queue_limit=100, per_client_limit=100, scan_workers=scan_workers)
+        self.now = 1.0
+        self.due: set[Worker] = set()
+        self.ends: dict[int, list[str]] = {}
+        self._serial = 0
+        self._fill()
+        supervisors: Any = {Kind.READING: self}
+        self.feeder = Feeder(self.scheduler, supervisors)
+
+    # What the feeder asks of a supervisor.
+
+    def is_due(self, worker: Worker, calls: int = 0) -> bool:
+        assert calls == 1
+        return worker in self.due
+
+    def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
+        assert frame
+        assert worker.principal in (None, call.principal)
+        worker.assign(call, frame, self.now)
+
+    def make_room(self) -> None:
+        worker = self.roster.rested_longest()
+        assert worker is not None
+        self._remove(worker)
+
+    # What happens.
+
+    def admit(self, *calls: Call) -> None:
+        for call in calls:
+            self.ends[call.id] = []
+            self.scheduler.admit(call)
+        self.feed()
+
+    def feed(self, later_s: float = 0.0) -> None:
+        self.now += later_s
+        self.feeder.feed(self.now)
+
+    def answer(self, worker: Worker) -> Call:
+        assert worker.call is not None
+        self.now += CALL_S
+        call = worker.answered(worker.call.id, self.now)
+        if not call.is_disowned:
+            self._end(call, "answered")
+        self.feed()
+        return call
+
+    def kill(self, worker: Worker) -> None:
+        call = worker.call
+        self._remove(worker)
+        if (unstarted := worker.take_next()) is not None:
+            self.feeder.returned(unstarted)
+        if call is not None and not call.is_disowned:
+            self._end(call, "lost")
+        self.feed()
+
+    def cancel(self, call: Call) -> bool:
+        if not (self.scheduler.withdraw(call) or self.feeder.release(call)):
+            return False
+        self.ends[call.id].append("cancelled")
+        return True
+
+    def finish(self) -> None:
+        while any(worker.call for worker in self.workers):
+            for worker in self.workers:
+                if worker.call is not None:
+                    self.answer(worker)
+
+    def check(self) -> None:
+        for worker in self.workers:
+            call, following = worker.call, worker.next_call
+            if following is not None:
+                assert call is not None
+                assert call.lane is following.lane is Lane.QUICK
+                assert worker.principal == following.principal
+
+    def _end(self, call: Call, how: str) -> None:
+        self.scheduler.finished(call, self.now)
+        self.ends[call.id].append(how)
+
+    def _remove(self, worker: Worker) -> None:
+        worker.condemn(Exit.CRASH)
+        self.roster.lose(worker, Exit.CRASH)
+        self.roster.remove(worker)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self.roster.missing():
+            self._serial += 1
+            worker = _Silent(self._serial, "", 0.0)
+            worker.state = advance(worker.state, Event.CONFINED)
+            self.roster.add(worker)
+        self.roster.promote()
+
+    @property
+    def workers(self) -> list[Worker]:
+        return [slot.worker for slot in self.roster.slots if slot.worker is not None]
+
+    @property
+    def worker(self) -> Worker:
+        return self.workers[0]
+
+
+class _Silent(Worker):
+    """A worker without a process."""
+
+    def send(self, frame: bytes) -> None:
+        pass
+
+
+def test_a_short_read_waits_in_the_worker_that_runs_another_one(make_call: MakeCall) -> None:
+    shop, first, second, third = Shop(), make_call(), make_call(), make_call()
+    shop.admit(first, second, third)
+    assert (shop.worker.call, shop.worker.next_call) == (first, second)
+    assert shop.answer(shop.worker) is first
+    assert (shop.worker.call, shop.worker.next_call) == (second, third)
+    shop.answer(shop.worker)
+    shop.answer(shop.worker)
+    assert set(map(tuple, shop.ends.values())) == {("answered",)}
+    assert shop.worker.state is State.IDLE
+    assert shop.worker.calls_total == 3
+
+
+def test_an_idle_worker_comes_first(make_call: MakeCall) -> None:
+    shop = Shop(2)
+    calls = [make_call() for _ in range(3)]
+    shop.admit(*calls)
+    assert [worker.call for worker in shop.workers] == calls[:2]
+    assert [worker.next_call for worker in shop.workers] == [calls[2], None]
+
+
+@pytest.mark.parametrize(
+    ("head", "behind"),
+    [
+        ({"lane": Lane.SCAN}, {}),
+        ({}, {"lane": Lane.SCAN}),
+        ({}, {"principal": "other"}),
+    ],
+)
+def test_no_call_waits_behind_a_scan_nor_a_scan_behind_a_read_nor_anybody_behind_another_principal(
+    head: Any, behind: Any, make_call: MakeCall
+) -> None:
+    shop = Shop()
+    shop.admit(make_call(**head))
+    shop.admit(make_call(**behind))
+    assert shop.worker.call is not None
+    assert shop.worker.next_call is None
+    assert shop.scheduler.depth == 1
+
+
+def test_no_call_waits_behind_one_that_already_takes_long_nor_in_a_worker_that_is_to_be_replaced(
+    make_call: MakeCall,
+) -> None:
+    shop = Shop(2)
+    shop.admit(make_call(), make_call())
+    shop.due.add(shop.workers[1])
+    shop.now += 2 * LONG_S
+    shop.workers[1].busy_since = shop.now
+    shop.admit(make_call())
+    assert [worker.next_call for worker in shop.workers] == [None, None]
+
+
+def test_whose_turn_it_is_gets_the_worker_when_it_is_free(make_call: MakeCall) -> None:
+    shop = Shop()
+    shop.admit(*(make_call("greedy", principal="greedy") for _ in range(8)))
+    polite = make_call("polite", principal="polite")
+    shop.admit(polite)
+    for _ in range(2):  # what it runs, and what waits in it
+        assert shop.answer(shop.worker).client == "greedy"
+    assert shop.worker.call is polite
+
+
+def test_a_scan_that_may_run_gets_the_worker_when_it_is_free(make_call: MakeCall) -> None:
+    shop = Shop()
+    shop.admit(*(make_call() for _ in range(8)))
+    scan = make_call("another", lane=Lane.SCAN)
+    shop.admit(scan)
+    shop.answer(shop.worker)
+    shop.answer(shop.worker)
+    assert shop.worker.call is scan
+
+
+def test_what_waited_in_a_lost_worker_runs_next_and_waits_in_no_worker_again(make_call: MakeCall) -> None:
+    shop, poison, innocent, late = Shop(), make_call(), make_call(), make_call()
+    shop.admit(poison, innocent, late)
+    shop.kill(shop.worker)
+    assert shop.ends[poison.id] == ["lost"]
+    assert shop.worker.call is innocent
+    shop.kill(shop.worker)  # this time by itself
+    assert shop.ends[innocent.id] == ["lost"]
+
+    shop, first, second = Shop(), make_call(), make_call()
+    shop.admit(first, second)
+    shop.feeder.returned(shop.worker.take_next() or first)
+    shop.feed()
+    assert shop.worker.next_call is None
+
+
+def test_a_call_that_is_cancelled_in_a_worker_costs_no_worker_and_its_answer_is_nobodys(make_call: MakeCall) -> None:
+    shop, first, second = Shop(), make_call(), make_call()
+    shop.admit(first, second)
+    assert shop.cancel(second)
+    assert not shop.cancel(first)
+    shop.answer(shop.worker)
+    answered = shop.answer(shop.worker)
+    assert (answered.id, answered.is_disowned) == (second.id, True)
+    assert shop.ends == {first.id: ["answered"], second.id: ["cancelled"]}
+    assert shop.worker.state is State.IDLE
+
+
+def test_behind_a_call_that_takes_long_nothing_waits_for_long(make_call: MakeCall) -> None:
+    shop = Shop(2)
+    calls = [make_call() for _ in range(3)]
+    shop.admit(*calls)
+    slow, quick = shop.workers
+    shop.now += LONG_S / 2
+    shop.answer(quick)
+    assert slow.next_call is calls[2]
+    shop.feed(LONG_S)
+    assert quick.call is calls[2]
+    shop.answer(quick)
+    shop.answer(slow)
+    shop.answer(slow)  # it runs it all the same
+    assert set(map(tuple, shop.ends.values())) == {("answered",)}
+
+
+KINDS = ("admit", "admit", "admit", "answer", "answer", "cancel", "kill", "wait")
+STEPS = st.tuples(st.sampled_from(KINDS), st.integers(0, 5))
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(STEPS, max_size=60), st.integers(1, 3))
+def test_every_call_ends_exactly_once_whatever_happens_to_the_workers(
+    make_call: MakeCall, steps: list[tuple[str, int]], size: int
+) -> None:
+    shop = Shop(size, scan_workers=max(1, size - 1))
+    calls: list[Call] = []
+    for step, number in steps:
+        worker = shop.workers[number % size]
+        if step == "admit":
+            lane = Lane.SCAN if number == 5 else Lane.QUICK
+            calls.append(make_call(str(number), lane=lane, principal=str(number // 4)))
+            shop.admit(calls[-1])
+        elif step == "kill":
+            shop.kill(worker)
+        elif step == "answer" and worker.call is not None:
+            shop.answer(worker)
+        elif step == "cancel" and calls:
+            shop.cancel(calls[number % len(calls)])
+        else:
+            shop.feed(number * LONG_S / 2)
+        shop.check()
+    shop.finish()
+    assert shop.scheduler.depth == 0
+    assert [len(ends) for ends in shop.ends.values()] == [1] * len(calls)
+    assert all(figures.running == 0 for figures in shop.scheduler.lanes())
+    assert not any(shop.scheduler.in_flight_of(str(number)) for number in range(6))
