@@ -37,9 +37,9 @@ class Shop:
 
     # What the feeder asks of a supervisor.
 
-    def is_due(self, worker: Worker, calls: int = 0) -> bool:
-        assert calls == 1
-        return worker in self.due
+    def may_take_next(self, worker: Worker, now: float) -> bool:
+        assert now == self.now
+        return worker not in self.due
 
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
         assert frame
