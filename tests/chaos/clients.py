@@ -1,0 +1,306 @@
+"""A client of each transport, on one loop: cheap enough that a hundred of them are no load of their own."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import msgspec
+
+from tests.chaos.tally import DECODER, Message, Tally
+
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "chaos", "version": "1"}}
+VERSION = "2026-07-28"
+ENVELOPE = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
+PATIENCE_S = 15.0
+"""After so long a request counts as never answered."""
+EVENTS = "text/event-stream"
+_encode = msgspec.json.Encoder().encode
+
+
+class TurnedAwayError(Exception):
+    """The server has no room for the connection and says when to come back."""
+
+
+def _check_admitted(status: int, fields: Mapping[str, str]) -> None:
+    if status in (429, 503) and "retry-after" in fields:
+        raise TurnedAwayError
+
+
+class Client:
+    """What all have in common: requests by id, and one answer for each."""
+
+    kind = ""
+    _numbers = itertools.count(1)
+
+    def __init__(self, tally: Tally) -> None:
+        self.name = f"{self.kind}-{next(Client._numbers)}"
+        self.tally = tally
+        self._ids = itertools.count(1)
+        self._pending: dict[int, asyncio.Future[Message]] = {}
+
+    async def open(self) -> None:
+        """Connect and shake hands."""
+
+    async def close(self) -> None:
+        """Leave."""
+
+    def rest(self) -> None:
+        """Leave the connections that are not in use."""
+
+    async def call(self, tool: str, arguments: Mapping[str, object], expected: str = "") -> str:
+        """One call and its outcome; the tally knows of both. `expected` is the path that the answer must be about."""
+        ident = next(self._ids)
+        body: dict[str, Any] = {"jsonrpc": "2.0", "id": ident, "method": "tools/call"}
+        body["params"] = {"name": tool, "arguments": arguments}
+        self.tally.asked += 1
+        started = time.monotonic()
+        try:
+            message = await asyncio.wait_for(self._exchange(ident, body), PATIENCE_S)
+        except TimeoutError:
+            self.tally.breaks(f"{self.name}: {tool} was never answered")
+            return "lost"
+        except TurnedAwayError:
+            self.tally.outcomes["turned away"] += 1
+            return "turned away"
+        except (ConnectionError, asyncio.IncompleteReadError) as error:
+            self.tally.breaks(f"{self.name}: {tool} lost its connection ({error!r})")
+            return "lost"
+        if message.id != ident:
+            self.tally.breaks(f"{self.name}: request {ident} was answered as {message.id}")
+        return self.tally.answered(self.name, expected, message, time.monotonic() - started)
+
+    async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:
+        raise NotImplementedError
+
+    async def _await_answer(self, ident: int, send: Awaitable[None]) -> Message:
+        """For streams that carry the answers of all requests."""
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._pending[ident] = future
+        try:
+            await send
+            return await future
+        finally:
+            self._pending.pop(ident, None)
+
+    def _take(self, line: bytes) -> None:
+        message = DECODER.decode(line)
+        if message.method is not None and message.id is None:
+            return
+        future = self._pending.get(message.id) if isinstance(message.id, int) else None
+        if future is None or future.done():
+            self.tally.breaks(f"{self.name}: a second or foreign answer, {message.id!r}")
+        else:
+            future.set_result(message)
+
+
+class Stdio(Client):
+    """The one client of a server on its pipes."""
+
+    kind = "stdio"
+
+    def __init__(self, tally: Tally, process: asyncio.subprocess.Process) -> None:
+        super().__init__(tally)
+        self._process = process
+        self._reading: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Shake hands."""
+        self._reading = asyncio.create_task(self._read())
+        body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+        await self._exchange(0, body)
+        self._write({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    async def close(self) -> None:
+        """Stop reading; the process is somebody else's."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        while line := await self._process.stdout.readline():
+            self._take(line)
+
+    def _write(self, body: Mapping[str, object]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(_encode(body) + b"\n")
+
+    async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:
+        async def send() -> None:
+            self._write(body)
+
+        return await self._await_answer(ident, send())
+
+
+class Wire:
+    """One connection of HTTP/1.1 that is kept."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self._token = token
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any, bytes]:
+        """Send one; status, header fields, and the body where it is not a stream of events."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
+        reader, writer = self._streams
+        usual = {"host": f"127.0.0.1:{self._port}", "authorization": f"Bearer {self._token}"}
+        if body:
+            usual |= {"content-type": "application/json", "content-length": str(len(body))}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in {**usual, **headers}.items())]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+            is_stream = fields.get("content-type", "").startswith(EVENTS)
+            content = b"" if is_stream else await reader.readexactly(int(fields.get("content-length", "0")))
+        except BaseException:
+            self.close()  # what is left of an exchange must not meet the next one
+            raise
+        return int(head[0].split()[1]), fields, content
+
+    async def events(self) -> Any:
+        """The data of each event that follows, until the stream ends (chunked, RFC 9112, 7.1)."""
+        assert self._streams is not None
+        reader, text = self._streams[0], b""
+        while size := int((await reader.readuntil(b"\r\n")).strip() or b"0", 16):
+            text += await reader.readexactly(size)
+            await reader.readexactly(2)
+            *whole, text = text.split(b"\n\n")
+            for event in whole:
+                fields = dict(line.partition(b": ")[::2] for line in event.split(b"\n"))
+                if b"data" in fields:
+                    yield fields.get(b"event", b"message"), fields[b"data"]
+        await reader.readexactly(2)
+
+    def close(self) -> None:
+        """Leave at once."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+
+class Http(Client):
+    """A client over HTTP: a wire for each request that is under way."""
+
+    def __init__(self, tally: Tally, port: int, token: str) -> None:
+        super().__init__(tally)
+        self._place = port, token
+        self._idle: list[Wire] = []
+
+    def rest(self) -> None:
+        """Leave the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+    async def close(self) -> None:
+        """Leave all connections."""
+        self.rest()
+
+    @contextlib.asynccontextmanager
+    async def _wire(self) -> Any:
+        wire = self._idle.pop() if self._idle else Wire(*self._place)
+        try:
+            yield wire
+        except BaseException:
+            wire.close()
+            raise
+        self._idle.append(wire)
+
+    async def _posted(self, body: Mapping[str, object], headers: Mapping[str, str]) -> Message:
+        accepts = {"accept": f"application/json, {EVENTS}", **headers}
+        async with self._wire() as wire:
+            status, fields, content = await wire.request("POST", "/mcp", _encode(body), accepts)
+            if not fields.get("content-type", "").startswith(EVENTS):
+                _check_admitted(status, fields)
+                if status >= 500 or not content:
+                    raise ConnectionError(f"status {status}")
+                return DECODER.decode(content)
+            found = None
+            async for _name, data in wire.events():
+                message = DECODER.decode(data)
+                if message.method is None:
+                    if found is not None:
+                        self.tally.breaks(f"{self.name}: two answers on one stream")
+                    found = message
+            if found is None:
+                raise ConnectionError("a stream without an answer")
+            return found
+
+
+class Modern(Http):
+    """Revision 2026-07-28: every request stands for itself."""
+
+    kind = "modern"
+
+    async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:
+        params = body["params"]
+        headers = {"mcp-protocol-version": VERSION, "mcp-method": "tools/call", "mcp-name": params["name"]}
+        return await self._posted({**body, "params": {**params, "_meta": ENVELOPE}}, headers)
+
+
+class Session(Http):
+    """Streamable HTTP with a session."""
+
+    kind = "session"
+    _session = ""
+
+    async def open(self) -> None:
+        """Open the session."""
+        body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+        async with self._wire() as wire:
+            headers = {"accept": f"application/json, {EVENTS}"}
+            _status, fields, _content = await wire.request("POST", "/mcp", _encode(body), headers)
+            self._session = fields["mcp-session-id"]
+
+    async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:
+        return await self._posted(body, {"mcp-session-id": self._session})
+
+
+class Sse(Http):
+    """HTTP+SSE of 2024-11-05: requests on one connection, answers on another."""
+
+    kind = "sse"
+
+    def __init__(self, tally: Tally, port: int, token: str) -> None:
+        super().__init__(tally, port, token)
+        self._stream = Wire(port, token)
+        self._target = ""
+        self._reading: asyncio.Task[None] | None = None
+        self._is_open = asyncio.Event()
+
+    async def open(self) -> None:
+        """Open the stream, then shake hands on it."""
+        await self._stream.request("GET", "/sse", b"", {"accept": EVENTS})
+        self._reading = asyncio.create_task(self._read())
+        await asyncio.wait_for(self._is_open.wait(), PATIENCE_S)
+        await self._exchange(0, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO})
+
+    async def close(self) -> None:
+        """Leave all connections."""
+        if self._reading is not None:
+            self._reading.cancel()
+        self._stream.close()
+        await super().close()
+
+    async def _read(self) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            async for name, data in self._stream.events():
+                if name == b"endpoint":
+                    self._target = data.decode()
+                    self._is_open.set()
+                else:
+                    self._take(data)
+
+    async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:
+        return await self._await_answer(ident, self._send(body))
+
+    async def _send(self, body: Mapping[str, object]) -> None:
+        async with self._wire() as wire:
+            status, fields, _content = await wire.request("POST", self._target, _encode(body), {})
+            _check_admitted(status, fields)
+            if status != 202:
+                raise ConnectionError(f"status {status}")
