@@ -42,7 +42,7 @@ class AnswerReader:
                 return Succeeded(result, text=str(answer.payload, "utf-8"))
             return Succeeded(result, blocks=wire.unpack_blocks(answer.payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError) as error:
-            raise Violation(f"an answer that does not fit its tool: {error}") from None
+            raise Violation("an answer that does not fit its tool", error) from None
 
     def _decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
         decoder = self._decoders.get(tool.name)
@@ -55,4 +55,4 @@ def _asked(question: Question) -> Asked:
     try:
         return Asked(wire.unpack_requests(question), question.state)
     except WireError as error:
-        raise Violation(str(error)) from None
+        raise Violation(error.what, error.detail) from None

@@ -14,6 +14,7 @@ from itertools import islice
 import msgspec
 
 from filewarden.broker.audit_entry import Clock, entry_of
+from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, word_for
@@ -95,12 +96,23 @@ class AuditLog:
         self._ended.append((call, word_for(outcome), time.time(), now - call.submitted_at))
         if call.tool.writes or self._reason is not None:
             self._put_down()  # what it was to write must not be kept
+        self._flush_soon(self._reactor)
+
+    def record_breach(self, breach: Breach) -> None:
+        """A worker was ended for what no honest one does, whether or not it ran a call."""
+        if self._reactor is None:
+            return
+        self._put_down()
+        self._event("breach", **msgspec.to_builtins(breach))
+        self._flush_soon(self._reactor)
+
+    def _flush_soon(self, reactor: Reactor) -> None:
         if self._reason is not None or self._is_waiting_to_retry:
             return  # there is a timer
-        if now >= self._rest_until:
-            self._reactor.settle(self.flush)
+        if reactor.now() >= self._rest_until:
+            reactor.settle(self.flush)
         else:
-            self._retry_in(self._rest_until - now)
+            self._retry_in(self._rest_until - reactor.now())
 
     def _put_down(self) -> None:
         """Make lines of the calls that have ended: several at once take half the time."""

@@ -25,6 +25,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Servers that have not signed off: they run, were killed, or what they wrote last was cut off."""
     lost: int = 0
     """Lines that servers could not write, by their own account."""
+    breaches: int = 0
+    """Workers that were ended for what no honest one does."""
 
 
 class _Line(msgspec.Struct):
@@ -47,6 +49,7 @@ class Verifier:
         self._last = FIRST_PREV
         self._open: dict[str, None] = {}
         self._lost = 0
+        self._breaches = 0
 
     def read(self, lines: Iterable[bytes], expected: str = "") -> Findings:
         """Check lines, each with its line end; `expected` is the hash of a line that must be among them."""
@@ -67,7 +70,12 @@ class Verifier:
                 "the line with the hash that was asked for is missing: the end was cut off, or replaced",
             )
         return Findings(
-            lines=self._count, last=self._last, fault=fault, open_servers=tuple(self._open), lost=self._lost
+            lines=self._count,
+            last=self._last,
+            fault=fault,
+            open_servers=tuple(self._open),
+            lost=self._lost,
+            breaches=self._breaches,
         )
 
     def _problem(self, line: bytes) -> str:
@@ -103,6 +111,7 @@ class Verifier:
 
     def _note(self, facts: _Line) -> None:
         self._lost += facts.lost
+        self._breaches += facts.event == "breach"
         if facts.event == "start":
             self._open[facts.server] = None
         elif facts.event == "stop":

@@ -11,6 +11,7 @@ import msgspec
 
 from filewarden.broker import snapshot
 from filewarden.broker.announcements import Announcements
+from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call, Witness
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.conversation import Conversation, Services
@@ -145,6 +146,7 @@ class Broker:
             judge=self._objection,
             jitter=random.random,
             log=log.warning,
+            on_breach=self.on_breach,
         )
         self.watches = Watches(reactor, self._crew, [root.name for root in settings.roots], limits.max_watches)
         self.offer = Offer(
@@ -269,6 +271,11 @@ class Broker:
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
         self._dispatcher.on_costly(call)
+
+    def on_breach(self, breach: Breach) -> None:
+        """A worker or watcher did what no honest one does."""
+        if self._audit is not None:
+            self._audit.record_breach(breach)
 
     def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
         """A worker is gone, or about to be."""

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 from filewarden.broker.backoff import Backoff
+from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.forkserver import is_dead_within
 from filewarden.broker.launcher import Launcher
 from filewarden.broker.lifecycle import Exit, State
@@ -37,6 +38,7 @@ class Crew:
         judge: Callable[[Report], str | None],
         jitter: Callable[[], float],
         log: Callable[[str], None],
+        on_breach: Callable[[Breach], None],
     ) -> None:
         self.unfit: Failed | None = None
         """Why nothing will ever be watched here."""
@@ -48,6 +50,7 @@ class Crew:
         self._judge = judge
         self._jitter = jitter
         self._log = log
+        self._on_breach = on_breach
         self._fork_server = launcher.fork_server("watch", self)
         self._zygote_backoff = Backoff(jitter)
         self._is_zygote_asked_for = False
@@ -97,6 +100,7 @@ class Crew:
             action()
         except Violation as violation:
             if watcher is not None:
+                self._tell_breach(lookout, violation.what)
                 self._end_for(watcher, str(violation))
         except LinkLost:
             if watcher is not None:
@@ -104,6 +108,10 @@ class Crew:
         else:
             if watcher is not None:
                 self._mark_dirty(watcher)
+
+    def _tell_breach(self, lookout: Lookout | None, reason: str) -> None:
+        principal = "" if lookout is None else lookout.principal
+        self._on_breach(Breach(worker="watcher", role="watch", reason=reason, principal=principal))
 
     def dismiss(self, lookout: Lookout) -> None:
         """Nobody wants to hear of anything any more."""
@@ -123,6 +131,7 @@ class Crew:
     def end_all(self, reason: str) -> None:
         """Replace every watcher: one of them may be to blame for something."""
         for watcher in tuple(self._watchers.values()):
+            self._tell_breach(self._posts.get(watcher.serial), reason)
             self._end_for(watcher, reason)
 
     def close(self) -> None:
@@ -166,7 +175,8 @@ class Crew:
     def on_exited(self, serial: int, status: int) -> None:
         """A watcher was reaped; its handle tells that too, but not of what it died."""
         if status == -signal.SIGSYS:
-            self._log(f"watcher number {serial} was killed for a forbidden system call")
+            self._log(f"watcher number {serial} was killed for {FORBIDDEN_CALL}")
+            self._tell_breach(self._posts.get(serial), FORBIDDEN_CALL)
 
     def on_zygote_lost(self, reason: str) -> None:
         """Every watcher dies with its zygote."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.memory import OwnMemoryWatch, give_back_memory, limit_own_data, resident_bytes
+from filewarden.broker.process import Violation
 from filewarden.broker.quiescence import Quiescence
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
@@ -16,6 +17,8 @@ HELD_COPIES = 3
 FUSE_BYTES = 2 * 1024 * 1024 * 1024
 """How much the front-end may hold beyond its start, whatever happens: many times what any honest load needs."""
 
+LATE_LOOKS = 1
+"""How many ticks in a row the growth may go on after the idle workers were ended, until the busy ones are blamed."""
 TIDY_AFTER_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 """When what an attack left in the allocator is given back: its links take a moment to go."""
 
@@ -42,7 +45,9 @@ class Guard:
         self._quiescence = Quiescence()
         self._ran_before: set[int] = set()
         self._excess = 0
-        """Our own memory when idle workers were ended for it at the tick before; else 0."""
+        """Our own memory at the tick before, when idle workers have been ended for it; else 0."""
+        self._late_looks = 0
+        """How often it has grown since: what they had sent by then still arrives."""
         self._tidy_at: tuple[float, ...] = ()
         limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * sum(len(each.roster.slots) for each in supervisors))
 
@@ -74,15 +79,18 @@ class Guard:
         """Stop a growth that no work explains: a worker feeds this process a message without an end.
 
         Which one cannot be told. Those without a call go first, for that costs no client anything; if it still grows
-        at the next tick, those go that have run the same call since the one before. None can answer any more once it
-        has begun such a message, so a worker that changed its call meanwhile is innocent.
+        after the next tick, those go that have run the same call since the one before. None can answer any more once
+        it has begun such a message, so a worker that changed its call meanwhile is innocent.
         """
         reason = "this process grows without a reason, and it may be the cause"
         self._end_others(reason)
         resting = [worker for worker in workers if worker.call is None]
         if self._excess == 0 and resting:
             suspects = resting
-            self._excess = resident
+            self._excess, self._late_looks = resident, 0
+        elif 0 < self._excess < resident and self._late_looks < LATE_LOOKS:
+            suspects = []
+            self._excess, self._late_looks = resident, self._late_looks + 1
         else:
             is_growing = resident > self._excess
             suspects = [worker for worker in workers if worker.call is not None and worker.call.id in self._ran_before]
@@ -93,7 +101,7 @@ class Guard:
             self._end(worker, reason)
 
     def _end(self, worker: Worker, violation: str) -> None:
-        self._supervisor_of(worker).condemn_for(worker, violation)
+        self._supervisor_of(worker).condemn_for(worker, Violation(violation))
 
     def _supervisor_of(self, worker: Worker) -> Supervisor:
         return next(each for each in self._supervisors if each.roster.find(worker.serial) is worker)

@@ -15,7 +15,12 @@ Frame = TypeVar("Frame")
 
 
 class Violation(Exception):
-    """The process broke the protocol and must go."""
+    """The process broke the protocol and must go: `what` in our own words, while `detail` may hold some of its own."""
+
+    def __init__(self, what: str, detail: object = "") -> None:
+        self.what = what
+        self.detail = str(detail)
+        super().__init__(f"{what}: {detail}" if self.detail else what)
 
 
 class LinkLost(Exception):
@@ -96,8 +101,10 @@ class Process(Generic[Frame]):
                 self._greet(frame)
         except LinkLostError:
             raise LinkLost from None
-        except (LinkError, WireError) as error:
+        except LinkError as error:
             raise Violation(str(error)) from None
+        except WireError as error:
+            raise Violation(error.what, error.detail) from None
         return None
 
     def _greet(self, hello: Hello) -> None:
@@ -118,7 +125,7 @@ class Process(Generic[Frame]):
         try:
             self.report = wire.unpack_report(ready.report)
         except WireError as error:
-            raise Violation(str(error)) from None
+            raise Violation(error.what, error.detail) from None
         self.state = advance(self.state, Event.CONFINED)
         self.ready_at = now
         return self.report

@@ -29,6 +29,10 @@ class Roster:
         """The worker of that number, unless it is gone."""
         return self._workers.get(serial)
 
+    def place_that_lost(self, serial: int) -> int:
+        """The slot whose latest loss was the worker of that number, -1 when there is none."""
+        return next((slot.index for slot in self.slots if slot.lost_serial == serial), -1)
+
     def workers(self) -> list[Worker]:
         """All of them."""
         return list(self._workers.values())

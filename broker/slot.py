@@ -14,7 +14,8 @@ class Slot:
         self.last_exit: Exit | None = None
         self.has_been_ready = False
         self._calls_before = 0
-        self._lost_serial = 0
+        self.lost_serial = 0
+        """The number of the worker that it lost last."""
 
     @property
     def calls_total(self) -> int:
@@ -26,7 +27,7 @@ class Slot:
         if self.worker is None:
             return
         self._calls_before += self.worker.calls_total
-        self._lost_serial = self.worker.serial
+        self.lost_serial = self.worker.serial
         self.worker = None
         self.last_exit = cause
         if cause is not Exit.RECYCLED:
@@ -34,5 +35,5 @@ class Slot:
 
     def learn(self, serial: int, cause: Exit) -> None:
         """The true cause of a crash that was reported before its exit status was known."""
-        if self._lost_serial == serial and self.last_exit is Exit.CRASH:
+        if self.lost_serial == serial and self.last_exit is Exit.CRASH:
             self.last_exit = cause

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from filewarden.broker.backoff import Breaker
+from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.call import Call
 from filewarden.broker.exits import REMEMBERED_CRASHES
 from filewarden.broker.forkserver import is_dead_within
@@ -57,6 +58,9 @@ class Client(Protocol):
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
+
+    def on_breach(self, breach: Breach) -> None:
+        """A worker did what no honest one does, and is or was ended for it."""
 
     def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
         """A worker is gone, or about to be; `place` names its pool and slot."""
@@ -155,15 +159,30 @@ class Supervisor:
         self._condemned[worker.serial] = _Condemned(self._reactor.now(), call)
         self._lose(worker, call, cause)
 
-    def condemn_for(self, worker: Worker, violation: str) -> None:
+    def condemn_for(self, worker: Worker, violation: Violation) -> None:
         """Kill a worker for what no honest one does."""
         if worker.state not in (State.STOPPING, State.DEAD):
             self._log(f"worker {worker.pid} broke the protocol: {violation}")
+            self._tell_breach(worker, violation.what)
             self.condemn(worker, Exit.PROTOCOL)
 
     def stuck(self, now: float) -> list[Call | None]:
         """The calls of the workers that were killed and have not died in the time that this takes."""
         return [each.call for each in self._condemned.values() if now - each.at > STUCK_AFTER_S]
+
+    def _tell_breach(self, worker: Worker, reason: str) -> None:
+        self._client.on_breach(
+            Breach(
+                worker=self._name(worker.place),
+                role=ROLES[self.pool.kind],
+                reason=reason,
+                principal=worker.principal or "",
+                call=0 if worker.call is None else worker.call.id,
+            )
+        )
+
+    def _name(self, place: int) -> str:
+        return f"{self.pool.kind.value}/{place}"
 
     def tick(self, now: float) -> None:
         """Condemn what takes too long to become ready, and replace what is worn out."""
@@ -224,10 +243,20 @@ class Supervisor:
             self._client.on_costly(call)
         if status != SIGSYS_STATUS:
             return
-        self._log(f"worker number {serial} was killed for a forbidden system call")
+        self._log(f"worker number {serial} was killed for {FORBIDDEN_CALL}")
         if worker is not None and worker.exit is None:  # its handle has not told yet
+            self._tell_breach(worker, FORBIDDEN_CALL)
             worker.exit = Exit.VIOLATION
             return
+        self._client.on_breach(
+            Breach(
+                worker=self._name(self.roster.place_that_lost(serial)),
+                role=ROLES[self.pool.kind],
+                reason=FORBIDDEN_CALL,
+                principal="" if call is None else call.principal,
+                call=0 if call is None else call.id,
+            )
+        )
         self.roster.learn(serial, Exit.VIOLATION)
 
     def on_zygote_lost(self, reason: str) -> None:
@@ -254,7 +283,7 @@ class Supervisor:
                 self._mark_dirty(worker)
                 self._on_frame(worker, frame)
         except Violation as violation:
-            self.condemn_for(worker, str(violation))
+            self.condemn_for(worker, violation)
         except LinkLost:
             self._cut_off(worker)
 
@@ -266,7 +295,7 @@ class Supervisor:
         worker.is_cut_off = True
         self._unwatch_link(worker)
         if resident_bytes(worker.pid):
-            self.condemn_for(worker, "its link ended")
+            self.condemn_for(worker, Violation("its link ended"))
 
     def _on_frame(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
         if not isinstance(frame, Ready):
@@ -321,7 +350,7 @@ class Supervisor:
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
-        self._client.on_gone(worker, f"{self.pool.kind.value}/{worker.place}", cause)
+        self._client.on_gone(worker, self._name(worker.place), cause)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
             self._crashed[worker.serial] = call

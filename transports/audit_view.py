@@ -78,6 +78,8 @@ def _sentences(findings: Findings, place: tuple[str, int]) -> str:
     lines = [f"{findings.lines} lines are as they were written; the hash of the last one is", f"  {findings.last}"]
     if findings.lost:
         lines.append(f"note: {findings.lost} calls are not in it, because it could not be written then (gap).")
+    if findings.breaches:
+        lines.append(f"note: {findings.breaches} workers were ended for what no honest one does (breach).")
     if findings.open_servers:
         lines.append(
             f"note: {len(findings.open_servers)} servers have not signed off: they run, were killed, or the end was "

@@ -122,7 +122,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class WireError(Exception):
-    """The peer sent what no honest peer sends."""
+    """The peer sent what no honest peer sends: `what` in our own words, while `detail` may hold some of the peer's."""
+
+    def __init__(self, what: str, detail: object = "") -> None:
+        self.what = what
+        self.detail = str(detail)
+        super().__init__(f"{what}: {detail}" if self.detail else what)
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -147,7 +152,7 @@ def unpack_from_worker(frame: memoryview | bytes) -> FromWorker:
     try:
         message: FromWorker = _decode_from_worker(frame)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"undecodable frame: {error}") from None
+        raise WireError("undecodable frame", error) from None
     return message
 
 
@@ -160,7 +165,7 @@ def unpack_to_worker(frame: bytes) -> ToWorker:
     try:
         message: ToWorker = _decode_to_worker(frame)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"undecodable frame: {error}") from None
+        raise WireError("undecodable frame", error) from None
     return message
 
 
@@ -192,7 +197,7 @@ def unpack_report(data: bytes) -> Report:
         )
         return msgspec.convert(open_map, Report)
     except (ValueError, msgspec.ValidationError, RecursionError, msgpack.UnpackException) as error:
-        raise WireError(f"bad start report: {error}") from None
+        raise WireError("bad start report", error) from None
 
 
 def pack_blocks(blocks: tuple[Block, ...]) -> bytes:
@@ -209,7 +214,7 @@ def unpack_blocks(data: memoryview) -> tuple[Block, ...]:
     try:
         blocks: tuple[Block, ...] = _decode_blocks(data)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise WireError(f"bad blocks: {error}") from None
+        raise WireError("bad blocks", error) from None
     return blocks
 
 
@@ -246,7 +251,7 @@ def unpack_requests(asked: Question) -> dict[str, InputRequest]:
         )
         requests = msgspec.convert(open_map, dict[str, InputRequest])
     except (ValueError, msgspec.ValidationError, RecursionError, msgpack.UnpackException) as error:
-        raise WireError(f"bad question: {error}") from None
+        raise WireError("bad question", error) from None
     if not 0 < len(requests) <= MOST_REQUESTS:
         raise WireError(f"a question of {len(requests)} requests")
     if not all(is_shallow(request.params) for request in requests.values()):

@@ -99,7 +99,8 @@ def test_lost_lines_and_servers_that_signed_off_are_counted() -> None:
         {"server": "a", "event": "start"},
         {"server": "b", "event": "start"},
         {"server": "a", "lost": 7, "event": "gap"},
+        {"server": "b", "worker": "read-only/0", "role": "ro", "reason": "x", "event": "breach"},
         {"server": "a", "event": "stop"},
     ]
     findings = check([position.add(msgspec.json.encode(body)) for body in bodies])
-    assert (findings.fault, findings.lost, findings.open_servers) == (None, 7, ("b",))
+    assert (findings.fault, findings.lost, findings.breaches, findings.open_servers) == (None, 7, 1, ("b",))

@@ -1,8 +1,13 @@
+import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from filewarden.broker.audit_verification import Verifier
 
 CAPTURED = (str(Path(__file__).parent / "captured" / "server.py"),)
 MIB = 1 << 20
@@ -12,10 +17,11 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def captured(start_server: Callable[..., Any]) -> Any:
+def captured(start_server: Callable[..., Any], tmp_path: Path) -> Any:
     """A ready server whose tools hand their worker to the attacker: two workers and a spare."""
     server = start_server(
         program=CAPTURED,
+        FILEWARDEN_AUDIT_FILE=str(tmp_path / "audit.jsonl"),
         FILEWARDEN_POOL_WORKERS="2",
         FILEWARDEN_DEADLINES_READ_S=DEADLINE_S,
         FILEWARDEN_SANDBOX_MODE="required",
@@ -48,6 +54,28 @@ def attempt(captured: Any) -> Callable[..., str]:
         return "killed"
 
     return attempt
+
+
+@pytest.fixture
+def audited(captured: Any) -> Callable[[int], tuple[list[Json], list[Json]]]:
+    """The calls and the breaches in the audit log, which is whole, once there are so many breaches."""
+    path = Path(captured.environ["FILEWARDEN_AUDIT_FILE"])
+
+    def read(breaches: int) -> tuple[list[Json], list[Json]]:
+        give_up_at = time.monotonic() + 10
+        while True:
+            lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+            entries = [json.loads(line) for line in lines]
+            found = [entry for entry in entries if entry.get("event") == "breach"]
+            if len(found) >= breaches:
+                break
+            assert time.monotonic() < give_up_at, entries
+            threading.Event().wait(0.02)
+        findings = Verifier().read(lines)
+        assert (findings.fault, findings.breaches) == (None, len(found))
+        return [entry for entry in entries if "tool" in entry], found
+
+    return read
 
 
 class Peak:

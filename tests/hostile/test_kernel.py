@@ -104,12 +104,19 @@ DEADLY = ["ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "exe
           "setns", "mount", "userfaultfd", "perf", "keyring", "module", "open_by_handle"]  # fmt: skip
 
 
-def test_what_no_honest_worker_does_kills_it_and_is_counted(attempt: Attempt, captured: Any) -> None:
+def test_what_no_honest_worker_does_kills_it_and_is_counted(
+    attempt: Attempt, captured: Any, audited: Callable[[int], Any]
+) -> None:
     for name in DEADLY:
         assert attempt(name, "/bin/true", captured.pid) == "killed", name
     status = captured.wait_for_status(lambda status: status["pool"]["ready"] == 2)
     assert status["pool"]["restarts_total"] == len(DEADLY)
     captured.wait_for_status(lambda _status: captured.errors.count("forbidden system call") == len(DEADLY))
+    calls, breaches = audited(len(DEADLY))
+    assert [call["outcome"] for call in calls] == ["worker_crashed"] * len(DEADLY)
+    assert {breach["reason"] for breach in breaches} == {"a forbidden system call"}
+    told = [(breach["worker"], breach["call"]) for breach in breaches]
+    assert told == [(call["worker"], call["call"]) for call in calls]
 
 
 def test_memory_and_descriptors_are_bounded(attempt: Attempt, captured: Any) -> None:

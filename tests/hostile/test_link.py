@@ -14,12 +14,13 @@ PEAK_BYTES = 400 * MIB
 """What the front-end may grow by under attack: the allowance, what one tick lets in at full speed, and slack."""
 
 Json = dict[str, Any]
+Audited = Callable[[int], tuple[list[Json], list[Json]]]
 
 RUNNING = ["garbage", "empty", "our own message", "another call's answer", "an old call's answer",
-           "an answer of another shape", "an answer of another kind", "half an answer", "the hello again",
-           "a second report", "a message of many parts", "an oversize frame", "no ZMTP", "hanging up",
-           "a lying length", "progress that nobody asked for", "another call's log message", "progress of NaN",
-           "a deep question", "a question of another kind", "log messages without end"]  # fmt: skip
+           "an answer of another shape", "an answer of another kind", "a word of its own for a code",
+           "half an answer", "the hello again", "a second report", "a message of many parts", "an oversize frame",
+           "no ZMTP", "hanging up", "a lying length", "progress that nobody asked for", "another call's log message",
+           "progress of NaN", "a deep question", "a question of another kind", "log messages without end"]  # fmt: skip
 IDLE = ["idle: an answer", "idle: a second report", "idle: an oversize frame", "idle: burning", "idle: pings"]
 ENDLESS = ["an endless message of big parts", "an endless message of empty parts"]
 
@@ -42,7 +43,7 @@ def settled(server: Any, restarts: int) -> Json:
     return status
 
 
-def test_an_illegal_frame_costs_the_worker_its_life_and_others_nothing(captured: Any) -> None:
+def test_an_illegal_frame_costs_the_worker_its_life_and_others_nothing(captured: Any, audited: Audited) -> None:
     captured.call("get_file_info", path="README.md")  # so that there is an old call
     for number, name in enumerate(RUNNING, start=1):
         attack = captured.start_call("attack_link", name=name)
@@ -54,6 +55,14 @@ def test_an_illegal_frame_costs_the_worker_its_life_and_others_nothing(captured:
         assert status["pool"]["restarts_total"] == number, name
         assert "protocol" in [row["last_exit"] for row in status["workers"]], name
     assert captured.errors.count("broke the protocol") == len(RUNNING)
+    calls, breaches = audited(len(RUNNING))
+    calls = [call for call in calls if call["tool"] == "attack_link"]
+    assert {call["outcome"] for call in calls} == {"worker_crashed"}
+    assert [breach["call"] for breach in breaches] == [call["call"] for call in calls]
+    for call, breach in zip(calls, breaches, strict=True):
+        assert (breach["worker"], breach["role"], breach["principal"]) == (call["worker"], "ro", call["principal"])
+    assert "words of the worker" in captured.errors
+    assert not any("words of the worker" in breach["reason"] for breach in breaches)
 
 
 def test_two_answers_are_one_too_many(captured: Any) -> None:
@@ -64,13 +73,25 @@ def test_two_answers_are_one_too_many(captured: Any) -> None:
         assert settled(captured, number)["pool"]["restarts_total"] == number
 
 
-def test_a_worker_that_is_not_quiet_without_a_call_is_ended(captured: Any) -> None:
+def test_a_worker_that_is_not_quiet_without_a_call_is_ended(captured: Any, audited: Audited) -> None:
     for number, name in enumerate(IDLE, start=1):
         assert not captured.call("attack_link", name=name).get("isError")
         status = settled(captured, number)
         assert status["pool"]["restarts_total"] == number, name
         assert "protocol" in [row["last_exit"] for row in status["workers"]], name
         assert not captured.call("get_file_info", path="README.md").get("isError"), name
+    calls, breaches = audited(len(IDLE))
+    calls = [call for call in calls if call["tool"] == "attack_link"]
+    assert {call["outcome"] for call in calls} == {"ok"}
+    assert [breach["worker"] for breach in breaches] == [call["worker"] for call in calls]
+    assert all("call" not in breach for breach in breaches)
+    assert [breach["reason"] for breach in breaches] == [
+        "a frame about a call that it does not run",
+        "a start report out of turn",
+        "its link ended",
+        "it works without a call",
+        "it works without a call",
+    ]
 
 
 def test_honest_workers_are_quiet(captured: Any) -> None:

@@ -35,7 +35,15 @@ def test_a_whole_log(files: list[str], capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.startswith("5 lines are as they were written")
     assert audit(["verify", *files, "--last", last.upper(), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document == {"ok": True, "lines": 5, "last": last, "fault": None, "open_servers": [], "lost": 0}
+    assert document == {
+        "ok": True,
+        "lines": 5,
+        "last": last,
+        "fault": None,
+        "open_servers": [],
+        "lost": 0,
+        "breaches": 0,
+    }
 
 
 def test_the_first_broken_line_is_named_with_its_file(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,9 @@
 """Changes as real watchers see them."""
 
+import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -276,7 +278,15 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("way", HOSTILE)
-def test_a_watcher_that_breaks_the_protocol_is_ended(start_watching: Start, way: str) -> None:
-    watching = start_watching(launcher=(str(BUILD / "hostile.py"), way))
+def test_a_watcher_that_breaks_the_protocol_is_ended(start_watching: Start, tmp_path: Path, way: str) -> None:
+    file = tmp_path / "audit.jsonl"
+    watching = start_watching(launcher=(str(BUILD / "hostile.py"), way), FILEWARDEN_AUDIT_FILE=str(file))
     watching.ask("README.md")
     watching.wait_for_error(f"was ended: {HOSTILE[way]}")
+    give_up_at = time.monotonic() + 5
+    while b'"event":"breach"' not in file.read_bytes():
+        assert time.monotonic() < give_up_at
+        threading.Event().wait(0.02)
+    breach = next(entry for entry in map(json.loads, file.read_text().splitlines()) if entry.get("event") == "breach")
+    assert (breach["worker"], breach["role"], breach["principal"]) == ("watcher", "watch", "somebody")
+    assert breach["reason"].startswith(HOSTILE[way])

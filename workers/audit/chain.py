@@ -7,6 +7,8 @@ A line starts with its number and that hash: `{"seq":7,"prev":"<64 hex digits>",
     end        the last line of a file that is full
     start      a server begins to write
     stop       a server has ended in good order
+    breach     a worker was ended for what no honest one does, the `reason`: with its place and role, and, where there
+               are any, the `principal` that it had served and the `call` that it ran, which has a line of its own
     gap        a server lost `lost` lines, for the `reason` given
 
 The hash is the SHA-256 (FIPS 180-4) of the line before, without its line end.

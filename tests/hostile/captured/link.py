@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
+import msgspec
 import zmq
 
 from filewarden.workers import wire
@@ -171,6 +172,9 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "a pickle": lambda: _send_and_wait(b"cposix\nsystem\n(S'true'\ntR."),
     "NaN where an id belongs": lambda: _send_and_wait(b"\x94\xa6answer\xcb\x7f\xf8\0\0\0\0\0\0\xc4\0\xc0"),
     "an answer with bad UTF-8": lambda: _send_and_wait(_answer(_call_id(), b"\x82\xa7outcome\xa2\xff\xfe\xa3pid\x01")),
+    "a word of its own for a code": lambda: _send_and_wait(
+        msgspec.msgpack.encode(("refusal", _call_id(), "words of the worker", "m", {}))
+    ),
     "half an answer": lambda: _send_and_wait(_answer(_call_id())[:-3]),
     "the hello again": lambda: _send_and_wait(wire.pack(wire.Hello(_local("spawn").secret))),
     "a second report": lambda: _send_and_wait(_report()),
