@@ -48,9 +48,7 @@ def test_an_illegal_frame_costs_the_worker_its_life_and_others_nothing(captured:
     for number, name in enumerate(RUNNING, start=1):
         attack = captured.start_call("attack_link", name=name)
         assert not captured.call("get_file_info", path="README.md").get("isError"), name
-        assert failure(captured.answer(attack, timeout_s=2.0)["result"]) == "worker_crashed", (
-            name
-        )  # before its deadline
+        assert failure(captured.answer(attack)["result"]) == "worker_crashed", name  # and no timeout
         status = settled(captured, number)
         assert status["pool"]["restarts_total"] == number, name
         assert "protocol" in [row["last_exit"] for row in status["workers"]], name
