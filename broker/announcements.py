@@ -31,6 +31,11 @@ class Announcements:
         for subscriptions in list(self._listeners):
             subscriptions.list_changed(kind)
 
+    def roots_changed(self) -> None:
+        """Other folders are served."""
+        for subscriptions in list(self._listeners):
+            subscriptions.roots_changed()
+
     def task_changed(self, task: Task) -> None:
         """A task has another state, or other questions."""
         for subscriptions, principal in list(self._listeners.items()):

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import random
 import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -14,34 +13,37 @@ from filewarden.broker.announcements import Announcements
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call, Witness
 from filewarden.broker.call_roots import CallRoots
+from filewarden.broker.charter import Charter
 from filewarden.broker.conversation import Conversation, Services
-from filewarden.broker.crew import Crew
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.guests import Guests
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.launch import Launched
-from filewarden.broker.launcher import Launcher
+from filewarden.broker.launcher import EditionLauncher, Launcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.offering import abilities, offered_tools, templates_of
 from filewarden.broker.operator_notes import OperatorNotes
-from filewarden.broker.pool import Pool, may_write, reading_pool, writing_pool
+from filewarden.broker.pool import may_write
 from filewarden.broker.process_figures import ProcessFigures, front_end_status
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.readiness import ACCEPTED_LEVELS, Condition, PoolFacts, condition
+from filewarden.broker.renewal import Follower, Renewal
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
+from filewarden.broker.staff import Staff
 from filewarden.broker.status import Report as StatusReport, Status, TelemetryStatus
-from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.supervisor import Client, Supervisor
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.timeline import Timeline, TimelineStatus
+from filewarden.broker.trial import Trial
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
 from filewarden.broker.worker import Worker
@@ -94,16 +96,10 @@ class Broker:
         self._telemetry = telemetry
         self._started_at = reactor.now()
         self._folder = folder
-        self._catalogue = catalogue.offered(
-            scan=settings.pool.scan_workers > 0, write=may_write(settings), history=settings.history.enabled
-        )
+        self._whole_catalogue = catalogue
+        self._catalogue = _offered(catalogue, settings)
         limits = settings.limits
-        self._frame_bytes = wire.max_frame_bytes(
-            max_file_bytes=limits.max_file_bytes,
-            max_media_bytes=limits.max_media_bytes,
-            max_answer_chars=limits.max_answer_chars,
-        )
-        self._links = Links(folder.path, self._frame_bytes)
+        self._links = Links(folder.path, _frame_bytes(settings))
         self._ledger = Ledger()
         self._timeline = Timeline(self._ledger, self._started_at)
         self._notes = OperatorNotes()
@@ -116,39 +112,25 @@ class Broker:
             scan_workers=settings.pool.scan_workers,
         )
         self._announcements = Announcements()
+        self._budgets = _budgets(settings, None)
         self._dispatcher = Dispatcher(
             reactor=reactor,
             scheduler=self._scheduler,
             ledger=self._ledger,
             deadlines=settings.deadlines,
-            worker_memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
-            frame_bytes=self._frame_bytes,
+            frame_bytes=self._links.max_frame_bytes,
             holdings=self.holdings,
             on_list_changed=self._announcements.list_changed,
             audit=audit,
             witnesses=witnesses,
-            budgets=_budgets(settings),
-            closures=RootClosures(CallRoots(settings.roots), log.warning),
+            budgets=self._budgets,
+            closures=self._closures(settings),
             on_look=self._look,
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)
-        self._supervisors = [self._supervisor(reading_pool(settings.pool))]
-        if any(tool.writes for tool in self._catalogue):
-            self._supervisors.append(self._supervisor(writing_pool(settings.pool)))
-        self._crew = Crew(
-            reactor=reactor,
-            links=self._links,
-            launcher=self._launcher,
-            serials=self._serials,
-            memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
-            start_timeout_s=settings.pool.start_timeout_s,
-            judge=self._objection,
-            jitter=random.random,
-            log=log.warning,
-            on_breach=self.on_breach,
-        )
-        self.watches = Watches(reactor, self._crew, [root.name for root in settings.roots], limits.max_watches)
+        self._staff = self._hire(settings, self._launcher.edition(1), self)
+        self.watches = Watches(reactor, self._staff.crew, [root.name for root in settings.roots], limits.max_watches)
         self.offer = Offer(
             offered_tools(self._catalogue, max_answer_chars=limits.max_answer_chars),
             prompts=self._catalogue.prompts,
@@ -174,26 +156,41 @@ class Broker:
         self._figures: ProcessFigures | None = None
         self._is_draining = False
         self.guests = Guests()
+        self._renewal = Renewal(
+            reactor=reactor,
+            launched=launched,
+            launcher=self._launcher,
+            log=log,
+            judge=self._objection,
+            on_breach=self.on_breach,
+            hire=self._hire,
+            take_over=self._take_over,
+        )
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        self._dispatcher.attach(self._supervisors, self._crew.end_all)
+        self._dispatcher.attach(self._staff.supervisors, self._staff.crew.end_all)
         self._launcher.start()
         if self._audit is not None:
             self._launcher.on_audit_file = self._audit.adopt
             self._audit.start(self._reactor, self._launched.ask_for_audit_file)
         self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
 
-    def _supervisor(self, pool: Pool) -> Supervisor:
-        return Supervisor(
+    def _closures(self, settings: Settings) -> RootClosures:
+        return RootClosures(CallRoots(settings.roots), self._log.warning)
+
+    def _hire(self, settings: Settings, launcher: EditionLauncher, client: Client) -> Staff:
+        self._links.max_frame_bytes = max(self._links.max_frame_bytes, _frame_bytes(settings))
+        return Staff(
+            settings=settings,
             reactor=self._reactor,
             links=self._links,
-            launcher=self._launcher,
-            pool=pool,
+            launcher=launcher,
             serials=self._serials,
-            client=self,
-            jitter=random.random,
-            log=self._log.warning,
+            client=client,
+            judge=self._objection,
+            on_breach=self.on_breach,
+            log=self._log,
         )
 
     def open_conversation(
@@ -205,6 +202,68 @@ class Broker:
         )
         self._conversations.add(conversation)
         return conversation
+
+    # Other settings.
+
+    def reload(self) -> None:
+        """Read the configuration again; everything that can change without a restart does, or nothing."""
+        if not self._is_draining:
+            self._renewal.begin()
+
+    def follow(self, follower: Follower) -> None:
+        """Tell whoever else has to do something about new settings."""
+        self._renewal.followers.append(follower)
+
+    def _take_over(self, charter: Charter, trial: Trial) -> Staff:
+        """Let the settings of `charter` count, and put the staff on trial to work in place of the one returned."""
+        before, self._staff = self._staff, trial.staff
+        old, settings = self._settings, charter.settings
+        self._settings = settings
+        self._report = trial.report
+        self._staff.succeed(before, self)
+        self._catalogue = _offered(self._whole_catalogue, settings)
+        self._links.max_frame_bytes = _frame_bytes(settings)
+        self._log.renew(level=settings.log.level, log_format=settings.log.format)
+        self._renew_limits(settings)
+        self.watches.renew(self._staff.crew, [root.name for root in settings.roots], settings.limits.max_watches)
+        has_other_tools = self._renew_offer(settings)
+        self._budgets = _budgets(settings, self._budgets)
+        self._dispatcher.renew(
+            self._staff.supervisors,
+            self._staff.crew.end_all,
+            deadlines=settings.deadlines,
+            frame_bytes=self._links.max_frame_bytes,
+            budgets=self._budgets,
+            closures=self._closures(settings),
+            offers=lambda tool: self._catalogue.operation(tool.name) is tool,
+        )
+        if has_other_tools:
+            self._announcements.list_changed("tools")
+        if settings.roots != old.roots:
+            self._announcements.roots_changed()
+        return before
+
+    def _renew_limits(self, settings: Settings) -> None:
+        limits, services = settings.limits, self._services
+        self._scheduler.renew(
+            queue_limit=limits.queue,
+            per_client_limit=limits.per_client_in_flight,
+            scan_workers=settings.pool.scan_workers,
+        )
+        self._tasks.renew(limit=limits.tasks, ttl_s=limits.task_ttl_s)
+        services.catalogue = self._catalogue
+        services.ask_s, services.task_after_s = settings.deadlines.ask_s, settings.deadlines.task_after_s
+
+    def _renew_offer(self, settings: Settings) -> bool:
+        """Offer what these settings allow; whether that are other tools."""
+        before = list(self.offer.tools)
+        self.offer.renew(
+            offered_tools(self._catalogue, max_answer_chars=settings.limits.max_answer_chars),
+            prompts=self._catalogue.prompts,
+            templates=self._catalogue.templates or templates_of(settings.roots),
+            instructions=_instructions(settings),
+        )
+        return before != list(self.offer.tools)
 
     # Stopping.
 
@@ -235,14 +294,16 @@ class Broker:
         self._tasks.close()
         self._dispatcher.close()
         self.watches.close()
-        self._crew.close()
-        for supervisor in self._supervisors:
+        self._renewal.close()
+        self._staff.crew.close()
+        for supervisor in self._staff.supervisors:
             supervisor.close()
         if self._audit is not None:
             self._audit.close(lambda: self._launcher.hear(CLOSE_TIMEOUT_S))
-        self._crew.await_deaths(CLOSE_TIMEOUT_S)
-        for supervisor in self._supervisors:
+        self._staff.crew.await_deaths(CLOSE_TIMEOUT_S)
+        for supervisor in self._staff.supervisors:
             supervisor.await_deaths(CLOSE_TIMEOUT_S)
+        self._renewal.await_deaths(CLOSE_TIMEOUT_S)
         if not self._launcher.close(CLOSE_TIMEOUT_S):
             self._log.error("the launcher process did not end in time")
         self._links.close()
@@ -293,8 +354,8 @@ class Broker:
             return False
         if self._report is None:
             self._announce(report)
-            for supervisor in self._supervisors[1:]:  # the others wait for the first answer, which they would delay
-                supervisor.start()
+            for other in self._staff.supervisors[1:]:  # they wait for the first answer, which they would delay
+                other.start()
         self._report = report
         return True
 
@@ -349,16 +410,17 @@ class Broker:
             transport=self._transport,
             sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._report),
             pool=snapshot.pool_status(
-                self._supervisors, settings.pool.worker_memory_mb * 1024 * 1024, self._dispatcher.hung_roots, now
+                self._staff.supervisors, settings.pool.worker_memory_mb * 1024 * 1024, self._dispatcher.hung_roots, now
             ),
-            workers=snapshot.worker_rows(self._supervisors, self._figures, now),
-            watchers=snapshot.watcher_rows(self._crew, now),
+            workers=snapshot.worker_rows(self._staff.supervisors, self._figures, now),
+            watchers=snapshot.watcher_rows(self._staff.crew, now),
             queue=snapshot.queue_status(
-                self._scheduler, settings.limits.queue, ledger, now, has_writes=len(self._supervisors) > 1
+                self._scheduler, settings.limits.queue, ledger, now, has_writes=len(self._staff.supervisors) > 1
             ),
             calls=snapshot.calls_status(ledger),
             clients=snapshot.clients_status(self.guests),
             client_list=snapshot.client_rows(self.guests, self._scheduler, now),
+            configuration=self._renewal.status(),
             refusals={**{reason.value: count for reason, count in ledger.refusals.items()}, **self.turned_away},
             incidents=ledger.incidents.latest(),
             audit=msgspec.UNSET if self._audit is None else self._audit.status(),
@@ -381,7 +443,7 @@ class Broker:
     def _condition(self) -> Condition:
         mode = self._settings.sandbox.mode
         return condition(
-            [_facts(supervisor) for supervisor in self._supervisors],
+            [_facts(supervisor) for supervisor in self._staff.supervisors],
             is_draining=self._is_draining,
             mode=mode,
             level=snapshot.sandbox_status(mode, self._report).level,
@@ -421,11 +483,29 @@ def _settle_down() -> None:
     gc.set_threshold(GC_THRESHOLD, 20, 20)
 
 
-def _budgets(settings: Settings) -> WriteBudgets | None:
-    writes = settings.writes
-    if not writes.max_bytes_per_minute and not writes.max_files_per_minute:
+def _offered(catalogue: Catalogue, settings: Settings) -> Catalogue:
+    return catalogue.offered(
+        scan=settings.pool.scan_workers > 0, write=may_write(settings), history=settings.history.enabled
+    )
+
+
+def _frame_bytes(settings: Settings) -> int:
+    limits = settings.limits
+    return wire.max_frame_bytes(
+        max_file_bytes=limits.max_file_bytes,
+        max_media_bytes=limits.max_media_bytes,
+        max_answer_chars=limits.max_answer_chars,
+    )
+
+
+def _budgets(settings: Settings, before: WriteBudgets | None) -> WriteBudgets | None:
+    """The budgets of these settings, in which spent is what was spent before."""
+    most_bytes, most_files = settings.writes.max_bytes_per_minute, settings.writes.max_files_per_minute
+    if not most_bytes and not most_files:
         return None
-    return WriteBudgets(max_bytes=writes.max_bytes_per_minute, max_files=writes.max_files_per_minute)
+    budgets = before or WriteBudgets(max_bytes=most_bytes, max_files=most_files)
+    budgets.renew(max_bytes=most_bytes, max_files=most_files)
+    return budgets
 
 
 def _instructions(settings: Settings) -> str:

@@ -58,8 +58,8 @@ class Sink(Protocol):
         """
 
 
-class Services(msgspec.Struct, frozen=True, kw_only=True):
-    """What all conversations of a server share."""
+class Services(msgspec.Struct, kw_only=True):
+    """What all conversations of a server share; new settings change it under them."""
 
     reactor: Reactor
     dispatcher: Dispatcher

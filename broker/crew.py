@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from filewarden.broker.backoff import Backoff
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.forkserver import is_dead_within
-from filewarden.broker.launcher import Launcher
+from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
 from filewarden.broker.lookout import Lookout
@@ -31,7 +31,7 @@ class Crew:
         *,
         reactor: Reactor,
         links: Links,
-        launcher: Launcher,
+        launcher: EditionLauncher,
         serials: Iterator[int],
         memory_bytes: int,
         start_timeout_s: float,

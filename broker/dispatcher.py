@@ -64,7 +64,9 @@ _NO_WORKER = Failed(
     Reason.NO_WORKER,
 )
 
-
+_NOT_OFFERED = Failed(
+    Code.UNSUPPORTED, "The server's configuration has changed: this tool is not offered any more.", {}
+)
 _COSTLY = (Exit.DEADLINE, Exit.MEMORY, Exit.PROTOCOL, Exit.VIOLATION)
 
 
@@ -115,7 +117,6 @@ class Dispatcher:
         scheduler: Scheduler,
         ledger: Ledger,
         deadlines: DeadlineSettings,
-        worker_memory_bytes: int,
         frame_bytes: int,
         holdings: Holdings,
         closures: RootClosures,
@@ -130,7 +131,6 @@ class Dispatcher:
         self._scheduler = scheduler
         self._ledger = ledger
         self._deadlines = deadlines
-        self._worker_memory_bytes = worker_memory_bytes
         self._frame_bytes = frame_bytes
         self._holdings = holdings
         self._on_list_changed = on_list_changed
@@ -140,6 +140,8 @@ class Dispatcher:
         self._on_look = on_look
         self._supervisors: dict[Kind, Supervisor] = {}
         self._feeder: Feeder | None = None
+        self._retiring: list[Supervisor] = []
+        """Those that end with the calls that they run."""
         self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
         self._quarantine = Quarantine()
@@ -158,11 +160,36 @@ class Dispatcher:
         self._guard = Guard(
             supervisors,
             end_others=end_others,
-            worker_memory_bytes=self._worker_memory_bytes,
             frame_bytes=self._frame_bytes,
             holdings=self._holdings,
         )
         self._arm_tick(IDLE_TICK_S)
+
+    def renew(
+        self,
+        supervisors: Sequence[Supervisor],
+        end_others: Callable[[str], None],
+        *,
+        deadlines: DeadlineSettings,
+        frame_bytes: int,
+        budgets: WriteBudgets | None,
+        closures: RootClosures,
+        offers: Callable[[Tool], bool],
+    ) -> None:
+        """Run what waits and comes in these pools, by these rules; what runs ends where it is.
+
+        What waits for a tool that is not offered any more is answered.
+        """
+        self._retiring = [each for each in (*self._retiring, *self._supervisors.values()) if each.roster.workers()]
+        self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
+        if self._feeder is not None:
+            self._feeder.take_all_back()
+        self._feeder = Feeder(self._scheduler, self._supervisors)
+        self._deadlines, self._frame_bytes, self._budgets, self._closures = deadlines, frame_bytes, budgets, closures
+        if self._guard is not None:
+            self._guard.watch([*supervisors, *self._retiring], end_others=end_others, frame_bytes=frame_bytes)
+        self._turn_away(lambda call: None if offers(call.tool) else _NOT_OFFERED)
+        self._pump()
 
     @property
     def hung_roots(self) -> tuple[str, ...]:
@@ -321,7 +348,7 @@ class Dispatcher:
             self._end(call, outcome)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
             self._quarantine.lost(_identity(call), self._reactor.now())
-            self._supervisors[pool_of(call.tool)].condemn(worker, Exit.MEMORY)
+            self._condemn(worker, Exit.MEMORY)
         else:
             self._pump()
 
@@ -398,11 +425,14 @@ class Dispatcher:
             self._budgets.settle(call.spending, outcome)
 
     def _kill_runner(self, call: Call, cause: Exit) -> None:
-        supervisor = self._supervisors.get(pool_of(call.tool))
-        if supervisor is None:
-            return
-        for worker in supervisor.roster.workers():
-            if worker.call is call:
+        for supervisor in (*self._supervisors.values(), *self._retiring):
+            for worker in supervisor.roster.workers():
+                if worker.call is call:
+                    supervisor.condemn(worker, cause)
+
+    def _condemn(self, worker: Worker, cause: Exit) -> None:
+        for supervisor in (*self._supervisors.values(), *self._retiring):
+            if supervisor.roster.find(worker.serial) is worker:
                 supervisor.condemn(worker, cause)
 
     # The watch.
@@ -426,7 +456,8 @@ class Dispatcher:
         for kind, supervisor in self._supervisors.items():
             if supervisor.is_down():
                 self._turn_away(partial(_without_worker, kind))
-        if self._closures.look([call for each in self._supervisors.values() for call in each.stuck(now)]):
+        pools = (*self._supervisors.values(), *self._retiring)
+        if self._closures.look([call for each in pools for call in each.stuck(now)]):
             self._turn_away(lambda call: self._closures.refusal(call, now))
         self._pump()
         if self._on_look is not None:
@@ -449,7 +480,7 @@ class Dispatcher:
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)
-        for supervisor in self._supervisors.values():
+        for supervisor in (*self._supervisors.values(), *self._retiring):
             for worker in supervisor.roster.workers():
                 if worker.call is not None and worker.call.is_disowned and _runs_too_long(worker, now):
                     supervisor.condemn(worker, Exit.CANCELLED)

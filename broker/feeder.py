@@ -84,6 +84,12 @@ class Feeder:
                 return self._scheduler.withdraw(call)
         return False
 
+    def take_all_back(self) -> None:
+        """Let no call wait in these workers."""
+        for _, worker in self._readers():
+            if worker.next_call is not None and not worker.next_call.is_disowned:
+                self._take_back(worker, worker.next_call)
+
     def returned(self, call: Call) -> None:
         """The worker in which it waited is gone: it is the next one again, and waits in no worker any more.
 

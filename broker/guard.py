@@ -31,15 +31,10 @@ class Guard:
         supervisors: Sequence[Supervisor],
         *,
         end_others: Callable[[str], None],
-        worker_memory_bytes: int,
         frame_bytes: int,
         holdings: Holdings,
     ) -> None:
         """`end_others` ends what else can fill this process, and costs no client a call."""
-        self._supervisors = tuple(supervisors)
-        self._end_others = end_others
-        self._worker_memory_bytes = worker_memory_bytes
-        self._frame_bytes = frame_bytes
         self._holdings = holdings
         self._own_memory = OwnMemoryWatch()
         self._quiescence = Quiescence()
@@ -49,14 +44,26 @@ class Guard:
         self._late_looks = 0
         """How often it has grown since: what they had sent by then still arrives."""
         self._tidy_at: tuple[float, ...] = ()
-        limit_own_data(FUSE_BYTES + FRAME_COPIES * frame_bytes * sum(len(each.roster.slots) for each in supervisors))
+        self._fuse_bytes = 0
+        self.watch(supervisors, end_others=end_others, frame_bytes=frame_bytes)
+
+    def watch(self, supervisors: Sequence[Supervisor], *, end_others: Callable[[str], None], frame_bytes: int) -> None:
+        """Watch over these from now on."""
+        self._supervisors = tuple(supervisors)
+        self._end_others = end_others
+        self._frame_bytes = frame_bytes
+        fuse_bytes = FUSE_BYTES + FRAME_COPIES * frame_bytes * sum(len(each.roster.slots) for each in supervisors)
+        if fuse_bytes > self._fuse_bytes:
+            limit_own_data(fuse_bytes, own_bytes=self._fuse_bytes)
+            self._fuse_bytes = fuse_bytes
 
     def look(self, now: float) -> None:
         """Condemn every worker that is not what it should be."""
         workers = [worker for supervisor in self._supervisors for worker in supervisor.roster.workers()]
-        for worker in workers:
-            if worker.call is not None and resident_bytes(worker.pid) > self._worker_memory_bytes:
-                self._supervisor_of(worker).condemn(worker, Exit.MEMORY)
+        for supervisor in self._supervisors:
+            for worker in supervisor.roster.workers():
+                if worker.call is not None and resident_bytes(worker.pid) > supervisor.pool.memory_bytes:
+                    supervisor.condemn(worker, Exit.MEMORY)
         for worker in self._quiescence.restless(workers, now):
             self._end(worker, "it works without a call")
         running = {worker.call.id for worker in workers if worker.call is not None}

@@ -22,9 +22,40 @@ class Launched:
         """Tell the launcher what the zygotes of a role are for; the first one has begun its imports already."""
         self._send(b" ".join((b"PN" if namespaces else b"P-", role.encode(), encoded)))
 
+    def let_live_on(self, seconds: float) -> None:
+        """Say how long these zygotes may live on when the configuration was read again: as long as a call can."""
+        self._send(b"L%f" % seconds)
+
+    def keep_charter(self, encoded: bytes) -> None:
+        """Say by what the configuration is read again; without it, it never is."""
+        document = os.memfd_create("charter", os.MFD_CLOEXEC)
+        try:
+            _write_whole(document, encoded)
+            socket.send_fds(self.control, [b"C"], [document])
+        except (BrokenPipeError, ConnectionResetError):  # as in `_send`
+            return
+        finally:
+            os.close(document)
+
     def seal(self) -> None:
         """Say that nothing can be added any more: neither profiles nor what is to be taken away."""
         self._send(b"E")
+
+    def read_again(self) -> None:
+        """Let the launcher read the configuration again."""
+        self._send(b"R")
+
+    def take_edition(self, number: int) -> None:
+        """What was read counts from now on, and no zygote of what counted before is started any more."""
+        self._send(b"K%d" % number)
+
+    def drop_edition(self, number: int) -> None:
+        """What was read is not wanted."""
+        self._send(b"D%d" % number)
+
+    def give_up_zygote(self, label: str) -> None:
+        """Let the launcher end a zygote for good."""
+        self._send(b"G" + label.encode())
 
     def take_away_at_the_end(self, path: str) -> None:
         """Let the launcher remove a socket, or a folder of sockets, when the server is gone, however it ended."""
@@ -38,14 +69,20 @@ class Launched:
         """Let the launcher open the file of the audit log that is to be written."""
         self._send(b"F")
 
-    def ask_for_zygote(self, role: str) -> None:
-        """Let the launcher start a zygote in place of the one before of its role."""
-        self._send(b"Z" + role.encode())
+    def ask_for_zygote(self, label: str) -> None:
+        """Let the launcher start a zygote in place of the one before of that label."""
+        self._send(b"Z" + label.encode())
 
     def _send(self, message: bytes) -> None:
         """A launcher that is gone is noticed where its socket is watched, and ends the server with the reason."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.control.send(message)
+
+
+def _write_whole(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def launch(program: Sequence[str] = ("-c", LAUNCHER_MODULE)) -> Launched:

@@ -9,6 +9,9 @@ from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import Reactor
 from filewarden.workers.profile import CONTROL_BYTES, Role
 
+OnReading = Callable[[int, bytes | str], None]
+"""Gets the number of what was read and its document (broker.charter), or 0 and why it is refused."""
+MOST_DOCUMENT_BYTES = 64 * 1024 * 1024
 AuditFile = Callable[[int | None, str], None]
 """Gets the descriptor of the audit log's file, or None and why there is none."""
 LOG_LINES_PER_SECOND = 60
@@ -33,12 +36,25 @@ class Launcher:
         self._log_second = 0
         self.on_audit_file: AuditFile | None = None
         """Who writes the audit log, where there is one."""
+        self.on_reading: OnReading | None = None
+        """Who asked for the configuration to be read again."""
 
-    def fork_server(self, role: Role, listener: Listener) -> ForkServer:
-        """The one place where a role's zygotes arrive."""
-        server = ForkServer(self._reactor, lambda: self._launched.ask_for_zygote(role), listener)
-        self._fork_servers[role.encode()] = server
+    def fork_server(self, label: str, listener: Listener) -> ForkServer:
+        """The one place where the zygotes of a label arrive."""
+        server = ForkServer(self._reactor, lambda: self._launched.ask_for_zygote(label), listener)
+        self._fork_servers[label.encode()] = server
         return server
+
+    def edition(self, number: int) -> "EditionLauncher":
+        """The zygotes of what was read as `number`; 1 is the start."""
+        return EditionLauncher(self, number)
+
+    def give_up(self, label: str) -> None:
+        """No zygote of that label is needed any more."""
+        server = self._fork_servers.pop(label.encode(), None)
+        if server is not None:
+            server.close()
+            self._launched.give_up_zygote(label)
 
     def start(self) -> None:
         """Listen for the first zygote: it is on its way since the launcher got its profile."""
@@ -62,15 +78,28 @@ class Launcher:
             data, fds, _flags, _address = socket.recv_fds(self._launched.control, CONTROL_BYTES, 1)
         except OSError:  # it died with something of ours unread
             data, fds = b"", []
-        if not data:
+        kind, rest = data[:1], data[1:]
+        if not kind:
             self._reactor.forget(self._launched.control.fileno())
             self._on_lost()
-            return
-        if data[:1] == b"A":
+        elif kind == b"A":
             if self.on_audit_file is not None:
-                self.on_audit_file(fds[0] if fds else None, data[1:].decode())
-            return
-        self._fork_servers[data[1:]].adopt(socket.socket(fileno=fds[0]))
+                self.on_audit_file(fds[0] if fds else None, rest.decode())
+        elif kind == b"Z":
+            self._adopt(rest, fds[0])
+        elif self.on_reading is not None:
+            if kind == b"N":
+                self.on_reading(int(rest), _whole(fds[0]))
+            else:
+                self.on_reading(0, rest.decode("utf-8", "replace"))
+
+    def _adopt(self, label: bytes, fd: int) -> None:
+        zygote = socket.socket(fileno=fd)
+        server = self._fork_servers.get(label)
+        if server is None:  # it was given up while it was on its way
+            zygote.close()
+        else:
+            server.adopt(zygote)
 
     def _on_stderr(self) -> None:
         """Drain what the launcher, the zygotes and the workers print; pass a few lines a second on to the log."""
@@ -97,6 +126,32 @@ class Launcher:
         self._launched.control.close()
         os.close(self._launched.errors_fd)
         return _reap(self._launched.pid, timeout_s)
+
+
+class EditionLauncher:
+    """The launcher, for those who want zygotes of one edition of the configuration."""
+
+    def __init__(self, launcher: Launcher, number: int) -> None:
+        self._launcher = launcher
+        self._number = number
+
+    def fork_server(self, role: Role, listener: Listener) -> ForkServer:
+        """The one place where a role's zygotes arrive."""
+        return self._launcher.fork_server(self._label(role), listener)
+
+    def give_up(self, role: Role) -> None:
+        """No zygote of that role is needed any more."""
+        self._launcher.give_up(self._label(role))
+
+    def _label(self, role: Role) -> str:
+        return role if self._number == 1 else f"{role}.{self._number}"
+
+
+def _whole(fd: int) -> bytes:
+    try:
+        return os.pread(fd, MOST_DOCUMENT_BYTES, 0)
+    finally:
+        os.close(fd)
 
 
 def _reap(pid: int, timeout_s: float) -> bool:

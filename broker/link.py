@@ -35,7 +35,8 @@ class Links:
     def __init__(self, folder: str, max_frame_bytes: int) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
         self._folder = folder
-        self._max_frame_bytes = max_frame_bytes
+        self.max_frame_bytes = max_frame_bytes
+        """Of those that listen from now on."""
 
     def endpoint(self) -> str:
         """A fresh path for one worker."""
@@ -48,7 +49,7 @@ class Links:
         socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
         # A small send mark raised EAGAIN with one call outstanding; the scheduler bounds what is under way.
         socket.setsockopt(zmq.SNDHWM, 0)
-        socket.setsockopt(zmq.MAXMSGSIZE, self._max_frame_bytes)
+        socket.setsockopt(zmq.MAXMSGSIZE, self.max_frame_bytes)
         try:
             socket.setsockopt(IPC_FILTER_PID, pid)
             socket.bind(f"ipc://{endpoint}")

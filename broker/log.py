@@ -41,6 +41,10 @@ class Log:
         self._is_json = is_json
         self._room = _room(fd)
 
+    def renew(self, *, level: str, log_format: str) -> None:
+        """Write other levels, or in another format, from now on."""
+        self._level, self._is_json = Level[level.upper()], log_format == "json"
+
     def debug(self, message: str, **facts: object) -> None:
         """What a developer wants to see."""
         self._write(Level.DEBUG, message, facts)

@@ -60,6 +60,17 @@ class Lookout:
         if not self._subscriptions:
             self._idle_since = now
 
+    def of_lists(self) -> list[Subscription]:
+        """Those to what comes and goes in the roots."""
+        return [each for each in self._all() if each.reports == "names"]
+
+    def renumber(self, subscription: Subscription, paths: dict[int, str]) -> None:
+        """Watch these paths instead, with the next watcher."""
+        for watch in subscription.paths:
+            self._subscriptions.pop(watch, None)
+        subscription.paths = paths
+        self._subscriptions |= dict.fromkeys(paths, subscription)
+
     def began(self, watcher: Watcher) -> None:
         """A watcher is being started."""
         self.watcher = watcher

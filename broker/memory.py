@@ -46,10 +46,11 @@ class OwnMemoryWatch:
         self._calm = resident
 
 
-def limit_own_data(headroom_bytes: int) -> None:
+def limit_own_data(headroom_bytes: int, *, own_bytes: int = 0) -> None:
     """Put a last fuse under this process: no more private memory than it has now and `headroom_bytes` (setrlimit(2)).
 
-    It is for the moment when the watch cannot run, so it leaves room for any honest load. A lower limit stays.
+    It is for the moment when the watch cannot run, so it leaves room for any honest load. A lower limit stays, unless
+    it is one of ours from before, for `own_bytes` of headroom.
     """
     if sys.platform != "linux":
         return
@@ -58,7 +59,7 @@ def limit_own_data(headroom_bytes: int) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     with open("/proc/self/statm", "rb", buffering=0) as statm:
         wanted = int(statm.read(128).split()[5]) * _PAGE_BYTES + headroom_bytes
-    if resource.RLIM_INFINITY in (soft, hard) or wanted < soft:
+    if resource.RLIM_INFINITY in (soft, hard) or wanted < soft or own_bytes:
         resource.setrlimit(
             resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
         )

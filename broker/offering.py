@@ -70,7 +70,7 @@ def abilities(catalogue: Catalogue) -> Abilities:
         completions=catalogue.operation("completion/complete") is not None,
         logging=True,
         tasks=True,
-        changing_tools="tools" in changing,
+        changing_tools=True,  # with another configuration, if by nothing else
         changing_prompts="prompts" in changing,
         changing_resources=can_watch or "resources" in changing,
     )

@@ -32,6 +32,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     recycle_after_s: float
     recycle_above_bytes: int
     start_timeout_s: float
+    memory_bytes: int
 
 
 def may_write(settings: Settings) -> bool:
@@ -54,6 +55,7 @@ def reading_pool(settings: PoolSettings) -> Pool:
         recycle_after_s=settings.recycle_after_s,
         recycle_above_bytes=settings.recycle_above_mb * MIB,
         start_timeout_s=settings.start_timeout_s,
+        memory_bytes=settings.worker_memory_mb * 1024 * 1024,
     )
 
 
@@ -67,4 +69,5 @@ def writing_pool(settings: PoolSettings) -> Pool:
         recycle_after_s=settings.recycle_after_s,
         recycle_above_bytes=settings.recycle_above_mb * MIB,
         start_timeout_s=settings.start_timeout_s,
+        memory_bytes=settings.worker_memory_mb * 1024 * 1024,
     )

@@ -110,6 +110,11 @@ class Roster:
             if slot.worker is worker:
                 slot.lose(cause)
 
+    def go_on_from(self, earlier: "Roster") -> None:
+        """Count on where the one before has come to."""
+        self.exits = earlier.exits
+        self.restarts_total += earlier.restarts_total
+
     def learn(self, serial: int, cause: Exit) -> None:
         """The true cause of a crash that was counted before its exit status was known."""
         self.exits.learn(serial, cause)

@@ -48,13 +48,17 @@ class Scheduler:
     """The calls that wait, and those that run. Times are monotonic seconds."""
 
     def __init__(self, *, queue_limit: int, per_client_limit: int, scan_workers: int) -> None:
-        self._queue_limit = queue_limit
-        self._per_client_limit = per_client_limit
-        self._scan_workers = scan_workers
+        self.renew(queue_limit=queue_limit, per_client_limit=per_client_limit, scan_workers=scan_workers)
         self._quick, self._scans, self._writes = self._queues = (FairQueue(), FairQueue(), FairQueue())
         self._crowd = Crowd()
         self._depth = 0
         self._is_scan_next = False
+
+    def renew(self, *, queue_limit: int, per_client_limit: int, scan_workers: int) -> None:
+        """Admit what comes, and run what waits, within these limits from now on."""
+        self._queue_limit = queue_limit
+        self._per_client_limit = per_client_limit
+        self._scan_workers = scan_workers
 
     @property
     def depth(self) -> int:

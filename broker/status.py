@@ -173,6 +173,21 @@ class ClientStatus(msgspec.Struct, frozen=True, kw_only=True):
     connected_s: float
 
 
+class ConfigurationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the latest reload, and what of the configuration waits for a restart."""
+
+    edition: int = 1
+    """1 is that of the start."""
+    reloading: bool = False
+    reloads_total: int = 0
+    refused_total: int = 0
+    problem: str | None = None
+    """Why the latest reload was refused; None when it was not."""
+    needs_restart: tuple[str, ...] = ()
+    retiring: int = 0
+    """Workers of earlier settings that end with their calls."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The whole server at one moment."""
 
@@ -189,6 +204,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     clients: ClientsStatus
     audit: AuditStatus | msgspec.UnsetType = msgspec.UNSET
     telemetry: TelemetryStatus | msgspec.UnsetType = msgspec.UNSET
+    configuration: ConfigurationStatus = ConfigurationStatus()
     ready: bool = True
     """What `/readyz` says."""
     problems: tuple[str, ...] = ()

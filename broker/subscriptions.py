@@ -179,6 +179,13 @@ class Subscriptions:
             if each.wants(kind):
                 each.tell(notifications.list_changed(kind, each.listen.request_id))
 
+    def roots_changed(self) -> None:
+        """Other folders are served."""
+        for resources in (self._resources, *(each.resources for each in self._listens.values())):
+            if resources is not None:
+                resources.relocate()
+        self.list_changed("resources")
+
     def task_changed(self, task: Task) -> None:
         """A task of this conversation's principal has changed."""
         for each in list(self._listens.values()):

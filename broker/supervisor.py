@@ -12,7 +12,7 @@ from filewarden.broker.call import Call
 from filewarden.broker.exits import REMEMBERED_CRASHES
 from filewarden.broker.forkserver import is_dead_within
 from filewarden.broker.hung_roots import STUCK_AFTER_S
-from filewarden.broker.launcher import Launcher
+from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
 from filewarden.broker.memory import resident_bytes
@@ -72,6 +72,15 @@ class Client(Protocol):
         """No worker can be started any more."""
 
 
+def _is_free(worker: Worker) -> bool:
+    """Whether nobody waits for what it does."""
+    return worker.state is State.IDLE or (worker.call is not None and worker.call.is_disowned)
+
+
+def _nothing() -> None:
+    """It has been told."""
+
+
 class Supervisor:
     """The processes behind a roster: started, watched, ended, replaced."""
 
@@ -80,7 +89,7 @@ class Supervisor:
         *,
         reactor: Reactor,
         links: Links,
-        launcher: Launcher,
+        launcher: EditionLauncher,
         pool: Pool,
         serials: Iterator[int],
         client: Client,
@@ -88,10 +97,11 @@ class Supervisor:
         log: Callable[[str], None],
     ) -> None:
         self.pool = pool
+        self.client = client
+        """Whom it serves now."""
         self.roster = Roster(pool.size, pool.spares)
         self._reactor = reactor
         self._links = links
-        self._client = client
         self._log = log
         self._fork_server = launcher.fork_server(ROLES[pool.kind], self)
         self._nursery = Nursery(
@@ -107,6 +117,8 @@ class Supervisor:
         """The killed workers that are not known to be dead, by their numbers."""
         self._dirty: set[Worker] = set()
         self._is_closing = False
+        self._on_empty: Callable[[], None] | None = None
+        """Who hears that the last worker is gone, once there will be no other."""
         self._crashed: OrderedDict[int, Call] = OrderedDict()
         """The calls of the latest crashed workers, until it is known what they died of."""
 
@@ -171,7 +183,7 @@ class Supervisor:
         return [each.call for each in self._condemned.values() if now - each.at > STUCK_AFTER_S]
 
     def _tell_breach(self, worker: Worker, reason: str) -> None:
-        self._client.on_breach(
+        self.client.on_breach(
             Breach(
                 worker=self._name(worker.place),
                 role=ROLES[self.pool.kind],
@@ -194,6 +206,18 @@ class Supervisor:
                     return
                 self._log(f"worker {worker.pid} was not ready within {self.pool.start_timeout_s} s")
                 self.condemn(worker, Exit.DEADLINE)
+
+    def wind_down(self, gone: Callable[[], None]) -> None:
+        """Let each worker end as soon as it rests, and start no other; `gone` is run once, after the last of them.
+
+        Whoever asks gives it no call any more.
+        """
+        self._on_empty = gone
+        self._nursery.close()
+        for worker in self.roster.workers():
+            if worker.state is not State.BUSY or _is_free(worker):
+                self.condemn(worker, Exit.RECYCLED)
+        self._look_if_empty()
 
     def close(self) -> None:
         """Kill every worker; no other is started."""
@@ -240,7 +264,7 @@ class Supervisor:
         worker = self.roster.find(serial)
         call = self._crashed.pop(serial, None) if worker is None else worker.call
         if call is not None and status not in ENDED_FROM_OUTSIDE:
-            self._client.on_costly(call)
+            self.client.on_costly(call)
         if status != SIGSYS_STATUS:
             return
         self._log(f"worker number {serial} was killed for {FORBIDDEN_CALL}")
@@ -248,7 +272,7 @@ class Supervisor:
             self._tell_breach(worker, FORBIDDEN_CALL)
             worker.exit = Exit.VIOLATION
             return
-        self._client.on_breach(
+        self.client.on_breach(
             Breach(
                 worker=self._name(self.roster.place_that_lost(serial)),
                 role=ROLES[self.pool.kind],
@@ -272,7 +296,7 @@ class Supervisor:
 
     def on_unusable(self, reason: str) -> None:
         """No zygote will ever serve this profile."""
-        self._client.on_broken(reason)
+        self.client.on_broken(reason)
 
     # Frames.
 
@@ -299,18 +323,20 @@ class Supervisor:
 
     def _on_frame(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
         if not isinstance(frame, Ready):
-            self._client.on_frame(worker, frame)
+            self.client.on_frame(worker, frame)
             self._retirement.consider(worker, frame, self._reactor.now())
+            if self._on_empty is not None and _is_free(worker):
+                self.condemn(worker, Exit.RECYCLED)
             return
         report = worker.confined(frame, self._reactor.now())
-        if not self._client.on_report(report):
+        if not self.client.on_report(report):
             self.condemn(worker, Exit.PROTOCOL)
             return
         self._retirement.wear.began(worker.serial)
         self._nursery.succeeded()
         self.roster.became_ready(worker)
         self._nursery.fill()
-        self._client.on_idle()
+        self.client.on_idle()
 
     def may_take_next(self, worker: Worker, now: float) -> bool:
         """Whether a busy worker may be given its next call: not where it is better replaced when it is free."""
@@ -350,7 +376,7 @@ class Supervisor:
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
-        self._client.on_gone(worker, self._name(worker.place), cause)
+        self.client.on_gone(worker, self._name(worker.place), cause)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
             self._crashed[worker.serial] = call
@@ -360,16 +386,23 @@ class Supervisor:
             self._nursery.failed()
         self._nursery.fill()
         if (unstarted := worker.take_next()) is not None:
-            self._client.on_returned(unstarted)
+            self.client.on_returned(unstarted)
         if call is not None and not call.is_disowned:
-            self._client.on_lost(call, cause)
-        self._client.on_idle()
+            self.client.on_lost(call, cause)
+        self.client.on_idle()
 
     def _bury(self, worker: Worker) -> None:
         self.roster.remove(worker)
         self._retirement.wear.ended(worker.serial)
         self._condemned.pop(worker.serial, None)
         self._dirty.discard(worker)
+        self._look_if_empty()
+
+    def _look_if_empty(self) -> None:
+        gone = self._on_empty
+        if gone is not None and not self.roster.workers():
+            self._on_empty = _nothing
+            gone()
 
     def _unwatch_link(self, worker: Worker) -> None:
         if worker.link_fd is not None:

@@ -35,6 +35,7 @@ class TaskRuns:
 
     def __init__(self, *, limit: int, ttl_s: float, on_change: TaskChanged) -> None:
         self._tasks = Tasks(limit=limit, ttl_s=ttl_s, new_id=lambda: os.urandom(ID_BYTES).hex())
+        self.renew = self._tasks.renew
         self._runs: dict[str, Run] = {}
         self._on_change = on_change
 

@@ -60,6 +60,10 @@ class Tasks:
         self._new_id = new_id
         self._tasks: dict[str, Task] = {}
 
+    def renew(self, *, limit: int, ttl_s: float) -> None:
+        """Hold what is created from now on to these."""
+        self._limit, self._ttl_s = limit, ttl_s
+
     def has_room(self, principal: str, now: float) -> bool:
         """Whether a further task may be created."""
         self._sweep(now)

@@ -41,7 +41,7 @@ class Watches:
     def __init__(self, reactor: Reactor, crew: Crew, roots: Sequence[str], max_watches: int) -> None:
         self._reactor = reactor
         self._crew = crew
-        self._lists = list(roots) if len(roots) > 1 else ["."]
+        self._lists = _lists(roots)
         self._max_watches = max_watches
         self._numbers = itertools.count(1)
         self._lookouts: dict[str, Lookout] = {}
@@ -64,6 +64,15 @@ class Watches:
         lookout = self._lookouts.get(subscription.principal)
         if lookout is not None:
             self._crew.guarded(lookout, partial(lookout.remove, subscription, self._reactor.now()))
+
+    def renew(self, crew: Crew, roots: Sequence[str], max_watches: int) -> None:
+        """Go on with other watchers, which watch these roots; what is watched counts as changed once they do."""
+        self._crew, self._lists, self._max_watches = crew, _lists(roots), max_watches
+        for lookout in self._lookouts.values():
+            lookout.lost()
+            for subscription in lookout.of_lists():
+                lookout.renumber(subscription, {next(self._numbers): path for path in self._lists})
+            crew.man(lookout)
 
     def close(self) -> None:
         """Tell nothing any more."""
@@ -129,3 +138,8 @@ class Watches:
             self._crew.guarded(lookout, partial(lookout.tick, now))
             self._crew.man(lookout)
         self._arm()
+
+
+def _lists(roots: Sequence[str]) -> list[str]:
+    """The folders whose names are the list of resources, as clients name them."""
+    return list(roots) if len(roots) > 1 else ["."]

@@ -83,6 +83,16 @@ class WatchedResources:
             for told in watched.waiting:
                 told(uri, None)
 
+    def relocate(self) -> None:
+        """Watch each where it lies now: paths are told otherwise with other roots. What is gone is watched no more."""
+        watched = list(self._watched.values())
+        for each in watched:
+            if each.subscription is not None:
+                self._lookouts.watches.unsubscribe(each.subscription)
+                each.subscription = None
+        if watched:
+            self._locate(watched)
+
     def close(self) -> None:
         """End all, and tell nothing more."""
         for watched in self._watched.values():
@@ -122,10 +132,13 @@ class WatchedResources:
         )
 
     def _settle(self, watched: _Watched, failure: Failed | None) -> None:
+        was_watched = watched.is_watched
         if failure is None:
             watched.is_watched = True
         else:
             del self._watched[watched.uri]
+        if was_watched:  # it lies elsewhere, or nowhere any more, and nobody has looked meanwhile
+            self._on_change(watched.uri)
         waiting, watched.waiting = watched.waiting, []
         for told in waiting:
             told(watched.uri, failure)

@@ -38,6 +38,10 @@ class WriteBudgets:
         self._limits = (max_files, max_bytes)
         self._spent: OrderedDict[str, dict[int, Sums]] = OrderedDict()
 
+    def renew(self, *, max_bytes: int, max_files: int) -> None:
+        """Hold everybody to these from now on; what was spent stays spent."""
+        self._limits = (max_files, max_bytes)
+
     def reserve(self, principal: str, tool: Tool, arguments: msgspec.Struct, now: float) -> Spending | Failed | None:
         """What a call may spend, or why it may not; None for what costs nothing. `now` is monotonic seconds."""
         if not any(self._limits) or not tool.writes or tool.is_look:

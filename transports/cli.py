@@ -15,6 +15,16 @@ from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 if TYPE_CHECKING:
     from filewarden.transports.commands.reading import Arguments
 
+LAUNCHER = """
+from filewarden.workers.launcher import main
+
+def reread(*given):
+    from filewarden.transports.rereading import reread
+    reread(*given)
+
+main(reread=reread)
+"""
+"""The program of the launcher process: what reads the configuration again is loaded in a child of it, if ever."""
 HELP_FLAGS = ("-h", "--help")
 
 
@@ -41,7 +51,7 @@ def _serve(arguments: Sequence[str]) -> int:
     stop_signals = StopSignals()
     from filewarden.broker.launch import launch
 
-    launched = launch()
+    launched = launch(("-c", LAUNCHER))
     from filewarden.transports.serve import serve
     from filewarden.workers.catalogue import CATALOGUE
 

@@ -24,7 +24,7 @@ def confine_front_end(roots: Sequence[str], endpoints: str, log: Log, reach: Rea
 
     try:
         set_no_new_privs()
-        rights = dict.fromkeys(_libraries(roots), landlock.READ_ONLY)
+        rights = dict.fromkeys(libraries(roots), landlock.READ_ONLY)
         rights["/proc"] = landlock.READ_ONLY
         rights.update(dict.fromkeys(reach.paths, landlock.READ_ONLY))
         rights[os.devnull] = landlock.READ_FILE | landlock.WRITE_FILE
@@ -56,7 +56,7 @@ def can_import_later(roots: Sequence[str]) -> bool:
     return not any(_is_served(real, roots) for real in _folders())
 
 
-def _libraries(roots: Sequence[str]) -> Iterable[str]:
+def libraries(roots: Sequence[str]) -> Iterable[str]:
     """Where modules are imported from, but for what is served: what is needed from there is loaded already."""
     return (real for real in _folders() if not _is_served(real, roots))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
+from starlette.types import ASGIApp
 
 from filewarden.broker.broker import Broker
 from filewarden.broker.log import Log
@@ -25,7 +26,7 @@ from filewarden.transports.http.authentication import LocalToken
 from filewarden.transports.http.connection import SLOW_READER, ConnectionLimits
 from filewarden.transports.http.descriptors import OWN_DESCRIPTORS, raise_descriptor_limit, room_for_connections
 from filewarden.transports.http.legacy import Legacy
-from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.http.listener import LATE_IMPORTS, Changing, HttpListener, route_uvicorn_log
 from filewarden.transports.http.modern import Modern
 from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.peer import SlowReaders
@@ -79,10 +80,11 @@ def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     """
     opened = open_door(surroundings)
     control = open_control(surroundings)
-    tell_launcher(surroundings, control)
+    reach = _reach(surroundings)
+    tell_launcher(surroundings, control, reach)
     preload(LATE_IMPORTS)
     preload_pages(surroundings)
-    give_up_rights(surroundings, _reach(surroundings))
+    give_up_rights(surroundings, reach)
     _check_reach(surroundings, opened)
     route_uvicorn_log(surroundings.log)
     loop = new_loop()
@@ -174,7 +176,8 @@ async def _serve(
     server = _Server(surroundings, opened, broker, reactor)
     try:
         await server.start()
-        stop_signals.watch(reactor, lambda: server.drain(lambda: end("")))
+        broker.follow(server)
+        stop_signals.watch(reactor, lambda: server.drain(lambda: end("")), broker.reload)
         _announce(surroundings.settings, opened)
         reason = await ended
         await server.stop()
@@ -188,10 +191,11 @@ async def _serve(
 
 
 def _shares(what: str, http: HttpSettings) -> Shares:
-    per_principal = share_of_principal(
-        http.max_sessions_per_principal, limit=http.max_sessions, has_many=bool(http.issuer)
-    )
-    return Shares(what, limit=http.max_sessions, per_principal=per_principal)
+    return Shares(what, limit=http.max_sessions, per_principal=_share(http))
+
+
+def _share(http: HttpSettings) -> int:
+    return share_of_principal(http.max_sessions_per_principal, limit=http.max_sessions, has_many=bool(http.issuer))
 
 
 def _connections(settings: Settings, log: Log) -> int:
@@ -216,37 +220,88 @@ class _Server:
         http = settings.http
         self._broker = broker
         broker.turned_away.update(dict.fromkeys(TURN_AWAY_REASONS, 0))
-        self._sessions = Sessions(broker, reactor, shares=_shares("sessions", http), idle_s=http.session_idle_s)
+        self._doors = [sockets for sockets in (opened.sockets, opened.pages_sockets) if sockets]
+        self._log = surroundings.log
+        self._shares = (_shares("sessions", http), _shares("streams", http))
+        self._sessions = Sessions(broker, reactor, shares=self._shares[0], idle_s=http.session_idle_s)
         slow_readers = SlowReaders(surroundings.log, lambda: broker.turn_away(SLOW_READER))
-        self._clients = SseClients(broker, slow_readers, _shares("streams", http))
-        limits = ConnectionLimits(connections=_connections(settings, surroundings.log))
-        source, operators, address = BrokerSource(broker), LocalToken(opened.token), settings.status.address
-        port = port_of(opened.sockets)
-        pages = Pages(source, settings, operators, port, has_status=address == "auto", turn_away=broker.turn_away)
-        self._pages = [pages]
-        self._protection = _protection(surroundings, opened)
-        app = mcp_app(
-            settings=settings,
-            port=port,
-            pages=pages,
-            operators=operators,
-            legacy=Legacy(self._sessions, slow_readers, broker.holdings, http),
-            modern=Modern(broker, slow_readers),
-            clients=self._clients,
-            holdings=broker.holdings,
-            turn_away=broker.turn_away,
-            protection=self._protection,
-        )
-        self._listeners = [HttpListener(opened.sockets, app, limits, broker.turn_away)]
-        if opened.pages_sockets:
-            host = split_address(address)[0]
-            port = port_of(opened.pages_sockets)
-            pages = Pages(source, settings, operators, port, turn_away=broker.turn_away)
-            self._pages.append(pages)
-            pages_only = pages_app(
-                settings=settings, host=host, port=port, pages=pages, operators=operators, turn_away=broker.turn_away
+        self._clients = SseClients(broker, slow_readers, self._shares[1])
+        source, address = BrokerSource(broker), settings.status.address
+        self._operators = LocalToken(opened.token)
+        has_status = address == "auto"
+        self._pages = [
+            Pages(
+                source,
+                settings,
+                self._operators,
+                port_of(sockets),
+                has_status=has_status or bool(number),
+                turn_away=broker.turn_away,
             )
-            self._listeners.append(HttpListener(opened.pages_sockets, pages_only, limits))
+            for number, sockets in enumerate(self._doors)
+        ]
+        self._legacy = Legacy(self._sessions, slow_readers, broker.holdings, http)
+        self._modern = Modern(broker, slow_readers)
+        self._protection = _protection(surroundings, opened)
+        self._apps = [Changing(app) for app in self._make_apps(settings)]
+        limits = ConnectionLimits(connections=_connections(settings, surroundings.log))
+        self._listeners = [
+            HttpListener(sockets, app, limits, broker.turn_away)
+            for sockets, app in zip(self._doors, self._apps, strict=True)
+        ]
+
+    def _make_apps(self, settings: Settings) -> list[ASGIApp]:
+        """What answers by these settings: on the main listener, and on that of the status pages where they have one."""
+        broker, turn_away = self._broker, self._broker.turn_away
+        apps = [
+            mcp_app(
+                settings=settings,
+                port=port_of(self._doors[0]),
+                pages=self._pages[0],
+                operators=self._operators,
+                legacy=self._legacy,
+                modern=self._modern,
+                clients=self._clients,
+                holdings=broker.holdings,
+                turn_away=turn_away,
+                protection=self._protection,
+            )
+        ]
+        for sockets, pages in zip(self._doors[1:], self._pages[1:], strict=True):
+            host = split_address(settings.status.address)[0]
+            apps.append(
+                pages_app(
+                    settings=settings,
+                    host=host,
+                    port=port_of(sockets),
+                    pages=pages,
+                    operators=self._operators,
+                    turn_away=turn_away,
+                )
+            )
+        return apps
+
+    def on_reloading(self) -> None:
+        """What comes is served as before."""
+
+    def on_reloaded(self, settings: Settings) -> None:
+        """Answer by these settings from now on; sessions, streams and connections stay."""
+        http = settings.http
+        for shares in self._shares:
+            shares.renew(limit=http.max_sessions, per_principal=_share(http))
+        self._sessions.renew(idle_s=http.session_idle_s)
+        self._legacy.renew(http)
+        self._modern.renew()
+        for pages in self._pages:
+            pages.renew(settings)
+        for app, renewed in zip(self._apps, self._make_apps(settings), strict=True):
+            app.app = renewed
+        limits = ConnectionLimits(connections=_connections(settings, self._log))
+        for listener in self._listeners:
+            listener.limits = limits
+
+    def on_refused(self, reason: str) -> None:
+        """Nothing has changed."""
 
     async def start(self) -> None:
         """Accept connections from now on."""

@@ -19,6 +19,10 @@ class LineSplitter:
         self._length = 0
         self._is_dropping = False
 
+    def renew(self, limit: int) -> None:
+        """Hold what comes from now on to this."""
+        self._limit = limit
+
     def feed(self, data: bytes) -> Iterator[bytes | TooLong]:
         """Every line that `data` completes, without its line end; blank lines are skipped."""
         start = 0

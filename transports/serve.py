@@ -94,7 +94,8 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
         stdio.stop_reading()
         broker.drain(reactor.stop)
 
-    stop_signals.watch(reactor, on_signal)
+    broker.follow(stdio)
+    stop_signals.watch(reactor, on_signal, broker.reload)
     stdio.start()
     reactor.run()
     broker.end_calls()

@@ -10,6 +10,7 @@ from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import Reactor
+from filewarden.config.settings import Settings
 from filewarden.transports.lines import LineSplitter, TooLong
 from filewarden.transports.outlet import Outlet
 
@@ -142,6 +143,17 @@ class Stdio:
                 self._leave()
 
         look()
+
+    def on_reloading(self) -> None:
+        """What comes is served as before."""
+
+    def on_reloaded(self, settings: Settings) -> None:
+        """Longer lines may be allowed, or shorter ones."""
+        self._max_line_bytes = settings.limits.max_message_bytes
+        self._lines.renew(self._max_line_bytes)
+
+    def on_refused(self, reason: str) -> None:
+        """Nothing has changed."""
 
     def stop_reading(self) -> None:
         """Take no more requests; the server is draining."""

@@ -1,9 +1,7 @@
 """What every transport of a server stands on: settings, log, account, launcher, and the folder of endpoints."""
 
 import contextlib
-import itertools
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,37 +11,35 @@ from filewarden.broker.account import Account, become, can_enter, check_readable
 from filewarden.broker.broker import Broker
 from filewarden.broker.call import Witness
 from filewarden.broker.call_log import CallLog
+from filewarden.broker.charter import VARIABLES, Charter, encode as encode_charter
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
 from filewarden.broker.log import Log, open_log
-from filewarden.broker.pool import may_write
-from filewarden.broker.pool_profile import pool_profile
 from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
-from filewarden.config.folders import ensure_private_folder, give_private_folder, runtime_folder, state_folder
+from filewarden.config.folders import ensure_private_folder, runtime_folder
 from filewarden.config.load import Loaded, load
+from filewarden.config.options import VARIABLE_PREFIX
 from filewarden.config.settings import Settings
-from filewarden.transports.confinement import can_import_later, confine_front_end
+from filewarden.transports.confinement import can_import_later, confine_front_end, libraries
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
+from filewarden.transports.profiles import longest_call_s, profiles
 from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.profile import Role, encode
+from filewarden.workers.profile import encode
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
     from filewarden.transports.telemetry.tracer import Tracer
 
-MOST_OWN_FILES = 1000
-HISTORY = "history"
-"""In the state folder: what was there before each change."""
-
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What a transport needs beside its own part."""
 
+    arguments: Sequence[str]
     loaded: Loaded
     environ: Mapping[str, str]
     log: Log
@@ -81,6 +77,7 @@ def prepare(
         check_readable(account, roots)
     folder = _endpoint_folder(environ, account)
     return Surroundings(
+        arguments=arguments,
         loaded=loaded,
         environ=environ,
         log=log,
@@ -142,80 +139,56 @@ def _reach_of_tracer(settings: Settings) -> Reach:
     return reach_of_collector(settings.telemetry)
 
 
-def own_paths(surroundings: Surroundings) -> list[str]:
-    """What no tool touches, there already or not, by real path: our state, token, configuration, log, audit file."""
-    settings, http = surroundings.settings, surroundings.settings.http
-    keys = [http.token_file, http.jwks_file, http.sealing_keys_file]
-    paths = [surroundings.loaded.file, *keys, settings.log.file, *_audit_files(settings)]
-    with contextlib.suppress(ConfigError):
-        paths.append(state_folder(surroundings.environ))
-    return [os.path.realpath(path) for path in paths if path]
+def tell_launcher(surroundings: Surroundings, control: ControlSocket | None, reach: Reach = NOTHING) -> None:
+    """Name what is served and how, so that the workers come up while the rest is made ready.
 
-
-def _audit_files(settings: Settings) -> list[str]:
-    """The audit log, the files that were put aside, and the one in the making."""
-    file = settings.audit.file
-    return [file, f"{file}.new", *(f"{file}.{number}" for number in range(1, settings.audit.keep + 1))] if file else []
-
-
-def denied_objects(paths: Sequence[str]) -> list[tuple[int, int]]:
-    """Find the objects at `paths`, and the files right in those that are folders: other names may lead to them."""
-    found = []
-    for path in paths:
-        with contextlib.suppress(OSError):
-            facts = os.stat(path)
-            found.append((facts.st_dev, facts.st_ino))
-            if stat.S_ISDIR(facts.st_mode):
-                with os.scandir(path) as entries:
-                    found += [(facts.st_dev, entry.inode()) for entry in itertools.islice(entries, MOST_OWN_FILES)]
-    return found
-
-
-def tell_launcher(surroundings: Surroundings, control: ControlSocket | None) -> None:
-    """Name what is served and how, so that the workers come up while the rest is made ready."""
+    `reach` is what the front-end will keep for itself.
+    """
     launched, folder, account = surroundings.launched, surroundings.folder, surroundings.account
     if account is not None:
         folder.give_to(account.uid, account.gid)
     for path in [folder.path] if control is None else [folder.path, control.path]:
         launched.take_away_at_the_end(path)
-    history = history_folder(surroundings)
-    own = own_paths(surroundings)
-    settings, denied, spellings = surroundings.settings, denied_objects(own), surroundings.loaded.spellings
-    roles: list[Role] = ["ro", "rw", "watch"] if may_write(settings) else ["ro", "watch"]
-    for role in roles:
-        profile = pool_profile(role, settings, account, denied, folder.path, own, spellings, history)
-        launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")
+    settings, loaded = surroundings.settings, surroundings.loaded
+    for profile in profiles(
+        settings,
+        file=loaded.file,
+        environ=surroundings.environ,
+        account=account,
+        endpoints=folder.path,
+        spellings=loaded.spellings,
+    ):
+        launched.send_profile(profile.role, encode(profile), namespaces=profile.sandbox != "off")
     if surroundings.audit is not None:
         launched.keep_audit_log(settings.audit.file, settings.audit.keep)
+    launched.let_live_on(longest_call_s(settings.deadlines))
+    _keep_charter(surroundings, reach)
     launched.seal()
 
 
-def history_folder(surroundings: Surroundings) -> str | None:
-    """The folder of the history, made for the account that will own it; None where nothing is kept.
-
-    Each account has its own: what one of them keeps is no business of another.
-
-    Raises:
-        ConfigError: it cannot be made.
-    """
-    settings, account = surroundings.settings, surroundings.account
-    if not settings.history.enabled or not may_write(settings):
-        return None
+def _keep_charter(surroundings: Surroundings, reach: Reach) -> None:
+    """Write down by what the configuration is read again."""
+    settings = surroundings.settings
+    confined = settings.sandbox.mode != "off"
+    reach |= _reach_of_tracer(settings)
+    roots = [root.path for root in settings.roots]
+    charter = Charter(
+        arguments=tuple(map(os.fsencode, surroundings.arguments)),
+        environ={
+            os.fsencode(name): os.fsencode(value)
+            for name, value in surroundings.environ.items()
+            if name in VARIABLES or name.startswith(VARIABLE_PREFIX)
+        },
+        account=surroundings.account,
+        endpoints=surroundings.folder.path,
+        readable=(*dict.fromkeys(libraries(roots)), *reach.paths) if confined else (),
+        settings=settings,
+        file=surroundings.loaded.file,
+    )
     try:
-        above = state_folder(surroundings.environ)
-        ensure_private_folder(above)
-        if account is None:
-            folder = os.path.join(above, HISTORY)
-            ensure_private_folder(folder)
-        else:
-            folder = os.path.join(above, f"{HISTORY}-{account.uid}")
-            give_private_folder(folder, account.uid, account.gid)
-    except ConfigError as error:
-        fix = Problem(
-            "history.enabled", "", "needs that folder; with false it is not needed, and no change can be undone"
-        )
-        raise ConfigError([*error.problems, fix]) from None
-    return os.path.realpath(folder)
+        surroundings.launched.keep_charter(encode_charter(charter))
+    except (UnicodeEncodeError, OSError) as error:  # a path in it is not UTF-8; no room for it
+        surroundings.log.warning("the configuration cannot be read again while this server runs", reason=error)
 
 
 def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:

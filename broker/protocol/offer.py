@@ -32,7 +32,7 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Offer:
-    """Made once and shared by sessions; each finished answer is rendered at first need and kept."""
+    """Shared by all sessions; each finished answer is rendered at first need and kept, until the offer changes."""
 
     def __init__(
         self,
@@ -43,13 +43,25 @@ class Offer:
         abilities: Abilities | None = None,
         instructions: str | None = None,
     ) -> None:
+        self.abilities = abilities or Abilities()
+        self._lists: dict[tuple[str, str], bytes] = {}
+        self.renew(tools, prompts=prompts, templates=templates, instructions=instructions)
+
+    def renew(
+        self,
+        tools: Iterable[OfferedTool],
+        *,
+        prompts: Iterable[Prompt] = (),
+        templates: Iterable[ResourceTemplate] = (),
+        instructions: str | None = None,
+    ) -> None:
+        """Offer this from now on, in sessions that are open too; the abilities stay as they were declared."""
         self.tools = {tool.name: tool for tool in tools}
         self._other_names = {other: tool for tool in self.tools.values() for other in tool.other_names}
         self.prompts = {prompt.name: prompt for prompt in prompts}
         self.templates = tuple(templates)
-        self.abilities = abilities or Abilities()
         self._instructions = instructions
-        self._lists: dict[tuple[str, str], bytes] = {}
+        self._lists.clear()
 
     def find_tool(self, name: str) -> OfferedTool | None:
         """Look a tool up by its name, or another that it answers to."""

@@ -58,7 +58,6 @@ class Stage:
             scheduler=Scheduler(queue_limit=9, per_client_limit=9, scan_workers=1),
             ledger=self.ledger,
             deadlines=DeadlineSettings(),
-            worker_memory_bytes=1,
             frame_bytes=1,
             holdings=Holdings(),
             closures=RootClosures(CallRoots(()), lambda _sentence: None),

@@ -25,7 +25,7 @@ def tool(name: str, **more: object) -> Tool:
     )
 
 
-ALWAYS = Abilities(logging=True, tasks=True)
+ALWAYS = Abilities(logging=True, tasks=True, changing_tools=True)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ ALWAYS = Abilities(logging=True, tasks=True)
         (Catalogue([tool("plain")], [tool("completion/complete")]), {"completions": True}),
         (Catalogue([tool("resources/read")]), {"resources": True}),
         (Catalogue([tool("resources/subscribe")]), {"watching": True, "changing_resources": True}),
-        (Catalogue([tool("plain"), tool("adds", changes="tools")]), {"changing_tools": True}),
+        (Catalogue([tool("plain"), tool("adds", changes="tools")]), {}),
         (Catalogue([tool("adds", changes="prompts")]), {"changing_prompts": True}),
         (Catalogue([tool("adds", changes="resources")]), {"changing_resources": True}),
     ],

@@ -11,6 +11,7 @@ POOL = Pool(
     recycle_after_s=60.0,
     recycle_above_bytes=1000,
     start_timeout_s=5.0,
+    memory_bytes=1,
 )
 
 

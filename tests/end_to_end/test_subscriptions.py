@@ -121,7 +121,11 @@ def test_a_modern_client_listens_to_resources_and_lists(modern: Any, tree: Path)
     base = tree.resolve().as_uri()
     uris = [f"{base}/notes.txt", f"{base}/none", "file:///etc/passwd", f"{base}/src", f"{base}/notes.txt", "x"]
     number, honoured = listen(modern, resourceSubscriptions=uris, resourcesListChanged=True, toolsListChanged=True)
-    assert honoured == {"resourceSubscriptions": [uris[0], uris[3]], "resourcesListChanged": True}
+    assert honoured == {
+        "resourceSubscriptions": [uris[0], uris[3]],
+        "resourcesListChanged": True,
+        "toolsListChanged": True,
+    }
     tagged = {"_meta": {TAG: number}}
     assert change(tree, modern, "notes.txt") == {"uri": uris[0], **tagged}
     assert change(tree, modern, "src/new.py") == {"uri": uris[3], **tagged}

@@ -31,6 +31,10 @@ class Legacy:
         self._sessions = sessions
         self._slow_readers = slow_readers
         self._holdings = holdings
+        self.renew(http)
+
+    def renew(self, http: HttpSettings) -> None:
+        """Answer by these settings from now on."""
         self._always_stream = http.always_stream
         self._poll_after_s = http.poll_after_s
 

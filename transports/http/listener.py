@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -21,6 +21,17 @@ LATE_IMPORTS = ("uvicorn.lifespan.off",)
 UVICORN_LOGGER = "uvicorn.error"
 
 
+class Changing:
+    """An application in whose place another can be put while connections are open."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Let the one of this moment answer."""
+        return self.app(scope, receive, send)
+
+
 class HttpListener:
     """uvicorn's protocol without uvicorn's server: loop, sockets, signals and shutdown are ours."""
 
@@ -34,7 +45,8 @@ class HttpListener:
         """`turn_away` is told why a connection was refused or dropped, in a word."""
         self._sockets = sockets
         self._turn_away = turn_away
-        self._limits = limits
+        self.limits = limits
+        """Of the connections that come from now on."""
         self._state = ServerState()
         self._config = Config(
             app=app,
@@ -82,7 +94,7 @@ class HttpListener:
 
     def _connection(self) -> Connection:
         loop = asyncio.get_running_loop()
-        return Connection(self._config, self._state, loop, self._limits, self._on_lost, self._turn_away)
+        return Connection(self._config, self._state, loop, self.limits, self._on_lost, self._turn_away)
 
     def _on_lost(self) -> None:
         if not self._state.connections:

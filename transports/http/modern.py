@@ -60,8 +60,14 @@ class Modern:
         self._broker = broker
         self._slow_readers = slow_readers
         self._peers: set[int] = set()
+        self.renew()
+
+    def renew(self) -> None:
+        """Know the tools that are offered now."""
         self._annotated = {
-            name: params for name, tool in broker.offer.tools.items() if (params := header_params(tool.input_schema))
+            name: params
+            for name, tool in self._broker.offer.tools.items()
+            if (params := header_params(tool.input_schema))
         }
         """Of those tools that have arguments in header fields."""
 

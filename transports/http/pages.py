@@ -65,6 +65,10 @@ class Pages:
         if has_status:
             self._add_status(Visits(port))
 
+    def renew(self, settings: Settings) -> None:
+        """Tell of these settings from now on; sign-ins and open pages stay."""
+        self._settings = settings
+
     @property
     def methods(self) -> dict[str, tuple[str, ...]]:
         """What may be asked of each path."""

@@ -105,6 +105,10 @@ class Sessions:
         found.conversation.speak_for(principal)
         return found
 
+    def renew(self, *, idle_s: float) -> None:
+        """End those that are idle for so long from now on."""
+        self._idle_s = idle_s
+
     def end(self, session: HttpSession) -> None:
         """Cancel its calls, close its streams and forget it."""
         if self._sessions.pop(session.id, None) is not None:

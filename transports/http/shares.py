@@ -11,9 +11,12 @@ class Shares:
 
     def __init__(self, what: str, *, limit: int, per_principal: int) -> None:
         self._what = what
-        self._limit = limit
-        self._per_principal = per_principal
+        self.renew(limit=limit, per_principal=per_principal)
         self._taken: Counter[str] = Counter()
+
+    def renew(self, *, limit: int, per_principal: int) -> None:
+        """Let so many be open from now on; those beyond it stay."""
+        self._limit, self._per_principal = limit, per_principal
 
     def refusal(self, principal: Principal) -> Answer | None:
         """Why nobody, or this principal not, can have one more; None: it can."""

@@ -16,7 +16,13 @@ def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
     serve(control, isolation, FAULTY)
 
 
+def reread(document: int, channel: socket.socket) -> None:
+    from filewarden.transports.rereading import reread
+
+    reread(document, channel)
+
+
 if __name__ == "__main__":
     from filewarden.workers.launcher import main
 
-    main(serve_zygote)
+    main(serve_zygote, reread)

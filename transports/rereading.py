@@ -1,0 +1,124 @@
+"""Reading the configuration again: what the launcher's child does with the rights that the server was started with.
+
+Everything that decides what is read lies in the charter of the start: arguments, variables, and by them the file.
+Whatever is wrong refuses the whole, and the server goes on as it is. Beyond what stops a start, refused is
+
+- a configuration file that lies in a folder which workers may write to: a worker that was taken over could have
+  written it, to be given what it wants;
+- a root that the front-end can read, which has given up its rights by the roots there were (transports.confinement).
+"""
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import msgspec
+
+from filewarden.broker import charter as charters
+from filewarden.broker.account import check_readable, choose_account
+from filewarden.broker.charter import Charter
+from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.fixed import keep_fixed
+from filewarden.config.load import Loaded, load
+from filewarden.config.root_policy import lies_in
+from filewarden.transports.plugins import catalogue_with_plugins
+from filewarden.transports.profiles import longest_call_s, profiles
+from filewarden.transports.tool_settings import check_tool_names
+from filewarden.workers.catalogue import CATALOGUE
+from filewarden.workers.profile import Profile, encode
+
+LONGEST_REFUSAL_BYTES = 60_000
+_TOO_LONG = b"Xthe configuration is too long for one message to the workers: name fewer or shorter deny rules and paths"
+
+
+def reread(document: int, channel: socket.socket) -> None:
+    """Say on `channel` what the configuration is now, or why it is refused (workers.editions)."""
+    os.umask(0o022)
+    before = charters.decode(os.pread(document, os.fstat(document).st_size, 0))
+    try:
+        after, new_profiles = _renewed(before)
+        encoded = charters.encode(after)
+    except ConfigError as error:
+        channel.send(b"X" + str(error).encode("utf-8", "backslashreplace")[:LONGEST_REFUSAL_BYTES])
+        return
+    except UnicodeEncodeError as error:
+        channel.send(b"Xthe configuration names something that is not UTF-8: " + repr(error.object).encode())
+        return
+    try:
+        for profile in new_profiles:
+            mode = b"PN" if profile.sandbox != "off" else b"P-"
+            channel.send(b" ".join((mode, profile.role.encode(), encode(profile))))
+    except OSError:  # EMSGSIZE (unix(7))
+        channel.send(_TOO_LONG)
+        return
+    channel.send(b"L%f" % longest_call_s(after.settings.deadlines))
+    new_document = os.memfd_create("charter", os.MFD_CLOEXEC)
+    with open(new_document, "wb") as file:
+        file.write(encoded)
+        file.flush()
+        socket.send_fds(channel, [b"S"], [new_document])
+
+
+def _renewed(before: Charter) -> tuple[Charter, list[Profile]]:
+    """The next charter and its profiles.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    environ = {os.fsdecode(name): os.fsdecode(value) for name, value in before.environ.items()}
+    loaded = load([os.fsdecode(argument) for argument in before.arguments], environ)
+    settings, needs_restart = keep_fixed(loaded.settings, before.settings)
+    loaded = msgspec.structs.replace(loaded, settings=settings)
+    check_tool_names(loaded, catalogue_with_plugins(loaded, CATALOGUE))
+    roots = [root.path for root in settings.roots]
+    problems = [*_written_by_workers(before, loaded), *_readable_roots(before, roots)]
+    if problems:
+        raise ConfigError(problems)
+    if before.account is not None:
+        check_readable(before.account, roots)
+        if choose_account(settings.sandbox.user, roots[0]) != before.account:
+            needs_restart += ("the account, which is the owner of the first root",)
+    after = msgspec.structs.replace(
+        before, settings=settings, file=loaded.file, needs_restart=needs_restart, warnings=loaded.warnings
+    )
+    return after, profiles(
+        settings,
+        file=loaded.file,
+        environ=environ,
+        account=before.account,
+        endpoints=before.endpoints,
+        spellings=loaded.spellings,
+    )
+
+
+def _written_by_workers(before: Charter, loaded: Loaded) -> list[Problem]:
+    """The configuration file lies where workers may write now."""
+    if loaded.file is None:
+        return []
+    path = PurePath(loaded.file)
+    places = {loaded.file, *(os.path.realpath(each) for each in (path, *path.parents))}
+    return [
+        Problem(
+            loaded.file,
+            "",
+            f"lies in {root.path}, or is reached through it, where workers may write, so it is not read while the "
+            "server runs: restart the server, or keep the file elsewhere",
+        )
+        for root in before.settings.roots
+        if root.mode == "rw" and any(lies_in(place, root.path) for place in places)
+    ]
+
+
+def _readable_roots(before: Charter, roots: Sequence[str]) -> list[Problem]:
+    return [
+        Problem(
+            "roots",
+            "",
+            f"{root} has to do with {path}, which the front-end of this server has kept the right to read: restart "
+            "the server to serve it",
+        )
+        for root in roots
+        for path in before.readable
+        if lies_in(root, path) or lies_in(path, root)
+    ]
