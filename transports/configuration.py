@@ -47,6 +47,12 @@ def _unusable_files(loaded: Loaded) -> Iterator[Problem]:
         from filewarden.transports.token import read_or_create_token
 
         yield from _problems(lambda: read_or_create_token(http.token_file))
+    telemetry = loaded.settings.telemetry
+    if telemetry.otlp_endpoint:
+        from filewarden.broker.log import Log
+        from filewarden.transports.telemetry.opening import open_tracer
+
+        yield from _problems(lambda: open_tracer(telemetry, "stdio", Log(2)))
 
 
 def _problems(use: Callable[[], object]) -> list[Problem]:

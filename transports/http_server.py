@@ -178,7 +178,7 @@ async def _serve(
         await server.start()
         broker.follow(server)
         stop_signals.watch(reactor, lambda: server.drain(lambda: end("")), broker.reload)
-        _announce(surroundings.settings, opened)
+        _announce(surroundings.settings, opened, surroundings.log)
         reason = await ended
         await server.stop()
     finally:
@@ -342,8 +342,8 @@ def _exception_handler(
     return handle
 
 
-def _announce(settings: Settings, opened: Opened) -> None:
-    """Say where to connect, and with what."""
+def _announce(settings: Settings, opened: Opened, log: Log) -> None:
+    """Say where to connect, and with what; among lines of JSON as such lines."""
     lines = [f"Filewarden listens on http://{bracketed(settings.http.host)}:{port_of(opened.sockets)}/mcp"]
     if opened.pages_sockets:
         host = split_address(settings.status.address)[0]
@@ -352,6 +352,10 @@ def _announce(settings: Settings, opened: Opened) -> None:
         lines.append(f"Clients bring access tokens of {settings.http.issuer}; our own token is for the status pages")
     if opened.token is not None:
         lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
+    if settings.log.format == "json" and not settings.log.file and not sys.stderr.isatty():
+        for line in lines:
+            log.info(line)
+        return
     with contextlib.suppress(OSError):
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from filewarden.broker.pool import Kind
-from filewarden.broker.status import AuditStatus, Status, WorkerStatus
+from filewarden.broker.status import AuditStatus, Status, TelemetryStatus, WorkerStatus
 from filewarden.config.errors import printable
 
 MEBIBYTE = 1024 * 1024
@@ -80,6 +80,14 @@ def headlines(status: Status) -> Iterator[str]:
     )
     if isinstance(status.audit, AuditStatus):
         yield _audit_line(status.audit)
+    if isinstance(status.telemetry, TelemetryStatus):
+        yield _telemetry_line(status.telemetry)
+
+
+def _telemetry_line(telemetry: TelemetryStatus) -> str:
+    lost = f", {telemetry.lost_total} lost" if telemetry.lost_total else ""
+    trouble = f": they cannot be sent ({printable(telemetry.reason)})" if telemetry.reason else ""
+    return f"  traces {telemetry.exported_total} sent{lost}{trouble}"
 
 
 def _audit_line(audit: AuditStatus) -> str:

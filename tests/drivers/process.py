@@ -57,7 +57,7 @@ class ServerProcess:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.errors_seen.append(line)
-            if line.startswith(LISTENS.encode()):
+            if LISTENS.encode() in line:  # by itself, or in a line of JSON
                 self.is_listening.set()
         self.is_listening.set()
 
@@ -70,8 +70,12 @@ class ServerProcess:
         return self.process.pid
 
     def announced(self, start: str) -> str:
-        """The rest of the line on standard error that begins so."""
-        return next(line.removeprefix(start).strip() for line in self.errors.splitlines() if line.startswith(start))
+        """What follows `start` on its line of standard error, which may be a line of JSON."""
+        for line in self.errors.splitlines():
+            said = json.loads(line)["message"] if line.startswith("{") else line
+            if said.startswith(start):
+                return str(said.removeprefix(start).strip())
+        raise LookupError(start)
 
     @property
     def port(self) -> int:

@@ -14,7 +14,7 @@ from filewarden.broker.backoff import Breaker
 from filewarden.broker.ledger import BOUNDS_S
 from filewarden.broker.lifecycle import State
 from filewarden.broker.pool import Kind
-from filewarden.broker.status import AuditStatus, FrontEndStatus, Report, Status, WorkerStatus
+from filewarden.broker.status import AuditStatus, FrontEndStatus, Report, Status, TelemetryStatus, WorkerStatus
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -55,6 +55,8 @@ def families(report: Report) -> Iterator["Metric"]:
     yield from _sandbox(status)
     if isinstance(status.audit, AuditStatus):
         yield from _audit(status.audit)
+    if isinstance(status.telemetry, TelemetryStatus):
+        yield from _telemetry(status.telemetry)
     if isinstance(status.front_end, FrontEndStatus):
         yield from _process(status.front_end, status.uptime_s)
 
@@ -145,6 +147,12 @@ def _sandbox(status: Status) -> Iterator["Metric"]:
     yield _gauge("sandbox_level", "What the workers measured: 1 for the level that they reach.", levels, "level")
     layers = {(name,): facts.get("active") is True for name, facts in status.sandbox.layers.items()}
     yield _gauge("sandbox_layer_active", "Whether a layer of the sandbox holds.", layers, "layer")
+
+
+def _telemetry(telemetry: TelemetryStatus) -> Iterator["Metric"]:
+    yield _gauge("telemetry_up", "Whether the latest traces could be sent.", {(): telemetry.reason is None})
+    yield _counter("telemetry_calls", "Calls whose traces were sent.", {(): telemetry.exported_total})
+    yield _counter("telemetry_lost_calls", "Calls whose traces were lost.", {(): telemetry.lost_total})
 
 
 def _audit(audit: AuditStatus) -> Iterator["Metric"]:

@@ -162,12 +162,18 @@ def test_a_collector_that_refuses_costs_the_traces_and_no_call(
     start_http: Callable[..., Any], collector: Collector
 ) -> None:
     collector.status = 400
-    server = start_http(FILEWARDEN_TELEMETRY_OTLP_ENDPOINT=f"{collector.address}/elsewhere")
+    server = start_http(
+        FILEWARDEN_TELEMETRY_OTLP_ENDPOINT=f"{collector.address}/elsewhere", FILEWARDEN_LOG_FORMAT="json"
+    )
     look = {"name": "get_file_info", "arguments": {"path": "."}}
     assert server.modern("tools/call", look).json["result"]["structuredContent"]["type"] == "directory"
     status = server.wait_for_status(lambda status: status["telemetry"]["lost_total"] == 1)
     assert "does not take them" in status["telemetry"]["reason"]
     assert set(collector.paths) == {"/elsewhere"}
+    said = [json.loads(line)["message"] for line in server.errors.splitlines()]
+    assert "traces cannot be sent" in said
+    assert any(line.startswith("Filewarden listens on http://") for line in said)
+    assert b"filewarden_telemetry_lost_calls_total 1.0" in server.get("/metrics").body
     collector.status = 200
     server.modern("tools/call", look)
     collector.wait_for(lambda: bool(collector.spans))

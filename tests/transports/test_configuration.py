@@ -1,0 +1,86 @@
+"""`filewarden check`: what would end `serve` at its first step is found before, and nothing is made or started."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filewarden.transports.cli import main
+
+Json = dict[str, Any]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder with nothing in it, and a folder `served` to serve."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "MCP_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "served").mkdir()
+    return tmp_path
+
+
+def check(home: Path, text: str, *arguments: str) -> int:
+    (home / "config.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        words = ["check", "--config", str(home / "config.toml"), *arguments, str(home / "served")]
+        patch.setattr(sys, "argv", ["filewarden", *words])
+        return main()
+
+
+def test_what_is_in_order_is_said_and_nothing_is_made(home: Path, capsys: Capture) -> None:
+    before = set(home.rglob("*"))
+    assert check(home, "[http]\nenabled = true\n") == 0
+    assert f"root served: {home / 'served'} (ro)" in capsys.readouterr().out
+    assert set(home.rglob("*")) - before == {home / "config.toml"}
+
+
+def test_for_a_program_it_is_one_document_in_both_cases(home: Path, capsys: Capture) -> None:
+    assert check(home, "[pool]\nworkers = 1\n", "--json") == 0
+    document: Json = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["problems"], document["file"]) == (True, [], str(home / "config.toml"))
+    assert document["roots"] == [{"name": "served", "path": str(home / "served"), "mode": "ro"}]
+    assert len(document["warnings"]) == 1
+    assert check(home, "[pool]\nworkers = 0\n", "--json") == 2
+    said = capsys.readouterr()
+    (problem,) = json.loads(said.out)["problems"]
+    assert (problem["key"], problem["sentence"]) == ("pool.workers", "must be at least 1")
+    assert said.err == ""
+
+
+ISSUER = '[http]\nissuer = "https://login.example"\njwks_file = "keys.json"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "key"),
+    [
+        (ISSUER, {}, "http.jwks_file"),
+        (ISSUER, {"keys.json": "{}"}, "http.jwks_file"),
+        (ISSUER, {"keys.json": '{"keys": []}'}, "http.jwks_file"),
+        ('[http]\nsealing_keys_file = "keys"\n', {}, "http.sealing_keys_file"),
+        ('[http]\nsealing_keys_file = "keys"\n', {"keys": "short"}, "http.sealing_keys_file"),
+        ('[http]\ntoken_file = "token"\n', {"token": "short"}, "http.token_file"),
+        ("[deadlines.tool]\nread_fil = 1.0\n", {}, "deadlines.tool.read_fil"),
+    ],
+)
+def test_files_that_are_named_are_opened(
+    text: str, files: dict[str, str], key: str, home: Path, capsys: Capture
+) -> None:
+    for name, content in files.items():
+        (home / name).write_text(content)
+        (home / name).chmod(0o600)
+    assert check(home, text) == 2
+    assert capsys.readouterr().err.startswith(f"config error: 1 problem\n  {key}")
+
+
+def test_a_collector_needs_the_extra(home: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = '[telemetry]\notlp_endpoint = "http://127.0.0.1:1"\n'
+    assert check(home, text) == 0
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    assert check(home, text) == 2
+    assert "filewarden[otel]" in capsys.readouterr().err
+    assert check(home, '[telemetry]\notlp_endpoint = "localhost:4317"\n') == 2
+    assert "must be an http or https address" in capsys.readouterr().err
