@@ -20,7 +20,6 @@ class OperatorNotes:
     """What was told so far. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._was_ready = False
         self._unready_since: float | None = None
         self._is_told = False
         self._seen: dict[Reason, int] = {}
@@ -30,9 +29,9 @@ class OperatorNotes:
         """The sentence to log now that the server is in this condition, if any; starting and stopping are no news."""
         if condition.is_ready:
             was_told, self._is_told = self._is_told, False
-            self._was_ready, self._unready_since = True, None
+            self._unready_since = None
             return "the server is ready again" if was_told else None
-        if not self._was_ready or self._is_told or condition.status == "draining":
+        if not condition.has_started or self._is_told or condition.status == "draining":
             return None
         if self._unready_since is None:
             self._unready_since = now

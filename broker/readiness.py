@@ -31,6 +31,8 @@ class Condition(NamedTuple):
     status: str
     is_ready: bool
     problems: tuple[str, ...]
+    has_started: bool = True
+    """Whether every slot was ready once."""
 
 
 def condition(
@@ -49,10 +51,12 @@ def condition(
     if audit_trouble is not None:
         problems.append(f"The audit log cannot be written: {audit_trouble}.")
     problems += [f'The file system of root "{root}" hangs: calls to it are refused.' for root in hung_roots]
+    has_started = all(pool.has_been_ready for pool in pools)
     if is_draining:
-        return Condition("draining", False, ("The server is stopping and takes no new calls.", *problems))
+        problems.insert(0, "The server is stopping and takes no new calls.")
+        return Condition("draining", False, tuple(problems), has_started)
     is_ready = all(pool.can_serve for pool in pools)
-    return Condition("degraded" if problems else "ok", is_ready, tuple(problems))
+    return Condition("degraded" if problems else "ok", is_ready, tuple(problems), has_started)
 
 
 def _of_pools(pools: Sequence[PoolFacts]) -> Iterator[str]:

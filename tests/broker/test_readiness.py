@@ -17,7 +17,7 @@ def judge(
 
 
 def test_a_good_server_has_no_problems() -> None:
-    assert judge(GOOD, GOOD._replace(kind=Kind.WRITING)) == ("ok", True, ())
+    assert judge(GOOD, GOOD._replace(kind=Kind.WRITING)) == ("ok", True, (), True)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,13 @@ def test_a_draining_server_is_not_ready_and_says_so_first() -> None:
     assert "stopping" in found.problems[0]
 
 
-READY, UNREADY = judge(GOOD), judge(EMPTY)
+READY, UNREADY, STARTING = judge(GOOD), judge(EMPTY), judge(EMPTY._replace(has_been_ready=False))
 
 
 def test_the_log_hears_once_that_nothing_can_be_served_and_once_that_it_can_again() -> None:
     notes = OperatorNotes()
-    assert notes.on_condition(UNREADY, 0.0) is None  # it starts
+    assert notes.on_condition(STARTING, 0.0) is None
+    assert notes.on_condition(STARTING, 0.9) is None
     assert notes.on_condition(READY, 1.0) is None
     assert notes.on_condition(UNREADY, 2.0) is None
     assert notes.on_condition(UNREADY, 2.0 + PATIENCE_S) == f"the server is not ready: {UNREADY.problems[0]}"

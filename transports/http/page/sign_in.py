@@ -66,9 +66,10 @@ class SignIn:
         except GoneError:
             return
         address = (scope.get("client") or ("",))[0]
-        await send_answer(send, self._answer(_token_of(body), address, time.monotonic()))
+        is_encrypted = fields_of(scope).get(b"origin", b"").lower().startswith(b"https:")  # a proxy does that for us
+        await send_answer(send, self._answer(_token_of(body), address, time.monotonic(), is_encrypted=is_encrypted))
 
-    def _answer(self, token: bytes, address: str, now: float) -> Answer:
+    def _answer(self, token: bytes, address: str, now: float, *, is_encrypted: bool) -> Answer:
         wait_s = math.ceil(self._attempts.wait_s(address, now))
         if wait_s:
             self._turn_away(TOO_MANY_TRIES)
@@ -79,7 +80,7 @@ class SignIn:
             self._turn_away(WRONG_TOKEN)
             return sign_in_answer(401, "This is not the token of this server.")
         self._attempts.succeeded(address)
-        return Answer(303, b"", (_TO_PAGE, (b"set-cookie", self._visits.begin(time.time()))))
+        return Answer(303, b"", (_TO_PAGE, (b"set-cookie", self._visits.begin(time.time(), is_encrypted=is_encrypted))))
 
 
 class SignOut:

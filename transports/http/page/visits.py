@@ -28,13 +28,13 @@ class Visits:
         self._name = f"filewarden_{port}".encode()
         self._visits: OrderedDict[bytes, Visit] = OrderedDict()
 
-    def begin(self, now: float) -> bytes:
-        """Start a visit; the value of the field that sets its cookie."""
+    def begin(self, now: float, *, is_encrypted: bool = False) -> bytes:
+        """Start a visit; the value of the field that sets its cookie. What came encrypted is sent encrypted only."""
         cookie = secrets.token_urlsafe(COOKIE_BYTES).encode()
         self._visits[_digest(cookie)] = Visit(now + VISIT_S)
         while len(self._visits) > MOST_VISITS:
             self._visits.popitem(last=False)
-        return self._field(cookie, int(VISIT_S))
+        return self._field(cookie, int(VISIT_S)) + (b"; Secure" if is_encrypted else b"")
 
     def find(self, cookies: bytes, now: float) -> Visit | None:
         """The visit that one of these cookies belongs to."""

@@ -75,7 +75,7 @@ def test_hostile_names_are_shown_as_text(watched: Any, open_page: OpenPage) -> N
 
 def test_a_running_call_shows_its_tool_and_its_time(watched: Any, open_page: OpenPage) -> None:
     session = call(watched, "get_file_info", path="README.md")
-    body = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "sleep", "arguments": {"seconds": 3}}}
+    body = {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "sleep", "arguments": {"seconds": 9}}}
     stream = watched.open_events("POST", body, accept="application/json, text/event-stream", mcp_session_id=session)
     page = open_page(watched.url, watched.token)
     row = page.locator("#workers tbody tr", has_text="sleep").first
@@ -83,13 +83,14 @@ def test_a_running_call_shows_its_tool_and_its_time(watched: Any, open_page: Ope
     assert re.search(r" of 10\.[23] s", row.inner_text())
     assert 0 < float(row.locator("progress").first.get_attribute("value") or 0) < 10_250
     stream.close()
+    assert watched.request("DELETE", "/mcp", mcp_session_id=session).status == 204  # which cancels the call
 
 
 def test_charts_are_drawn_and_say_what_they_show(watched: Any, open_page: OpenPage) -> None:
     call(watched, "read_file", path="README.md")
     page = open_page(watched.url, watched.token)
-    page.wait_for_selector("#rate svg path.line")
-    page.wait_for_selector("#latency svg path.line")
+    page.wait_for_selector("#rate svg path.line", state="attached")
+    page.wait_for_selector("#latency svg path.line", state="attached")
     assert page.get_attribute("#rate svg", "aria-label").startswith("Calls per second in the last fifteen minutes")
     box = page.locator("#rate svg").bounding_box()
     page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 40)

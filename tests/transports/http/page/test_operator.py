@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.integration
@@ -109,3 +110,34 @@ def test_what_breaks_is_seen_everywhere_within_a_second(
     assert seen(lambda: metric(server, f"filewarden_{series}") > before)
     cause = f'"cause":"{told[-1]}"' if told[0] == "pool" else f'"{told[-1]}":'
     assert seen(lambda: cause in server.errors), server.errors
+
+
+def test_a_pool_that_cannot_serve_is_told_with_its_reason(start_http: Callable[..., Any]) -> None:
+    server = start_http(FILEWARDEN_POOL_START_TIMEOUT_S="2")
+    rows = server.wait_for_status(lambda status: status["pool"]["spares"] == 1)["workers"]
+    zygote = psutil.Process(rows[0]["pid"]).parent()
+    assert zygote is not None
+    zygote.suspend()  # it starts nobody, and nobody knows yet
+    for worker in [each for each in zygote.children() if each.status() != psutil.STATUS_ZOMBIE]:
+        worker.kill()
+    assert seen(lambda: server.get("/readyz").status == 503)
+    status = server.status()
+    assert (status["status"], status["ready"]) == ("degraded", False)
+    assert re.fullmatch(r"The read-only pool has no worker: 0 of \d are ready\..*", status["problems"][0])
+    assert metric(server, "filewarden_ready") == 0
+    assert seen(lambda: f"the server is not ready: {status['problems'][0]}" in server.errors), server.errors
+    assert server.get("/readyz").body == b'{"status":"not ready"}'
+    server.wait_for_status(lambda status: status["ready"])
+    assert seen(lambda: "the server is ready again" in server.errors)
+
+
+def test_a_weak_sandbox_is_seen_everywhere(start_http: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    server = start_http("--sandbox", "off")
+    status = server.status()
+    assert (status["status"], status["sandbox"]["level"]) == ("degraded", "off")
+    assert metric(server, 'filewarden_sandbox_level{level="off"}') == 1
+    page = open_page(server.url, server.token)
+    assert page.inner_text("#health") == "degraded"
+    assert status["problems"][0] in page.inner_text("#problems")
+    assert page.inner_text("#sandbox .pill") == "off (off)"
+    assert "sandbox off" in server.errors or "sandbox=off" in server.errors

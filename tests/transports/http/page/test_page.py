@@ -88,6 +88,12 @@ def test_the_cookie_is_strict_and_opens_the_pages_alone(http: Any, cookie: str) 
     assert http.get("/sse", authorization="", cookie=cookie).status == 401
 
 
+def test_behind_a_proxy_with_tls_the_cookie_is_for_tls_alone(start_http: Callable[..., Any]) -> None:
+    server = start_http(FILEWARDEN_HTTP_ALLOWED_ORIGINS="https://files.example.org")
+    assert sign_in(server, server.token, origin="https://files.example.org").headers["set-cookie"].endswith("; Secure")
+    assert sign_in(server, server.token, origin="https://other.example.org").status == 403
+
+
 def test_a_form_of_another_site_signs_nobody_in(http: Any) -> None:
     for origin in ("http://evil.example", "null"):
         assert sign_in(http, http.token, origin=origin).status == 403

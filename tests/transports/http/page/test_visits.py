@@ -19,6 +19,10 @@ def test_a_cookie_opens_until_its_time_is_over() -> None:
     assert visits.find(cookie_of(field), 1000.0 + VISIT_S) is None
 
 
+def test_a_cookie_that_came_encrypted_stays_so() -> None:
+    assert Visits(1).begin(0.0, is_encrypted=True).endswith(b"; Secure")
+
+
 def test_it_is_found_among_others_and_ends_for_good() -> None:
     visits = Visits(8765)
     mine, other = cookie_of(visits.begin(0.0)), cookie_of(visits.begin(0.0))
