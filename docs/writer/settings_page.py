@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from docs.writer.markdown import block, code, page, paragraph, table
+from filewarden.config.fixed import FIXED
 from filewarden.config.options import Kind, Option, options, root_options, section_names
 from filewarden.config.settings import Settings
 from filewarden.config.values import written
@@ -37,7 +38,8 @@ def _parts() -> Iterator[str]:
         "`~/.config/filewarden/config.toml`, or what `--config` names. Unknown keys, and values out of bounds, are "
         "refused with what is allowed; `filewarden config show` prints what is in force and where each value comes "
         "from, and `filewarden config init` this page as a commented file. In a variable, lists are separated by "
-        "commas, and tables are pairs such as `read_file=5,search_text=30`."
+        "commas, and tables are pairs such as `read_file=5,search_text=30`. SIGHUP has a server read all of it "
+        'again while it runs, but for what "needs a new start".'
     )
     sections = ("roots", *section_names())
     yield "\n".join(f"- [`[{name}]`](#{name}): {_purpose(name)}" for name in sections)
@@ -72,7 +74,8 @@ def _root_row(option: Option) -> tuple[str, ...]:
 
 def _row(option: Option) -> tuple[str, ...]:
     ways = "\n".join(code(way) for way in (option.variable, option.flag) if way)
-    return code(option.key), _type(option), _default(option), option.sentence, ways
+    start = " Needs a new start." if option.name in FIXED.get(option.section, ()) else ""
+    return code(option.key), _type(option), _default(option), option.sentence + start, ways
 
 
 def _type(option: Option) -> str:

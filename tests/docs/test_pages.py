@@ -83,6 +83,12 @@ def test_the_index_names_every_page() -> None:
         assert path.name == "README.md" or f"({path.relative_to(ROOT / 'docs')})" in index, path
 
 
+def test_the_site_has_every_page() -> None:
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for path in (ROOT / "docs").rglob("*.md"):
+        assert re.search(rf"[\[ ]{re.escape(str(path.relative_to(ROOT / 'docs')))}[\],\n]", site), path
+
+
 @pytest.mark.parametrize("text", named(blocks("toml")))
 def test_settings_in_examples_load(text: str, tmp_path: Path) -> None:
     document = tomllib.loads(text)
