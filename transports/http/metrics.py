@@ -14,7 +14,15 @@ from filewarden.broker.backoff import Breaker
 from filewarden.broker.ledger import BOUNDS_S
 from filewarden.broker.lifecycle import State
 from filewarden.broker.pool import Kind
-from filewarden.broker.status import AuditStatus, FrontEndStatus, Report, Status, TelemetryStatus, WorkerStatus
+from filewarden.broker.status import (
+    AuditStatus,
+    ConfigurationStatus,
+    FrontEndStatus,
+    Report,
+    Status,
+    TelemetryStatus,
+    WorkerStatus,
+)
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -72,6 +80,18 @@ def _server(status: Status) -> Iterator["Metric"]:
     yield _gauge("ready", "Whether calls are taken, as /readyz says.", {(): status.ready})
     states = {(name,): name == status.status for name in STATUSES}
     yield _gauge("status", "The status of the server: 1 for the one that it is in.", states, "status")
+    yield from _configuration(status.configuration)
+
+
+def _configuration(configuration: ConfigurationStatus) -> Iterator["Metric"]:
+    yield _counter(
+        "config_reloads", "Configurations that came into force by a reload.", {(): configuration.reloads_total}
+    )
+    yield _counter("config_refused_reloads", "Reloads that were refused.", {(): configuration.refused_total})
+    is_refused = {(): configuration.problem is not None}
+    yield _gauge("config_reload_refused", "Whether the latest reload was refused.", is_refused)
+    waiting = {(): len(configuration.needs_restart)}
+    yield _gauge("config_needs_restart", "Changed settings that wait for a restart.", waiting)
 
 
 def _calls(report: Report) -> Iterator["Metric"]:

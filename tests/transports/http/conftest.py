@@ -19,6 +19,7 @@ from filewarden.broker.status import (
     Report,
     SandboxStatus,
     Status,
+    TelemetryStatus,
     ToolStatus,
     WorkerStatus,
 )
@@ -83,6 +84,7 @@ def report() -> Report:
         audit=AuditStatus(
             state="degraded", reason="full", on_error="refuse", lines_total=5, lost_total=1, last="", errors_total=2
         ),
+        telemetry=TelemetryStatus(exported_total=3, lost_total=1, waiting=0, reason="refused"),
         front_end=FrontEndStatus(pid=1, rss_bytes=4096, cpu_seconds=0.25, open_files=7, max_files=1024),
     )
     buckets = [0] * (len(BOUNDS_S) + 1)

@@ -219,13 +219,19 @@ function showServer(status) {
   const ended = Object.entries(status.pool.exits).filter(([, total]) => total).map(([name, total]) => `${count(total)} ${exit(name)}`);
   rows.push(["Ended workers", ended.join(", ") || "none"]);
   rows.push(["Audit log", audit ? `${audit.state}, ${counted(audit.lines_total, "line", "lines")}${audit.lost_total ? `, ${count(audit.lost_total)} lost` : ""}` : "off", audit && audit.reason ? "bad" : ""]);
-  if (status.reload) rows.push(["Configuration", reloadSentence(status.reload), status.reload.error ? "bad" : ""]);
+  const traces = status.telemetry;
+  if (traces) rows.push(["Traces", traces.reason ? `cannot be sent: ${traces.reason}` : `sent for ${counted(traces.exported_total, "call", "calls")}`, traces.reason ? "bad" : ""]);
+  rows.push(...configurationRows(status.configuration));
   serverFacts.update(rows);
 }
 
-function reloadSentence(reload) {
-  const facts = Object.entries(reload).filter(([, value]) => value !== null && typeof value !== "object");
-  return facts.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+function configurationRows(configuration) {
+  const reloads = configuration.reloads_total ? `, reloaded ${counted(configuration.reloads_total, "time", "times")}` : "";
+  const rows = [["Configuration", configuration.reloading ? "being reloaded" : `in force${reloads}`]];
+  if (configuration.problem) rows.push(["Latest reload refused", configuration.problem, "bad"]);
+  if (configuration.needs_restart.length) rows.push(["Waits for a restart", configuration.needs_restart.join(", ")]);
+  if (configuration.retiring) rows.push(["Workers of earlier settings", count(configuration.retiring)]);
+  return rows;
 }
 
 // Tells those who do not see the page what has changed on it.
