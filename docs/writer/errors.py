@@ -13,27 +13,31 @@ EVERY_CALL = (
     Code.IO_ERROR,
 )
 """What any call may end with."""
-_PATH = (Code.ACCESS_DENIED, Code.NOT_FOUND)
-_CHANGE = (Code.READ_ONLY, Code.CONFLICT, Code.CONFIRMATION_REQUIRED, Code.DECLINED)
+_PATH = (Code.ACCESS_DENIED, Code.NOT_FOUND, Code.NOT_A_DIRECTORY)
+_FILE = (*_PATH, Code.NOT_A_FILE, Code.TOO_LARGE, Code.UNSUPPORTED)
+_CHANGE = (
+    *(*_PATH, Code.READ_ONLY, Code.CONFLICT, Code.TOO_LARGE, Code.UNSUPPORTED),
+    *(Code.CONFIRMATION_REQUIRED, Code.DECLINED),
+)
 _OWN: dict[str, tuple[Code, ...]] = {
-    "list_directory": (*_PATH, Code.NOT_A_DIRECTORY),
-    "read_file": (*_PATH, Code.NOT_A_FILE, Code.TOO_LARGE, Code.UNSUPPORTED),
-    "search_files": (*_PATH, Code.NOT_A_DIRECTORY),
-    "get_file_info": (*_PATH, Code.NOT_A_FILE, Code.TOO_LARGE),
+    "list_directory": _PATH,
+    "read_file": _FILE,
+    "search_files": _PATH,
+    "get_file_info": (*_PATH, Code.NOT_A_FILE),
     "search_text": (*_PATH, Code.UNSUPPORTED),
-    "directory_tree": (*_PATH, Code.NOT_A_DIRECTORY),
-    "read_multiple_files": (*_PATH, Code.NOT_A_FILE, Code.TOO_LARGE, Code.UNSUPPORTED),
-    "read_media_file": (*_PATH, Code.NOT_A_FILE, Code.TOO_LARGE, Code.UNSUPPORTED),
+    "directory_tree": _PATH,
+    "read_multiple_files": _FILE,
+    "read_media_file": _FILE,
     "list_allowed_directories": (),
-    "write_file": (*_PATH, *_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_FILE, Code.NOT_A_DIRECTORY, Code.TOO_LARGE),
-    "edit_file": (*_PATH, *_CHANGE, Code.NOT_A_FILE, Code.TOO_LARGE, Code.UNSUPPORTED),
-    "create_directory": (*_PATH, *_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_DIRECTORY),
-    "move_file": (*_PATH, *_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_FILE, Code.NOT_A_DIRECTORY, Code.UNSUPPORTED),
-    "copy_file": (*_PATH, *_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_FILE, Code.TOO_LARGE, Code.UNSUPPORTED),
-    "delete_file": (*_PATH, *_CHANGE, Code.NOT_A_FILE, Code.UNSUPPORTED),
-    "restore_deleted": (*_PATH, *_CHANGE, Code.ALREADY_EXISTS),
-    "list_changes": _PATH,
-    "undo_change": (*_PATH, *_CHANGE, Code.ALREADY_EXISTS, Code.UNSUPPORTED),
+    "write_file": (*_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_FILE),
+    "edit_file": (*_CHANGE, Code.NOT_A_FILE),
+    "create_directory": (*_CHANGE, Code.ALREADY_EXISTS),
+    "move_file": (*_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_FILE),
+    "copy_file": (*_CHANGE, Code.ALREADY_EXISTS, Code.NOT_A_FILE),
+    "delete_file": (*_CHANGE, Code.NOT_A_FILE),
+    "restore_deleted": (*_CHANGE, Code.ALREADY_EXISTS),
+    "list_changes": (*_PATH, Code.UNSUPPORTED),
+    "undo_change": (*_CHANGE, Code.ALREADY_EXISTS),
 }
 
 
