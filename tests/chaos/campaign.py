@@ -55,6 +55,7 @@ class Campaign:
         self._clients: list[Client] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
+        self._everybody: set[Client] = set()
         self.mischief: Mischief
 
     async def begin(self) -> None:

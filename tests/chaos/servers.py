@@ -36,7 +36,11 @@ class Server:
             limit=1 << 20,
         )  # fmt: skip
         server = cls(process, environ)
-        await asyncio.wait_for(server._prepare(is_http="--http" in arguments), START_S)
+        try:
+            await asyncio.wait_for(server._prepare(is_http="--http" in arguments), START_S)
+        except BaseException:
+            await server.end()
+            raise
         return server
 
     async def _prepare(self, *, is_http: bool) -> None:

@@ -27,14 +27,16 @@ def test_under_chaos_each_request_has_one_answer_and_nothing_is_left_behind(
 
 async def run(plan: Plan, root: Path, environ: dict[str, str]) -> None:
     campaign = Campaign(plan, root, environ)
-    await campaign.begin()
-    before = await campaign.holdings()
-    campaign.unleash()
-    await campaign.harm(HARM_S)
-    await campaign.calm()
-    after = await campaign.holdings()
-    errors = "".join(server.errors for server in campaign.servers)
-    await campaign.end()
+    try:
+        await campaign.begin()
+        before = await campaign.holdings()
+        campaign.unleash()
+        await campaign.harm(HARM_S)
+        await campaign.calm()
+        after = await campaign.holdings()
+        errors = "".join(server.errors for server in campaign.servers)
+    finally:
+        await campaign.end()
     tally = campaign.tally
     done = dict(campaign.mischief.done)
     sys.stdout.write(f"{tally.asked} calls: {dict(tally.outcomes)}; {done}; slowest {tally.slowest_s:.3f} s\n")
