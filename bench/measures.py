@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench import sandbox, search
+from bench import reliability, sandbox, search
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
@@ -36,6 +36,8 @@ class Measure(msgspec.Struct, frozen=True):
     name: str
     units: Mapping[str, str]
     take: Callable[[Peer, str, Scale], Mapping[str, float]]
+    is_usual: bool = True
+    """Whether it is taken when nothing is named."""
 
 
 def _startup(peer: Peer, home: str, _: Scale) -> dict[str, float]:
@@ -94,6 +96,11 @@ def _search(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
     return search.compare(peer, home, is_quick=scale is QUICK) if peer.name == OURS else {}
 
 
+def _reliability(peer: Peer, _home: str, _scale: Scale) -> dict[str, float]:
+    """Of ours alone."""
+    return reliability.measure() if peer.name == OURS else {}
+
+
 LATENCIES = {"ping": "ping", "read 1 KB": "read", "stat": "stat", "list 10": "list"}
 THROUGHPUTS = {"read 1 KB, 32 in flight": "read", "stat, 32 in flight": "stat"}
 VICTIMS = tuple(
@@ -108,6 +115,7 @@ MEASURES = (
     Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput),
     Measure("sandbox", sandbox.FIGURES, _sandbox),
     Measure("search", search.FIGURES, _search),
+    Measure("reliability", reliability.FIGURES, _reliability, is_usual=False),
     Measure("victim", dict.fromkeys(VICTIMS, "ms"), _victim),
 )
 

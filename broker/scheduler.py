@@ -133,11 +133,16 @@ class Scheduler:
     def next_behind(self, principal: str | None, now: float) -> Call | None:
         """Take the short read whose turn it is, to wait behind another one of `principal` in its worker.
 
-        None when it is somebody else's turn, or a scan's, so that whoever's it is gets the worker when it is free.
+        None when it is somebody else's turn, or a scan's, so that whoever's it is gets the worker when it is free; and
+        when it is a client's that may not take the last free worker: this one may be the last that others can have.
         """
         if self._scans and self._scans.running < self._scan_workers:
             return None
-        call = self._quick.pop_first(lambda call: call.principal == principal and call.may_wait_in_worker, now)
+
+        def fits(call: Call) -> bool:
+            return call.principal == principal and call.may_wait_in_worker and self.may_take_last(call, now)
+
+        call = self._quick.pop_first(fits, now)
         if call is not None:
             self._depth -= 1
         return call

@@ -230,6 +230,16 @@ def test_the_last_free_worker_is_not_for_a_client_that_holds_another_one_while_o
     assert subject.may_take_last(second, 1.0)
 
 
+def test_nor_does_it_wait_behind_another_client_in_the_worker_that_may_be_the_last(make_call: MakeCall) -> None:
+    subject = scheduler()
+    polite, first, second = make_call("polite"), make_call("greedy"), make_call("greedy")
+    for call in (first, polite, second):
+        subject.admit(call)
+    assert [next_call(subject), next_call(subject)] == [first, polite]
+    assert subject.next_behind("local", 1.0) is None
+    assert subject.next_behind("local", LATELY_S + 1.0) is second
+
+
 def test_a_client_that_is_alone_may_have_every_worker(make_call: MakeCall) -> None:
     subject = scheduler()
     first, second = make_call("only"), make_call("only")

@@ -118,6 +118,17 @@ class Stdio(Client):
         if self._reading is not None:
             self._reading.cancel()
 
+    def begin(self, tool: str, arguments: Mapping[str, object]) -> int:
+        """Send a call whose answer nobody waits for; its id."""
+        ident = next(self._ids)
+        params = {"name": tool, "arguments": arguments}
+        self._write({"jsonrpc": "2.0", "id": ident, "method": "tools/call", "params": params})
+        return ident
+
+    def notify(self, method: str, params: Mapping[str, object]) -> None:
+        """Send a notification."""
+        self._write({"jsonrpc": "2.0", "method": method, "params": params})
+
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
