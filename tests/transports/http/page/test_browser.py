@@ -48,6 +48,7 @@ def test_signing_in_leaves_no_token_behind(watched: Any, open_page: OpenPage) ->
     assert page.title() == "Sign in – Filewarden"
 
 
+@pytest.mark.alone
 def test_a_killed_worker_is_seen_within_a_second(watched: Any, open_page: OpenPage) -> None:
     page = open_page(watched.url, watched.token)
     page.wait_for_selector('#workers tbody tr:first-child .pill[data-tone="ok"]')
@@ -142,6 +143,7 @@ def test_a_page_says_when_the_server_has_gone_and_comes_back_with_it(
     page.wait_for_selector("#token", timeout=15_000)  # to the new server the browser is a stranger
 
 
+@pytest.mark.alone
 def test_a_server_on_stdio_shows_its_one_client(
     start_server: Callable[..., Any], environ: dict[str, str], open_page: OpenPage
 ) -> None:

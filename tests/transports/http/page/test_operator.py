@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 PATIENCE_S = 1.0
 SETTINGS = {
     "FILEWARDEN_DEADLINES_READ_S": "0.5",
