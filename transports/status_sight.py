@@ -71,6 +71,7 @@ def headlines(status: Status) -> Iterator[str]:
         f"{status.server} {status.version}: {status.status}, {status.transport}, up {status.uptime_s:.0f} s, "
         f"sandbox {status.sandbox.level} ({status.sandbox.mode})"
     )
+    yield from (f"  problem: {printable(sentence)}" for sentence in status.problems)
     yield from (f"  note: {printable(sentence)}" for sentence in status.sandbox.degraded)
     calls, pool = status.calls, status.pool
     yield (
@@ -78,6 +79,9 @@ def headlines(status: Status) -> Iterator[str]:
         f"waiting {status.queue.depth} of {status.queue.limit}; "
         f"ready {pool.ready} of {pool.size}, spares {pool.spares}, restarts {pool.restarts_total}"
     )
+    refused = ", ".join(f"{reason} {count}" for reason, count in status.refusals.items() if count)
+    if refused:
+        yield f"  refused before a worker saw it: {printable(refused)}"
     if isinstance(status.audit, AuditStatus):
         yield _audit_line(status.audit)
     if isinstance(status.telemetry, TelemetryStatus):

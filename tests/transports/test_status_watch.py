@@ -15,7 +15,7 @@ import pytest
 
 from filewarden.broker.lifecycle import State
 from filewarden.transports import status_watch
-from filewarden.transports.status_sight import NO_SERVER, Sight
+from filewarden.transports.status_sight import NO_SERVER, Sight, plain
 from filewarden.transports.status_watch import watch
 
 PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
@@ -81,6 +81,15 @@ def test_without_a_terminal_it_is_the_plain_text_with_the_time(
     assert "\x1b" not in shown
     assert two_looks(seen=sight(None)) == 0
     assert NO_SERVER in capsys.readouterr().out
+
+
+def test_what_is_wrong_and_what_was_refused_stands_above_the_workers() -> None:
+    problems = ["The audit log cannot be written: \u001b[2J."]
+    document = {**DOCUMENT, "problems": problems, "refusals": {"queue_full": 3, "audit": 0}}
+    lines = plain(sight(document)).splitlines()
+    assert lines[1] == "  problem: The audit log cannot be written: \\x1b[2J."
+    assert "  refused before a worker saw it: queue_full 3" in lines
+    assert not [line for line in plain(sight()).splitlines() if "problem" in line or "refused" in line]
 
 
 def test_for_a_program_each_look_is_a_line(two_looks: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
