@@ -31,7 +31,7 @@ def _worker_start() -> float:
     """The median over workers that start one after another, once the zygote is warm."""
     with tempfile.TemporaryDirectory(prefix="fw-bench-") as place:
         settings = load([place], {"HOME": place}).settings
-        ward = Ward(settings, choose_account(settings.sandbox.user, place))
+        ward = Ward(settings, choose_account(settings.sandbox.user, place), "ro")
         try:
             ward.start(2)
             workers = [ward.start(1)[0].worker for _ in range(STARTS)]

@@ -20,6 +20,7 @@ import msgspec
 
 from filewarden.workers.confine.selftest import SERVED
 from filewarden.workers.confine.syscalls import syscall
+from filewarden.workers.profile import Role
 
 Area = Literal["files", "changes", "metadata", "network", "processes", "kernel", "resources"]
 Wall = Literal["landlock", "landlock-3", "namespaces", "seccomp", "rlimits", "user"]
@@ -41,13 +42,22 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Attack(msgspec.Struct, frozen=True):
-    """One attempt. Any one of `walls` stops it where it stands; a deadly one costs the worker its life."""
+    """One attempt. Any one of `walls` stops it where it stands; a deadly one costs the worker its life.
+
+    `role` is the worker's that it is an attack for: what others may not is the work of one that writes. "": for each.
+    """
 
     area: Area
     title: str
     walls: tuple[Wall, ...]
     run: Callable[[int, Orders], object]
     is_deadly: bool = False
+    role: Literal["", "ro", "rw"] = ""
+
+
+def attacks_of(role: Role) -> "dict[str, Attack]":
+    """The attacks of a worker of this role."""
+    return {name: attack for name, attack in ATTACKS.items() if attack.role in ("", role)}
 
 
 def attempt(name: str, root: int, orders: Orders) -> str:
@@ -94,6 +104,16 @@ def _empty(path: str, dir_fd: int | None = None) -> None:
 def _rename(root: int, _orders: Orders) -> None:
     os.rename("inside.txt", "other.txt", src_dir_fd=root, dst_dir_fd=root)
     os.rename("other.txt", "inside.txt", src_dir_fd=root, dst_dir_fd=root)
+
+
+def _move_out(root: int, _orders: Orders) -> None:
+    os.rename("inside.txt", "../outside/moved.txt", src_dir_fd=root, dst_dir_fd=root)
+    os.rename("../outside/moved.txt", "inside.txt", src_dir_fd=root, dst_dir_fd=root)
+
+
+def _link_in(root: int, orders: Orders) -> None:
+    os.link(_secret(orders), "linked.txt", dst_dir_fd=root)
+    os.unlink("linked.txt", dir_fd=root)
 
 
 def _change_mode(_root: int, orders: Orders) -> None:
@@ -251,14 +271,22 @@ ATTACKS: dict[str, Attack] = {
     "create_outside": Attack("changes", "create a file outside", OUTSIDE, lambda r, _: _create("../outside/new", r)),
     "write_outside": Attack("changes", "write to a file outside", OUTSIDE, lambda _, o: _append(_secret(o))),
     "empty_outside": Attack("changes", "empty a file outside", OUTSIDE, lambda r, _: _empty("../outside/empty.txt", r)),
-    "create_inside": Attack("changes", "create a file in a read-only root", OUTSIDE, lambda r, _: _create("new", r)),
+    "create_inside": Attack(
+        "changes", "create a file in a read-only root", OUTSIDE, lambda r, _: _create("new", r), role="ro"
+    ),
     "write_inside": Attack(
-        "changes", "write to a file of a read-only root", OUTSIDE, lambda r, _: _append("inside.txt", r)
+        "changes", "write to a file of a read-only root", OUTSIDE, lambda r, _: _append("inside.txt", r), role="ro"
     ),
     "empty_inside": Attack(
-        "changes", "empty a file by reading it", ("landlock-3", "namespaces"), lambda r, _: _empty("inside.txt", r)
+        "changes",
+        "empty a file by reading it",
+        ("landlock-3", "namespaces"),
+        lambda r, _: _empty("inside.txt", r),
+        role="ro",
     ),
-    "rename_inside": Attack("changes", "rename a file of a read-only root", OUTSIDE, _rename),
+    "rename_inside": Attack("changes", "rename a file of a read-only root", OUTSIDE, _rename, role="ro"),
+    "move_out": Attack("changes", "move a file out of its root", OUTSIDE, _move_out, role="rw"),
+    "link_in": Attack("changes", "link a file from outside into its root", OUTSIDE, _link_in, role="rw"),
     "chmod_outside": Attack("changes", "change modes outside", UNSEEN, _change_mode),
     "touch_outside": Attack("changes", "change times outside", UNSEEN, lambda _, o: os.utime(_secret(o), (1, 1))),
     "stat_outside": Attack("metadata", "see name, size and times of a file outside", ("namespaces",), _look),

@@ -53,6 +53,19 @@ def test_it_tells_the_truth(
     assert document["machine"].get("not here", "") == NOT_HERE.get(name, "")
 
 
+def test_a_worker_that_writes_is_held_in_its_root_by_one_layer_alone(
+    machine: Callable[[str], tuple[str, ...]], environ: dict[str, str], tree: Path
+) -> None:
+    """Landlock's first version: it cannot be told to let files move between folders, and so lets none."""
+    command = [sys.executable, *machine("old landlock, no namespaces"), "doctor", "--json", "--allow-write", str(tree)]
+    done = subprocess.run(command, env=environ, capture_output=True, timeout=40, check=False)
+    document = json.loads(done.stdout)
+    rows = {row["what"]: row for row in document["rows"] if row["area"] == "writers"}
+    assert (done.returncode, document["level"]) == (1, "partial")
+    assert {what for what, row in rows.items() if row["seen"] == "got through"} == METADATA
+    assert [row for row in document["rows"] if row["state"] == "BROKEN"] == []
+
+
 def test_without_a_filter_the_kernel_and_the_neighbours_are_open(
     machine: Callable[[str], tuple[str, ...]], environ: dict[str, str], tree: Path
 ) -> None:

@@ -7,10 +7,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
 from filewarden.broker.account import Account, choose_account
+from filewarden.broker.pool import may_write
 from filewarden.config.errors import ConfigError
 from filewarden.config.load import NO_ROOT, Loaded, load
 from filewarden.config.sections.roots import RootSettings
@@ -18,15 +20,16 @@ from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.doctor.client_rows import client_rows
-from filewarden.transports.doctor.findings import Row, attack_rows, layer_rows, outside_rows, visitors_row
+from filewarden.transports.doctor.findings import WRITERS, Row, attack_rows, layer_rows, outside_rows, visitors_row
 from filewarden.transports.doctor.limits import limit_rows
 from filewarden.transports.doctor.machine import machine_facts
 from filewarden.transports.doctor.own_files import own_file_rows
 from filewarden.transports.doctor.playground import Playground
 from filewarden.transports.doctor.view import Answer, as_json, as_text
-from filewarden.transports.doctor.worker import NoWorkerError, Ward
+from filewarden.transports.doctor.worker import NoWorkerError, Subject, Ward
 from filewarden.transports.exit_status import EXIT_USAGE
-from filewarden.workers.doctor_attacks import ATTACKS
+from filewarden.workers.doctor_attacks import Attack, attacks_of
+from filewarden.workers.profile import Role
 from filewarden.workers.wire import Report
 
 LONGEST_PARENT = 60
@@ -62,9 +65,14 @@ def _examine(flags: Sequence[str], environ: Mapping[str, str], stack: contextlib
         account = choose_account(loaded.settings.sandbox.user, loaded.settings.roots[0].path)
     ground = Playground(place, account)
     stack.callback(ground.close)
-    settings = msgspec.structs.replace(loaded.settings, roots=(RootSettings(name="root", path=ground.root, mode="ro"),))
-    _examine_worker(answer, settings, account, ground)
+    _examine_worker(answer, _grounded(loaded.settings, ground, "ro"), account, ground)
+    if may_write(loaded.settings) and answer.layers:
+        _examine_writer(answer, _grounded(loaded.settings, ground, "rw"), account, ground)
     return answer
+
+
+def _grounded(settings: Settings, ground: Playground, mode: Literal["ro", "rw"]) -> Settings:
+    return msgspec.structs.replace(settings, roots=(RootSettings(name="root", path=ground.root, mode=mode),))
 
 
 def _temporary_folder() -> str:
@@ -98,35 +106,58 @@ def _examine_worker(answer: Answer, settings: Settings, account: Account | None,
     answer.rows[:0] = rows
 
 
+def _examine_writer(answer: Answer, settings: Settings, account: Account | None, ground: Playground) -> None:
+    """A worker that writes has other rights, and no other way out of its root."""
+    try:
+        report, rows = _attack(settings if answer.refusal is None else _relaxed(settings), account, ground, "rw")
+    except NoWorkerError as error:
+        answer.refusal = answer.refusal or str(error)
+        return
+    answer.refusal = answer.refusal or report.refusal
+    answer.rows.extend(rows)
+
+
 def _relaxed(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, sandbox=msgspec.structs.replace(settings.sandbox, mode="best-effort"))
 
 
-def _attack(settings: Settings, account: Account | None, ground: Playground) -> tuple[Report, list[Row]]:
+def _attack(
+    settings: Settings, account: Account | None, ground: Playground, role: Role = "ro"
+) -> tuple[Report, list[Row]]:
     """The worker's report and a row for everything; only the report where it must not serve.
 
     Raises:
         NoWorkerError: there is none to attack from.
     """
-    ward = Ward(settings, account)
+    ward = Ward(settings, account, role)
     try:
         attacker, sibling = ward.start(2)
         report = attacker.report
         if report is None or report.refusal is not None:
             return report or Report(level="paths-only", layers={}, degraded=(), refusal="no report"), []
-        seen_outside = list(outside_rows(attacker.pid, report))
-        harmless = [name for name, attack in ATTACKS.items() if not attack.is_deadly]
-        deadly = [name for name, attack in ATTACKS.items() if attack.is_deadly]
-        ward.attack([(attacker, ground.orders(harmless, sibling.pid))])
-        doomed = ward.start(len(deadly))
-        ward.attack([(one, ground.orders([name], sibling.pid)) for one, name in zip(doomed, deadly, strict=True)])
-        outcomes = dict(attacker.findings.outcomes) if attacker.findings is not None else {}
-        for one, name in zip(doomed, deadly, strict=True):
-            outcomes |= {name: _ending(one.status)} if one.findings is None else one.findings.outcomes
+        seen_outside = list(outside_rows(attacker.pid, report)) if role == "ro" else []
+        outcomes = _outcomes(ward, attacker, sibling, ground, attacks_of(role))
     finally:
         ward.close()
-    rows = [*layer_rows(report), *attack_rows(report, outcomes)]
-    return report, [*rows, visitors_row(ground.visitors(), report), *seen_outside]
+    rows = attack_rows(report, outcomes, role)
+    if role == "rw":
+        return report, [*rows, visitors_row(ground.visitors(), report, WRITERS)]
+    return report, [*layer_rows(report), *rows, visitors_row(ground.visitors(), report), *seen_outside]
+
+
+def _outcomes(
+    ward: Ward, attacker: Subject, sibling: Subject, ground: Playground, attacks: Mapping[str, Attack]
+) -> dict[str, str]:
+    """What came of each attack: the harmless ones are made by one worker, each deadly one by a worker of its own."""
+    harmless = [name for name, attack in attacks.items() if not attack.is_deadly]
+    deadly = [name for name, attack in attacks.items() if attack.is_deadly]
+    ward.attack([(attacker, ground.orders(harmless, sibling.pid))])
+    doomed = ward.start(len(deadly))
+    ward.attack([(one, ground.orders([name], sibling.pid)) for one, name in zip(doomed, deadly, strict=True)])
+    outcomes = dict(attacker.findings.outcomes) if attacker.findings is not None else {}
+    for one, name in zip(doomed, deadly, strict=True):
+        outcomes |= {name: _ending(one.status)} if one.findings is None else one.findings.outcomes
+    return outcomes
 
 
 def _ending(status: int | None) -> str:

@@ -7,11 +7,14 @@ from enum import StrEnum
 import msgspec
 
 from filewarden.workers.confine.landlock import NEEDED_ABI
-from filewarden.workers.doctor_attacks import ATTACKS, Attack
+from filewarden.workers.doctor_attacks import Attack, attacks_of
+from filewarden.workers.profile import Role
 from filewarden.workers.wire import Report
 
 SIGSYS = "SIGSYS"
 GOT_THROUGH = "ok"
+WRITERS = "writers"
+"""The area of the rows about a worker that writes."""
 
 
 class State(StrEnum):
@@ -63,19 +66,20 @@ def layer_rows(report: Report) -> Iterator[Row]:
         )
 
 
-def attack_rows(report: Report, outcomes: Mapping[str, str]) -> Iterator[Row]:
-    """One row for each attack."""
-    for name, attack in ATTACKS.items():
+def attack_rows(report: Report, outcomes: Mapping[str, str], role: Role = "ro") -> Iterator[Row]:
+    """One row for each attack; those of a worker that writes have an area of their own."""
+    for name, attack in attacks_of(role).items():
         seen = outcomes.get(name, "no answer")
-        yield Row(area=attack.area, what=attack.title, state=_judge(attack, seen, report), seen=_said(seen))
+        area = WRITERS if role == "rw" else attack.area
+        yield Row(area=area, what=attack.title, state=_judge(attack, seen, report), seen=_said(seen))
 
 
-def visitors_row(count: int, report: Report) -> Row:
+def visitors_row(count: int, report: Report, area: str = "network") -> Row:
     """Whether anything arrived where the attacks knocked."""
     walls = ("seccomp", "namespaces")
     state = State.HELD if count == 0 else State.BROKEN if _stands(walls, report) else State.ABSENT
     what = "nothing arrived at the ports that were knocked at"
-    return Row(area="network", what=what, state=state, seen=f"{count} arrived")
+    return Row(area=area, what=what, state=state, seen=f"{count} arrived")
 
 
 def outside_rows(pid: int, report: Report) -> Iterator[Row]:

@@ -17,6 +17,7 @@ HEADLINES = {
     "kernel": "The kernel",
     "resources": "The machine's resources",
     "seen from outside": "The worker as the host sees it",
+    "writers": "A worker that writes, in a root of its own",
     "machine": "This machine and this configuration",
     "limits": "Limits of this machine",
     "clients": "Clients that start a filewarden",

@@ -20,7 +20,7 @@ from filewarden.config.settings import Settings
 from filewarden.workers import wire
 from filewarden.workers.doctor import LAUNCHER, TOOL, Findings
 from filewarden.workers.doctor_attacks import Orders
-from filewarden.workers.profile import encode
+from filewarden.workers.profile import Role, encode
 from filewarden.workers.tool import Lane
 from filewarden.workers.wire import Answer, Ready, Refusal, Report
 
@@ -50,9 +50,9 @@ class Subject:
 
 
 class Ward:
-    """The workers of one sandbox mode."""
+    """The workers of one sandbox mode and role."""
 
-    def __init__(self, settings: Settings, account: Account | None) -> None:
+    def __init__(self, settings: Settings, account: Account | None, role: Role) -> None:
         self._reactor = SelectorReactor()
         self._settings = settings
         self._subjects: dict[int, Subject] = {}
@@ -64,12 +64,13 @@ class Ward:
             self._folder.give_to(account.uid, account.gid)
         self._launched = launch(("-c", LAUNCHER))
         self._launched.take_away_at_the_end(self._folder.path)
-        profile = pool_profile("ro", settings, account, denied=(), own_paths=(), endpoints=self._folder.path)
-        self._launched.send_profile("ro", encode(profile), namespaces=profile.sandbox != "off")
+        profile = pool_profile(role, settings, account, denied=(), own_paths=(), endpoints=self._folder.path)
+        self._launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")
         self._launched.seal()
         self._links = Links(self._folder.path, wire.REPORT_BYTES * 4)
         self._launcher = Launcher(self._reactor, self._launched, self._on_launcher_lost, self._hear)
-        self._fork_server = self._launcher.fork_server("ro", self)
+        self._fork_server = self._launcher.fork_server(role, self)
+        self._is_reading = role == "ro"
         self._is_disguised = account is not None
         if account is not None:  # the link takes connections of its own account only; a server changes to it for good
             os.setegid(account.gid)
@@ -83,6 +84,8 @@ class Ward:
         """
         if not self._has_zygote:
             self._launcher.start()
+            if not self._is_reading:  # that one is on its way by itself
+                self._fork_server.ask_for_zygote()
             self._wait(lambda: self._has_zygote)
         subjects = [self._spawn() for _ in range(count)]
         self._wait(lambda: all(one.report is not None or one.status is not None for one in subjects))
@@ -131,7 +134,7 @@ class Ward:
             else:
                 self._reactor.at(self._reactor.now() + LOOK_S, look)
 
-        look()
+        self._reactor.at(self._reactor.now(), look)  # not at once: a loop is stopped only while it runs
         self._reactor.run()
         if self._failure is not None:
             raise NoWorkerError(self._failure)

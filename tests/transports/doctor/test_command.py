@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from filewarden.transports.doctor.findings import GOT_THROUGH, State, attack_rows, layer_rows
+from filewarden.transports.doctor.findings import GOT_THROUGH, WRITERS, State, attack_rows, layer_rows
 from filewarden.transports.doctor.view import Answer, as_text
 from filewarden.workers.catalogue import CATALOGUE
-from filewarden.workers.doctor_attacks import ATTACKS
+from filewarden.workers.doctor_attacks import attacks_of
+from filewarden.workers.profile import Role
 from filewarden.workers.wire import Report
 
 PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
+ROLES: tuple[Role, ...] = ("ro", "rw")
 KERNEL_DECIDES = {
     "load a BPF program",
     "use io_uring",
@@ -33,8 +35,9 @@ def _doctor(environ: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40, check=False)
 
 
-def _rows(document: dict[str, Any]) -> dict[str, dict[str, str]]:
-    return {row["what"]: row for row in document["rows"]}
+def _rows(document: dict[str, Any], role: Role = "ro") -> dict[str, dict[str, str]]:
+    """By what was tried; the worker that writes has an area of its own."""
+    return {row["what"]: row for row in document["rows"] if (row["area"] == WRITERS) == (role == "rw")}
 
 
 def _report(*active: str, abi: int = 7) -> Report:
@@ -47,7 +50,7 @@ def _report(*active: str, abi: int = 7) -> Report:
 @pytest.mark.integration
 def test_everything_holds_where_the_machine_allows_it_and_it_is_quick(environ: dict[str, str], tree: Path) -> None:
     started = time.monotonic()
-    done = _doctor(environ, "--json", str(tree))
+    done = _doctor(environ, "--json", "--allow-write", str(tree))
     took_s = time.monotonic() - started
     document = json.loads(done.stdout)
     if document["level"] != "full" and os.environ.get("REQUIRE_SANDBOX_LEVEL") != "full":
@@ -55,9 +58,13 @@ def test_everything_holds_where_the_machine_allows_it_and_it_is_quick(environ: d
     assert (done.returncode, document["exit_status"], document["level"]) == (0, 0, "full")
     of_machine = ("machine", "limits", "clients")  # its limits are whoever's it is
     assert {row["state"] for row in document["rows"] if row["area"] not in of_machine} == {"held"}
-    assert {attack.title for attack in ATTACKS.values()} < set(_rows(document))
-    assert {_rows(document)[attack.title]["seen"] for attack in ATTACKS.values() if attack.is_deadly} == {"SIGSYS"}
-    assert _rows(document)["nothing arrived at the ports that were knocked at"]["seen"] == "0 arrived"
+    for role in ROLES:
+        attacks, rows = attacks_of(role).values(), _rows(document, role)
+        assert {attack.title for attack in attacks} < set(rows)
+        assert {rows[attack.title]["seen"] for attack in attacks if attack.is_deadly} == {"SIGSYS"}
+        assert rows["nothing arrived at the ports that were knocked at"]["seen"] == "0 arrived"
+    assert "move a file out of its root" in _rows(document, "rw")
+    assert "create a file in a read-only root" not in _rows(document, "rw")
     assert took_s < 10
 
 
@@ -65,15 +72,16 @@ def test_everything_holds_where_the_machine_allows_it_and_it_is_quick(environ: d
 def test_with_the_sandbox_off_the_attacks_get_through_so_the_others_mean_something(
     environ: dict[str, str], tree: Path
 ) -> None:
-    done = _doctor(environ, "--json", "--sandbox", "off", str(tree))
+    done = _doctor(environ, "--json", "--sandbox", "off", "--allow-write", str(tree))
     document = json.loads(done.stdout)
     assert (done.returncode, document["level"], document["refusal"]) == (0, "off", None)
-    rows = _rows(document)
-    through = {attack.title for attack in ATTACKS.values() if rows[attack.title]["seen"] == "got through"}
     needs_root = {"become root again"} if os.geteuid() != 0 else set()
-    assert through >= {attack.title for attack in ATTACKS.values()} - KERNEL_DECIDES - needs_root
-    assert {rows[title]["state"] for title in through} == {"not available"}
-    assert rows["nothing arrived at the ports that were knocked at"]["seen"] == "3 arrived"
+    for role in ROLES:
+        attacks, rows = attacks_of(role).values(), _rows(document, role)
+        through = {attack.title for attack in attacks if rows[attack.title]["seen"] == "got through"}
+        assert through >= {attack.title for attack in attacks} - KERNEL_DECIDES - needs_root
+        assert {rows[title]["state"] for title in through} == {"not available"}
+        assert rows["nothing arrived at the ports that were knocked at"]["seen"] == "3 arrived"
 
 
 @pytest.mark.integration
