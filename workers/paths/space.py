@@ -86,6 +86,37 @@ class Space:
         """Open whatever `path` names for reading: only for what is known to be a file or a folder."""
         return self._open(path, READ)
 
+    def open_plain(self, path: str) -> Handle | None:
+        """Open the file or folder that `path` names, to be examined; None where it takes more than one step to tell.
+
+        That is a path with a link or `..` on its way, one that ends in `/` or `.`, what is absent or closed, and what
+        is neither file nor folder. `is_readable` says whether a call could read it.
+        """
+        place = self._texts.locate(path)
+        if place.root is None or not place.names:
+            return None
+        try:
+            handle = self._open_names(place.root, place.names, O_PATH, path)
+        except (Unresolved, ToolFailure):
+            return None
+        if handle.names != place.names or handle.kind not in ("file", "directory"):
+            handle.close()
+            return None
+        handle.is_readable = self._can_read(place.root, handle)
+        return handle
+
+    def _can_read(self, index: int, handle: Handle) -> bool:
+        """Whether an object that was found by real names can be opened for reading, found by trying."""
+        try:
+            fd = self._resolver.open_plain(self._starts[index], handle.names, READ)
+        except OSError:
+            return False
+        try:
+            state = os.fstat(fd)
+            return (state.st_dev, state.st_ino) == (handle.stat.st_dev, handle.stat.st_ino)
+        finally:
+            os.close(fd)
+
     def open_above(self, path: str) -> tuple[Handle, bytes] | None:
         """Open the folder that holds what `path` names, and say by which name, links unfollowed; None for a root."""
         index, names = self._locate(path)

@@ -12,8 +12,9 @@ from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
+from filewarden.workers.reading.file_info import FileInfo
 from filewarden.workers.reporter import Reporter
-from filewarden.workers.tools.get_file_info import FileInfo, GetFileInfo, run
+from filewarden.workers.tools.get_file_info import GetFileInfo, run
 from filewarden.workers.wire import Progress, unpack_from_worker
 
 MakeContext = Callable[..., Context]
