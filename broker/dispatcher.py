@@ -156,7 +156,7 @@ class Dispatcher:
     def attach(self, supervisors: Sequence[Supervisor], end_others: Callable[[str], None]) -> None:
         """Name the pools that run the calls, and how to end the other processes that speak to this one."""
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
-        self._feeder = Feeder(self._scheduler, self._supervisors)
+        self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors)
         self._guard = Guard(
             supervisors,
             end_others=end_others,
@@ -219,20 +219,24 @@ class Dispatcher:
         if refusal is not None:
             self._settle(call, refusal)
             return call
-        try:
-            displaced = self._scheduler.admit(call)
-        except Overload as overload:
-            self._settle(call, _refused_by(overload))
-            return call
         self._live[call.id] = call
+        self._was_active = True
+        try:
+            if self._feeder is None or not self._feeder.start(call):
+                self._queue(call)
+        except Overload as overload:
+            del self._live[call.id]
+            self._settle(call, _refused_by(overload))
+        if self._tick_at - call.submitted_at > BUSY_TICK_S:
+            self._arm_tick(BUSY_TICK_S)
+        return call
+
+    def _queue(self, call: Call) -> None:
+        displaced = self._scheduler.admit(call)
         if displaced is not None:
             del self._live[displaced.id]
             self._settle(displaced, _refused_by(self._scheduler.full()))
-        self._was_active = True
-        if self._tick_at - call.submitted_at > BUSY_TICK_S:
-            self._arm_tick(BUSY_TICK_S)
         self._pump()
-        return call
 
     def note_refused(self, caller: Caller, tool: Tool, start: StartCall, refusal: Failed) -> None:
         """A call was refused before it came here: the operator and the audit log hear of it all the same."""
@@ -341,13 +345,14 @@ class Dispatcher:
         outcome = self._answers.outcome(call.tool, frame)
         if isinstance(frame, Answer):
             call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
-        worker.answered(call.id, self._reactor.now())
+        now = self._reactor.now()
+        worker.answered(call.id, now)
         if self._closures:
             self._closures.answered(call)
         if not call.is_disowned:
-            self._end(call, outcome)
+            self._end(call, outcome, now)
         if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
-            self._quarantine.lost(_identity(call), self._reactor.now())
+            self._quarantine.lost(_identity(call), now)
             self._condemn(worker, Exit.MEMORY)
         else:
             self._pump()
@@ -376,7 +381,7 @@ class Dispatcher:
         details: Details = {}
         if call.tool.writes and not call.tool.is_look:
             sentence, details = f"{sentence} {_OUTCOME_UNKNOWN}", {"outcome": "unknown"}
-        self._end(call, Failed(code, sentence, details))
+        self._end(call, Failed(code, sentence, details), self._reactor.now())
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
@@ -385,7 +390,7 @@ class Dispatcher:
     def _pump(self) -> None:
         """Give waiting calls to workers."""
         if self._feeder is not None:
-            self._feeder.feed(self._reactor.now())
+            self._feeder.feed()
 
     def _withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""
@@ -394,10 +399,10 @@ class Dispatcher:
             return True
         return False
 
-    def _end(self, call: Call, outcome: Outcome) -> None:
+    def _end(self, call: Call, outcome: Outcome, now: float) -> None:
         """A call no longer holds a worker."""
         del self._live[call.id]
-        self._scheduler.finished(call, self._reactor.now())
+        self._scheduler.finished(call, now)
         self._settle(call, outcome)
 
     def _settle(self, call: Call, outcome: Outcome) -> None:
@@ -459,7 +464,8 @@ class Dispatcher:
         pools = (*self._supervisors.values(), *self._retiring)
         if self._closures.look([call for each in pools for call in each.stuck(now)]):
             self._turn_away(lambda call: self._closures.refusal(call, now))
-        self._pump()
+        if self._feeder is not None:
+            self._feeder.look(now)
         if self._on_look is not None:
             self._on_look(now)
         self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)

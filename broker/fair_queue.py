@@ -77,6 +77,17 @@ class FairQueue:
         clients.push(call)
         self._turns.join(call.principal)
 
+    def begin(self, call: Call, now: float) -> None:
+        """Count a call as one from `pop` that never waited, for nobody does."""
+        clients = self._principals.get(call.principal)
+        if clients is None:
+            clients = self._principals[call.principal] = _Clients()
+        clients.turns.serve_at_once(call.client, self.usual_s)
+        self._turns.serve_at_once(call.principal, self.usual_s)
+        self._hand_out(call, now)
+        if len(self._principals) > MOST_IDLE:
+            del self._principals[call.principal]
+
     def pop(self, fits: Fits, now: float) -> Call | None:
         """Take the call whose turn it is among those that fit."""
         for principal in self._turns.order():
@@ -95,13 +106,16 @@ class FairQueue:
         return None
 
     def _taken(self, call: Call, now: float) -> Call:
-        call.began_at, call.presumed_s = now, self.usual_s
         self._principals[call.principal].turns.serve(call.client, self.usual_s)
         self._turns.serve(call.principal, self.usual_s)
         self.remove(call)
+        self._hand_out(call, now)
+        return call
+
+    def _hand_out(self, call: Call, now: float) -> None:
+        call.began_at, call.presumed_s = now, self.usual_s
         self.running += 1
         self._holders[call.client] = self._holders.get(call.client, 0) + 1
-        return call
 
     def put_back(self, call: Call) -> None:
         """A call from `pop` has not run: it is the next one of its client again, and charged for nothing."""

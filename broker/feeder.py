@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from filewarden.broker.call import Call
 from filewarden.broker.placement import Placement
-from filewarden.broker.pool import Kind
+from filewarden.broker.pool import Kind, pool_of
+from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
@@ -25,34 +26,63 @@ LONG_S = 0.005
 class Feeder:
     """The way from the scheduler to the workers. Times are monotonic seconds."""
 
-    def __init__(self, scheduler: Scheduler, supervisors: Mapping[Kind, Supervisor]) -> None:
+    def __init__(self, reactor: Reactor, scheduler: Scheduler, supervisors: Mapping[Kind, Supervisor]) -> None:
+        self._reactor = reactor
         self._scheduler = scheduler
         self._supervisors = supervisors
         self._may_wait_in_workers = False
         """False when no call does."""
 
-    def feed(self, now: float) -> None:
-        """Give out what can be given out."""
-        if self._may_wait_in_workers:
-            self._take_back_behind_long(now)
+    def start(self, call: Call) -> bool:
+        """Start a short call that has just come, where nobody waits and a worker is free for it: the usual case.
+
+        Raises:
+            Overload: its client has too many calls in flight.
+        """
+        supervisor = self._supervisors.get(pool_of(call.tool))
+        if supervisor is None or self._scheduler.depth or call.lane is Lane.SCAN:
+            return False
+        now, roster = call.submitted_at, supervisor.roster
+        if not (roster.has_several_idle() or self._scheduler.may_take_last(call, now)):
+            return False
+        worker = roster.idle_for(call.principal)
+        if worker is None:
+            return False
+        self._scheduler.begin(call, now)
+        self._give(supervisor, worker, call, now)
+        return True
+
+    def feed(self) -> None:
+        """Give out what can be given out: to idle workers now, to busy ones once at the end of this tick."""
         scheduler = self._scheduler
         if not scheduler.depth:
-            return
+            if self._may_wait_in_workers:
+                self._take_back_behind_long(self._reactor.now())
+            if not scheduler.depth:
+                return
+        now = self._reactor.now()
         for kind, supervisor in self._supervisors.items():
             if scheduler.has_waiting(kind):
                 self._feed_idle(kind, supervisor, now)
         if scheduler.has_waiting(Kind.READING):
-            self._feed_busy(now)
+            self._reactor.settle(self._feed_busy)
+
+    def look(self, now: float) -> None:
+        """Time has passed."""
+        if self._may_wait_in_workers:
+            self._take_back_behind_long(now)
+        self.feed()
 
     def _feed_idle(self, kind: Kind, supervisor: Supervisor, now: float) -> None:
         placement = Placement(supervisor, lambda call: self._scheduler.may_take_last(call, now))
-        while supervisor.roster.idle() is not None:
+        while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
             call = self._scheduler.next_call(kind, placement.fits, now)
             if call is None or placement.worker is None:
                 return
             self._give(supervisor, placement.worker, call, now)
 
-    def _feed_busy(self, now: float) -> None:
+    def _feed_busy(self) -> None:
+        now = self._reactor.now()
         for supervisor, worker in self._readers():
             if _takes_another(worker, now) and supervisor.may_take_next(worker, now):
                 call = self._scheduler.next_behind(worker.principal, now)
@@ -61,7 +91,7 @@ class Feeder:
                     self._give(supervisor, worker, call, now)
 
     def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
-        call.worker = f"{supervisor.pool.kind.value}/{worker.place}"
+        call.worker = f"{supervisor.pool.kind}/{worker.place}"
         call.assigned_at = now
         supervisor.assign(worker, call, _frame_of(call, now))
 

@@ -87,6 +87,25 @@ class Scheduler:
         Raises:
             Overload: the queue is full of calls with no lesser claim, or the client has too many calls in flight.
         """
+        self._refuse_too_many(call)
+        displaced = self._displaced_by(call) if self._depth >= self._queue_limit else None
+        self._crowd.came(call)
+        self._queue_of(call).push(call)
+        self._depth += 1
+        return displaced
+
+    def begin(self, call: Call, now: float) -> None:
+        """Count a short call as running that need not wait, where nothing waits: `admit` and `next_call` in one.
+
+        Raises:
+            Overload: the client has too many calls in flight.
+        """
+        self._refuse_too_many(call)
+        self._crowd.came(call)
+        self._queue_of(call).begin(call, now)
+        self._is_scan_next |= not call.tool.writes
+
+    def _refuse_too_many(self, call: Call) -> None:
         in_flight = self._crowd.in_flight(call.client)
         if in_flight >= self._per_client_limit:
             raise Overload(
@@ -94,11 +113,6 @@ class Scheduler:
                 self._retry_after_ms(),
                 Reason.CLIENT_LIMIT,
             )
-        displaced = self._displaced_by(call) if self._depth >= self._queue_limit else None
-        self._crowd.came(call)
-        self._queue_of(call).push(call)
-        self._depth += 1
-        return displaced
 
     def _displaced_by(self, call: Call) -> Call:
         """Make room by taking out the latest call of whoever has the most."""

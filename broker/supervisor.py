@@ -143,12 +143,14 @@ class Supervisor:
 
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
         """Give an idle worker a call, or a busy one its next."""
+        is_first = worker.call is None
         try:
             worker.assign(call, frame, self._reactor.now())
         except LinkLost:
             self._cut_off(worker)
         else:
-            self._mark_dirty(worker)
+            if not is_first:  # sending may have swallowed the signal of an answer; one that was idle had none to give
+                self._mark_dirty(worker)
 
     def make_room(self) -> None:
         """Replace the idle worker that has rested longest by one that has served nobody, at once if a spare is ready.

@@ -47,6 +47,12 @@ class Turns:
         self._served = max(self._served, tag)
         self._tags[member] = tag + expected_s  # behind its equals
 
+    def serve_at_once(self, member: str, expected_s: float) -> None:
+        """It gets a worker without having to wait: what `join`, `serve` and `leave` amount to where nobody waits."""
+        tag = max(self._served, self._debts.pop(member, 0.0))
+        self._served = tag
+        self._remember(member, tag + expected_s)
+
     def charge(self, member: str, cost_s: float) -> None:
         """It has had more than was presumed, or with a negative cost less."""
         if member in self._tags:

@@ -1,6 +1,6 @@
 """From bytes to lines, bounded. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 class TooLong:
@@ -23,8 +23,13 @@ class LineSplitter:
         """Hold what comes from now on to this."""
         self._limit = limit
 
-    def feed(self, data: bytes) -> Iterator[bytes | TooLong]:
+    def feed(self, data: bytes) -> Iterable[bytes | TooLong]:
         """Every line that `data` completes, without its line end; blank lines are skipped."""
+        if data.find(b"\n") == len(data) - 1 and not self._parts and not self._is_dropping:
+            return self._whole(data)  # nearly every request comes alone and in one piece
+        return self._split(data)
+
+    def _split(self, data: bytes) -> Iterator[bytes | TooLong]:
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
             line = self._finish(data[start:end])
@@ -37,6 +42,11 @@ class LineSplitter:
         """The last line, where nobody ended it; None when there is none."""
         line = self._finish(b"")
         return line if line is TOO_LONG or (isinstance(line, bytes) and line.strip()) else None
+
+    def _whole(self, data: bytes) -> tuple[bytes | TooLong, ...]:
+        if len(data) > self._limit + 1:
+            return (TOO_LONG,)
+        return () if not data or data.isspace() else (data[:-1].removesuffix(b"\r"),)
 
     def _finish(self, tail: bytes) -> bytes | TooLong:
         self._keep(tail)

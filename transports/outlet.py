@@ -30,7 +30,7 @@ class Outlet:
         self._reactor = reactor
         self._on_broken = on_broken
         self._on_relief = on_relief
-        self._pieces: deque[memoryview] = deque()
+        self._pieces: deque[bytes | memoryview] = deque()
         self._waiting_bytes = 0
         self._holdings = holdings
         self._is_watching = False
@@ -52,8 +52,8 @@ class Outlet:
             return
         if not self._pieces:
             self._reactor.settle(self.flush)
-        self._pieces.append(memoryview(line))
-        self._pieces.append(memoryview(b"\n"))
+        self._pieces.append(line)
+        self._pieces.append(b"\n")
         self._count(len(line) + 1)
 
     def flush(self) -> None:
@@ -76,11 +76,15 @@ class Outlet:
             self._on_relief()
 
     def _drop(self, written: int) -> None:
+        is_all = written == self._waiting_bytes
         self._count(-written)
+        if is_all:
+            self._pieces.clear()
+            return
         while written:
             first = self._pieces[0]
             if written < len(first):
-                self._pieces[0] = first[written:]
+                self._pieces[0] = memoryview(first)[written:]
                 return
             written -= len(first)
             self._pieces.popleft()

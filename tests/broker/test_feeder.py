@@ -27,24 +27,31 @@ class Shop:
         self.pool = reading_pool(PoolSettings())
         self.roster = Roster(size, 0)
         self.scheduler = Scheduler(queue_limit=100, per_client_limit=100, scan_workers=scan_workers)
-        self.now = 1.0
+        self.clock = 1.0
+        self.settling: list[Callable[[], None]] = []
         self.due: set[Worker] = set()
         self.ends: dict[int, list[str]] = {}
         self._serial = 0
         self._fill()
-        supervisors: Any = {Kind.READING: self}
-        self.feeder = Feeder(self.scheduler, supervisors)
+        shop: Any = self
+        self.feeder = Feeder(shop, self.scheduler, {Kind.READING: shop})
 
-    # What the feeder asks of a supervisor.
+    # What the feeder asks of a reactor and of a supervisor.
+
+    def settle(self, action: Callable[[], None]) -> None:
+        self.settling.append(action)
+
+    def now(self) -> float:
+        return self.clock
 
     def may_take_next(self, worker: Worker, now: float) -> bool:
-        assert now == self.now
+        assert now == self.clock
         return worker not in self.due
 
     def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
         assert frame
         assert worker.principal in (None, call.principal)
-        worker.assign(call, frame, self.now)
+        worker.assign(call, frame, self.clock)
 
     def make_room(self) -> None:
         worker = self.roster.rested_longest()
@@ -56,17 +63,29 @@ class Shop:
     def admit(self, *calls: Call) -> None:
         for call in calls:
             self.ends[call.id] = []
-            self.scheduler.admit(call)
-        self.feed()
+            call.submitted_at = self.clock
+            if not self.feeder.start(call):
+                self.scheduler.admit(call)
+                self.feeder.feed()
+        self._end_tick()
 
-    def feed(self, later_s: float = 0.0) -> None:
-        self.now += later_s
-        self.feeder.feed(self.now)
+    def feed(self) -> None:
+        self.feeder.feed()
+        self._end_tick()
+
+    def wait(self, seconds: float) -> None:
+        self.clock += seconds
+        self.feeder.look(self.clock)
+        self._end_tick()
+
+    def _end_tick(self) -> None:
+        while self.settling:
+            self.settling.pop()()
 
     def answer(self, worker: Worker) -> Call:
         assert worker.call is not None
-        self.now += CALL_S
-        call = worker.answered(worker.call.id, self.now)
+        self.clock += CALL_S
+        call = worker.answered(worker.call.id, self.clock)
         if not call.is_disowned:
             self._end(call, "answered")
         self.feed()
@@ -102,7 +121,7 @@ class Shop:
                 assert worker.principal == following.principal
 
     def _end(self, call: Call, how: str) -> None:
-        self.scheduler.finished(call, self.now)
+        self.scheduler.finished(call, self.clock)
         self.ends[call.id].append(how)
 
     def _remove(self, worker: Worker) -> None:
@@ -181,8 +200,8 @@ def test_no_call_waits_behind_one_that_already_takes_long_nor_in_a_worker_that_i
     shop = Shop(2)
     shop.admit(make_call(), make_call())
     shop.due.add(shop.workers[1])
-    shop.now += 2 * LONG_S
-    shop.workers[1].busy_since = shop.now
+    shop.clock += 2 * LONG_S
+    shop.workers[1].busy_since = shop.clock
     shop.admit(make_call())
     assert [worker.next_call for worker in shop.workers] == [None, None]
 
@@ -240,10 +259,10 @@ def test_behind_a_call_that_takes_long_nothing_waits_for_long(make_call: MakeCal
     calls = [make_call() for _ in range(3)]
     shop.admit(*calls)
     slow, quick = shop.workers
-    shop.now += LONG_S / 2
+    shop.clock += LONG_S / 2
     shop.answer(quick)
     assert slow.next_call is calls[2]
-    shop.feed(LONG_S)
+    shop.wait(LONG_S)
     assert quick.call is calls[2]
     shop.answer(quick)
     shop.answer(slow)
@@ -275,7 +294,7 @@ def test_every_call_ends_exactly_once_whatever_happens_to_the_workers(
         elif step == "cancel" and calls:
             shop.cancel(calls[number % len(calls)])
         else:
-            shop.feed(number * LONG_S / 2)
+            shop.wait(number * LONG_S / 2)
         shop.check()
     shop.finish()
     assert shop.scheduler.depth == 0

@@ -342,3 +342,26 @@ def _call(number: int, client: str, lane: Lane, principal: str = "local") -> Cal
         hard_at=2.0,
         deliver=lambda _outcome: None,
     )
+
+
+@settings(max_examples=50, deadline=None, database=None)
+@given(steps=st.lists(st.tuples(st.integers(0, 3), st.floats(0.0, 0.1), st.booleans()), max_size=20))
+def test_a_call_that_need_not_wait_counts_like_one_that_did(steps: list[tuple[int, float, bool]]) -> None:
+    straight, queued = scheduler(), scheduler()
+    now = 0.0
+    for number, (client, cost, ends) in enumerate(steps):
+        calls = [_call(number, str(client), Lane.QUICK, str(client % 2)) for _ in range(2)]
+        straight.begin(calls[0], now)
+        queued.admit(calls[1])
+        assert next_call(queued, now=now) is calls[1]
+        now += cost
+        if ends:
+            straight.finished(calls[0], now)
+            queued.finished(calls[1], now)
+    for subject in (straight, queued):
+        for number in range(12):
+            subject.admit(
+                _call(100 + number, str(number % 4), Lane.SCAN if number > 9 else Lane.QUICK, str(number % 2))
+            )
+    orders = [[call.id for call in drain(subject)] for subject in (straight, queued)]
+    assert orders[0] == orders[1]
