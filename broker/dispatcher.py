@@ -184,7 +184,7 @@ class Dispatcher:
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
         if self._feeder is not None:
             self._feeder.take_all_back()
-        self._feeder = Feeder(self._scheduler, self._supervisors)
+        self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors)
         self._deadlines, self._frame_bytes, self._budgets, self._closures = deadlines, frame_bytes, budgets, closures
         if self._guard is not None:
             self._guard.watch([*supervisors, *self._retiring], end_others=end_others, frame_bytes=frame_bytes)
