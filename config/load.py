@@ -102,6 +102,7 @@ def _our_paths(settings: Settings, environ: Mapping[str, str], home: str | None,
         settings.http.token_file: "the token",
         settings.http.jwks_file: "the issuer's keys",
         settings.http.sealing_keys_file: "the sealing keys",
+        settings.telemetry.headers_file: "the collector's headers",
         settings.audit.file: "the audit log",
         settings.log.file: "the log",
     }

@@ -54,7 +54,7 @@ def longest_call_s(deadlines: DeadlineSettings) -> float:
 def own_paths(settings: Settings, file: str | None, environ: Mapping[str, str]) -> list[str]:
     """What no tool touches, there already or not, by real path: our state, token, configuration, log, audit file."""
     http = settings.http
-    keys = [http.token_file, http.jwks_file, http.sealing_keys_file]
+    keys = [http.token_file, http.jwks_file, http.sealing_keys_file, settings.telemetry.headers_file]
     paths = [file, *keys, settings.log.file, *_audit_files(settings)]
     with contextlib.suppress(ConfigError):
         paths.append(state_folder(environ))

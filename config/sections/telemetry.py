@@ -15,7 +15,15 @@ class TelemetrySettings(Section, frozen=True, kw_only=True):
         Meta(
             max_length=2000,
             description="Address of a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318; without a "
-            'path it is /v1/traces. "" sends nothing. Needs the extra filewarden[otel].',
+            'path it is /v1/traces. "" sends nothing.',
+        ),
+    ] = ""
+    headers_file: Annotated[
+        str,
+        Meta(
+            max_length=4096,
+            description='File with headers for the collector, such as its key, one "Name: value" a line; "" is none.',
+            extra={"is_path": True},
         ),
     ] = ""
     sample_ratio: Annotated[

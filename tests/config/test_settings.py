@@ -82,6 +82,7 @@ DEFAULTS: dict[str, object] = {
     "log.file": "",
     "log.calls": False,
     "telemetry.otlp_endpoint": "",
+    "telemetry.headers_file": "",
     "telemetry.sample_ratio": 1.0,
     "telemetry.queue": 4096,
 }

@@ -18,8 +18,6 @@ from filewarden.transports.preload import LATE_IMPORTS
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("broker", "config", "transports", "workers")
 
-OF_AN_EXTRA = {"filewarden.transports.telemetry.spans"}
-"""Modules that need more than every installation has."""
 START_MAY_NOT_IMPORT = {
     "argparse",
     "asyncio",
@@ -28,7 +26,6 @@ START_MAY_NOT_IMPORT = {
     "json",
     "logging",
     "pathlib",
-    "opentelemetry",
     "prometheus_client",
     "re2",
     "psutil",
@@ -168,7 +165,7 @@ def test_the_built_wheel_holds_every_module_and_runs_in_an_environment_of_its_ow
     done = run([str(place / "bin" / "filewarden"), "demo", str(tree)], cwd=tmp_path)
     assert "claims held" in done.stdout
     names = sorted(module.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for module in shipped)
-    names = [name for name in names if not name.endswith("__main__") and name not in OF_AN_EXTRA]
+    names = [name for name in names if not name.endswith("__main__")]
     imports = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
     for order in (names, names[::-1]):  # each before and after those that it needs
         run([str(place / "bin" / "python"), "-I", "-c", imports, *order])

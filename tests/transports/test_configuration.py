@@ -76,11 +76,10 @@ def test_files_that_are_named_are_opened(
     assert capsys.readouterr().err.startswith(f"config error: 1 problem\n  {key}")
 
 
-def test_a_collector_needs_the_extra(home: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_s_address_and_headers_are_looked_at(home: Path, capsys: Capture) -> None:
     text = '[telemetry]\notlp_endpoint = "http://127.0.0.1:1"\n'
     assert check(home, text) == 0
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    assert check(home, text) == 2
-    assert "filewarden[otel]" in capsys.readouterr().err
+    assert check(home, f'{text}headers_file = "headers"\n') == 2
+    assert "telemetry.headers_file" in capsys.readouterr().err
     assert check(home, '[telemetry]\notlp_endpoint = "localhost:4317"\n') == 2
     assert "must be an http or https address" in capsys.readouterr().err

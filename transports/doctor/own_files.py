@@ -34,6 +34,7 @@ def _places(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[tuple[str, s
     except ConfigError as error:
         yield "the state folder can be found", str(error), FOR_OTHERS
     yield "the sealing keys are ours alone", http.sealing_keys_file, FOR_OTHERS
+    yield "the collector's headers are ours alone", loaded.settings.telemetry.headers_file, FOR_OTHERS
     yield "nobody else changes the configuration", loaded.file or "", WRITABLE_BY_OTHERS
     yield "nobody else changes the issuer's keys", http.jwks_file, WRITABLE_BY_OTHERS
     yield "nobody else changes the audit log", loaded.settings.audit.file, WRITABLE_BY_OTHERS

@@ -1,34 +1,42 @@
 """The tracer that the settings ask for: its collector, and what a confined front-end needs to reach it."""
 
-import logging
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 from filewarden.broker.log import Log
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.sections.telemetry import TelemetrySettings
+from filewarden.transports.preload import preload
 from filewarden.transports.reach import Reach, reach_of_address
+from filewarden.transports.telemetry.collector import Collector, NoTrustError
 from filewarden.transports.telemetry.ended_call import EndedCall
-from filewarden.transports.telemetry.tracer import Export, Tracer
+from filewarden.transports.telemetry.spans import SpanWriter
+from filewarden.transports.telemetry.tracer import Tracer
+from filewarden.transports.token import insist_on_private
 
-if TYPE_CHECKING:
-    import requests
-
-TRACES_PATH = "/v1/traces"
-"""Where a collector takes them, unless the address says another path (OTLP specification, OTLP/HTTP request)."""
-SEND_S = 5
-LONGEST_REASON = 200
+HEADERS_KEY = "telemetry.headers_file"
+LARGEST_FILE = 16_384
+LATE_IMPORTS = ("encodings.idna", "stringprep")
+"""What looking a name up imports by itself."""
 
 
 def open_tracer(settings: TelemetrySettings, transport: str, log: Log) -> Tracer:
-    """Load what sends, while there are rights to do so.
+    """Read what it takes, while there are rights to do so.
 
     Raises:
-        ConfigError: the extra is not installed.
+        ConfigError: the file with headers cannot be used, or there is no authority to trust.
     """
-    export = _exporter(_endpoint(settings.otlp_endpoint), transport, log.server)
-    return Tracer(export, log, queue=settings.queue, sample_ratio=settings.sample_ratio)
+    preload(LATE_IMPORTS)
+    try:
+        collector = Collector(settings.otlp_endpoint, _headers(settings.headers_file))
+    except NoTrustError as error:
+        raise ConfigError([Problem("telemetry.otlp_endpoint", "", str(error))]) from None
+    writer = SpanWriter(transport, log.server)
+
+    def export(batch: Sequence[EndedCall]) -> str:
+        return collector.send(writer.document(batch))
+
+    return Tracer(export, log, queue=settings.queue, sample_ratio=settings.sample_ratio, hang_up=collector.close)
 
 
 def reach_of_collector(settings: TelemetrySettings) -> Reach:
@@ -36,45 +44,31 @@ def reach_of_collector(settings: TelemetrySettings) -> Reach:
     return reach_of_address(settings.otlp_endpoint)
 
 
-def _endpoint(address: str) -> str:
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(path=parts.path if parts.path.strip("/") else TRACES_PATH))
-
-
-def _exporter(endpoint: str, transport: str, server: str) -> Export:
+def _headers(path: str) -> dict[str, str]:
+    """One `Name: value` a line; empty lines and those that begin with `#` do not count."""
+    if not path:
+        return {}
     try:
-        import requests
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.trace.export import SpanExportResult
-
-        from filewarden.transports.telemetry.spans import SpanMaker
-    except ImportError as error:
-        sentence = f"needs what the extra brings: pip install 'filewarden[otel]' ({error})"
-        raise ConfigError([Problem("telemetry.otlp_endpoint", "", sentence)]) from None
-    _quieten()
-    maker = SpanMaker(transport, server)
-    exporter = OTLPSpanExporter(endpoint=endpoint, timeout=SEND_S, session=_session(requests.Session()))
-    exporter.export([])  # loads the rest of what it takes, and sends nothing
-
-    def export(batch: Sequence[EndedCall]) -> str:
-        try:
-            done = exporter.export([span for call in batch for span in maker.spans(call)])
-        except Exception as error:  # whatever goes wrong in there must not end the thread, and with it all sending
-            return repr(error)[:LONGEST_REASON]
-        return "" if done is SpanExportResult.SUCCESS else f"{endpoint} does not take them"
-
-    return export
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unfit(path, f"cannot be read: {error.strerror}") from None
+    try:
+        insist_on_private(HEADERS_KEY, path, os.fstat(fd))
+        content = os.read(fd, LARGEST_FILE + 1)
+    finally:
+        os.close(fd)
+    if len(content) > LARGEST_FILE or not content.isascii():
+        raise _unfit(path, f"must be at most {LARGEST_FILE} bytes of ASCII")
+    lines = [line.strip() for line in content.decode().splitlines()]
+    return dict(_header(path, line) for line in lines if line and not line.startswith("#"))
 
 
-def _session(session: "requests.Session") -> "requests.Session":
-    """To the collector and nowhere else: no redirect, no proxy and no password of the environment or of a file."""
-    session.trust_env = False
-    session.max_redirects = 0
-    return session
+def _header(path: str, line: str) -> tuple[str, str]:
+    name, colon, value = (part.strip() for part in line.partition(":"))
+    if not colon or not name.replace("-", "").isalnum() or not value.isprintable():
+        raise _unfit(path, 'must have lines such as "Authorization: Bearer TOKEN"')
+    return name, value
 
 
-def _quieten() -> None:
-    """What it would print we say ourselves, in one line when the state changes."""
-    logger = logging.getLogger("opentelemetry")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
+def _unfit(path: str, sentence: str) -> ConfigError:
+    return ConfigError([Problem(HEADERS_KEY, "", f"{path} {sentence}")])

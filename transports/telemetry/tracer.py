@@ -30,8 +30,11 @@ Export = Callable[[Sequence[EndedCall]], str]
 class Tracer:
     """Starts to send with `start`, once the server has given its rights up: a thread has those it begins with."""
 
-    def __init__(self, export: Export, log: Log, *, queue: int, sample_ratio: float) -> None:
+    def __init__(
+        self, export: Export, log: Log, *, queue: int, sample_ratio: float, hang_up: Callable[[], None] = lambda: None
+    ) -> None:
         self._export = export
+        self._hang_up = hang_up
         self._log = log
         self._most_waiting = queue
         self._sample_ratio = sample_ratio
@@ -82,6 +85,7 @@ class Tracer:
             self._wake.clear()
             while self._waiting:
                 self._send([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
+        self._hang_up()
 
     def _send(self, batch: Sequence[EndedCall]) -> None:
         reason = self._export(batch) or None

@@ -1,7 +1,7 @@
 """Traces of a real server's calls, as a collector on loopback gets them, and of none where nobody is named."""
 
 import json
-import sys
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from filewarden.broker.call import Call
@@ -20,6 +21,7 @@ from filewarden.broker.protocol.terms import Terms
 from filewarden.broker.protocol.trace_context import TraceContext
 from filewarden.config.errors import ConfigError
 from filewarden.config.sections.telemetry import TelemetrySettings
+from filewarden.transports.telemetry import collector as client
 from filewarden.transports.telemetry.ended_call import EndedCall
 from filewarden.transports.telemetry.opening import open_tracer
 from filewarden.transports.telemetry.tracer import Tracer
@@ -34,25 +36,37 @@ SERVER, INTERNAL = 2, 1
 Json = dict[str, Any]
 
 
+def values(attributes: list[Json]) -> Json:
+    """By their keys: texts, and numbers as OTLP writes them."""
+    return {each["key"]: next(iter(each["value"].values())) for each in attributes}
+
+
 class Collector:
     """Takes OTLP over HTTP, until it is told to refuse."""
 
     def __init__(self) -> None:
         self.spans: list[Json] = []
         self.paths: list[str] = []
+        self.keys: set[str | None] = set()
+        self.connections: set[socket.socket] = set()
         self.status = 200
         self.changed = threading.Condition()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with outer.changed:
                     outer.paths.append(self.path)
+                    outer.connections.add(self.connection)
+                    outer.keys.add(self.headers["X-Key"])
                     if outer.status == 200:
                         outer.take(body)
                     outer.changed.notify_all()
                 self.send_response(outer.status)
+                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -65,31 +79,20 @@ class Collector:
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
     def take(self, body: bytes) -> None:
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            about = {each.key: each.value.string_value for each in resource.resource.attributes}
-            for scope in resource.scope_spans:
-                self.spans += [self._span(span, about) for span in scope.spans]
-
-    def _span(self, span: Any, about: Json) -> Json:
-        values = {each.key: each.value for each in span.attributes}
-        return {
-            "name": span.name,
-            "kind": span.kind,
-            "trace": span.trace_id.hex(),
-            "id": span.span_id.hex(),
-            "parent": span.parent_span_id.hex(),
-            "state": span.trace_state,
-            "began": span.start_time_unix_nano,
-            "ended": span.end_time_unix_nano,
-            "is_error": span.status.code == 2,
-            "said": span.status.message,
-            "service": about["service.name"],
-            **{key: value.string_value or value.int_value or value.double_value for key, value in values.items()},
-        }
+        json_format.Parse(body, ExportTraceServiceRequest())  # no member that the schema does not have
+        for resource in json.loads(body)["resourceSpans"]:
+            about = values(resource["resource"]["attributes"])
+            for scope in resource["scopeSpans"]:
+                self.spans += [{**values(span["attributes"]), **about, **span} for span in scope["spans"]]
 
     def wait_for(self, is_there: Callable[[], bool]) -> None:
         with self.changed:
             assert self.changed.wait_for(is_there, PATIENCE_S), self.spans
+
+    def hang_up(self) -> None:
+        """Close the connections that are kept."""
+        for each in self.connections:
+            each.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -127,11 +130,13 @@ def test_a_call_is_a_span_in_its_client_s_trace_with_a_span_for_the_worker(
     assert server.finish() == 0
     request, worker, failed, _, resource, _ = collector.spans
     assert set(collector.paths) == {"/v1/traces"}
-    assert (request["name"], request["kind"], request["service"]) == ("tools/call read_file", SERVER, "filewarden")
-    assert (request["trace"], request["parent"], request["state"]) == (TRACE, SPAN, "a=1")
+    assert (request["name"], request["kind"], request["service.name"]) == ("tools/call read_file", SERVER, "filewarden")
+    assert (request["traceId"], request["parentSpanId"], request["traceState"]) == (TRACE, SPAN, "a=1")
     assert (worker["name"], worker["kind"]) == ("worker read_file", INTERNAL)
-    assert (worker["trace"], worker["parent"]) == (TRACE, request["id"])
-    assert before < request["began"] <= worker["began"] < worker["ended"] == request["ended"] < time.time_ns()
+    assert (worker["traceId"], worker["parentSpanId"]) == (TRACE, request["spanId"])
+    began, given = int(request["startTimeUnixNano"]), int(worker["startTimeUnixNano"])
+    assert before < began <= given < int(request["endTimeUnixNano"]) < time.time_ns()
+    assert worker["endTimeUnixNano"] == request["endTimeUnixNano"]
     wanted = {
         "mcp.method.name": "tools/call",
         "mcp.protocol.version": "2025-06-18",
@@ -143,16 +148,16 @@ def test_a_call_is_a_span_in_its_client_s_trace_with_a_span_for_the_worker(
     assert wanted.items() <= request.items()
     assert int(request["jsonrpc.request.id"]) > 0
     assert worker["filewarden.worker"].startswith("read-only/")
-    assert (failed["error.type"], failed["is_error"], failed["said"]) == ("tool_error", True, "")
+    assert (request["status"], failed["status"], failed["error.type"]) == ({}, {"code": 2}, "tool_error")
     assert failed["filewarden.outcome"] == "not_found"
-    assert failed["parent"] == ""
-    assert failed["trace"] not in ("", TRACE)
+    assert "parentSpanId" not in failed
+    assert failed["traceId"] != TRACE
     assert (resource["name"], resource["error.type"]) == ("resources/read", resource["filewarden.outcome"])
     assert "README" not in json.dumps(collector.spans), "no path leaves"
     lines = [entry for entry in map(json.loads, audit.read_bytes().splitlines()) if "call" in entry]
-    assert [line.get("trace", "") for line in lines] == [TRACE, "", failed["trace"], resource["trace"]]
+    assert [line.get("trace", "") for line in lines] == [TRACE, "", failed["traceId"], resource["traceId"]]
     assert {(line["server"], line["call"]) for line in lines if "trace" in line} == {
-        (span["filewarden.server"], span["filewarden.call"]) for span in collector.spans if span["kind"] == SERVER
+        (span["filewarden.server"], int(span["filewarden.call"])) for span in collector.spans if span["kind"] == SERVER
     }
     assert (status["lost_total"], status["reason"]) == (0, None)
 
@@ -161,14 +166,14 @@ def test_a_call_is_a_span_in_its_client_s_trace_with_a_span_for_the_worker(
 def test_a_collector_that_refuses_costs_the_traces_and_no_call(
     start_http: Callable[..., Any], collector: Collector
 ) -> None:
-    collector.status = 400
+    collector.status = 302
     server = start_http(
         FILEWARDEN_TELEMETRY_OTLP_ENDPOINT=f"{collector.address}/elsewhere", FILEWARDEN_LOG_FORMAT="json"
     )
     look = {"name": "get_file_info", "arguments": {"path": "."}}
     assert server.modern("tools/call", look).json["result"]["structuredContent"]["type"] == "directory"
     status = server.wait_for_status(lambda status: status["telemetry"]["lost_total"] == 1)
-    assert "does not take them" in status["telemetry"]["reason"]
+    assert status["telemetry"]["reason"].endswith("/elsewhere answers with status 302")
     assert set(collector.paths) == {"/elsewhere"}
     said = [json.loads(line)["message"] for line in server.errors.splitlines()]
     assert "traces cannot be sent" in said
@@ -245,7 +250,37 @@ def test_only_what_is_sampled_is_kept_and_calls_of_our_own_are_no_one_s() -> Non
     assert (sampled.trace, desk.tracer.status().waiting) == (TRACE, 1)
 
 
-def test_without_the_extra_the_setting_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
-    with pytest.raises(ConfigError, match=r"filewarden\[otel\]"):
-        open_tracer(TelemetrySettings(otlp_endpoint="http://127.0.0.1:4318"), "stdio", Log(2))
+def test_headers_of_a_private_file_go_with_each_document(tmp_path: Path, collector: Collector) -> None:
+    headers = tmp_path / "headers"
+    headers.write_text("# of the collector\nX-Key: secret\n\n")
+    settings = TelemetrySettings(otlp_endpoint=collector.address, headers_file=str(headers))
+    headers.chmod(0o644)
+    with pytest.raises(ConfigError, match="can be read by others"):
+        open_tracer(settings, "stdio", Log(2))
+    headers.chmod(0o600)
+    tracer = open_tracer(settings, "stdio", Log(2))
+    tracer.record(asked(), None, 0.1)
+    tracer.start()
+    tracer.close()
+    assert collector.keys == {"secret"}
+
+
+@pytest.mark.parametrize("text", ["no colon", "A B: c", "X-Key: \x07", "X-Key: ä", "x" * 20_000])
+def test_headers_that_are_none_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "headers"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"telemetry\.headers_file"):
+        open_tracer(TelemetrySettings(otlp_endpoint="http://127.0.0.1:1", headers_file=str(path)), "stdio", Log(2))
+
+
+def test_a_collector_that_is_not_there_or_has_hung_up_is_asked_again(collector: Collector) -> None:
+    assert "refused" in client.Collector("http://127.0.0.1:1", {}).send(b"{}")
+    asking = client.Collector(collector.address, {})
+    collector.status = 400
+    assert asking.send(b"{}").endswith("answers with status 400")
+    collector.hang_up()
+    assert asking.send(b"{}").endswith("answers with status 400"), "over a new connection"
+    collector.close()
+    assert asking.send(b"{}") != ""
+    asking.close()
