@@ -267,6 +267,11 @@ class Broker:
 
     # Stopping.
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether no new calls are taken."""
+        return self._is_draining
+
     def drain(self, done: Callable[[], None]) -> None:
         """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
         self._is_draining = True
@@ -408,6 +413,7 @@ class Broker:
             version=VERSION,
             uptime_s=round(now - self._started_at, 3),
             transport=self._transport,
+            replica=settings.http.replica,
             sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._report),
             pool=snapshot.pool_status(
                 self._staff.supervisors, settings.pool.worker_memory_mb * 1024 * 1024, self._dispatcher.hung_roots, now

@@ -196,6 +196,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     uptime_s: float
     transport: str
+    replica: str = ""
+    """What the operator calls this one of several servers."""
     sandbox: SandboxStatus
     pool: PoolStatus
     workers: tuple[WorkerStatus, ...]

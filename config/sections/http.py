@@ -109,6 +109,13 @@ class HttpSettings(Section, frozen=True, kw_only=True):
             extra={"is_path": True},
         ),
     ] = ""
+    replica: Annotated[
+        str,
+        Meta(
+            max_length=253,
+            description="What this one of several servers behind a load balancer is called in its status.",
+        ),
+    ] = ""
     max_sessions: Annotated[int, Meta(ge=1, le=10000, description="Sessions that may be open at the same time.")] = 100
     max_sessions_per_principal: Annotated[
         int,

@@ -64,6 +64,7 @@ DEFAULTS: dict[str, object] = {
     "http.algorithms": ("RS256", "PS256", "ES256", "EdDSA"),
     "http.required_scopes": ("files:read",),
     "http.sealing_keys_file": "",
+    "http.replica": "",
     "http.max_sessions": 100,
     "http.max_sessions_per_principal": 0,
     "http.session_idle_s": 1800.0,

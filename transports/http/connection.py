@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
+from filewarden.transports.http.gathering import GatheringTransport
 from filewarden.transports.http.peer import SCOPE_KEY
 
 LINGER_S = 1.0
@@ -71,6 +72,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it; one too many is told so when it speaks, and far too many are not even heard."""
         super().connection_made(transport)
+        self.transport = GatheringTransport(transport, self.loop)
         count = len(self.connections)
         self._is_surplus = count > self._limits.connections
         if self._is_surplus:

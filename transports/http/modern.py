@@ -16,7 +16,7 @@ from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS
-from filewarden.transports.http.answer import Answer, problem, send_answer
+from filewarden.transports.http.answer import CLOSE, RETRY_AFTER, Answer, problem, send_answer
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.peer import Peer, SlowReaders, peer_of
@@ -78,7 +78,7 @@ class Modern:
         headers = RoutingHeaders(scope["headers"])
         match message:
             case Request():
-                refusal = self._refusal(message, headers)
+                refusal = self._refusal(message, headers) or self._farewell(message)
                 if refusal is None:
                     await self._converse(message, scope, receive, send)
                     return
@@ -104,6 +104,12 @@ class Modern:
         except ProtocolError as error:
             return _refused(error, request.id)
         return None
+
+    def _farewell(self, request: Request) -> Answer | None:
+        """To whoever asks a server that is about to stop: a load balancer takes this to another one."""
+        if not self._broker.is_draining:
+            return None
+        return problem(503, "the server is about to stop; ask again", RETRY_AFTER, CLOSE, request_id=request.id)
 
     async def _converse(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         peer = peer_of(scope)

@@ -1,0 +1,95 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from filewarden.transports.http.gathering import GatheringTransport
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+class Recorder(asyncio.Transport):
+    """Keeps what is written, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done: list[Any] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.done.append(bytes(data))
+
+    def write_eof(self) -> None:
+        self.done.append("eof")
+
+    def close(self) -> None:
+        self.done.append("close")
+
+    def abort(self) -> None:
+        self.done.append("abort")
+
+
+async def turn() -> None:
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def test_a_head_goes_out_with_its_body() -> None:
+    async def main() -> list[Any]:
+        inner = Recorder()
+        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport.write(HEAD)
+        transport.write(b"ok")
+        transport.write(b"more")
+        await turn()
+        return inner.done
+
+    assert asyncio.run(main()) == [HEAD + b"ok", b"more"]
+
+
+def test_a_head_alone_waits_for_one_turn() -> None:
+    async def main() -> tuple[list[Any], list[Any]]:
+        inner = Recorder()
+        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport.write(HEAD)
+        before = list(inner.done)
+        await turn()
+        return before, inner.done
+
+    assert asyncio.run(main()) == ([], [HEAD])
+
+
+@pytest.mark.parametrize(("ending", "last"), [("close", "close"), ("write_eof", "eof")])
+def test_nothing_is_held_back_at_the_end(ending: str, last: str) -> None:
+    async def main() -> list[Any]:
+        inner = Recorder()
+        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport.write(HEAD)
+        getattr(transport, ending)()
+        await turn()
+        return inner.done
+
+    assert asyncio.run(main()) == [HEAD, last]
+
+
+def test_an_abort_sends_nothing_more() -> None:
+    async def main() -> list[Any]:
+        inner = Recorder()
+        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport.write(HEAD)
+        transport.abort()
+        await turn()
+        return inner.done
+
+    assert asyncio.run(main()) == ["abort"]
+
+
+def test_two_answers_in_one_turn_are_two_writes() -> None:
+    async def main() -> list[Any]:
+        inner = Recorder()
+        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        for _ in range(2):
+            transport.write(HEAD)
+            transport.write(b"ok")
+        return inner.done
+
+    assert asyncio.run(main()) == [HEAD + b"ok"] * 2
