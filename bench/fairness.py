@@ -2,22 +2,23 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from bench.connection import Broken
-from bench.ground import MISSING_PATTERN, SMALL_FILE, TREE_FOLDER
+from bench.ground import SMALL_FILE
 from bench.stats import percentile
+from bench.trouble import GREEDY, PIPES
 from tests.chaos.clients import Client, Modern, Session
 from tests.chaos.servers import Server
 from tests.chaos.tally import Tally
 
 READS = 500
 PAUSE_S = 0.01
-PIPES = 64
 POLITE = 9
-GREEDY = 100
+SETTLE_S = 0.3
 REFUSALS = 500
 DEADLINE_S = 20.0
 SETTINGS = {"FILEWARDEN_DEADLINES_READ_S": "10"}
@@ -51,28 +52,17 @@ async def measure(ground: Path, environ: dict[str, str]) -> dict[str, float]:
 
 
 async def _measure(server: Server) -> list[float]:
-    victim, other = _client(server, Modern), _client(server, Session)
-    await other.open()
+    victim = _client(server, Modern)
     await _p99(victim)
     alone = await _p99(victim)
-    scan = {"path": TREE_FOLDER, "pattern": MISSING_PATTERN, "recursive": True}
-    beside_scan = await _beside(victim, lambda: other.call("search_files", scan))
-    beside_pipes = await _beside(victim, lambda: _at_once(other, PIPES, "read_file", "path", "pipe-{}"))
-    beside_hanging = await _beside(victim, lambda: _at_once(other, PIPES, "sleep", "seconds", 60.0))
-    await other.close()
+    figures = [alone]
+    for kind in ("scan", "pipes", "hang"):
+        beside = await _beside(server, kind, lambda: _p99(victim))
+        figures += [beside, beside / alone]
     polite = [_client(server, Modern) for _ in range(POLITE)]
     polite_alone = await _polite(polite)
-    greedy = _client(server, Session)
-    await greedy.open()
-    is_over = asyncio.Event()
-    wanting = [asyncio.create_task(_want(greedy, is_over)) for _ in range(GREEDY)]
-    polite_beside = await _polite(polite)
-    is_over.set()
-    await asyncio.gather(*wanting)
-    refusal = await _refusal(greedy)
-    figures = [alone, beside_scan, beside_scan / alone, beside_pipes, beside_pipes / alone]
-    figures += [beside_hanging, beside_hanging / alone]
-    return [*figures, polite_alone, polite_beside, polite_beside / polite_alone, refusal]
+    polite_beside = await _beside(server, "greed", lambda: _polite(polite))
+    return [*figures, polite_alone, polite_beside, polite_beside / polite_alone, await _refusal(server)]
 
 
 def _client(server: Server, kind: type[Modern] | type[Session]) -> Client:
@@ -94,28 +84,20 @@ async def _p99(client: Client) -> float:
     return percentile(await _reads(client, READS), 0.99)
 
 
-async def _beside(victim: Client, trouble: Callable[[], Awaitable[object]]) -> float:
-    """The victim's reads while the other does it again and again."""
-    is_over = asyncio.Event()
-
-    async def again() -> None:
-        while not is_over.is_set():
-            await trouble()
-
-    task = asyncio.create_task(again())
-    await asyncio.sleep(0.2)
-    figure = await _p99(victim)
-    is_over.set()
-    await task
-    return figure
-
-
-async def _at_once(client: Client, count: int, tool: str, name: str, value: str | float) -> None:
-    def argument(number: int) -> str | float:
-        return value.format(number) if isinstance(value, str) else value + number
-
-    await asyncio.gather(*(client.call(tool, {name: argument(number)}) for number in range(count)))
-    await asyncio.sleep(PAUSE_S)
+async def _beside(server: Server, kind: str, measure: Callable[[], Awaitable[float]]) -> float:
+    """A figure while another client makes trouble of a kind, in a process of its own (bench/trouble.py)."""
+    pipe = asyncio.subprocess.PIPE
+    command = (sys.executable, "-m", "bench.trouble", str(server.port), server.token, kind)
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None  # noqa: S101 - it was asked for
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    try:
+        await process.stdout.readline()
+        await asyncio.sleep(SETTLE_S)
+        return await measure()
+    finally:
+        process.stdin.close()
+        await process.wait()
 
 
 async def _polite(clients: list[Client]) -> float:
@@ -123,15 +105,10 @@ async def _polite(clients: list[Client]) -> float:
     return percentile([each for row in rows for each in row], 0.99)
 
 
-async def _want(client: Client, is_over: asyncio.Event) -> None:
-    """One of a hundred requests that are always under way; one that is refused is sent again when it may be."""
-    while not is_over.is_set():
-        if await client.call("read_file", {"path": SMALL_FILE}) != "ok":
-            await asyncio.sleep(0.05)
-
-
-async def _refusal(greedy: Client) -> float:
+async def _refusal(server: Server) -> float:
     """How long it takes to hear that there are too many, while as many calls as a client may have are under way."""
+    greedy = _client(server, Session)
+    await greedy.open()
     holding = [asyncio.create_task(greedy.call("sleep", {"seconds": 5.0 + number})) for number in range(GREEDY)]
     await asyncio.sleep(0.5)
     taken: list[float] = []
