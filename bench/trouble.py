@@ -14,8 +14,6 @@ from tests.chaos.tally import Tally
 PIPES = 64
 GREEDY = 100
 PAUSE_S = 0.01
-REFUSED_S = 0.05
-"""The shortest `retry_after_ms` of a server."""
 
 
 async def scan(client: Client) -> None:
@@ -35,12 +33,12 @@ async def hang(client: Client) -> None:
 
 
 async def greed(client: Client) -> None:
-    """A hundred requests that are always under way; one that is refused comes back as soon as it may."""
+    """A hundred requests that are always under way; one that is refused comes back when it was told to."""
 
     async def want() -> None:
         for _ in range(20):
             if await client.call("read_file", {"path": SMALL_FILE}) != "ok":
-                await asyncio.sleep(REFUSED_S)
+                await asyncio.sleep(client.retry_after_s)
 
     await asyncio.gather(*(want() for _ in range(GREEDY)))
 

@@ -1,7 +1,12 @@
 """How many calls each client has under way, and who was here lately. Pure."""
 
+from collections import OrderedDict
+
 from filewarden.broker.call import Call
 
+REFUSALS_FORGOTTEN_PER_S = 100.0
+MOST_REMEMBERED = 1024
+"""How many clients' refusals are remembered."""
 LATELY_S = 10.0
 """For how long after its latest call a client counts as one that may call again at any moment."""
 
@@ -11,6 +16,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self._in_flight: dict[str, int] = {}
+        self._refusals: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._latest = ""
         self._latest_at = self._before_at = float("-inf")
 
@@ -33,6 +39,15 @@ class Crowd:
             self._in_flight[call.client] = left
         else:
             del self._in_flight[call.client]
+
+    def refused(self, client: str, now: float) -> int:
+        """One more call of a client was refused; how many of late, counted down as time passes."""
+        count, at = self._refusals.pop(client, (0.0, now))
+        count = max(0.0, count - REFUSALS_FORGOTTEN_PER_S * (now - at)) + 1
+        self._refusals[client] = (count, now)
+        if len(self._refusals) > MOST_REMEMBERED:
+            self._refusals.popitem(last=False)
+        return round(count)
 
     def has_company(self, client: str, now: float) -> bool:
         """Whether another client called lately."""

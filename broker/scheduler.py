@@ -22,6 +22,8 @@ from filewarden.workers.tool import Lane
 
 RETRY_FLOOR_MS = 50
 RETRY_CEILING_MS = 5000
+REFUSAL_MS = 10
+"""What each refusal of late adds: hearing a call only to refuse it takes time that others wait for."""
 
 
 class Overload(Exception):
@@ -110,7 +112,7 @@ class Scheduler:
         if in_flight >= self._per_client_limit:
             raise Overload(
                 f"Too many calls at once: {in_flight} of yours are in flight (limit: {self._per_client_limit}).",
-                self._retry_after_ms(),
+                self._retry_after_ms(self._crowd.refused(call.client, call.submitted_at)),
                 Reason.CLIENT_LIMIT,
             )
 
@@ -194,8 +196,8 @@ class Scheduler:
         self._crowd.went(call)
         return True
 
-    def _retry_after_ms(self) -> int:
-        """When what waits now will have run, at the pace of late."""
+    def _retry_after_ms(self, refusals: int = 0) -> int:
+        """When what waits now will have run, at the pace of late; for a client that keeps coming back, ever later."""
         running = sum(queue.running for queue in self._queues)
         wait_s = self._depth * self._quick.usual_s / max(1, running)
-        return min(RETRY_CEILING_MS, max(RETRY_FLOOR_MS, round(1000 * wait_s)))
+        return min(RETRY_CEILING_MS, max(RETRY_FLOOR_MS, round(1000 * wait_s), REFUSAL_MS * refusals))

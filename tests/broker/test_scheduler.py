@@ -288,6 +288,25 @@ def test_a_refusal_says_to_come_back_later_where_calls_take_longer(make_call: Ma
     assert refusal_after(0.0001) < refusal_after(0.02) < refusal_after(100.0) <= 5000
 
 
+def test_a_client_that_keeps_coming_back_over_its_limit_is_told_to_come_ever_later(make_call: MakeCall) -> None:
+    subject = scheduler(per_client_limit=1)
+    subject.admit(make_call("greedy"))
+    subject.admit(make_call("other"))
+
+    def refusal(client: str, at: float) -> int:
+        call = make_call(client)
+        call.submitted_at = at
+        with pytest.raises(Overload) as refused:
+            subject.admit(call)
+        return refused.value.retry_after_ms
+
+    told = [refusal("greedy", 1.0) for _ in range(50)]
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (50, 500)
+    assert refusal("other", 1.0) == 50
+    assert refusal("greedy", 2.0) == 50
+
+
 @settings(max_examples=60, deadline=None, database=None)
 @given(steps=st.lists(st.tuples(st.sampled_from("arfw"), st.integers(0, 3), st.booleans()), max_size=80))
 def test_every_admitted_call_runs_or_is_taken_out_exactly_once(steps: list[tuple[str, int, bool]]) -> None:

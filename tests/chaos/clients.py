@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.chaos.tally import DECODER, Message, Tally
+from tests.chaos.tally import DECODER, Message, Tally, retry_after_s
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "chaos", "version": "1"}}
 VERSION = "2026-07-28"
@@ -38,6 +38,8 @@ class Client:
     def __init__(self, tally: Tally) -> None:
         self.name = f"{self.kind}-{next(Client._numbers)}"
         self.tally = tally
+        self.retry_after_s = 0.0
+        """What the latest answer said of when to come back."""
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[Message]] = {}
 
@@ -70,6 +72,7 @@ class Client:
             return "lost"
         if message.id != ident:
             self.tally.breaks(f"{self.name}: request {ident} was answered as {message.id}")
+        self.retry_after_s = retry_after_s(message)
         return self.tally.answered(self.name, expected, message, time.monotonic() - started)
 
     async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:

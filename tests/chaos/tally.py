@@ -48,6 +48,7 @@ class Tally:
 
 class Failure(msgspec.Struct):
     code: str = ""
+    retry_after_ms: int = 0
 
 
 class Facts(msgspec.Struct):
@@ -85,3 +86,9 @@ def outcome_of(message: Message) -> tuple[str, str]:
     if message.result.is_error:
         return (facts.error.code if facts.error else "untyped"), ""
     return "ok", facts.path
+
+
+def retry_after_s(message: Message) -> float:
+    """What an answer says of when to come back; 0 where it says nothing."""
+    facts = None if message.result is None else message.result.structured_content
+    return facts.error.retry_after_ms / 1000 if facts is not None and facts.error is not None else 0.0
