@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from filewarden.broker.backoff import Backoff, Breaker
+from filewarden.broker.descriptor_room import check_descriptor_room
 from filewarden.broker.forkserver import ForkServer
 from filewarden.broker.link import Links
 from filewarden.broker.reactor import Reactor, Timer
@@ -24,12 +25,14 @@ class Nursery:
         fork_server: ForkServer,
         serials: Iterator[int],
         jitter: Callable[[], float],
+        log: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
         self._roster = roster
         self._links = links
         self._fork_server = fork_server
         self._serials = serials
+        self._log = log
         self._backoff = Backoff(jitter)
         self._retry: Timer | None = None
         self._is_closing = False
@@ -54,7 +57,8 @@ class Nursery:
                 if self._backoff.not_before > now:  # else one try is under way, and its end leads here again
                     self._retry_at(self._backoff.not_before)
                 return
-            self._start()
+            if not self._start():
+                return
         self._roster.promote()
 
     def succeeded(self) -> None:
@@ -79,11 +83,19 @@ class Nursery:
         if self._retry is not None:
             self._retry.cancel()
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
+        """Begin one start; False when the system has nothing left for it, and it is tried again later."""
+        try:
+            check_descriptor_room()
+        except OSError as error:
+            self._log(f"no worker can be started now: {error.strerror}")
+            self.failed()
+            return False
         worker = Worker(next(self._serials), self._links.endpoint(), self._reactor.now())
         self._roster.add(worker)
         self._backoff.started()
         self._fork_server.spawn(worker.serial, worker.endpoint, worker.secret, worker.open_gate())
+        return True
 
     def _retry_at(self, when: float) -> None:
         if self._retry is not None:

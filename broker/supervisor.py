@@ -111,6 +111,7 @@ class Supervisor:
             fork_server=self._fork_server,
             serials=serials,
             jitter=jitter,
+            log=log,
         )
         self._retirement = Retirement(pool, self.roster, jitter, self.condemn, log)
         self._condemned: dict[int, _Condemned] = {}
