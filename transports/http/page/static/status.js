@@ -144,7 +144,7 @@ function showTiles(status) {
     ["Median latency", milliseconds(minute.p50), `99 %: ${milliseconds(minute.p99)}`, ""],
     ["Failed", `${short(minute.failed)} %`, `${counted(calls.timeouts, "timeout", "timeouts")} in all`, minute.failed > 10 ? "warn" : ""],
     ["Workers ready", `${pool.ready} / ${pool.size}`, `${counted(pool.spares, "spare", "spares")} · ${counted(pool.restarts_total, "restart", "restarts")}`, pool.ready < pool.size ? "warn" : ""],
-    ["Waiting", `${count(queue.depth)}`, `of ${count(queue.limit)} · ${count(queue.rejected_total)} turned away`, queue.depth > queue.limit / 2 ? "warn" : ""],
+    ["Waiting", `${count(queue.depth)}`, queue.rejected_total ? `${count(queue.rejected_total)} turned away` : `of ${count(queue.limit)}`, queue.depth > queue.limit / 2 ? "warn" : ""],
     ["Clients", count(here.stdio + here.http + here.sse), Object.entries(here).filter(([, n]) => n).map(([name, n]) => `${n} ${name}`).join(" · ") || "nobody", ""],
     ["Sandbox", status.sandbox.level, status.sandbox.mode, LEVELS[status.sandbox.level] === "ok" ? "" : "bad"],
   ];
