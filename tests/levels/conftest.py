@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -127,14 +129,19 @@ def machine(uid: int | None) -> Callable[[str], tuple[str, ...]]:
 
 @pytest.fixture
 def status_of(environ: dict[str, str], uid: int | None) -> Callable[[int], dict[str, Any]]:
-    """The status of a server, asked for as the one who started it."""
+    """The status of a server once every worker is ready, asked for as the one who started it."""
 
     def ask(pid: int) -> dict[str, Any]:
         from filewarden.config.folders import runtime_folder
         from filewarden.transports.control import query
 
         folder = runtime_folder(environ, os.geteuid() if uid is None else uid)
-        document: dict[str, Any] = json.loads(query(os.path.join(folder, f"{pid}.sock"), 10))
-        return document
+        give_up_at = time.monotonic() + 20
+        while True:
+            document: dict[str, Any] = json.loads(query(os.path.join(folder, f"{pid}.sock"), 10))
+            if document["ready"]:
+                return document
+            assert time.monotonic() < give_up_at, document["problems"]
+            threading.Event().wait(0.02)
 
     return ask
