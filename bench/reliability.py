@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bench import crowds, endings, fairness
 from bench.ground import build_ground
-from tests.chaos.servers import FILES
 
 TREE_ENTRIES = 30_000
 FIGURES: Mapping[str, str] = {**endings.FIGURES, **fairness.FIGURES, **crowds.FIGURES}
@@ -22,10 +21,6 @@ def measure() -> dict[str, float]:
         ground.mkdir()
         home.mkdir(mode=0o700)
         build_ground(str(ground), TREE_ENTRIES)
-        for name in FILES:
-            file = ground / name
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(name)
         environ = {"HOME": str(home), "PATH": os.defpath, "XDG_STATE_HOME": str(home / "state")}
         return asyncio.run(_all(ground, environ))
 

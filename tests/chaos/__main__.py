@@ -15,7 +15,6 @@ from bench.machine import describe_machine
 from bench.stats import percentile
 from tests.chaos.campaign import Campaign, Plan
 from tests.chaos.flatness import FEWEST_SAMPLES, drifts
-from tests.chaos.servers import FILES
 from tests.chaos.watch import Holding
 
 SAMPLES_A_RUN = 40
@@ -101,11 +100,8 @@ def _verdict(campaign: Campaign, samples: list[list[Holding]], elapsed_s: float)
 
 def _ground(place: Path) -> tuple[Path, dict[str, str]]:
     root, home = place / "project", place / "home"
+    root.mkdir()
     home.mkdir(mode=0o700)
-    for path in FILES:
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"This is {path}.\n")
     return root, {"HOME": str(home), "PATH": os.defpath, "XDG_STATE_HOME": str(home / "state")}
 
 

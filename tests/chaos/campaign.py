@@ -10,7 +10,7 @@ import psutil
 
 from tests.chaos.clients import Client, Modern, Session, Sse, Stdio
 from tests.chaos.mischief import Mischief
-from tests.chaos.servers import FILES, Server
+from tests.chaos.servers import FILES, Server, build_files
 from tests.chaos.tally import Tally
 from tests.chaos.watch import Holding, holding
 
@@ -60,6 +60,7 @@ class Campaign:
 
     async def begin(self) -> None:
         """Start the servers and connect everybody."""
+        build_files(self._root)
         over_http = await Server.start(self._root, self._environ, "--http", "--port", "0")
         self.servers.append(over_http)
         on_stdio = await Server.start(self._root, self._environ)
@@ -127,10 +128,22 @@ class Campaign:
 
     async def _call_on(self, client: Client) -> None:
         while not self._is_over:
-            path = self._chance.choice(FILES)
-            await client.call("get_file_info", {"path": path}, path)
+            await client.call(*self._something())
             if self._plan.pause_s:
                 await asyncio.sleep(self._plan.pause_s)
+
+    def _something(self) -> tuple[str, dict[str, object], str]:
+        """A call, and the path that its answer must be about."""
+        path = self._chance.choice(FILES)
+        match self._chance.randrange(20):
+            case 0:
+                return "search_files", {"path": "many", "pattern": f"*{path[-6:]}"}, ""
+            case 1:
+                return "list_directory", {"path": "many"}, "many"
+            case 2 | 3 | 4 | 5 | 6 | 7:
+                return "read_file", {"path": path}, path
+            case _:
+                return "get_file_info", {"path": path}, path
 
     async def _measure_lag(self) -> None:
         """How late this loop runs: what it sees may be late by that."""

@@ -16,6 +16,8 @@ VERSION = "2026-07-28"
 ENVELOPE = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
 PATIENCE_S = 15.0
 """After so long a request counts as never answered."""
+KEPT_S = 30.0
+"""How long a connection that rests is used again."""
 EVENTS = "text/event-stream"
 _encode = msgspec.json.Encoder().encode
 
@@ -154,12 +156,20 @@ class Wire:
     def __init__(self, port: int, token: str) -> None:
         self._port = port
         self._token = token
+        self._used_at = 0.0
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected and was in use lately: the server ends those that rest for a minute."""
+        has_ended = self._streams is None or self._streams[0].at_eof()
+        return not has_ended and time.monotonic() - self._used_at < KEPT_S
 
     async def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any, bytes]:
         """Send one; status, header fields, and the body where it is not a stream of events."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
+        self._used_at = time.monotonic()
         reader, writer = self._streams
         usual = {"host": f"127.0.0.1:{self._port}", "authorization": f"Bearer {self._token}"}
         if body:
@@ -216,7 +226,9 @@ class Http(Client):
 
     @contextlib.asynccontextmanager
     async def _wire(self) -> Any:
-        wire = self._idle.pop() if self._idle else Wire(*self._place)
+        wire = Wire(*self._place)
+        while self._idle and not wire.is_open:
+            wire = self._idle.pop()  # unless the server has ended it meanwhile, as it may
         try:
             yield wire
         except BaseException:

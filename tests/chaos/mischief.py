@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import psutil
 
 from tests.chaos.clients import Client
-from tests.chaos.servers import Server
+from tests.chaos.servers import FILES, Server
 
 LITTER = (
     b"\x00" * 40,
@@ -74,7 +74,7 @@ class Mischief:
     async def _flood(self) -> None:
         culprit = self._chance.choice(self._culprits)
         for _ in range(FLOOD):
-            self._begin(culprit, "get_file_info", {"path": "README.md"})
+            self._begin(culprit, "get_file_info", {"path": FILES[0]})
 
     async def _corrupt(self) -> None:
         server = self._chance.choice([each for each in self._servers if each.port])

@@ -13,7 +13,18 @@ from filewarden.config.folders import runtime_folder
 from tests.drivers.process import FAULTY, LISTENS
 
 START_S = 30.0
-FILES = ("README.md", "notes.txt", "src/main.py", "data/sample.json")
+FILES = tuple(f"many/file-{number:03}.txt" for number in range(300))
+"""Many, for a call that loses its worker twice within a minute is refused for a while."""
+
+
+def build_files(root: Path) -> None:
+    """Make them, each with its path for its text."""
+    for path in FILES:
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(path)
+        file.chmod(0o644)
+    (root / "many").chmod(0o755)
 
 
 class Server:

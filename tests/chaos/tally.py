@@ -56,7 +56,12 @@ class Facts(msgspec.Struct):
     error: Failure | None = None
 
 
+class Block(msgspec.Struct):
+    text: str = ""
+
+
 class Result(msgspec.Struct, rename="camel"):
+    content: tuple[Block, ...] = ()
     structured_content: Facts | None = None
     is_error: bool = False
 
@@ -79,13 +84,13 @@ DECODER = msgspec.json.Decoder(Message)
 
 
 def outcome_of(message: Message) -> tuple[str, str]:
-    """How a call ended, and the path that the answer is about."""
+    """How a call ended, and the path that the answer is about: a file's text is its path."""
     if message.error is not None or message.result is None:
         return f"protocol error {message.error}", ""
     facts = message.result.structured_content or Facts()
     if message.result.is_error:
         return (facts.error.code if facts.error else "untyped"), ""
-    return "ok", facts.path
+    return "ok", facts.path or "".join(block.text for block in message.result.content)
 
 
 def retry_after_s(message: Message) -> float:
