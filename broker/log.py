@@ -40,6 +40,8 @@ class Log:
         self._level = level
         self._is_json = is_json
         self._room = _room(fd)
+        self._second = -1
+        self._stamp = ""
 
     def renew(self, *, level: str, log_format: str) -> None:
         """Write other levels, or in another format, from now on."""
@@ -83,11 +85,12 @@ class Log:
 
     def _text(self, level: Level, message: str, facts: dict[str, object], now: float) -> bytes:
         """With the server's id where a call is told of: several servers may write to the same journal."""
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        if int(now) != self._second:
+            self._second, self._stamp = int(now), time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         if "call" in facts:
             facts = {"server": self.server, **facts}
         extra = "".join(f" {name}={_printable(str(value))}" for name, value in facts.items())
-        return f"{stamp} {level.name.lower():7} {_printable(message)}{extra}".encode("utf-8", "backslashreplace")
+        return f"{self._stamp} {level.name.lower():7} {_printable(message)}{extra}".encode("utf-8", "backslashreplace")
 
 
 def _room(fd: int) -> "select.poll | None":

@@ -56,6 +56,7 @@ def test_they_say_what_the_status_says(report: Report) -> None:
     assert value(found, "refusals_total", reason="queue_full") == 1
     assert value(found, "sandbox_level", level="strong") == 1
     assert value(found, "sandbox_layer_active", layer="landlock") == 1
+    assert [value(found, f"telemetry_{name}") for name in ("up", "calls_total", "lost_calls_total")] == [0, 3, 1]
     assert (value(found, "audit_up"), value(found, "audit_errors_total"), value(found, "audit_lost_lines_total")) == (
         0,
         2,
