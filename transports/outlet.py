@@ -56,6 +56,13 @@ class Outlet:
         self._pieces.append(b"\n")
         self._count(len(line) + 1)
 
+    def offer(self, line: bytes) -> bool:
+        """Queue a message that nothing depends on, unless too much waits already; whether it was taken."""
+        if self.is_full:
+            return False
+        self.write_line(line)
+        return True
+
     def flush(self) -> None:
         """Write what the reader takes now, and wait for it to take the rest."""
         was_full = self.is_full

@@ -19,6 +19,8 @@ CHUNK_BYTES = 256 * 1024
 LAST_ANSWERS_S = 1.0
 """How long calls that are under way at the end of input may still be answered, once workers are there."""
 LAST_FLUSH_S = 0.25
+SLOW_READER = "slow_reader"
+"""As the status counts what was not told to a client that does not read."""
 
 
 def claim_standard_streams() -> tuple[int, int]:
@@ -60,7 +62,7 @@ class Stdio:
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
         self._start_s = start_s
-        self._conversation = broker.open_conversation(Caller(CLIENT_ID, LOCAL), notify=self._outlet.write_line)
+        self._conversation = broker.open_conversation(Caller(CLIENT_ID, LOCAL), notify=self.send)
         self._is_reading = False
         self._has_left = False
 
@@ -121,8 +123,12 @@ class Stdio:
         )
 
     def send(self, frame: bytes) -> None:
-        """A frame before the answer: everything goes out on the one stream."""
-        self._outlet.write_line(frame)
+        """A notification, or a frame before the answer: everything goes out on the one stream.
+
+        A client that has left so much unread does without: what it is told of without end must not fill this process.
+        """
+        if not self._outlet.offer(frame):
+            self._broker.turn_away(SLOW_READER)
 
     def answer(self, frame: bytes | None, status: int) -> None:
         """The answer, if there is one; the status is HTTP's."""
