@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench import reliability, sandbox, search
+from bench import observation, reliability, sandbox, search
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
+from bench.pipelining import calls_per_second
 from bench.results import OURS
 from bench.stats import percentile
 
-IN_FLIGHT = 32
 VICTIM_PAUSE_S = 0.02
 
 
@@ -69,7 +69,7 @@ def _throughput(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
         for operation in ("read", "stat"):
             _warm_up(server, peer.questions[operation])
         return {
-            name: _calls_per_second(server, peer.questions[operation], scale.pipelined_calls)
+            name: calls_per_second(server, peer.questions[operation], scale.pipelined_calls)
             for name, operation in THROUGHPUTS.items()
         }
 
@@ -89,6 +89,11 @@ def _victim(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
 def _sandbox(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
     """Of ours alone: nothing of the kind stands around others."""
     return sandbox.costs(peer, home, scale.calls) if peer.name == OURS else {}
+
+
+def _observation(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
+    """Of ours alone, likewise."""
+    return observation.costs(peer, home, scale.calls, scale.pipelined_calls) if peer.name == OURS else {}
 
 
 def _search(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
@@ -114,6 +119,7 @@ MEASURES = (
     Measure("latency", dict.fromkeys(LATENCIES, "ms"), _latency),
     Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput),
     Measure("sandbox", sandbox.FIGURES, _sandbox),
+    Measure("observation", observation.FIGURES, _observation),
     Measure("search", search.FIGURES, _search),
     Measure("reliability", reliability.FIGURES, _reliability, is_usual=False),
     Measure("victim", dict.fromkeys(VICTIMS, "ms"), _victim),
@@ -123,19 +129,6 @@ MEASURES = (
 def _warm_up(server: Connection, question: Question) -> None:
     for _ in range(20):
         server.ask(question)
-
-
-def _calls_per_second(server: Connection, question: Question, calls: int) -> float:
-    started = time.perf_counter()
-    sent = min(IN_FLIGHT, calls)
-    server.send_all([question] * sent)
-    for _ in range(calls):
-        if server.receive() is None:
-            raise Broken(f"an answer did not come within {PATIENCE_S:.0f} s")
-        if sent < calls:
-            server.send(question)
-            sent += 1
-    return calls / (time.perf_counter() - started)
 
 
 def _reads_beside_scans(server: Connection, peer: Peer, scans: int, reads: int) -> list[float]:
