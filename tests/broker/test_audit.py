@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from filewarden.broker.audit import MOST_WAITING, AuditLog, open_audit
+from filewarden.broker.audit import AuditLog, open_audit
+from filewarden.broker.audit_backlog import MOST_WAITING
 from filewarden.broker.audit_entry import MOST_PATH_CHARS
 from filewarden.broker.audit_verification import Findings, Verifier
 from filewarden.broker.call import Call
@@ -297,7 +298,7 @@ def test_a_file_that_is_moved_keeps_its_lines_and_the_chain_goes_on_in_a_new_one
     desk = make_desk()
     record(desk)
     file.rename(moved)
-    monkeypatch.setattr("filewarden.broker.audit.LOOK_S", 0.0)
+    monkeypatch.setattr("filewarden.broker.audit_file.LOOK_S", 0.0)
     record(desk)
     record(desk)
     assert len(calls(moved)) == 1
@@ -322,7 +323,7 @@ def put(kind: str, place: Path, victim: Path) -> None:
 def test_what_stands_in_place_of_the_file_is_never_written_to(
     kind: str, make_desk: Any, record: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("filewarden.broker.audit.LOOK_S", 0.0)
+    monkeypatch.setattr("filewarden.broker.audit_file.LOOK_S", 0.0)
     file, victim = tmp_path / "audit.jsonl", tmp_path / "victim"
     victim.write_text("not ours")
     desk = make_desk()

@@ -14,7 +14,8 @@ A line starts with its number and that hash: `{"seq":7,"prev":"<64 hex digits>",
 The hash is the SHA-256 (FIPS 180-4) of the line before, without its line end.
 """
 
-import hashlib
+from collections.abc import Iterable
+from hashlib import sha256
 
 MOST_LINE_BYTES = 32_768
 FIRST_PREV = "0" * 64
@@ -38,6 +39,19 @@ class Position:
         self.digest = digest_of(line)
         return line + b"\n"
 
+    def add_all(self, bodies: Iterable[bytes]) -> bytes:
+        """Likewise of several; as it is done for every call, the steps of `add` are here once more."""
+        seq, digest = self.seq, self.digest
+        lines: list[bytes] = []
+        for body in bodies:
+            seq += 1
+            line = b'{"seq":%d,"prev":"%s",%s' % (seq, digest.encode(), body[1:])
+            digest = sha256(line).hexdigest()
+            lines.append(line)
+        self.seq, self.digest = seq, digest
+        lines.append(b"")
+        return b"\n".join(lines)
+
     def copy(self) -> "Position":
         """The same place."""
         return Position(self.seq, self.digest)
@@ -50,7 +64,7 @@ def first_position() -> Position:
 
 def digest_of(line: bytes) -> str:
     """The hash of a line, which comes without its line end."""
-    return hashlib.sha256(line).hexdigest()
+    return sha256(line).hexdigest()
 
 
 def position_of(line: bytes) -> Position | None:
