@@ -48,6 +48,8 @@ class AuditLog:
         self._busy_since = 0.0
         self._reactor: Reactor | None = None
         self._ask_for_file: Callable[[], None] = lambda: None
+        self.refusal: Failed | None = None
+        """Why no call may run now. Every call looks here, so it is kept ready."""
 
     def start(self, reactor: Reactor, ask_for_file: Callable[[], None]) -> None:
         """Write from now on."""
@@ -58,13 +60,6 @@ class AuditLog:
 
     # What calls lead to.
 
-    @property
-    def refusal(self) -> Failed | None:
-        """Why no call may run now."""
-        if self._settings.on_error == "continue" or (self._reason is None and not self._backlog.is_full):
-            return None
-        return _REFUSAL
-
     def record(self, call: Call, outcome: Outcome | None) -> None:
         """A call has ended; None: its caller cancelled it."""
         reactor = self._reactor
@@ -74,7 +69,7 @@ class AuditLog:
         word = "ok" if type(outcome) is Succeeded else word_for(outcome)
         self._backlog.note(call, word, now)
         if call.tool.writes or self._reason is not None:
-            self._backlog.put_down(now)  # what it was to write must not be kept
+            self._put_down()  # what it was to write must not be kept
         self._flush_soon(reactor, now)
 
     def record_breach(self, breach: Breach) -> None:
@@ -147,6 +142,12 @@ class AuditLog:
     def _put_down(self) -> None:
         if self._reactor is not None:
             self._backlog.put_down(self._reactor.now())
+            self._judge()
+
+    def _judge(self) -> None:
+        """Whether calls may run."""
+        is_in_trouble = self._reason is not None or self._backlog.is_full
+        self.refusal = _REFUSAL if is_in_trouble and self._settings.on_error == "refuse" else None
 
     def _write(self) -> None:
         """Add what waits; while in trouble one line at a time, for there may be room for some."""
@@ -188,6 +189,7 @@ class AuditLog:
             self._log.error("the audit log cannot be written", reason=reason, consequence=what)
         self._reason = reason
         self._errors_total += 1
+        self._judge()
         self._file.look_soon()
         self._flush_in(RETRY_S)
 
@@ -198,6 +200,7 @@ class AuditLog:
         if self._reason is not None:
             self._reason = None
             self._log.warning("the audit log can be written again", lines_lost=self._backlog.lost_total)
+        self._judge()
         if self._file.is_full:
             self._get_file()
 
