@@ -11,6 +11,8 @@ from filewarden.broker.protocol.trace_context import TraceContext
 
 TOOL_CALL = "tools/call"
 NANOSECONDS = 1_000_000_000
+MOST_ID_CHARS = 128
+"""A client may choose any text for the id of a request."""
 
 
 class EndedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +62,7 @@ def take_down(
         number=call.id,
         method=origin.operation if is_method else TOOL_CALL,
         tool="" if is_method else call.tool.name,
-        request_id=str(origin.request_id),
+        request_id=str(origin.request_id)[:MOST_ID_CHARS],
         revision=origin.terms.revision.name,
         outcome=word_for(outcome),
         has_failed=outcome is None or isinstance(outcome, Failed),

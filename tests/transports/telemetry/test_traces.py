@@ -217,7 +217,7 @@ def call_of(origin: StartCall | None) -> Call:
 def asked(**trace: Any) -> Call:
     """A call that a client asked for."""
     start = StartCall(
-        request_id=1,
+        request_id="7" * 10_000,
         operation=TOOL.name,
         arguments=TOOL.arguments(path="a"),
         respond=lambda _call, _outcome: b"",
@@ -237,6 +237,7 @@ def test_what_finds_no_room_is_counted_and_nothing_waits() -> None:
     assert len(desk.sent) == 2
     assert (desk.tracer.status().exported_total, desk.tracer.status().lost_total) == (2, 3)
     assert desk.sent[0].outcome == "cancelled"
+    assert len(desk.sent[0].request_id) == 128, "whatever a client chooses"
     assert desk.sent[0].assigned_ns is None, "no worker had it"
 
 
