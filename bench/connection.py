@@ -22,6 +22,7 @@ class Broken(Exception):
 class _Result(msgspec.Struct, rename="camel"):
     is_error: bool = False
     content: msgspec.Raw = msgspec.Raw()
+    structured_content: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Message(msgspec.Struct):
@@ -54,6 +55,8 @@ class Connection:
         self._lines: list[bytes] = []
         self._decoder = msgspec.json.Decoder(_Message)
         self._ident = 0
+        self.document = b"{}"
+        """What the latest answer told in a form for programs."""
 
     @property
     def pid(self) -> int:
@@ -143,6 +146,7 @@ class Connection:
             raise Broken(f"{self._name} refused: {message.error!r:.200}")
         if message.result.is_error:
             raise Broken(f"{self._name} failed: {bytes(message.result.content)[:200]!r}")
+        self.document = bytes(message.result.structured_content)
         return message.id
 
 

@@ -1,10 +1,14 @@
-"""The folder that is served under measurement: small files, a folder of ten, and a big tree to get lost in."""
+"""The folder that is served under measurement: files, folders of ten and of thousands, and a tree to get lost in."""
 
 import os
 
 SMALL_FILE = "small.txt"
 SMALL_BYTES = 1024
+BIG_FILE = "big.txt"
+BIG_BYTES = 900_000
 TEN_FOLDER = "ten"
+LONG_FOLDER = "long"
+LONG_ENTRIES = 5000
 TREE_FOLDER = "tree"
 FILES_PER_FOLDER = 1000
 MISSING_PATTERN = "**/*.never"
@@ -16,6 +20,8 @@ def build_ground(place: str, tree_entries: int) -> None:
     _write(os.path.join(place, SMALL_FILE), SMALL_BYTES)
     for number in range(10):
         _write(os.path.join(_folder(place, TEN_FOLDER), f"file-{number}.txt"), SMALL_BYTES)
+    _write(os.path.join(place, BIG_FILE), BIG_BYTES)
+    _fill(_folder(place, LONG_FOLDER), LONG_ENTRIES)
     tree = _folder(place, TREE_FOLDER)
     for number in range(max(1, tree_entries // FILES_PER_FOLDER)):
         _fill(_folder(tree, f"folder-{number:04}"), min(FILES_PER_FOLDER, tree_entries))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench import observation, reliability, sandbox, search
+from bench import bulk, observation, reliability, sandbox, search
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
@@ -96,6 +96,10 @@ def _observation(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
     return observation.costs(peer, home, scale.calls, scale.pipelined_calls) if peer.name == OURS else {}
 
 
+def _bulk(peer: Peer, home: str, _: Scale) -> dict[str, float]:
+    return bulk.compare(peer, home)
+
+
 def _search(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
     """Of ours beside other tools than servers of this protocol."""
     return search.compare(peer, home, is_quick=scale is QUICK) if peer.name == OURS else {}
@@ -118,6 +122,7 @@ MEASURES = (
     Measure("memory", {"memory (PSS, all processes)": "MiB"}, _memory),
     Measure("latency", dict.fromkeys(LATENCIES, "ms"), _latency),
     Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput),
+    Measure("bulk", bulk.FIGURES, _bulk),
     Measure("sandbox", sandbox.FIGURES, _sandbox),
     Measure("observation", observation.FIGURES, _observation),
     Measure("search", search.FIGURES, _search),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bench.ground import MISSING_PATTERN, SMALL_FILE, TEN_FOLDER, TREE_FOLDER
+from bench.ground import BIG_FILE, LONG_FOLDER, MISSING_PATTERN, SMALL_FILE, TEN_FOLDER, TREE_FOLDER
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -17,7 +17,7 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """A server under measurement, with its questions by operation: ping, read, stat, list, scan."""
+    """A server under measurement, with its questions by operation: ping, read, big, stat, list, long, scan."""
 
     name: str
     version: str
@@ -37,8 +37,10 @@ def our_peer(ground: str) -> Peer:
         questions={
             "ping": Question("ping", {}),
             "read": _call("read_file", path=SMALL_FILE),
+            "big": _call("read_file", path=BIG_FILE),
             "stat": _call("get_file_info", path=SMALL_FILE),
             "list": _call("list_directory", path=TEN_FOLDER),
+            "long": _call("list_directory", path=LONG_FOLDER),
             "scan": _call("search_files", path=TREE_FOLDER, pattern=MISSING_PATTERN, recursive=True),
         },
     )
@@ -53,8 +55,10 @@ def reference_peer(ground: str, node: str, script: str, version: str) -> Peer:
         questions={
             "ping": Question("ping", {}),
             "read": _call("read_text_file", path=os.path.join(ground, SMALL_FILE)),
+            "big": _call("read_text_file", path=os.path.join(ground, BIG_FILE)),
             "stat": _call("get_file_info", path=os.path.join(ground, SMALL_FILE)),
             "list": _call("list_directory", path=os.path.join(ground, TEN_FOLDER)),
+            "long": _call("list_directory_with_sizes", path=os.path.join(ground, LONG_FOLDER)),
             "scan": _call("search_files", path=os.path.join(ground, TREE_FOLDER), pattern=MISSING_PATTERN),
         },
     )

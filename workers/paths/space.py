@@ -163,15 +163,14 @@ class Space:
 
     def examine(self, folder: Handle, name: bytes) -> Entry | None:
         """Tell what a name in a folder is; None when it is closed to clients; raises OSError."""
-        names = (*folder.names, name)
-        index = self._index(folder.root)
         state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
         if self.closes(folder, name, state):
             return None
         if not stat.S_ISLNK(state.st_mode):
             return Entry(kind=kind_of(state.st_mode), stat=state, is_link=False)
+        index = self._index(folder.root)
         try:
-            with self._open_names(index, names, O_PATH, "") as target:
+            with self._open_names(index, (*folder.names, name), O_PATH, "") as target:
                 return Entry(kind=target.kind, stat=target.stat, is_link=True)
         except Unresolved as error:
             return None if self._hides(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
@@ -180,11 +179,14 @@ class Space:
 
     def closes(self, folder: Handle, name: bytes, state: os.stat_result) -> bool:
         """Whether a name in an open folder is closed, `state` being its own; raises OSError."""
+        if self._policy.denies_object(state):
+            return True
+        if not (self._policy.has_rules or self.judges_objects):
+            return False
         names = (*folder.names, name)
         index = self._index(folder.root)
         return (
             self._policy.denies(index, names)
-            or self._policy.denies_object(state)
             or self._policy.refuses_link(index, names, state)
             or (folder.root.one_filesystem and is_crossing(folder.root.fd, folder.fd, name))
         )

@@ -97,9 +97,13 @@ class _Page:
     """One run over a folder: finds the sort keys of what comes next, then shows entries until the budget is spent."""
 
     def __init__(self, context: "Context", folder: "Handle", arguments: ListDirectory) -> None:
+        from filewarden.workers.paths.names import show
+
+        self._show = show
         self._context = context
         self._space = context.space
         self._folder = folder
+        self._above = "" if folder.path == "." else f"{folder.path}/"
         self._arguments = arguments
         self._judge = context.space.judge(folder.root)
         self._depends_on_others = context.space.judges_objects
@@ -127,19 +131,16 @@ class _Page:
 
     def item(self, name: bytes) -> Item | None:
         """Make one entry as shown; None if it is gone, closed, or cannot be examined."""
-        from filewarden.workers.paths.names import show
-
         entry = self._examine(name)
         if entry is None:
             return None
-        base = self._folder.path
-        text = show(name)
+        text = self._show(name)
         return Item(
             name=text,
             type=entry.kind,
             size=size_of(entry),
             modified=entry.stat.st_mtime_ns // 1_000_000_000,
-            path=text if base == "." else f"{base}/{text}",
+            path=self._above + text,
         )
 
     def _question(self) -> tuple[object, ...]:
