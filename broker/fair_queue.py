@@ -60,14 +60,13 @@ class FairQueue:
     def __init__(self) -> None:
         self.usual_s = FIRST_GUESS_S
         """How long its calls held a worker of late."""
+        self.depth = 0
+        """How many calls wait in it."""
         self.running = 0
         """How many of its calls hold one."""
         self._turns = Turns()
         self._principals: dict[str, _Clients] = {}
         self._holders: dict[str, int] = {}
-
-    def __bool__(self) -> bool:
-        return len(self._turns) > 0
 
     def push(self, call: Call) -> None:
         """Put a call behind those of its client."""
@@ -76,6 +75,7 @@ class FairQueue:
             clients = self._principals[call.principal] = _Clients()
         clients.push(call)
         self._turns.join(call.principal)
+        self.depth += 1
 
     def begin(self, call: Call, now: float) -> None:
         """Count a call as one from `pop` that never waited, for nobody does."""
@@ -98,12 +98,11 @@ class FairQueue:
 
     def pop_first(self, fits: Fits, now: float) -> Call | None:
         """Take the call whose turn it is if it fits; nobody is passed over."""
-        for principal in self._turns.order()[:1]:
-            clients = self._principals[principal]
-            call = clients.calls[clients.turns.order()[0]][0]
-            if fits(call):
-                return self._taken(call, now)
-        return None
+        if not self.depth:
+            return None
+        clients = self._principals[self._turns.first()]
+        call = clients.calls[clients.turns.first()][0]
+        return self._taken(call, now) if fits(call) else None
 
     def _taken(self, call: Call, now: float) -> Call:
         self._principals[call.principal].turns.serve(call.client, self.usual_s)
@@ -124,6 +123,7 @@ class FairQueue:
             clients = self._principals[call.principal] = _Clients()
         clients.put_back(call)
         self._turns.join(call.principal)
+        self.depth += 1
         self._turns.charge(call.principal, -call.presumed_s)
         self._let_go(call)
 
@@ -132,6 +132,7 @@ class FairQueue:
         clients = self._principals.get(call.principal)
         if clients is None or not clients.remove(call):
             return False
+        self.depth -= 1
         if not clients.calls:
             self._turns.leave(call.principal)
             if len(self._principals) > MOST_IDLE:

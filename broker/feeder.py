@@ -39,14 +39,14 @@ class Feeder:
         Raises:
             Overload: its client has too many calls in flight.
         """
+        if self._scheduler.depth or call.lane is Lane.SCAN:
+            return False
         supervisor = self._supervisors.get(pool_of(call.tool))
-        if supervisor is None or self._scheduler.depth or call.lane is Lane.SCAN:
+        worker = None if supervisor is None else supervisor.roster.idle_for(call.principal)
+        if supervisor is None or worker is None:
             return False
-        now, roster = call.submitted_at, supervisor.roster
-        if not (roster.has_several_idle() or self._scheduler.may_take_last(call, now)):
-            return False
-        worker = roster.idle_for(call.principal)
-        if worker is None:
+        now = call.submitted_at
+        if not (supervisor.roster.has_several_idle() or self._scheduler.may_take_last(call, now)):
             return False
         self._scheduler.begin(call, now)
         self._give(supervisor, worker, call, now)

@@ -81,7 +81,7 @@ class Scheduler:
 
     def has_waiting(self, kind: Kind) -> bool:
         """Whether any call waits for a pool."""
-        return bool(self._writes) if kind is Kind.WRITING else bool(self._quick) or bool(self._scans)
+        return (self._writes.depth if kind is Kind.WRITING else self._quick.depth + self._scans.depth) > 0
 
     def admit(self, call: Call) -> Call | None:
         """Queue a call; the call that lost its place to it, if there is one, is to be refused like one that came late.
@@ -152,7 +152,7 @@ class Scheduler:
         None when it is somebody else's turn, or a scan's, so that whoever's it is gets the worker when it is free; and
         when it is a client's that may not take the last free worker: this one may be the last that others can have.
         """
-        if self._scans and self._scans.running < self._scan_workers:
+        if self._scans.depth and self._scans.running < self._scan_workers:
             return None
 
         def fits(call: Call) -> bool:
@@ -170,7 +170,7 @@ class Scheduler:
 
     def _next_read(self, fits: Fits, now: float) -> Call | None:
         for queue in (self._scans, self._quick) if self._is_scan_next else (self._quick, self._scans):
-            if queue is self._scans and queue.running >= self._scan_workers:
+            if not queue.depth or (queue is self._scans and queue.running >= self._scan_workers):
                 continue
             call = queue.pop(fits, now)
             if call is not None:

@@ -41,6 +41,10 @@ class Turns:
             return list(self._tags)
         return sorted(self._tags, key=self._tags.__getitem__)
 
+    def first(self) -> str:
+        """Whose turn it is, of at least one."""
+        return min(self._tags, key=self._tags.__getitem__) if len(self._tags) > 1 else next(iter(self._tags))
+
     def serve(self, member: str, expected_s: float) -> None:
         """It gets a worker, presumably for so long."""
         tag = self._tags.pop(member)
