@@ -484,6 +484,7 @@ def _settle_down() -> None:
     import gc
 
     tune_allocator()
+    gc.enable()  # it rests while the start imports
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)

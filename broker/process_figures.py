@@ -1,4 +1,4 @@
-"""Memory and processor time of processes, by psutil, which is imported at the first look."""
+"""Memory and processor time of processes."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from filewarden.broker.memory import resident_bytes
+from filewarden.broker.quiescence import processor_s
 from filewarden.broker.status import FrontEndStatus
 
 
@@ -17,32 +18,34 @@ class Figures(NamedTuple):
     cpu_seconds: float = 0.0
 
 
+class _Look(NamedTuple):
+    """When a process was looked at, and what it had used by then."""
+
+    at: float
+    used_s: float
+
+
 class ProcessFigures:
     """Looks at the processes that it is asked about, and remembers them for the next look."""
 
     def __init__(self) -> None:
-        import psutil
-
-        self._psutil = psutil
-        self._processes: dict[int, psutil.Process] = {}
+        self._looks: dict[int, _Look] = {}
 
     def of(self, pid: int) -> Figures:
-        """The figures of a process; zeros for one that is gone."""
-        try:
-            process = self._processes.get(pid)
-            if process is None:
-                process = self._processes[pid] = self._psutil.Process(pid)
-            with process.oneshot():
-                times = process.cpu_times()
-                return Figures(process.memory_info().rss, process.cpu_percent(), round(times.user + times.system, 2))
-        except (self._psutil.Error, ValueError):
-            self._processes.pop(pid, None)
-            return Figures()
+        """The figures of a process; zeros for one that is gone, and for what this system does not tell."""
+        now, used_s = time.monotonic(), processor_s(pid)
+        if used_s is None:
+            self._looks.pop(pid, None)
+            return Figures(resident_bytes(pid))
+        before = self._looks.get(pid)
+        self._looks[pid] = _Look(now, used_s)
+        share = 0.0 if before is None or now <= before.at else (used_s - before.used_s) / (now - before.at)
+        return Figures(resident_bytes(pid), round(100 * share, 1), round(used_s, 2))
 
     def keep(self, pids: set[int]) -> None:
         """Forget every other process."""
-        for pid in self._processes.keys() - pids:
-            del self._processes[pid]
+        for pid in self._looks.keys() - pids:
+            del self._looks[pid]
 
 
 def front_end_status() -> FrontEndStatus:

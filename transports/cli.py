@@ -52,6 +52,9 @@ def _serve(arguments: Sequence[str]) -> int:
     from filewarden.broker.launch import launch
 
     launched = launch(("-c", LAUNCHER))
+    from filewarden.config.first_imports import begin
+
+    begin()
     from filewarden.transports.serve import serve
     from filewarden.workers.catalogue import CATALOGUE
 

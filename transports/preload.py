@@ -23,7 +23,6 @@ LATE_IMPORTS = (
     "hmac",
     "linecache",
     "msgpack",
-    "psutil",
     "resource",
     "select",
     "threading",

@@ -49,6 +49,9 @@ ServeZygote = Callable[[socket.socket, "Isolation"], None]
 
 def serve_product(control: socket.socket, isolation: "Isolation") -> None:
     """Become a zygote that knows the product's tools."""
+    from filewarden.config.first_imports import begin
+
+    begin()
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.zygote import serve
 

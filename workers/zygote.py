@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 from collections.abc import Callable
+from types import ModuleType
 
 from filewarden.workers import profile as messages
 from filewarden.workers.allocator import tune_allocator
@@ -26,7 +27,17 @@ from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Sp
 from filewarden.workers.rules.protection import protection
 
 GATE_FDS = 1
-NOT_FOR_WORKERS = ("__main__", ".doctor", ".doctor_attacks", ".notices", ".watch_wire", ".watched", ".watcher")
+NOT_FOR_WORKERS = (
+    "__main__",
+    ".audit",
+    ".doctor",
+    ".doctor_attacks",
+    ".notices",
+    ".plugins",
+    ".watch_wire",
+    ".watched",
+    ".watcher",
+)
 STANDARD_MODULES = (
     "base64",
     "binascii",
@@ -91,6 +102,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
         _refuse(control, f"nothing can be watched: {error}")
         return
     die_with_parent(parent_pid)  # a change of account cancels the parent-death signal (prctl(2))
+    gc.enable()  # it rests while everything is imported
     gc.collect()
     gc.freeze()
     Zygote(control, child(place)).run()
@@ -105,7 +117,10 @@ def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeCh
     from filewarden.workers.worker import Worker
 
     if profile.plugins:
+        import filewarden.workers.plugins as package
         from filewarden.workers.plugins.loading import with_plugins
+
+        _import_all(package)
 
         catalogue = with_plugins(catalogue, profile.plugins)
     protection(profile.writes.protected)  # a glob that is none is found here, and every worker finds them compiled
@@ -122,14 +137,21 @@ def _refuse(control: socket.socket, reason: str) -> None:
 def _import_worker_side() -> None:
     """Import what workers import at first need: after the change of account and the confinement nothing can be."""
     import importlib
-    import pkgutil
 
     import filewarden.workers as package
 
     for name in STANDARD_MODULES:
         importlib.import_module(name)
+    _import_all(package, NOT_FOR_WORKERS)
+
+
+def _import_all(package: ModuleType, but: tuple[str, ...] = ()) -> None:
+    """Import what is below a package, but what the names in `but` end or are a package of."""
+    import importlib
+    import pkgutil
+
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith(NOT_FOR_WORKERS):
+        if not module.name.endswith(but) and not any(f"{name}." in module.name for name in but):
             importlib.import_module(module.name)
 
 
