@@ -44,6 +44,7 @@ from filewarden.broker.supervisor import Client, Supervisor
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.timeline import Timeline, TimelineStatus
 from filewarden.broker.trial import Trial
+from filewarden.broker.vitality import Vitality
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
 from filewarden.broker.worker import Worker
@@ -154,7 +155,8 @@ class Broker:
         self._conversations: weakref.WeakSet[Conversation] = weakref.WeakSet()
         self._report: Report | None = None
         self._figures: ProcessFigures | None = None
-        self._is_draining = False
+        self._is_leaving = self._is_draining = False
+        self._vitality = Vitality()
         self.guests = Guests()
         self._renewal = Renewal(
             reactor=reactor,
@@ -207,7 +209,7 @@ class Broker:
 
     def reload(self) -> None:
         """Read the configuration again; everything that can change without a restart does, or nothing."""
-        if not self._is_draining:
+        if not self._is_leaving:
             self._renewal.begin()
 
     def follow(self, follower: Follower) -> None:
@@ -265,6 +267,11 @@ class Broker:
         )
         return before != list(self.offer.tools)
 
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self._settings
+
     # Stopping.
 
     @property
@@ -272,12 +279,17 @@ class Broker:
         """Whether no new calls are taken."""
         return self._is_draining
 
-    def drain(self, done: Callable[[], None]) -> None:
-        """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
-        self._is_draining = True
-        self._dispatcher.drain()
+    def leave(self) -> None:
+        """Say to probes that others should be asked, and end subscriptions; calls are still taken."""
+        self._is_leaving = True
         for conversation in list(self._conversations):
             conversation.end_subscriptions()
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
+        self.leave()
+        self._is_draining = True
+        self._dispatcher.drain()
         give_up_at = self._reactor.now() + self._settings.pool.drain_s
 
         def look() -> None:
@@ -395,6 +407,16 @@ class Broker:
         """Whether every slot was ready once, one is now, and the server is not about to stop."""
         return self._condition().is_ready
 
+    def fault(self) -> str | None:
+        """Why the server should be started again, or None; a watchdog asks."""
+        now = self._reactor.now()
+        return self._vitality.fault(
+            now,
+            [(each.pool.kind, each.roster.is_serving()) for each in self._staff.supervisors],
+            start_timeout_s=self._settings.pool.start_timeout_s,
+            overdue_s=self._dispatcher.overdue_s(now),
+        )
+
     def now(self) -> float:
         """The clock that everything here goes by."""
         return self._reactor.now()
@@ -450,7 +472,7 @@ class Broker:
         mode = self._settings.sandbox.mode
         return condition(
             [_facts(supervisor) for supervisor in self._staff.supervisors],
-            is_draining=self._is_draining,
+            is_draining=self._is_leaving,
             mode=mode,
             level=snapshot.sandbox_status(mode, self._report).level,
             audit_trouble=None if self._audit is None else self._audit.trouble,

@@ -201,6 +201,10 @@ class Dispatcher:
         """How many calls wait or run."""
         return len(self._live)
 
+    def overdue_s(self, now: float) -> float:
+        """By how much the latest of the calls is behind its deadline."""
+        return max((now - call.hard_at for call in self._live.values()), default=0.0)
+
     # Callers.
 
     def submit(

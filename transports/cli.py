@@ -49,6 +49,9 @@ def _serve(arguments: Sequence[str]) -> int:
     from filewarden.transports.stop_signals import StopSignals
 
     stop_signals = StopSignals()
+    from filewarden.transports.starter import Starter
+
+    starter = Starter(os.environ)
     from filewarden.broker.launch import launch
 
     launched = launch(("-c", LAUNCHER))
@@ -58,7 +61,7 @@ def _serve(arguments: Sequence[str]) -> int:
     from filewarden.transports.serve import serve
     from filewarden.workers.catalogue import CATALOGUE
 
-    return serve(arguments, os.environ, launched, CATALOGUE, stop_signals)
+    return serve(arguments, os.environ, launched, CATALOGUE, stop_signals, starter)
 
 
 def _refuse_system() -> int:

@@ -5,7 +5,7 @@ import contextlib
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +15,7 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.log import Log
 from filewarden.broker.pool import may_write
 from filewarden.config.addresses import split_address
+from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import home_folder
 from filewarden.config.root_policy import home_folders
 from filewarden.config.sections.http import HttpSettings
@@ -32,7 +33,7 @@ from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.peer import SlowReaders
 from filewarden.transports.http.sessions import Sessions
 from filewarden.transports.http.shares import Shares, share_of_principal
-from filewarden.transports.http.sockets import bind, bracketed, port_of
+from filewarden.transports.http.sockets import adopt, bind, bracketed, port_of
 from filewarden.transports.http.source import BrokerSource
 from filewarden.transports.http.sse import SseClients
 from filewarden.transports.http.turned_away import TURN_AWAY_REASONS
@@ -57,12 +58,19 @@ if TYPE_CHECKING:
 
 LAST_ANSWERS_S = 1.0
 SPARE_CONNECTIONS = 64
+LEAVE_S = 1.0
+"""How long clients with a connection have to say something and be told that it ends."""
+LOOK_EVERY_S = 0.01
+PAGES = "status"
+"""The name of a socket for the status pages, among those that are handed over."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """What was opened with the rights that the server was started with."""
 
     sockets: list[socket.socket]
+    are_handed_over: bool
+    """Whether somebody else keeps them open too, and others may accept connections from them."""
     pages_sockets: list[socket.socket]
     """Empty unless the status pages have an address of their own."""
     token: str | None
@@ -101,17 +109,39 @@ def open_door(surroundings: Surroundings) -> Opened:
         ConfigError: one of them cannot be had.
     """
     http, address = surroundings.settings.http, surroundings.settings.status.address
-    sockets = bind("http.port", http.host, http.port)
-    pages_sockets = [] if address in ("auto", "off") else bind("status.address", *split_address(address))
+    handed = surroundings.starter.sockets
+    sockets = _sockets("http.port", http.host, http.port, [fd for name, fd in handed if name != PAGES], http)
+    pages_sockets: list[socket.socket] = []
+    pages_fds = [fd for name, fd in handed if name == PAGES]
+    if address not in ("auto", "off"):
+        pages_sockets = _sockets("status.address", *split_address(address), pages_fds, http)
+    elif pages_fds:
+        sentence = f"a socket named {PAGES!r} was handed over: name its address here, or do not hand it over"
+        raise ConfigError([Problem("status.address", "", sentence, address)])
     path = token_path(http.token_file, surroundings.environ) if http.auth == "token" else ""
     return Opened(
         sockets=sockets,
+        are_handed_over=bool(handed),
         pages_sockets=pages_sockets,
         token=read_or_create_token(path) if path else None,
         token_path=path,
         sealing_keys=read_sealing_keys(http.sealing_keys_file) if http.sealing_keys_file else (),
         issuer_keys=_issuer_keys(http),
     )
+
+
+def _sockets(key: str, host: str, port: int, handed_over: Sequence[int], http: HttpSettings) -> list[socket.socket]:
+    if handed_over:
+        return adopt(key, handed_over, is_open_to_all=http.auth == "none" and not http.issuer)
+    return bind(key, host, port)
+
+
+def _placed(settings: Settings, opened: Opened) -> Settings:
+    """The settings with the address that is listened on, whoever has chosen it."""
+    if not opened.are_handed_over:
+        return settings
+    host = opened.sockets[0].getsockname()[0]
+    return msgspec.structs.replace(settings, http=msgspec.structs.replace(settings.http, host=host))
 
 
 def _issuer_keys(http: HttpSettings) -> "Document | None":
@@ -149,7 +179,7 @@ def _protection(surroundings: Surroundings, opened: Opened) -> "Protection | Non
 
     offered = surroundings.catalogue.offered(scan=True, write=may_write(surroundings.settings))
     return protect(
-        surroundings.settings.http,
+        _placed(surroundings.settings, opened).http,
         port_of(opened.sockets),
         opened.issuer_keys,
         surroundings.log,
@@ -177,8 +207,14 @@ async def _serve(
     try:
         await server.start()
         broker.follow(server)
-        stop_signals.watch(reactor, lambda: server.drain(lambda: end("")), broker.reload)
-        _announce(surroundings.settings, opened, surroundings.log)
+        surroundings.notifier.start(broker, reactor)
+
+        def on_signal() -> None:
+            surroundings.notifier.stopping()
+            server.drain(lambda: end(""))
+
+        stop_signals.watch(reactor, on_signal, broker.reload)
+        _announce(_placed(surroundings.settings, opened), opened, surroundings.log)
         reason = await ended
         await server.stop()
     finally:
@@ -220,6 +256,8 @@ class _Server:
         http = settings.http
         self._broker = broker
         broker.turned_away.update(dict.fromkeys(TURN_AWAY_REASONS, 0))
+        self._opened = opened
+        self._reactor = reactor
         self._doors = [sockets for sockets in (opened.sockets, opened.pages_sockets) if sockets]
         self._log = surroundings.log
         self._shares = (_shares("sessions", http), _shares("streams", http))
@@ -253,6 +291,7 @@ class _Server:
     def _make_apps(self, settings: Settings) -> list[ASGIApp]:
         """What answers by these settings: on the main listener, and on that of the status pages where they have one."""
         broker, turn_away = self._broker, self._broker.turn_away
+        settings = _placed(settings, self._opened)
         apps = [
             mcp_app(
                 settings=settings,
@@ -309,10 +348,28 @@ class _Server:
             await listener.start()
 
     def drain(self, done: Callable[[], None]) -> None:
-        """Take no new calls; streams that owe no answer end now, and probes hear that we are not ready."""
-        self._broker.drain(done)
+        """Take no new calls; streams that owe no answer end now, and probes hear that we are not ready.
+
+        Where somebody else accepts connections from the same sockets, clients are sent there first: whoever has a
+        connection here may use it once more, and is told that it ends with that answer.
+        """
+        self._broker.leave()
         self._clients.close(busy=False)
         self._sessions.drain()
+        if not self._opened.are_handed_over:
+            self._broker.drain(done)
+            return
+        for listener in self._listeners:
+            listener.leave()
+        give_up_at = self._reactor.now() + LEAVE_S
+
+        def look() -> None:
+            if self._reactor.now() >= give_up_at or all(listener.is_empty for listener in self._listeners):
+                self._broker.drain(done)
+            else:
+                self._reactor.at(self._reactor.now() + LOOK_EVERY_S, look)
+
+        look()
 
     async def stop(self) -> None:
         """Send what is still to be sent, for a moment."""

@@ -10,6 +10,7 @@ from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import SelectorReactor
 from filewarden.config.errors import ConfigError
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
+from filewarden.transports.starter import Starter
 from filewarden.transports.stop_signals import StopSignals
 from filewarden.transports.surroundings import (
     Surroundings,
@@ -33,16 +34,18 @@ def serve(
     launched: Launched,
     catalogue: Catalogue,
     stop_signals: StopSignals | None = None,
+    starter: Starter | None = None,
 ) -> int:
     """Serve until the client leaves or a signal comes; the exit status.
 
     `stop_signals` are caught already, by a command line that did so before it started anything; else they are from now.
+    The same goes for what the `starter` hands over.
     """
     stop_signals = stop_signals or StopSignals()
     _forget_the_starter()
     tracer: Tracer | None = None
     try:
-        surroundings = prepare(arguments, environ, launched, catalogue)
+        surroundings = prepare(arguments, environ, launched, catalogue, starter or Starter(environ))
         tracer = surroundings.tracer
         if surroundings.settings.http.enabled:
             from filewarden.transports.http_server import serve_http
@@ -91,10 +94,11 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     )
 
     def on_signal() -> None:
-        stdio.stop_reading()
+        surroundings.notifier.stopping()
         broker.drain(reactor.stop)
 
     broker.follow(stdio)
+    surroundings.notifier.start(broker, reactor)
     stop_signals.watch(reactor, on_signal, broker.reload)
     stdio.start()
     reactor.run()

@@ -161,10 +161,6 @@ class Stdio:
     def on_refused(self, reason: str) -> None:
         """Nothing has changed."""
 
-    def stop_reading(self) -> None:
-        """Take no more requests; the server is draining."""
-        self._pause_reading()
-
     def _leave(self) -> None:
         if self._has_left:
             return

@@ -23,10 +23,12 @@ from filewarden.config.options import VARIABLE_PREFIX
 from filewarden.config.settings import Settings
 from filewarden.transports.confinement import can_import_later, confine_front_end, libraries
 from filewarden.transports.control import ControlSocket
+from filewarden.transports.notifier import Notifier
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
 from filewarden.transports.profiles import longest_call_s, profiles
 from filewarden.transports.reach import NOTHING, Reach
+from filewarden.transports.starter import Starter
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import encode
@@ -47,6 +49,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     launched: Launched
     catalogue: Catalogue
     folder: EndpointFolder
+    starter: Starter
+    notifier: Notifier
     audit: "AuditLog | None" = None
     tracer: "Tracer | None" = None
 
@@ -57,7 +61,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prepare(
-    arguments: Sequence[str], environ: Mapping[str, str], launched: Launched, catalogue: Catalogue
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    launched: Launched,
+    catalogue: Catalogue,
+    starter: Starter | None = None,
 ) -> Surroundings:
     """Read the settings and open what needs the rights that the server was started with.
 
@@ -69,6 +77,9 @@ def prepare(
     check_tool_names(loaded, catalogue)
     settings = loaded.settings
     log = _open_log(settings)
+    starter = starter or Starter({})
+    if starter.sockets and not settings.http.enabled:
+        log.warning("sockets were handed over, which only a server over HTTP has a use for (http.enabled)")
     for warning in loaded.warnings:
         log.warning(warning)
     roots = [root.path for root in settings.roots]
@@ -87,6 +98,8 @@ def prepare(
         folder=folder,
         audit=_open_audit(settings, log),
         tracer=_open_tracer(settings, log),
+        starter=starter,
+        notifier=Notifier(starter, log),
     )
 
 

@@ -91,9 +91,16 @@ class HttpServer(ServerProcess):
     """What it serves, where its test wants to know."""
     timeout_s = TIMEOUT_S
 
-    def __init__(self, arguments: Sequence[str], environ: dict[str, str], program: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environ: dict[str, str],
+        program: tuple[str, ...],
+        *,
+        descriptors: Sequence[int] = (),
+    ) -> None:
         port = () if "--port" in arguments else ("--port", "0")
-        super().__init__((*arguments, "--http", *port), environ, program)
+        super().__init__((*arguments, "--http", *port), environ, program, descriptors=descriptors)
         self.token_path = Path(environ["XDG_STATE_HOME"]) / "filewarden" / "token"
         self.streams: list[EventReader] = []
         self.token: str | None = None

@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Callable
 
-from tests.drivers.http import HttpServer
+from tests.drivers.http import HttpServer, Reply
 from tests.drivers.messages import enveloped, routing
 
 CLIENTS = 4
@@ -44,11 +44,12 @@ class Load:
     def _call(self, connection: http.client.HTTPConnection) -> None:
         while not self._is_over.is_set():
             connection.request("POST", "/mcp", self._request, self._headers)
-            reply = connection.getresponse()
-            is_last = reply.will_close
-            result = json.loads(reply.read()).get("result", {})
-            if reply.status != 200 or result.get("isError") or not result.get("content"):
-                self.failures.append(f"{reply.status} {result}")
+            response = connection.getresponse()
+            is_last = response.will_close
+            reply = Reply(response)
+            result = reply.json.get("result", {}) if reply.status == 200 else {}
+            if result.get("isError") or not result.get("content"):
+                self.failures.append(f"{reply.status} {reply.body!r}")
             self.answered += 1
             if is_last:
                 return

@@ -29,7 +29,15 @@ class ServerProcess:
     is_stdio = False
     """Whether its standard input is ours."""
 
-    def __init__(self, arguments: Sequence[str], environ: dict[str, str], program: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environ: dict[str, str],
+        program: tuple[str, ...],
+        *,
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        """`descriptors` are open in it too, by the same numbers."""
         self.environ = environ
         self.lines: queue.Queue[bytes | None] = queue.Queue()
         """What came on standard output; None is its end."""
@@ -42,6 +50,7 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environ,
+            pass_fds=descriptors,
         )
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_errors)]
         for reader in self._readers:

@@ -215,9 +215,12 @@ def test_sigterm_lets_running_calls_finish_and_leaves_no_process(
     server.initialize()
     server.wait_until_ready()
     below = descendants(server.pid)
-    call = server.start_call("sleep", seconds=0.7)
+    call = server.start_call("sleep", seconds=1.5)
     server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     server.process.send_signal(signal.SIGTERM)
+    server.wait_for_status(lambda status: status["status"] == "draining" and not status["ready"])
+    refused = server.call("read_file", path="notes.txt")["structuredContent"]["error"]
+    assert (refused["code"], refused["message"]) == ("overloaded", "The server is shutting down.")
     assert server.answer(call)["result"]["structuredContent"]["done"]
     assert server.process.wait(5) == 0
     assert all_gone(below, 1.0)

@@ -92,7 +92,7 @@ def analyze() -> str:
     return program
 
 
-@pytest.mark.parametrize("name", ["filewarden.service", "filewarden-user.service"])
+@pytest.mark.parametrize("name", ["filewarden.service", "filewarden-user.service", "filewarden.socket"])
 def test_systemd_takes_the_units(analyze: str, name: str, tmp_path: Path) -> None:
     """All but the path of the program, which is the administrator's to install."""
     unit = tmp_path / name

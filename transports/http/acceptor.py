@@ -40,6 +40,11 @@ class Acceptor:
         self._rest = None
         self._loop.add_reader(self._listener.fileno(), self._accept)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a connection was accepted that nobody counts yet."""
+        return bool(self._greetings)
+
     def close(self) -> None:
         """Accept no more, and leave the socket."""
         if self._rest is not None:

@@ -155,6 +155,13 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
         self._end_stall()
 
+    def leave(self) -> None:
+        """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
+        if self.cycle is None:
+            return
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
     def abort(self) -> None:
         """End it at once, whatever still waits to be sent."""
         self.transport.abort()

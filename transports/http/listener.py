@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from filewarden.broker.log import Log
 from filewarden.transports.http.acceptor import Acceptor
+from filewarden.transports.http.answer import CLOSE
 from filewarden.transports.http.connection import Connection, ConnectionLimits
 
 KEEP_ALIVE_S = 60
@@ -71,6 +72,20 @@ class HttpListener:
             acceptor = Acceptor(each, self._connection, lambda _reason: self._turn_away(NO_DESCRIPTORS))
             self._acceptors.append(acceptor)
             acceptor.start()
+
+    def leave(self) -> None:
+        """Accept no more, for others do; each connection ends with an answer that says so to its client."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self._state.default_headers = [CLOSE]
+        for connection in self._state.connections:
+            if isinstance(connection, Connection):
+                connection.leave()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no connection is open."""
+        return not self._state.connections and not any(acceptor.is_busy for acceptor in self._acceptors)
 
     async def stop(self, grace_s: float) -> None:
         """Accept no more; what is being answered may be finished for `grace_s` seconds."""

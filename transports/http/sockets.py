@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import socket
+from collections.abc import Sequence
 
+from filewarden.config.addresses import is_loopback
 from filewarden.config.errors import ConfigError, Problem
 
 BACKLOG = 512
@@ -33,6 +35,35 @@ def bind(key: str, host: str, port: int) -> list[socket.socket]:
     if not sockets and missing is not None:
         raise _refused(key, _reason(missing, host, port)) from None
     return sockets
+
+
+def adopt(key: str, descriptors: Sequence[int], *, is_open_to_all: bool) -> list[socket.socket]:
+    """Use sockets that listen already, all on one port; with `is_open_to_all` only where nobody else can reach them.
+
+    Raises:
+        ConfigError: one of them is of no use, or open to more than it may.
+    """
+    sockets = [_adopted(key, descriptor) for descriptor in descriptors]
+    if len({each.getsockname()[1] for each in sockets}) > 1:
+        raise _refused(key, "the sockets that were handed over listen on different ports: start a server for each")
+    for each in sockets:
+        host = each.getsockname()[0]
+        if is_open_to_all and not is_loopback(host):
+            sentence = f'the socket that was handed over listens on {host}, but http.auth = "none" is for loopback only'
+            raise _refused(key, sentence)
+    return sockets
+
+
+def _adopted(key: str, descriptor: int) -> socket.socket:
+    try:
+        found = socket.socket(fileno=descriptor)
+        is_listening = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise _refused(key, f"descriptor {descriptor}, which was handed over, is no socket: {error.strerror}") from None
+    if found.family not in (socket.AF_INET, socket.AF_INET6) or found.type != socket.SOCK_STREAM or not is_listening:
+        raise _refused(key, f"descriptor {descriptor}, which was handed over, is no TCP socket that listens")
+    found.setblocking(False)
+    return found
 
 
 def port_of(sockets: list[socket.socket]) -> int:
