@@ -20,7 +20,7 @@ from filewarden.transports.cli import main
 raise SystemExit(main())
 """
 """A server that finds sockets where a manager leaves them, once they have been moved there."""
-TIMEOUT_S = 20.0
+TIMEOUT_S = 40.0
 
 
 class Ear:
