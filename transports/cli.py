@@ -80,6 +80,8 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     from filewarden.transports.commands.reading import UsageError, read
     from filewarden.transports.commands.table import find, group
 
+    if name == "help" and arguments:  # "help COMMAND" is as good as "COMMAND --help"
+        name, *arguments = (*arguments, HELP_FLAGS[-1])
     if name in HELP_FLAGS or name == "help":
         return _say(overview())
     if name in ("--version", "-V"):

@@ -83,6 +83,24 @@ def test_bad_usage(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["help"], "commands:"),
+        (["--help"], "commands:"),
+        (["help", "status"], "usage: filewarden status"),
+        (["help", "config", "show"], "usage: filewarden config show"),
+        (["help", "--help"], "commands:"),
+    ],
+)
+def test_help_comes_by_either_word(
+    words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["filewarden", *words])
+    assert main() == 0
+    assert said in capsys.readouterr().out
+
+
 def test_a_group_is_explained_as_a_whole(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["filewarden", "config", "--help"])
     assert main() == 0
