@@ -1,5 +1,6 @@
 """The audit log of a real server: one line for each call, on every transport, and what clients see when it fails."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.drivers.process import PRODUCT
+from tests.drivers.stdio import StdioServer
+from tests.workers.own_mounts import mount, with_own_mounts
 
 pytestmark = pytest.mark.integration
 
@@ -199,6 +202,52 @@ def test_a_full_disk_ends_nothing_where_the_operator_wants_it_so(start_server: S
         assert server.call("read_file", path="notes.txt")["content"][0]["text"] == "Some notes here.\n"
     status = server.wait_for_status(lambda status: status["audit"]["state"] != "ok")
     assert (status["status"], status["audit"]["state"]) == ("degraded", "degraded")
+
+
+def fill(folder: Path) -> Path:
+    """Take all the room that a file system has; the file that takes it."""
+    filler = folder / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(b"x" * 512)
+    return filler
+
+
+@pytest.mark.parametrize("on_error", ["refuse", "continue"])
+def test_d09_a_small_file_system_that_is_really_full(
+    tree: Path, environ: dict[str, str], tmp_path: Path, on_error: str
+) -> None:
+    """The same on a file system that has no room left, until somebody makes some: no line is torn, and none is lost."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    file = folder / "audit.jsonl"
+
+    def act() -> None:
+        given = {"FILEWARDEN_AUDIT_FILE": str(file), "FILEWARDEN_AUDIT_ON_ERROR": on_error}
+        server = StdioServer([str(tree)], {**environ, **given}, PRODUCT)
+        try:
+            server.initialize()
+            filler = fill(folder)
+            give_up_at = time.monotonic() + 20
+            outcomes = []
+            while (audit := server.control_status()["audit"])["state"] == "ok":
+                assert time.monotonic() < give_up_at
+                outcomes.append(server.call("get_file_info", path=".").get("isError", False))
+            assert (audit["reason"], audit["on_error"]) == ("No space left on device", on_error)
+            assert server.control_status()["status"] == "degraded"
+            outcomes.append(server.call("get_file_info", path=".").get("isError", False))
+            assert outcomes[-1] is (on_error == "refuse")
+            assert verify(file)["ok"], "no torn line"
+            filler.unlink()
+            server.wait_for_status(lambda status: status["audit"]["state"] == "ok" and status["status"] == "ok")
+            assert not server.call("get_file_info", path=".").get("isError")
+            assert server.finish() == 0
+            assert len(calls(file)) == len(outcomes) + 1
+            assert verify(file)["ok"]
+        finally:
+            server.kill()
+
+    with_own_mounts(lambda: mount("tmpfs", folder, kind="tmpfs", options="size=16k,mode=700"), act)
 
 
 def test_no_client_reaches_the_log_in_a_root_however_often_it_is_put_aside(start_server: START, tree: Path) -> None:
