@@ -1,21 +1,12 @@
 """What is attacked: an allowed root, and folders beside it that nobody may reach."""
 
 import hashlib
-import os
-import pwd
 import secrets
 from pathlib import Path
 
 SMALL = "small text\n"
 SIBLINGS = ("OUT", "R-evil", "R ", "R.", "r")
 MOST_READ = 1 << 20
-
-
-def own(name: str | Path, folder: int | None = None) -> None:
-    """Give something to the account that workers become when the tests run as root."""
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("nobody")
-        os.chown(name, account.pw_uid, account.pw_gid, dir_fd=folder, follow_symlinks=False)
 
 
 def snapshot(top: Path) -> dict[str, tuple[object, ...]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.ground import own, snapshot
+from tests.attacks.ground import snapshot
+from tests.drivers.ownership import own
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.ground import own
+from tests.drivers.ownership import own
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

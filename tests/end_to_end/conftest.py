@@ -6,6 +6,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.drivers.ownership import own
+
 SHORT = {
     "FILEWARDEN_DEADLINES_READ_S": "0.6",
     "FILEWARDEN_DEADLINES_SCAN_S": "0.6",
@@ -19,6 +21,14 @@ DEADLINE_S = 0.6 + 0.25
 def short_deadlines() -> dict[str, str]:
     """Hard deadlines of 0.85 s, three workers, one of them for scans."""
     return dict(SHORT)
+
+
+@pytest.fixture
+def owned(tree: Path) -> Path:
+    """The tree, of the account that workers become when the tests run as root."""
+    for path in (tree, *tree.rglob("*")):
+        own(path)
+    return tree
 
 
 @pytest.fixture

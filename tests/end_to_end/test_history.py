@@ -9,19 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.results import code, data
+
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def owned(tree: Path) -> Path:
-    """The tree, of an account that workers can become when the tests run as root."""
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("nobody")
-        for path in (tree, *tree.rglob("*")):
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-    return tree
 
 
 @pytest.fixture
@@ -42,18 +34,6 @@ def writer(owned: Path, state: Path, start_server: Callable[..., Any]) -> Any:
 def history(state: Path) -> Path:
     name = f"history-{pwd.getpwnam('nobody').pw_uid}" if os.geteuid() == 0 else "history"
     return state / "filewarden" / name
-
-
-def data(result: Json) -> Json:
-    assert not result.get("isError"), result
-    found: Json = result["structuredContent"]
-    return found
-
-
-def code(result: Json) -> str:
-    assert result.get("isError"), result
-    found: str = result["structuredContent"]["error"]["code"]
-    return found
 
 
 def test_changes_are_listed_undone_and_redone(writer: Any, owned: Path, state: Path) -> None:

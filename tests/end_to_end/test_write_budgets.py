@@ -1,7 +1,5 @@
 """The budgets of a real server."""
 
-import os
-import pwd
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +7,6 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def owned(tree: Path) -> Path:
-    """The tree, of an account that workers can become when the tests run as root."""
-    if os.geteuid() == 0:
-        os.chown(tree, pwd.getpwnam("nobody").pw_uid, -1)
-    return tree
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import pwd
 import random
 import signal
 import threading
@@ -15,6 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
+
+from tests.drivers.results import code, data
 
 pytestmark = pytest.mark.integration
 
@@ -34,32 +35,10 @@ FEW, MANY = 30, 200
 
 
 @pytest.fixture
-def owned(tree: Path) -> Path:
-    """The tree, of an account that workers can become when the tests run as root."""
-    if os.geteuid() == 0:
-        account = pwd.getpwnam("nobody")
-        for path in (tree, *tree.rglob("*")):
-            os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-    return tree
-
-
-@pytest.fixture
 def writer(owned: Path, start_server: Callable[..., Any]) -> Any:
     server = start_server("--allow-write")
     server.initialize()
     return server
-
-
-def data(result: Json) -> Json:
-    assert not result.get("isError"), result
-    found: Json = result["structuredContent"]
-    return found
-
-
-def code(result: Json) -> str:
-    assert result.get("isError"), result
-    found: str = result["structuredContent"]["error"]["code"]
-    return found
 
 
 def drafts(tree: Path) -> list[Path]:

@@ -164,10 +164,16 @@ def no_descriptors_left() -> Iterator[None]:
 
 
 def test_stopping_ends_what_does_not_end_itself(listen: Callable[..., None]) -> None:
+    entered = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        entered.set()
+        await never(scope, receive, send)
+
     async def body(port: int, listener: HttpListener) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(REQUEST)
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(entered.wait(), 5)
         started_at = time.monotonic()
         await listener.stop(0.1)
         assert time.monotonic() - started_at < 2
@@ -175,4 +181,4 @@ def test_stopping_ends_what_does_not_end_itself(listen: Callable[..., None]) -> 
             assert await reader.read() == b""
         writer.close()
 
-    listen(never, body, ConnectionLimits(connections=5))
+    listen(endless, body, ConnectionLimits(connections=5))
