@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from bench import bulk, observation, reliability, sandbox, search
+from bench import bulk, observation, reliability, sandbox, search, writes
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
@@ -110,6 +110,11 @@ def _reliability(peer: Peer, _home: str, _scale: Scale) -> dict[str, float]:
     return reliability.measure() if peer.name == OURS else {}
 
 
+def _writes(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
+    """Of ours beside the bare loop of system calls: others do not write durably."""
+    return writes.compare(peer, home, is_quick=scale is QUICK) if peer.name == OURS else {}
+
+
 LATENCIES = {"ping": "ping", "read 1 KB": "read", "stat": "stat", "list 10": "list"}
 THROUGHPUTS = {"read 1 KB, 32 in flight": "read", "stat, 32 in flight": "stat"}
 VICTIMS = tuple(
@@ -126,6 +131,7 @@ MEASURES = (
     Measure("sandbox", sandbox.FIGURES, _sandbox),
     Measure("observation", observation.FIGURES, _observation),
     Measure("search", search.FIGURES, _search),
+    Measure("writes", writes.FIGURES, _writes),
     Measure("reliability", reliability.FIGURES, _reliability, is_usual=False),
     Measure("victim", dict.fromkeys(VICTIMS, "ms"), _victim),
 )
