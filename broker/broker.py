@@ -27,6 +27,7 @@ from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.offering import abilities, offered_tools, templates_of
 from filewarden.broker.operator_notes import OperatorNotes
+from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.pool import may_write
 from filewarden.broker.process_figures import ProcessFigures, front_end_status
 from filewarden.broker.protocol.negotiation import Eras
@@ -54,6 +55,7 @@ from filewarden.config.version import NAME, VERSION
 from filewarden.workers import wire
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.operations import FIND_OUTCOME
 from filewarden.workers.wire import Aside, Ending, Report
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ class Broker:
             budgets=self._budgets,
             closures=self._closures(settings),
             on_look=self._look,
+            checks=OutcomeChecks(log.server, self._catalogue.operation(FIND_OUTCOME)),
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)

@@ -75,3 +75,5 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """Whether it may be given to a worker that runs another call; not once such a worker was lost."""
     is_disowned: bool = False
     """A twin: a worker still runs what was taken back from it."""
+    is_check: bool = False
+    """It asks what became of another one: nobody's but the server's own, so it is neither queued nor counted."""

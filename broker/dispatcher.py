@@ -13,6 +13,7 @@ from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
+from filewarden.broker.outcome_checks import OutcomeChecks, changes_something, told
 from filewarden.broker.pool import Kind, pool_of
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.actions import StartCall
@@ -27,7 +28,7 @@ from filewarden.broker.worker import Worker
 from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
-from filewarden.workers.errors import Code, Details
+from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Lane, Tool
@@ -51,8 +52,6 @@ _LOST: dict[Exit, tuple[Code, str]] = {
     Exit.CANCELLED: (Code.CANCELLED, "The call was cancelled."),
     Exit.RECYCLED: (Code.CANCELLED, "The server is shutting down."),
 }
-_OUTCOME_UNKNOWN = "Whether the change was made is not known: look at it before another try."
-"""It is whole or not there, and is never tried again by itself."""
 _QUEUED_TOO_LONG = Failed(
     Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {}, Reason.QUEUE_DEADLINE
 )
@@ -125,6 +124,7 @@ class Dispatcher:
         witnesses: Sequence[Witness] = (),
         budgets: WriteBudgets | None = None,
         on_look: Callable[[float], None] | None = None,
+        checks: OutcomeChecks | None = None,
     ) -> None:
         """`on_look` is told the time whenever the watch has looked after everything: several times a second."""
         self._reactor = reactor
@@ -138,6 +138,7 @@ class Dispatcher:
         self._witnesses = tuple(witnesses)
         self._budgets = budgets
         self._on_look = on_look
+        self._checks = OutcomeChecks("", None) if checks is None else checks
         self._supervisors: dict[Kind, Supervisor] = {}
         self._feeder: Feeder | None = None
         self._retiring: list[Supervisor] = []
@@ -156,7 +157,7 @@ class Dispatcher:
     def attach(self, supervisors: Sequence[Supervisor], end_others: Callable[[str], None]) -> None:
         """Name the pools that run the calls, and how to end the other processes that speak to this one."""
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
-        self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors)
+        self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors, self._checks)
         self._guard = Guard(
             supervisors,
             end_others=end_others,
@@ -184,7 +185,7 @@ class Dispatcher:
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
         if self._feeder is not None:
             self._feeder.take_all_back()
-        self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors)
+        self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors, self._checks)
         self._deadlines, self._frame_bytes, self._budgets, self._closures = deadlines, frame_bytes, budgets, closures
         if self._guard is not None:
             self._guard.watch([*supervisors, *self._retiring], end_others=end_others, frame_bytes=frame_bytes)
@@ -379,13 +380,26 @@ class Dispatcher:
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
-        if cause in _COSTLY:
+        if cause in _COSTLY and not call.is_check:
             self._quarantine.lost(_identity(call), self._reactor.now())
         code, sentence = _LOST[cause]
-        details: Details = {}
-        if call.tool.writes and not call.tool.is_look:
-            sentence, details = f"{sentence} {_OUTCOME_UNKNOWN}", {"outcome": "unknown"}
-        self._end(call, Failed(code, sentence, details), self._reactor.now())
+        lost, now = Failed(code, sentence, {}), self._reactor.now()
+        if not changes_something(call):
+            self._end(call, lost, now)
+        else:
+            self._check(call, cause, lost, now)
+
+    def _check(self, call: Call, cause: Exit, lost: Failed, now: float) -> None:
+        """Find out what a call has changed whose worker was ended, and only then say how it ended."""
+        check = self._checks.admit(self._next_id, call, cause, now, lambda found: self._settle(call, told(lost, found)))
+        if check is None:
+            self._end(call, told(lost, None), now)
+            return
+        self._next_id += 1
+        del self._live[call.id]
+        self._live[check.id] = check
+        self._scheduler.finished(call, now)
+        self._pump()
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
@@ -398,7 +412,8 @@ class Dispatcher:
 
     def _withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""
-        if self._scheduler.withdraw(call) or (self._feeder is not None and self._feeder.release(call)):
+        waiting = self._checks if call.is_check else self._scheduler
+        if waiting.withdraw(call) or (self._feeder is not None and self._feeder.release(call)):
             del self._live[call.id]
             return True
         return False
@@ -406,13 +421,17 @@ class Dispatcher:
     def _end(self, call: Call, outcome: Outcome, now: float) -> None:
         """A call no longer holds a worker."""
         del self._live[call.id]
-        self._scheduler.finished(call, now)
+        if not call.is_check:
+            self._scheduler.finished(call, now)
         self._settle(call, outcome)
 
     def _settle(self, call: Call, outcome: Outcome) -> None:
         if call.is_settled:
             return
         call.is_settled = True
+        if call.is_check:
+            call.deliver(outcome)
+            return
         self._settle_spending(call, outcome)
         self._ledger.count(call, outcome, self._reactor.now() - call.submitted_at)
         call.deliver(outcome)

@@ -10,6 +10,7 @@ when the call before it takes long, and put back when the worker is lost. A read
 from collections.abc import Iterator, Mapping
 
 from filewarden.broker.call import Call
+from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.placement import Placement
 from filewarden.broker.pool import Kind, pool_of
 from filewarden.broker.reactor import Reactor
@@ -26,8 +27,15 @@ LONG_S = 0.005
 class Feeder:
     """The way from the scheduler to the workers. Times are monotonic seconds."""
 
-    def __init__(self, reactor: Reactor, scheduler: Scheduler, supervisors: Mapping[Kind, Supervisor]) -> None:
+    def __init__(
+        self,
+        reactor: Reactor,
+        scheduler: Scheduler,
+        supervisors: Mapping[Kind, Supervisor],
+        checks: OutcomeChecks,
+    ) -> None:
         self._reactor = reactor
+        self._checks = checks
         self._scheduler = scheduler
         self._supervisors = supervisors
         self._may_wait_in_workers = False
@@ -54,6 +62,8 @@ class Feeder:
 
     def feed(self) -> None:
         """Give out what can be given out: to idle workers now, to busy ones once at the end of this tick."""
+        if self._checks:
+            self._feed_checks(self._reactor.now())
         scheduler = self._scheduler
         if not scheduler.depth:
             if self._may_wait_in_workers:
@@ -72,6 +82,15 @@ class Feeder:
         if self._may_wait_in_workers:
             self._take_back_behind_long(now)
         self.feed()
+
+    def _feed_checks(self, now: float) -> None:
+        """What somebody waits for whose change was stopped comes before new changes."""
+        supervisor = self._supervisors.get(Kind.WRITING)
+        if supervisor is None:
+            return
+        placement = Placement(supervisor)
+        while (check := self._checks.next_check(placement.fits)) is not None and placement.worker is not None:
+            self._give(supervisor, placement.worker, check, now)
 
     def _feed_idle(self, kind: Kind, supervisor: Supervisor, now: float) -> None:
         placement = Placement(supervisor, lambda call: self._scheduler.may_take_last(call, now))
@@ -93,7 +112,7 @@ class Feeder:
     def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
         call.worker = f"{supervisor.pool.kind}/{worker.place}"
         call.assigned_at = now
-        supervisor.assign(worker, call, _frame_of(call, now))
+        supervisor.assign(worker, call, _frame_of(call, now, self._checks.mark(call)))
 
     def _readers(self) -> Iterator[tuple[Supervisor, Worker]]:
         supervisor = self._supervisors.get(Kind.READING)
@@ -153,7 +172,7 @@ def _takes_another(worker: Worker, now: float) -> bool:
     return call.lane is Lane.QUICK and not call.is_disowned and now - busy_since < LONG_S
 
 
-def _frame_of(call: Call, now: float) -> bytes:
+def _frame_of(call: Call, now: float, mark: str) -> bytes:
     hearing = call.hearing
     return wire.pack(
         wire.Call(
@@ -166,5 +185,6 @@ def _frame_of(call: Call, now: float) -> bytes:
             hearing.askable,
             b"" if call.inputs is None else wire.pack(call.inputs),
             call.principal if call.tool.writes else "",
+            mark,
         )
     )

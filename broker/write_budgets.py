@@ -59,7 +59,7 @@ class WriteBudgets:
 
     def settle(self, spending: Spending, outcome: Outcome) -> None:
         """A call has ended: nothing was changed, or it is known how much, or it is not and may have been all."""
-        if isinstance(outcome, Asked) or (isinstance(outcome, Failed) and outcome.details.get("outcome") != "unknown"):
+        if isinstance(outcome, Asked) or (isinstance(outcome, Failed) and not _may_have_changed(outcome)):
             self._add(spending, -spending.files, -spending.bytes)
         elif isinstance(outcome, Succeeded):
             files, size = _extent(outcome.result)
@@ -90,6 +90,10 @@ class WriteBudgets:
         sums = spent.setdefault(spending.second, [0, 0])
         sums[0] = max(0, sums[0] + files)
         sums[1] = max(0, sums[1] + size)
+
+
+def _may_have_changed(outcome: Failed) -> bool:
+    return outcome.details.get("outcome") in ("unknown", "changed")
 
 
 def _free_at(spent: dict[int, Sums], kind: int, excess: int) -> float:

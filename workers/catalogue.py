@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from filewarden.workers.methods import complete, list_resources, locate_resources, read_resource
+from filewarden.workers.methods import complete, find_outcome, list_resources, locate_resources, read_resource
 from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.prompt import Prompt
 from filewarden.workers.tool import Tool
@@ -90,5 +90,11 @@ CATALOGUE = Catalogue(
         list_changes.TOOL,
         undo_change.TOOL,
     ),
-    (list_resources.OPERATION, read_resource.OPERATION, locate_resources.OPERATION, complete.OPERATION),
+    (
+        list_resources.OPERATION,
+        read_resource.OPERATION,
+        locate_resources.OPERATION,
+        complete.OPERATION,
+        find_outcome.OPERATION,
+    ),
 )

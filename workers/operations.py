@@ -1,6 +1,7 @@
 """Arguments and results of the operations behind protocol methods that are no tools: resources, prompts, completion.
 
-Their names are the methods'. They run in workers like tools do, and are offered to clients by their methods alone.
+Their names are the methods'. They run in workers like tools do, and are offered to clients by their methods alone; one
+that the server itself asks for is offered by none.
 """
 
 from typing import Annotated, Literal
@@ -8,6 +9,10 @@ from typing import Annotated, Literal
 import msgspec
 
 MOST_VALUES = 100
+FIND_OUTCOME = "filewarden/find_outcome"
+"""The name of the server's own question."""
+MOST_CHANGES = 256
+"""More than one call makes."""
 
 
 class ResourceTemplate(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,3 +94,24 @@ class Completion(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     values: Annotated[tuple[str, ...], msgspec.Meta(max_length=MOST_VALUES)]
     total: int | None = None
     has_more: bool | None = None
+
+
+class FindOutcome(msgspec.Struct, frozen=True):
+    """Of the server's own question: the call that is asked about, and the wall clock, in ns, when it was submitted."""
+
+    mark: str
+    since_ns: int
+
+
+class ChangeMade(msgspec.Struct, frozen=True):
+    """One change of a call; the path is empty where clients may not know it."""
+
+    action: str
+    path: str
+
+
+class FoundOutcome(msgspec.Struct, frozen=True):
+    """What became of a call: whether it has changed anything, and what, the earliest first."""
+
+    outcome: Literal["changed", "unchanged", "unknown"]
+    changes: Annotated[tuple[ChangeMade, ...], msgspec.Meta(max_length=MOST_CHANGES)] = ()

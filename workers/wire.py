@@ -44,7 +44,8 @@ class Call(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     """Broker to worker: run one tool. `arguments` is a packed argument struct; `soft_s` are the seconds left.
 
     `inputs` is a packed `Inputs`, empty for a first run; without a `log_level` no log messages are wanted.
-    `principal` is the key of whoever calls, told only where the call is to be recorded.
+    `principal` is the key of whoever calls, and `mark` the call's own name among all calls of all servers: told only
+    where the call is to be recorded.
     """
 
     call: int
@@ -56,6 +57,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     askable: tuple[str, ...] = ()
     inputs: bytes = b""
     principal: str = ""
+    mark: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="answer"):

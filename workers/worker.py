@@ -13,7 +13,8 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.journal import NO_JOURNAL, Journal
+from filewarden.workers.history.flusher import Flusher
+from filewarden.workers.history.journal import Journal
 from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.joining import join
@@ -24,7 +25,7 @@ from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.tool import Content, Text, Tool
-from filewarden.workers.writing.housekeeping import Housekeeper
+from filewarden.workers.writing.housekeeping import SECONDS, Housekeeper, settle_history
 
 BALLAST_BYTES = 8 * 1024 * 1024
 
@@ -45,12 +46,13 @@ class Worker:
             min_free_bytes=writes.min_free_bytes,
             max_file_bytes=writes.max_file_bytes,
         )
-        self._history = _history(profile, place)
+        self._journal = Journal(_history(profile, place), flusher=Flusher())
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
         try:
-            channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid)
+            threads = _no_threads if self._journal.history is None else self._journal.flusher.start
+            channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid, threads)
             if channel is not None:
                 self._serve(channel)
         except ChannelClosedError:
@@ -62,6 +64,7 @@ class Worker:
         keeper = Housekeeper(self._space, self._profile.writes.trash) if self._profile.role == "rw" else None
         if keeper is not None:
             keeper.begin()
+            settle_history(self._context(SECONDS))
         while True:
             call = wire.unpack_to_worker(channel.receive())
             if not isinstance(call, wire.Call):
@@ -78,16 +81,14 @@ class Worker:
                 keeper.rest()
 
     def _perform(self, call: wire.Call, channel: Channel) -> bytes:
-        context = Context(
-            space=self._space,
-            limits=self._profile.limits,
-            soft_deadline=time.monotonic() + call.soft_s,
+        context = msgspec.structs.replace(
+            self._context(call.soft_s),
             reporter=_reporter(call, channel),
             inputs=wire.unpack_inputs(call.inputs),
             askable=call.askable,
-            confirm=self._profile.writes.confirm,
-            writing=self._writing,
-            journal=NO_JOURNAL if self._history is None else Journal(self._history, call.tool, call.principal),
+            journal=msgspec.structs.replace(
+                self._journal, operation=call.tool, principal=call.principal, call=call.mark
+            ),
         )
         try:
             tool = self._catalogue.operation(call.tool)
@@ -107,6 +108,17 @@ class Worker:
             sys.excepthook(*sys.exc_info())
             return wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error."))
 
+    def _context(self, seconds: float) -> Context:
+        """Of work that has so long."""
+        return Context(
+            space=self._space,
+            limits=self._profile.limits,
+            soft_deadline=time.monotonic() + seconds,
+            confirm=self._profile.writes.confirm,
+            writing=self._writing,
+            journal=self._journal,
+        )
+
     def _run(self, tool: Tool, context: Context, call: wire.Call) -> bytes:
         decoder = self._decoders.get(tool.name)
         if decoder is None:
@@ -118,6 +130,10 @@ class Worker:
             blocks = wire.pack_blocks(result.blocks)
             return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(blocks)))
         return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
+
+
+def _no_threads() -> None:
+    pass
 
 
 def _history(profile: Profile, place: Place) -> History | None:

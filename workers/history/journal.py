@@ -2,16 +2,24 @@
 
 import msgspec
 
+from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.store import History
+
+_IN_TURN = Flusher()
 
 
 class Journal(msgspec.Struct, frozen=True):
-    """Of one call: what runs, for whom, and the history, None where nothing is kept."""
+    """Of one call: what runs, for whom, and the history, None where nothing is kept.
+
+    `call` names it among all calls of all servers.
+    """
 
     history: History | None = None
     operation: str = ""
     principal: str = ""
+    call: str = ""
     undoes: str = ""
+    flusher: Flusher = _IN_TURN
 
     def undoing(self, identifier: str) -> "Journal":
         """The journal of what takes a change back."""

@@ -30,6 +30,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     operation: str
     principal: str
+    call: str = ""
+    """Which call of which server made it: how that call finds it again."""
     action: Action
     path: str
     source: str = ""

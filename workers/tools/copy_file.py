@@ -107,11 +107,12 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
             keep(new, destination)
         found = _transfer(context, source, new)
         after = FileState(found[1], found[0], os.fstat(new.fd).st_mode & 0o777)
-        with content_change(context, destination, after):
+        with content_change(context, destination, after, new):
             if destination.state is None:
                 new.create(destination.name)
             else:
                 new.replace(destination.name, destination.state)
+        new.last()
     tidy(destination)
     return found
 

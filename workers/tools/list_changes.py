@@ -8,7 +8,8 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.history.store import History, Kept
+    from filewarden.workers.history.change_file import Kept
+from filewarden.workers.history.store import History
 
 _SHORTEST_ITEM_CHARS = 160
 
@@ -34,7 +35,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     source: str | msgspec.UnsetType = msgspec.UNSET
     """Where it was before its move."""
     progress: str
-    """`made`, `under_way`, or `interrupted`: then nobody knows whether it was made."""
+    """`made`, `under_way`, or `interrupted`: then what is there does not tell whether it was made."""
     size_before: int | None
     """Of the file that was there; null where there was none."""
     size_after: int | None
@@ -47,6 +48,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
     changes: list[Change]
     truncated: bool
+    lost: int | msgspec.UnsetType = msgspec.UNSET
+    """How many more there were, of which what is kept is damaged."""
     next_cursor: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -61,8 +64,10 @@ def run(context: "Context", arguments: ListChanges) -> Changes:
     """List changes; raises ToolFailure."""
     from filewarden.workers import cursors
     from filewarden.workers.writing.change_records import require_history
+    from filewarden.workers.writing.interrupted import resolve_all
 
     history = require_history(context)
+    resolve_all(context, history)
     asked = cursors.fingerprint(arguments.path)
     before = None
     if arguments.cursor is not None:
@@ -71,31 +76,33 @@ def run(context: "Context", arguments: ListChanges) -> Changes:
             raise cursors.foreign()
         before = position.identifier
     names = [name for name in history.names() if before is None or name < before]
-    changes, seen = _page(context, history, arguments.path, names)
+    page, seen = _page(context, history, arguments.path, names)
     if seen == len(names):
-        return Changes(changes=changes, truncated=False)
+        return page
     cursor = cursors.write(_Position(asked, names[seen - 1]))
-    return Changes(changes=changes, truncated=True, next_cursor=cursor)
+    return msgspec.structs.replace(page, truncated=True, next_cursor=cursor)
 
 
-def _page(context: "Context", history: "History", path: str, names: list[str]) -> tuple[list[Change], int]:
+def _page(context: "Context", history: "History", path: str, names: list[str]) -> tuple[Changes, int]:
     """As many changes as an answer holds, and how many ids were looked at for them."""
-    from filewarden.workers.errors import ToolFailure
+    from filewarden.workers.errors import Code, ToolFailure
 
     changes: list[Change] = []
-    room = context.limits.max_answer_chars
-    for seen, name in enumerate(names):
+    room, lost, seen = context.limits.max_answer_chars, 0, 0
+    for name in names:
         if seen and (room < 0 or context.is_overdue()):
-            return changes, seen
+            break
+        seen += 1
         try:
             with history.kept(name) as kept:
                 change = _change(context, kept, path)
-        except ToolFailure:
-            continue  # forgotten meanwhile, or damaged
+        except ToolFailure as failure:
+            lost += failure.code is Code.IO_ERROR  # else it was forgotten meanwhile
+            continue
         if change is not None:
             changes.append(change)
             room -= _SHORTEST_ITEM_CHARS + 2 * len(change.path) + 2 * len(change.source or "")
-    return changes, len(names)
+    return Changes(changes=changes, truncated=False, lost=lost or msgspec.UNSET), seen
 
 
 def _change(context: "Context", kept: "Kept", folder: str) -> Change | None:

@@ -95,7 +95,7 @@ def _move(context: "Context", source: "Target", destination: "Target") -> bool:
     import os
 
     from filewarden.workers.writing import renames
-    from filewarden.workers.writing.publishing import settle_move
+    from filewarden.workers.writing.publishing import last_move, settle_move
     from filewarden.workers.writing.recording import move_change
 
     folders = source.folder.fd, destination.folder.fd
@@ -108,7 +108,8 @@ def _move(context: "Context", source: "Target", destination: "Target") -> bool:
                 os.rename(source.name, destination.name, src_dir_fd=folders[0], dst_dir_fd=folders[1])
         except OSError as error:
             raise _failure(error, source, destination) from None
-        settle_move(context, source, destination)
+        settle_move(source, destination)
+    last_move(context, source, destination)
     return is_replacing
 
 

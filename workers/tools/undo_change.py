@@ -31,10 +31,20 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: UndoChange) -> Undone:
     """Undo a change; raises ToolFailure, Inquiry."""
+    from filewarden.workers.errors import Code, ToolFailure
     from filewarden.workers.writing.change_records import require_history
-    from filewarden.workers.writing.undoing import undo
+    from filewarden.workers.writing.interrupted import resolve
+    from filewarden.workers.writing.undoing import finish, undo
+    from filewarden.workers.writing.write_failures import failures_of
 
-    with require_history(context).kept(arguments.id) as kept:
+    history = require_history(context)
+    with failures_of(arguments.id):
+        verdict = resolve(context, history, arguments.id)
+        if verdict == "unknown":
+            finish(context, history, arguments.id)
+    if verdict == "not_made":
+        raise ToolFailure(Code.CONFLICT, "That change was interrupted and never made, so there is nothing to undo.")
+    with history.kept(arguments.id) as kept:
         journal = context.journal.undoing(arguments.id)
         path, done = undo(msgspec.structs.replace(context, journal=journal), kept)
         return Undone(id=arguments.id, path=path, done=done, size=kept.size)

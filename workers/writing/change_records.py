@@ -33,10 +33,10 @@ def require_as_left(context: "Context", target: Target, left: FileState | None, 
     Raises:
         ToolFailure: conflict, or why it cannot be read.
     """
-    now = _content(context, target)
-    if now == _key(left):
+    now = content_of(context, target)
+    if now == key_of(left):
         return
-    if now == _key(before):
+    if now == key_of(before):
         raise ToolFailure(
             Code.CONFLICT, f"'{echo(target.asked)}' is as it was before that change. Nothing was changed."
         )
@@ -52,11 +52,17 @@ def changed_since(path: str) -> ToolFailure:
     )
 
 
-def _key(state: FileState | None) -> tuple[str, int] | None:
+def key_of(state: FileState | None) -> tuple[str, int] | None:
+    """The SHA-256 and the size of a content; None of nothing."""
     return None if state is None else (state.sha256, state.size)
 
 
-def _content(context: "Context", target: Target) -> tuple[str, int] | None:
+def content_of(context: "Context", target: Target) -> tuple[str, int] | None:
+    """The SHA-256 and the size of what is there now; None of nothing.
+
+    Raises:
+        ToolFailure: conflict, if it is no file; or why it cannot be read.
+    """
     if target.state is None:
         return None
     if not stat.S_ISREG(target.state.st_mode):

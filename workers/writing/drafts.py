@@ -1,8 +1,8 @@
 """A file that is written beside its place and takes it in one step: others see the old content or the new, never a mix.
 
 rename(2) within a folder is atomic; fsync(2) of the file before it and of the folder after it make it last over a loss
-of power. A draft has a name that nobody can guess and nobody is shown, is locked as long as its writer lives, and is
-gone when it was not published.
+of power (`Draft.last`). A draft has a name that nobody can guess and nobody is shown, is locked as long as its writer
+lives, and is gone when it was not published.
 """
 
 import contextlib
@@ -36,6 +36,8 @@ class Draft:
         self._durability = durability
         self._name, self.fd = _create(folder)
         self._is_published = False
+        self._is_flushed = durability is not Durability.FULL
+        self._holds_old = False
 
     def write(self, data: bytes | memoryview) -> None:
         """Add to the content."""
@@ -69,15 +71,21 @@ class Draft:
                         "Nothing was changed.",
                     ) from None
 
+    def flush(self) -> None:
+        """Make the content last, where it is to; raises OSError."""
+        if not self._is_flushed:
+            os.fsync(self.fd)
+            self._is_flushed = True
+
     def create(self, name: bytes) -> None:
         """Publish it under a name that is free.
 
         Raises:
             FileExistsError: it is taken, and stays as it is.
         """
-        self._finish()
+        self.flush()
         renames.without_replacing(self._folder, self._name, self._folder, name)
-        self._published(name)
+        self._is_published = True
 
     def replace(self, name: bytes, seen: os.stat_result | None = None) -> None:
         """Publish it in place of what has that name; with `seen`, only if that is still the file that was read.
@@ -85,12 +93,12 @@ class Draft:
         Raises:
             ToolFailure: conflict; the other file stays as it is.
         """
-        self._finish()
+        self.flush()
         if seen is None:
             os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         else:
             self._exchange(name, seen)
-        self._published(name)
+        self._is_published = True
 
     def _exchange(self, name: bytes, seen: os.stat_result) -> None:
         """Change places, look at what was replaced, and change back if it is not what was read."""
@@ -103,25 +111,31 @@ class Draft:
                 raise
             self._compare_and_rename(name, seen)
             return
-        replaced = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        try:
+            replaced = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        except OSError:
+            renames.exchange(self._folder, self._name, self._folder, name)
+            raise
         if not is_same(replaced, seen):
             renames.exchange(self._folder, self._name, self._folder, name)
             raise changed()
-        self._is_published = True
-        os.unlink(self._name, dir_fd=self._folder)
+        self._holds_old = True
 
     def _compare_and_rename(self, name: bytes, seen: os.stat_result) -> None:
         if not is_same(os.stat(name, dir_fd=self._folder, follow_symlinks=False), seen):
             raise changed()
         os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
-    def _finish(self) -> None:
-        if self._durability is Durability.FULL:
-            os.fsync(self.fd)
+    def last(self) -> None:
+        """Make its name last; then see that it is this file, and not one that took the draft's name in between.
 
-    def _published(self, name: bytes) -> None:
-        """Make the name last; then see that it is this file, and not one that took the draft's name in between."""
-        self._is_published = True
+        Raises:
+            ToolFailure: conflict.
+            OSError: it is published, and a loss of power may undo that.
+        """
+        if self._holds_old:
+            self._holds_old = False
+            os.unlink(self._name, dir_fd=self._folder)
         if self._durability is Durability.FULL:
             sync_folder(self._folder)
         if os.fstat(self.fd).st_nlink == 0:
@@ -135,7 +149,7 @@ class Draft:
     def close(self) -> None:
         """Leave nothing behind that was not published."""
         try:
-            if not self._is_published:
+            if self._holds_old or not self._is_published:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._name, dir_fd=self._folder)
         finally:

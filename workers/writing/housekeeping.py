@@ -1,7 +1,8 @@
 """What a worker that writes does beside its calls, each time for a moment.
 
 Before its first call it takes away what one that was killed has left: a bounded look, the folders near the roots first;
-whatever lies deeper is found when its folder is written to again. After a call, now and then, it removes for good what
+whatever lies deeper is found when its folder is written to again. Of changes in the history that were interrupted it
+finds out whether they were made, and finishes what was half done. After a call, now and then, it removes for good what
 has waited in the trash for too long or is too much.
 """
 
@@ -10,6 +11,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.paths.handle import Handle
@@ -19,7 +21,12 @@ from filewarden.workers.paths.space import Space
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.trash_bounds import TrashBounds
 from filewarden.workers.writing.drafts import sweep
+from filewarden.workers.writing.interrupted import resolve_all
 from filewarden.workers.writing.trash import Overdue, Trash, find_trash
+from filewarden.workers.writing.undoing import finish
+
+if TYPE_CHECKING:
+    from filewarden.workers.context import Context
 
 SECONDS = 0.15
 """A call that waits for this worker waits so much longer at most."""
@@ -107,6 +114,17 @@ def tidy_roots(space: Space, seconds: float = SECONDS) -> int:
         except OSError:
             continue  # it is gone, or cannot be read
     return removed
+
+
+def settle_history(context: "Context") -> None:
+    """Find out of interrupted changes whether they were made, and finish those that were half done."""
+    history = context.journal.history
+    if history is None:
+        return
+    with contextlib.suppress(OSError):
+        for identifier in resolve_all(context, history):
+            with contextlib.suppress(OSError, ToolFailure):
+                finish(context, history, identifier)
 
 
 def _folders(folder: Handle) -> list[bytes]:

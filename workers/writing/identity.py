@@ -1,6 +1,9 @@
 """Whether something on disk is still what was looked at before."""
 
 import os
+import stat
+
+from filewarden.workers.history.recorded import Identity
 
 
 def is_same(found: os.stat_result, seen: os.stat_result) -> bool:
@@ -22,3 +25,10 @@ def mark(state: os.stat_result | None) -> bytes:
     if state is None:
         return b""
     return b"%d %d %d %d %d" % (state.st_dev, state.st_ino, state.st_mode, state.st_size, state.st_mtime_ns)
+
+
+def identity_of(state: os.stat_result) -> Identity:
+    """What tells whether something is still what was moved: a folder's content may have changed."""
+    if stat.S_ISDIR(state.st_mode):
+        return state.st_dev, state.st_ino, 0, 0
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns

@@ -28,8 +28,9 @@ def create(context: "Context", target: Target, data: bytes) -> None:
     with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
         new.write(data)
         new.take_mode(NEW_MODE)
-        with content_change(context, target, state_of(data, NEW_MODE)):
+        with content_change(context, target, state_of(data, NEW_MODE), new):
             new.create(target.name)
+        new.last()
     tidy(target)
 
 
@@ -44,8 +45,9 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
     with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
         keep(new, target)
         new.write(data)
-        with content_change(context, target, state_of(data, os.fstat(new.fd).st_mode)):
+        with content_change(context, target, state_of(data, os.fstat(new.fd).st_mode), new):
             new.replace(target.name, seen)
+        new.last()
     tidy(target)
 
 
@@ -59,8 +61,8 @@ def keep(new: Draft, target: Target) -> None:
         os.close(old)
 
 
-def settle_move(context: "Context", source: Target, destination: Target) -> None:
-    """See that what was renamed is what was looked at, and make both names last.
+def settle_move(source: Target, destination: Target) -> None:
+    """See that what was renamed is what was looked at.
 
     What came in its place meanwhile is put back, unless something was replaced for it.
 
@@ -79,7 +81,12 @@ def settle_move(context: "Context", source: Target, destination: Target) -> None
                 "both places.",
                 outcome="unknown",
             )
-        if context.writing.durability is Durability.FULL:
+
+
+def last_move(context: "Context", source: Target, destination: Target) -> None:
+    """Make both names of a move last; raises ToolFailure."""
+    if context.writing.durability is Durability.FULL:
+        with failures_of(source.asked):
             sync_folder(source.folder.fd)
             sync_folder(destination.folder.fd)
 

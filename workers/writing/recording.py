@@ -1,4 +1,8 @@
-"""How a call records its changes in the history, each before it is made."""
+"""How a call records its changes in the history, each before it is made.
+
+With durability, what is recorded outlives a loss of power before the change is made. A draft that the change is made of
+is flushed at the same time, and only then put in its place.
+"""
 
 import contextlib
 import hashlib
@@ -8,12 +12,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history.change_file import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
-from filewarden.workers.history.store import History, Image
+from filewarden.workers.history.store import History
 from filewarden.workers.paths.names import echo, show
 from filewarden.workers.rules.durability import Durability
-from filewarden.workers.writing.drafts import READ, changed
-from filewarden.workers.writing.identity import is_same
+from filewarden.workers.writing.drafts import READ, Draft, changed
+from filewarden.workers.writing.identity import identity_of, is_same
+from filewarden.workers.writing.interrupted import resolve
 from filewarden.workers.writing.target import Target
 
 if TYPE_CHECKING:
@@ -27,22 +33,17 @@ def place_of(target: Target) -> str:
     return show(b"/".join((target.folder.root.location.rstrip(b"/"), *target.names)))
 
 
-def identity_of(state: os.stat_result) -> Identity:
-    """What tells whether something is still what was moved: a folder's content may have changed."""
-    if stat.S_ISDIR(state.st_mode):
-        return state.st_dev, state.st_ino, 0, 0
-    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
-
-
 def state_of(data: bytes, mode: int) -> FileState:
     """The state of a file with such content and permissions."""
     return FileState(hashlib.sha256(data, usedforsecurity=False).hexdigest(), len(data), mode & 0o777)
 
 
 @contextlib.contextmanager
-def content_change(context: "Context", target: Target, after: FileState | None) -> Iterator[None]:
-    """Record that a file comes to be, gets other bytes, or goes, and make it within."""
-    with _recorded(context, target, "content", displaces=True, after=after):
+def content_change(
+    context: "Context", target: Target, after: FileState | None, draft: Draft | None = None
+) -> Iterator[None]:
+    """Record that a file comes to be, gets other bytes, or goes, and make it within; `draft` holds what is to come."""
+    with _recorded(context, target, "content", displaces=True, after=after, draft=draft):
         yield
 
 
@@ -57,9 +58,15 @@ def folder_change(context: "Context", target: Target, *, comes: bool, mode: int)
 
 @contextlib.contextmanager
 def move_change(
-    context: "Context", source: Target, destination: Target, *, displaces: bool, refilled: FileState | None = None
+    context: "Context",
+    source: Target,
+    destination: Target,
+    *,
+    displaces: bool,
+    refilled: FileState | None = None,
+    draft: Draft | None = None,
 ) -> Iterator[None]:
-    """Record a move, with what it displaces; `refilled` is what comes to be at its source."""
+    """Record a move, with what it displaces; `refilled` is what comes to be at its source, and `draft` holds it."""
     if source.state is None:
         raise changed()
     with _recorded(
@@ -70,6 +77,7 @@ def move_change(
         source=place_of(source),
         after=refilled,
         identity=identity_of(source.state),
+        draft=draft,
     ):
         yield
 
@@ -106,31 +114,62 @@ def _recorded(
     source: str = "",
     identity: Identity | None = None,
     trash_id: str = "",
+    draft: Draft | None = None,
 ) -> Iterator[None]:
     journal = context.journal
     if journal.history is None:
         yield
         return
     with contextlib.ExitStack() as stack:
-        try:
+        with _keeping(target):
             image, before = _taken(context, journal.history, stack, target if displaces else None, before)
-            recorded = Recorded(
-                operation=journal.operation,
-                principal=journal.principal,
-                action=action,
-                path=place_of(target),
-                source=source,
-                before=before,
-                after=after,
-                identity=identity,
-                trash_id=trash_id,
-                undoes=journal.undoes,
-            )
-            image.announce(recorded, durable=before is not None and context.writing.durability is Durability.FULL)
-        except OSError as error:
-            raise _unkept(target, error) from None
-        with _settled(image):
+        recorded = Recorded(
+            operation=journal.operation,
+            principal=journal.principal,
+            call=journal.call,
+            action=action,
+            path=place_of(target),
+            source=source,
+            before=before,
+            after=after,
+            identity=identity,
+            trash_id=trash_id,
+            undoes=journal.undoes,
+        )
+        with _unforgotten(image):
+            _announce(context, target, image, recorded, draft)
+        with _settled(context, journal.history, image):
             yield
+
+
+def _announce(context: "Context", target: Target, image: Image, recorded: Recorded, draft: Draft | None) -> None:
+    """Say what will be done, and make it last together with the draft.
+
+    Raises:
+        ToolFailure: it cannot be kept.
+        OSError: the draft cannot be flushed.
+    """
+    with _keeping(target):
+        image.announce(recorded)
+    if context.writing.durability is not Durability.FULL:
+        return
+    failed: OSError | None = None
+    with _keeping(target), context.journal.flusher.flushing(image.fd):
+        try:
+            if draft is not None:
+                draft.flush()
+        except OSError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+@contextlib.contextmanager
+def _keeping(target: Target) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unkept(target, error) from None
 
 
 def _taken(
@@ -150,11 +189,8 @@ def _taken(
         raise changed()
     _require_room(context, history, displaced, seen.st_size)
     image = stack.enter_context(history.image(seen.st_size))
-    try:
+    with _unforgotten(image):
         return image, _copied(context, old, seen, image)
-    except BaseException:
-        image.forget()
-        raise
 
 
 def _copied(context: "Context", old: int, seen: os.stat_result, image: Image) -> FileState:
@@ -173,18 +209,39 @@ def _copied(context: "Context", old: int, seen: os.stat_result, image: Image) ->
 
 
 @contextlib.contextmanager
-def _settled(image: Image) -> Iterator[None]:
-    """A change that was refused is forgotten; one of which nobody knows stays pending, and can be looked at."""
+def _unforgotten(image: Image) -> Iterator[None]:
+    """Whatever is raised, the change is not made."""
+    try:
+        yield
+    except BaseException:
+        _forget(image)
+        raise
+
+
+@contextlib.contextmanager
+def _settled(context: "Context", history: History, image: Image) -> Iterator[None]:
+    """A change that was refused is forgotten; after a failure it is looked at, and stays pending where nobody knows."""
     try:
         yield
     except ToolFailure as failure:
         if failure.details.get("outcome") != "unknown":
-            image.forget()
+            _forget(image)
         raise
     except FileExistsError:
-        image.forget()
+        _forget(image)
         raise
-    image.settle()
+    except OSError:
+        with contextlib.suppress(OSError, ToolFailure):
+            image.release()
+            resolve(context, history, image.identifier)
+        raise
+    with contextlib.suppress(OSError):  # it was made: whoever finds it pending will see
+        image.settle()
+
+
+def _forget(image: Image) -> None:
+    with contextlib.suppress(OSError):  # it says what was not begun, or what can be seen not to be made
+        image.forget()
 
 
 def _require_room(context: "Context", history: History, target: Target, size: int) -> None:

@@ -55,6 +55,7 @@ class Trash:
                 with draft(entry.fd, self._durability) as origin:
                     origin.write(Told(b"/".join(target.names), size).encoded())
                     origin.create(ORIGIN)
+                    origin.last()
                 _move_checked(target, entry.fd)
                 if self._durability is Durability.FULL:
                     for folder in (entry.fd, self._fd, target.folder.fd):

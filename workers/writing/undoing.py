@@ -4,24 +4,23 @@ import contextlib
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.journal import NO_JOURNAL
-from filewarden.workers.history.recorded import FileState
-from filewarden.workers.history.store import Kept, unknown
+from filewarden.workers.history.change_file import Kept
+from filewarden.workers.history.recorded import FileState, Recorded
+from filewarden.workers.history.store import History, unknown
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.change_paths import client_path
 from filewarden.workers.writing.change_records import changed_since, require_as_left
-from filewarden.workers.writing.drafts import changed, draft, sync_folder
-from filewarden.workers.writing.identity import is_same, mark
-from filewarden.workers.writing.publishing import keep, require_room, settle_move, tidy
-from filewarden.workers.writing.recording import content_change, folder_change, identity_of, move_change
+from filewarden.workers.writing.drafts import Draft, changed, draft, sync_folder
+from filewarden.workers.writing.identity import identity_of, is_same, mark
+from filewarden.workers.writing.publishing import keep, last_move, require_room, settle_move, tidy
+from filewarden.workers.writing.recording import content_change, folder_change, move_change
 from filewarden.workers.writing.subtree import survey
 from filewarden.workers.writing.target import Target, open_target, require_own
 from filewarden.workers.writing.trash import find_trash
@@ -91,11 +90,25 @@ def _undo_content(context: "Context", kept: Kept, target: Target) -> str:
 
 def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> None:
     """Write the content that was there, with its mode."""
-    require_room(context, target, before.size)
-    with draft(target.folder.fd, context.writing.durability) as new:
+    with _drafted(context, kept, target, before) as new:
         if target.state is not None:
             require_own(target, target.state)
             keep(new, target)
+            new.take_mode(before.mode)
+        with content_change(context, target, before, new):
+            if target.state is None:
+                new.create(target.name)
+            else:
+                new.replace(target.name, target.state)
+        new.last()
+    tidy(target)
+
+
+@contextlib.contextmanager
+def _drafted(context: "Context", kept: Kept, target: Target, before: FileState) -> Iterator[Draft]:
+    """A draft of the content that was there, with its mode, beside a target."""
+    require_room(context, target, before.size)
+    with draft(target.folder.fd, context.writing.durability) as new:
         new.take_mode(before.mode)
         digest = hashlib.sha256(usedforsecurity=False)
         for block in kept.blocks():
@@ -105,12 +118,7 @@ def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> N
             digest.update(block)
         if digest.hexdigest() != before.sha256:
             raise ToolFailure(Code.IO_ERROR, "What was kept of the file is damaged. Nothing was changed.")
-        with content_change(context, target, before):
-            if target.state is None:
-                new.create(target.name)
-            else:
-                new.replace(target.name, target.state)
-    tidy(target)
+        yield new
 
 
 def _undo_folder(context: "Context", kept: Kept, target: Target) -> str:
@@ -151,31 +159,80 @@ def _undo_move(context: "Context", kept: Kept, target: Target) -> str:
         if target.kind == "directory":
             survey(context, target, source.names)
         _ask(context, target)
-        is_replacing = source.state is not None
-        with move_change(context, target, source, displaces=is_replacing, refilled=recorded.before):
-            folders = target.folder.fd, source.folder.fd
-            if is_replacing:
-                os.rename(target.name, source.name, src_dir_fd=folders[0], dst_dir_fd=folders[1])
-            else:
-                renames.without_replacing(folders[0], target.name, folders[1], source.name)
-            settle_move(context, target, source)
-            if recorded.before is not None:
-                _refill(context, kept, target, recorded.before)
+        with _refill(context, kept, target) as new:
+            with move_change(
+                context,
+                target,
+                source,
+                displaces=source.state is not None,
+                refilled=recorded.before,
+                draft=new,
+            ):
+                _move_back(target, source)
+                if new is not None:
+                    _put_there(new, target)
+            last_move(context, target, source)
     return MOVED
 
 
-def _refill(context: "Context", kept: Kept, target: Target, before: FileState) -> None:
+def _refill(
+    context: "Context", kept: Kept, target: Target
+) -> contextlib.AbstractContextManager[Draft] | contextlib.nullcontext[None]:
+    """A draft of what the move had displaced, made before anything goes back."""
+    before = kept.recorded.before
+    return contextlib.nullcontext() if before is None else _drafted(context, kept, target, before)
+
+
+def _move_back(target: Target, source: Target) -> None:
+    folders = target.folder.fd, source.folder.fd
+    if source.state is not None:
+        os.rename(target.name, source.name, src_dir_fd=folders[0], dst_dir_fd=folders[1])
+    else:
+        renames.without_replacing(folders[0], target.name, folders[1], source.name)
+    settle_move(target, source)
+
+
+def _put_there(new: Draft, target: Target) -> None:
     """Bring back what the move had displaced: it has gone back itself by now, so whatever fails leaves that so."""
-    unrecorded = msgspec.structs.replace(context, journal=NO_JOURNAL)
-    target.state = None
     try:
-        _put(unrecorded, kept, target, before)
-    except (OSError, ToolFailure) as error:
+        new.create(target.name)
+    except OSError as error:
         raise ToolFailure(
             Code.IO_ERROR,
-            f"What was moved is back, but what it had replaced at '{echo(target.asked)}' could not be written: {error}",
+            f"What was moved is back, but what it had replaced at '{echo(target.asked)}' could not be put there: "
+            f"{os.strerror(error.errno or 0)}.",
             outcome="unknown",
         ) from None
+
+
+def finish(context: "Context", history: History, identifier: str) -> bool:
+    """Do the second half of an interrupted undo of a move: bring back what the move had displaced.
+
+    Whether it was one, and is whole now.
+
+    Raises:
+        ToolFailure, OSError: what is to come back is not kept any more, or cannot be put there.
+    """
+    with history.interrupted(identifier) as undone:
+        is_whole = undone is not None and _finish(context, history, undone.recorded)
+        if is_whole:
+            history.settle(identifier)
+        return is_whole
+
+
+def _finish(context: "Context", history: History, recorded: Recorded) -> bool:
+    if recorded.action != "move" or recorded.after is None or not recorded.undoes:
+        return False
+    there, here = client_path(context.space, recorded.path), client_path(context.space, recorded.source)
+    if there is None or here is None:
+        return False
+    with open_target(context, there) as back, open_target(context, here) as gap:
+        if back.state is None or recorded.identity != identity_of(back.state) or gap.state is not None:
+            return False
+        with history.kept(recorded.undoes) as kept, _drafted(context, kept, gap, recorded.after) as new:
+            new.create(gap.name)
+            new.last()
+    return True
 
 
 def _undo_trash(context: "Context", kept: Kept, target: Target) -> str:

@@ -3,15 +3,18 @@
 import os
 import signal
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.context import Context
+from filewarden.workers.history.change_file import Image
+from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry, accepted, form
 from filewarden.workers.tool import Lane, Tool
+from filewarden.workers.writing.drafts import Draft
 
 
 class Seconds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,6 +37,26 @@ class Replacement(msgspec.Struct, frozen=True):
 class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: int = 3
     seconds: float = 0.12
+
+
+STEPS: dict[str, tuple[Any, str, bool]] = {
+    "before anything is kept": (History, "image", False),
+    "kept, not announced": (Image, "announce", False),
+    "announced": (Image, "announce", True),
+    "made": (Image, "settle", False),
+    "told as made": (Image, "settle", True),
+    "to be published": (Draft, "create", False),
+}
+"""A function at which a change can be interrupted, and whether behind it or before it."""
+
+
+class Stall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`by` is a signal's number; 0: the call only takes too long."""
+
+    tool: str
+    arguments: dict[str, Any]
+    at: str
+    by: int = 0
 
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,6 +135,25 @@ def _route(_context: Context, _arguments: Region) -> Done:
     return Done(True, os.getpid())
 
 
+def _stall(context: Context, arguments: Stall) -> Done:
+    """Run a tool of the product, and come to an end, or to no end, at one of its steps."""
+    place, name, is_behind = STEPS[arguments.at]
+    real = getattr(place, name)
+
+    def stop(*given: Any, **more: Any) -> None:
+        if is_behind:
+            real(*given, **more)
+        if arguments.by:
+            signal.raise_signal(arguments.by)
+        time.sleep(60)
+
+    setattr(place, name, stop)  # this worker does not live to see another call
+    tool = CATALOGUE.find(arguments.tool)
+    assert tool is not None
+    tool.run(context, msgspec.convert(arguments.arguments, tool.arguments))
+    return Done(True, os.getpid())
+
+
 def _tool(
     name: str, arguments: type[msgspec.Struct], run: object, lane: Lane = Lane.QUICK, *, needs_task: bool = False
 ) -> Tool:
@@ -143,5 +185,7 @@ FAULTY = Catalogue(
         _tool("route", Region, _route),
         _tool("lengthy", Seconds, _sleep, needs_task=True),
         msgspec.structs.replace(_tool("rearrange", Seconds, _route), changes="tools"),
-    )
+        msgspec.structs.replace(_tool("stall", Stall, _stall), writes=True),
+    ),
+    CATALOGUE.operations,
 )

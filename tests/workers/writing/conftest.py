@@ -3,8 +3,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from filewarden.workers.context import Context
+from filewarden.workers.history.journal import Journal
+from filewarden.workers.history.store import History
 from filewarden.workers.paths.resolution import Resolver
 from filewarden.workers.paths.space import best_resolver
 
@@ -32,3 +36,31 @@ def disk() -> Callable[[Path], Disk]:
         return found
 
     return look
+
+
+Open = Callable[..., Context]
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("history")
+
+
+@pytest.fixture
+def opened(writable: Context, folder: Path) -> Any:
+    """A context over the same root, and a history of its own over the same folder, as another server has."""
+    fds: list[int] = []
+
+    def make(max_bytes: int = 1 << 20, max_age_s: float = 1000.0, **changed: Any) -> Context:
+        fds.append(os.open(folder, os.O_PATH | os.O_DIRECTORY))
+        history = History(fds[-1], max_bytes=max_bytes, max_age_s=max_age_s)
+        return msgspec.structs.replace(writable, journal=Journal(history, "tool", "somebody"), **changed)
+
+    yield make
+    for fd in fds:
+        os.close(fd)
+
+
+@pytest.fixture
+def recording(opened: Open) -> Context:
+    return opened()

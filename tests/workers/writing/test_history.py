@@ -1,7 +1,5 @@
 """What is kept before each change, what is told of it, and what an undo brings back."""
 
-import os
-import signal
 import stat
 import threading
 from collections.abc import Callable
@@ -13,10 +11,8 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history import store as store
-from filewarden.workers.history.journal import Journal
-from filewarden.workers.history.recorded import Recorded
-from filewarden.workers.history.store import History
+from filewarden.workers.history import store
+from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.tools import (
@@ -33,31 +29,6 @@ from filewarden.workers.tools import (
 
 Run = Callable[..., Any]
 Open = Callable[..., Context]
-
-
-@pytest.fixture
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("history")
-
-
-@pytest.fixture
-def opened(writable: Context, folder: Path) -> Any:
-    """A context over the same root, and a history of its own over the same folder, as another server has."""
-    fds: list[int] = []
-
-    def make(max_bytes: int = 1 << 20, max_age_s: float = 1000.0, **changed: Any) -> Context:
-        fds.append(os.open(folder, os.O_PATH | os.O_DIRECTORY))
-        history = History(fds[-1], max_bytes=max_bytes, max_age_s=max_age_s)
-        return msgspec.structs.replace(writable, journal=Journal(history, "tool", "somebody"), **changed)
-
-    yield make
-    for fd in fds:
-        os.close(fd)
-
-
-@pytest.fixture
-def recording(opened: Open) -> Context:
-    return opened()
 
 
 def look(root: Path) -> dict[str, object]:
@@ -268,38 +239,6 @@ def test_two_servers_keep_one_history(opened: Open, run: Run, root: Path) -> Non
     assert not (root / "other3").exists()
 
 
-@pytest.mark.parametrize("step", ["announced", "changed"])
-def test_e12_a_death_between_the_steps_leaves_a_change_that_says_so(
-    opened: Open, run: Run, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    recording = opened()
-    (root / "a.txt").write_text("old")
-    child = os.fork()
-    if child == 0:
-        try:
-            at = store.Image.announce if step == "announced" else store.Image.settle
-
-            def die(image: Any, *arguments: Any, **more: Any) -> None:
-                if step == "announced":
-                    at(image, *arguments, **more)
-                os.kill(os.getpid(), signal.SIGKILL)
-
-            monkeypatch.setattr(store.Image, "announce" if step == "announced" else "settle", die)
-            run(opened(), write_file.TOOL, path="a.txt", content="new", overwrite=True)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    assert (root / "a.txt").read_text() == ("old" if step == "announced" else "new")
-    (change,) = changes(run, recording)
-    assert change.progress == "interrupted"
-    if step == "announced":
-        with pytest.raises(ToolFailure, match="is as it was before"):
-            run(recording, undo_change.TOOL, id=change.id)
-    else:
-        run(recording, undo_change.TOOL, id=change.id)
-    assert (root / "a.txt").read_text() == "old"
-
-
 def test_a_change_that_is_being_made_is_neither_undone_nor_forgotten(
     opened: Open, run: Run, root: Path, folder: Path
 ) -> None:
@@ -308,7 +247,8 @@ def test_a_change_that_is_being_made_is_neither_undone_nor_forgotten(
     assert history is not None
     with history.image(100) as image:
         place = str(root.resolve() / "made")
-        image.announce(Recorded(operation="tool", principal="x", action="folder", path=place), durable=False)
+        new = FileState("", 0, 0o755)
+        image.announce(Recorded(operation="tool", principal="x", action="folder", path=place, after=new))
         for number in range(30):
             run(tight, create_directory.TOOL, path=f"made{number}")
         assert sum(path.stat().st_size for path in folder.iterdir()) <= 65_536
@@ -316,24 +256,7 @@ def test_a_change_that_is_being_made_is_neither_undone_nor_forgotten(
         assert (oldest.id, oldest.progress) == (image.identifier, "under_way")
         with pytest.raises(ToolFailure, match="being made"):
             run(tight, undo_change.TOOL, id=oldest.id)
-    assert changes(run, tight)[-1].progress == "interrupted"
-    for number in range(30, 60):
-        run(tight, create_directory.TOOL, path=f"made{number}")
-    assert changes(run, tight)[-1].id != oldest.id
-
-
-def test_what_a_death_left_half_written_is_swept_and_no_change(opened: Open, run: Run, folder: Path) -> None:
-    recording = opened()
-    run(recording, create_directory.TOOL, path="made")
-    (change,) = changes(run, recording)
-    torn = folder / f"{'0' * 15}1{change.id[16:]}.part"
-    torn.write_bytes(b"half of a file")
-    (folder / change.id).with_name(f"{change.id[:-1]}z").write_bytes(b"")
-    (folder / f"{change.id[:16]}ffffffff").write_bytes(b"damaged\xff\xff\xff\xff\xff\xff\xff\xff")
-    assert [each.id for each in changes(run, recording)] == [change.id]
-    (folder / "usage").unlink()
-    run(recording, create_directory.TOOL, path="other")
-    assert not torn.exists()
+    assert oldest.id not in [change.id for change in changes(run, tight)]  # it was not made
 
 
 def test_a_damaged_content_is_not_put_back(recording: Context, run: Run, root: Path, folder: Path) -> None:

@@ -117,8 +117,9 @@ def test_t11_a_draft_that_was_swapped_is_an_error_and_not_a_success(root: Path) 
             (name,) = [name for name in os.listdir(root) if "draft" in name]
             (root / "theirs").write_text("theirs")
             os.replace(root / "theirs", root / name)
+            new.create(b"published")
             with pytest.raises(ToolFailure) as raised:
-                new.create(b"published")
+                new.last()
     finally:
         os.close(folder)
     assert raised.value.code is Code.CONFLICT

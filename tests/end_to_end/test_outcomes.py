@@ -1,0 +1,118 @@
+"""Changes whose worker is ended: the server finds out what became of them before it answers, and tries none again."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.test_history import owned as owned
+
+pytestmark = pytest.mark.integration
+
+Json = dict[str, Any]
+OLD, NEW = "old\n", "new\n"
+WAYS = {
+    "create": ("write_file", {"path": "made.txt", "content": NEW}),
+    "overwrite": ("write_file", {"path": "kept.txt", "content": NEW, "overwrite": True}),
+    "edit": ("edit_file", {"path": "kept.txt", "edits": [{"old_text": "old", "new_text": "new"}]}),
+    "move": ("move_file", {"source": "kept.txt", "destination": "made.txt"}),
+    "delete": ("delete_file", {"path": "kept.txt"}),
+    "folder": ("create_directory", {"path": "made"}),
+}
+UNCHANGED = ("before anything is kept", "kept, not announced", "announced")
+CHANGED = ("made", "told as made")
+ENDS = {"timeout": 0, "frozen": signal.SIGSTOP, "killed": signal.SIGKILL}
+
+
+@pytest.fixture
+def server(owned: Path, start_server: Callable[..., Any]) -> Any:
+    server = start_server("--allow-write", faulty=True, FILEWARDEN_DEADLINES_WRITE_S="0.5")
+    server.initialize()
+    server.wait_until_ready()
+    return server
+
+
+def look(root: Path) -> dict[str, str]:
+    """Every file and folder that clients can see, with contents."""
+    return {
+        str(path.relative_to(root)): path.read_text() if path.is_file() else ""
+        for path in root.rglob("*")
+        if not any(part.startswith(".filewarden-") for part in path.relative_to(root).parts)
+    }
+
+
+def stall(server: Any, way: str, at: str, end: str) -> Json:
+    tool, arguments = WAYS[way]
+    result = server.call("stall", tool=tool, arguments=arguments, at=at, by=int(ENDS[end]))
+    assert result["isError"]
+    error: Json = result["structuredContent"]["error"]
+    assert error["code"] == ("worker_crashed" if end == "killed" else "timeout")
+    return error
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_e12_an_ended_change_is_told_as_it_is_on_disk(server: Any, owned: Path, end: str) -> None:
+    """A kill is quick, so all steps of all tools are tried; of what takes its time, two."""
+    ways, steps = (WAYS, (*UNCHANGED, *CHANGED)) if end == "killed" else (("overwrite",), ("announced", "made"))
+    for way in ways:
+        for at in steps:
+            (owned / "kept.txt").write_text(OLD)
+            if os.geteuid() == 0:
+                os.chown(owned / "kept.txt", owned.stat().st_uid, owned.stat().st_gid)
+            before = look(owned)
+            error = stall(server, way, at, end)
+            if at in UNCHANGED:
+                assert (error["outcome"], look(owned)) == ("unchanged", before), (way, at, error)
+                assert "Nothing was changed." in error["message"]
+                assert "changed" not in error
+                continue
+            (change,) = error["changed"]
+            assert error["outcome"] == "changed", (way, at, error)
+            assert f"'{change}'" in error["message"]
+            assert look(owned) != before, (way, at)
+            newest = server.call("list_changes")["structuredContent"]["changes"][0]
+            assert (newest["path"], newest["progress"]) == (change, "made")
+            assert not server.call("undo_change", id=newest["id"]).get("isError")
+            assert look(owned) == before, (way, at)
+
+
+def test_of_several_changes_those_are_told_that_were_made(server: Any, owned: Path) -> None:
+    arguments = {"path": "a/b/made.txt", "content": NEW, "create_parents": True}
+    result = server.call("stall", tool="write_file", arguments=arguments, at="to be published")
+    error = result["structuredContent"]["error"]
+    assert (error["outcome"], error["changed"]) == ("changed", ["a", "a/b"])
+    assert look(owned)["a/b"] == ""
+
+
+def test_an_undo_that_was_half_done_is_finished_before_it_is_told(server: Any, owned: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        server.call("write_file", path=name, content=name)
+    before = look(owned)
+    assert not server.call("move_file", source="one.txt", destination="two.txt", overwrite=True).get("isError")
+    move = server.call("list_changes")["structuredContent"]["changes"][0]["id"]
+    at = "to be published"
+    result = server.call("stall", tool="undo_change", arguments={"id": move}, at=at, by=int(signal.SIGKILL))
+    assert result["structuredContent"]["error"]["outcome"] == "changed"
+    assert look(owned) == before
+
+
+def test_without_a_history_nobody_can_tell(owned: Path, start_server: Callable[..., Any]) -> None:
+    server = start_server("--allow-write", faulty=True, FILEWARDEN_HISTORY_ENABLED="false")
+    server.initialize()
+    server.wait_until_ready()
+    arguments = {"path": "made.txt", "content": NEW}
+    result = server.call("stall", tool="write_file", arguments=arguments, at="to be published", by=int(signal.SIGKILL))
+    error = result["structuredContent"]["error"]
+    assert (error["code"], error["outcome"]) == ("worker_crashed", "unknown")
+    assert "look at it before another try" in error["message"]
+
+
+def test_a_change_that_ended_so_is_not_tried_again(server: Any, owned: Path) -> None:
+    stall(server, "create", "announced", "killed")
+    assert not (owned / "made.txt").exists()
+    row = next(row for row in server.wait_until_ready()["workers"] if row["pool"] == "read-write")
+    assert row["calls_total"] == 1  # the check alone
+    assert not server.call("write_file", path="made.txt", content=NEW).get("isError")
