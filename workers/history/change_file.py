@@ -95,16 +95,16 @@ class Kept:
         data = os.pread(fd, _MARK.size, end) if end > 0 else b""
         magic, length, checksum = _MARK.unpack(data) if len(data) == _MARK.size else (b"", 0, 0)
         if magic != _MAGIC or not 0 < length <= min(end, MOST_TOLD_BYTES):
-            raise _unreadable(identifier)
+            raise unreadable(identifier)
         self.size = end - length
         """Of the bytes that were there."""
         told = os.pread(fd, length, self.size)
         if binascii.crc32(told) != checksum:
-            raise _unreadable(identifier)
+            raise unreadable(identifier)
         try:
             self.recorded = _decode(told)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise _unreadable(identifier) from None
+            raise unreadable(identifier) from None
 
     @property
     def seconds(self) -> float:
@@ -119,5 +119,6 @@ class Kept:
             yield block
 
 
-def _unreadable(identifier: str) -> ToolFailure:
+def unreadable(identifier: str) -> ToolFailure:
+    """Refuse because of what has become of a file of the history."""
     return ToolFailure(Code.IO_ERROR, f"What is kept of the change {identifier} cannot be read.")

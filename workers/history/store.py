@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.change_file import PENDING, Image, Kept, Progress, forget, settle, time_of
+from filewarden.workers.history.change_file import PENDING, Image, Kept, Progress, forget, settle, time_of, unreadable
 
 MOST_CHANGES = 10_000
 """Whatever their size: a page of the list looks at all their names."""
@@ -91,6 +91,14 @@ class History:
         """
         if not _ID.fullmatch(identifier):
             raise unknown(identifier)
+        with contextlib.ExitStack() as stack:
+            try:
+                found = self._kept(identifier, stack)
+            except OSError:
+                raise unreadable(identifier) from None
+            yield found
+
+    def _kept(self, identifier: str, stack: contextlib.ExitStack) -> Kept:
         name = identifier.encode()
         fd = self._open(name)
         progress: Progress = "made"
@@ -98,22 +106,19 @@ class History:
             fd, progress = self._open(name + PENDING), "interrupted"
         if fd is None:
             fd, progress = self._open(name), "made"  # it was made just now
-        if fd is None or self._is_too_old(identifier):
-            if fd is not None:
-                os.close(fd)
+        if fd is None:
             raise unknown(identifier)
+        stack.callback(os.close, fd)
+        if self._is_too_old(identifier):
+            raise unknown(identifier)
+        if progress == "interrupted" and _is_locked(fd):
+            progress = "under_way"
         try:
-            if progress == "interrupted" and _is_locked(fd):
-                progress = "under_way"
-            try:
-                found = Kept(fd, identifier, progress)
-            except ToolFailure:
-                if progress == "made":
-                    raise
-                raise unknown(identifier) from None  # it is not begun
-            yield found
-        finally:
-            os.close(fd)
+            return Kept(fd, identifier, progress)
+        except ToolFailure:
+            if progress == "made":
+                raise
+            raise unknown(identifier) from None  # it is not begun
 
     def pending(self) -> list[str]:
         """The ids of the changes of which nobody has said that they were made, the newest first."""

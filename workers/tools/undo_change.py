@@ -32,16 +32,18 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: UndoChange) -> Undone:
     """Undo a change; raises ToolFailure, Inquiry."""
     from filewarden.workers.errors import Code, ToolFailure
+    from filewarden.workers.history.change_file import unreadable
     from filewarden.workers.writing.change_records import require_history
     from filewarden.workers.writing.interrupted import resolve
     from filewarden.workers.writing.undoing import finish, undo
-    from filewarden.workers.writing.write_failures import failures_of
 
     history = require_history(context)
-    with failures_of(arguments.id):
+    try:
         verdict = resolve(context, history, arguments.id)
         if verdict == "unknown":
             finish(context, history, arguments.id)
+    except OSError:
+        raise unreadable(arguments.id) from None
     if verdict == "not_made":
         raise ToolFailure(Code.CONFLICT, "That change was interrupted and never made, so there is nothing to undo.")
     with history.kept(arguments.id) as kept:

@@ -132,8 +132,9 @@ def _overwriting(context: "Context", target: "Target", arguments: WriteFile, dat
     from filewarden.workers.reading.checksum import sha256
     from filewarden.workers.text.text_file import marked
     from filewarden.workers.writing.old_version import checked_digest, open_old, require_digest
+    from filewarden.workers.writing.write_failures import failures_of
 
-    with open_old(target) as old:
+    with open_old(target) as old, failures_of(target.asked):
         expected = checked_digest(arguments.expected_sha256)
         if expected is not None:
             require_digest(expected, sha256(context, old))
