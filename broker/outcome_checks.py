@@ -7,7 +7,6 @@ hears that.
 
 import time
 from collections import deque
-from collections.abc import Sequence
 
 from filewarden.broker.call import Call, Deliver
 from filewarden.broker.fair_queue import Fits
@@ -22,6 +21,7 @@ SECONDS = 2.0
 """How long a check may take, the start of a worker included."""
 MOST_TOLD = 5
 _UNKNOWN = "Whether the change was made is not known: look at it before another try."
+_CHANGED = "The change was made."
 _UNCHANGED = "Nothing was changed."
 _UNCHECKED = (Exit.CANCELLED, Exit.RECYCLED)
 """Nobody listens any more, or nobody is there to look."""
@@ -93,17 +93,18 @@ def told(lost: Failed, found: Outcome | None) -> Failed:
     """How a change ended whose worker was ended, by what a check has `found`; None: there was none."""
     result = found.result if isinstance(found, Succeeded) else None
     if not isinstance(result, FoundOutcome):
-        return _told(lost, _UNKNOWN, "unknown", ())
+        return _told(lost, _UNKNOWN, "unknown", [])
     if result.outcome == "unchanged":
-        return _told(lost, _UNCHANGED, "unchanged", ())
-    made = [f"{_WORDS.get(each.action, 'changed')} '{echo(each.path)}'" for each in result.changes if each.path]
-    shown = f"It had done this: {', '.join(made[:MOST_TOLD])}{', …' if len(made) > MOST_TOLD else ''}." if made else ""
-    sentence = _UNKNOWN if result.outcome == "unknown" else "The change was made."
-    return _told(lost, f"{shown} {sentence}".strip(), result.outcome, [each.path for each in result.changes])
+        return _told(lost, _UNCHANGED, "unchanged", [])
+    changes = [each for each in result.changes if each.path]
+    made = [f"{_WORDS.get(each.action, 'changed')} '{echo(each.path)}'" for each in changes]
+    shown = f"It had done this: {', '.join(made[:MOST_TOLD])}{', …' if len(made) > MOST_TOLD else ''}. " if made else ""
+    sentence = _UNKNOWN if result.outcome == "unknown" else _CHANGED
+    return _told(lost, shown + sentence, result.outcome, [each.path for each in changes])
 
 
-def _told(lost: Failed, sentence: str, outcome: str, changed: Sequence[str]) -> Failed:
+def _told(lost: Failed, sentence: str, outcome: str, changed: list[str]) -> Failed:
     details: Details = {**lost.details, "outcome": outcome}
     if changed:
-        details["changed"] = [path for path in changed if path]
+        details["changed"] = changed
     return Failed(lost.code, f"{lost.message} {sentence}", details, lost.reason)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from filewarden.broker.call import Call
 from filewarden.broker.feeder import LONG_S, Feeder
 from filewarden.broker.lifecycle import Event, Exit, State, advance
+from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.pool import Kind, reading_pool
 from filewarden.broker.roster import Roster
 from filewarden.broker.scheduler import Scheduler
@@ -34,7 +35,7 @@ class Shop:
         self._serial = 0
         self._fill()
         shop: Any = self
-        self.feeder = Feeder(shop, self.scheduler, {Kind.READING: shop})
+        self.feeder = Feeder(shop, self.scheduler, {Kind.READING: shop}, OutcomeChecks("", None))
 
     # What the feeder asks of a reactor and of a supervisor.
 
