@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 
 from filewarden.workers.errors import Code, ToolFailure
@@ -25,6 +26,7 @@ NEW_MODE = 0o644
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """How the version of a file that a change is based on is opened by its name."""
 _MOST_TRIES = 8
+_PAUSE_S = 0.01
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.EPERM, errno.ENOSYS)
 
 
@@ -97,7 +99,8 @@ class Draft:
         if seen is None:
             os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         else:
-            self._exchange(name, seen)
+            with _unswept(self._folder):
+                self._exchange(name, seen)
         self._is_published = True
 
     def _exchange(self, name: bytes, seen: os.stat_result) -> None:
@@ -135,7 +138,8 @@ class Draft:
         """
         if self._holds_old:
             self._holds_old = False
-            os.unlink(self._name, dir_fd=self._folder)
+            with contextlib.suppress(FileNotFoundError):  # swept: nobody has locked it
+                os.unlink(self._name, dir_fd=self._folder)
         if self._durability is Durability.FULL:
             sync_folder(self._folder)
         if os.fstat(self.fd).st_nlink == 0:
@@ -179,12 +183,40 @@ def sweep(folder: int) -> int:
     """Remove drafts that nobody writes any more from a folder; how many there were.
 
     A living writer holds the lock of its draft, in this server or another one; where locks do not work, nothing goes.
+    Nor while anybody exchanges a draft: what has the draft's name then may be somebody's only version of a file.
     """
     readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
     try:
+        try:
+            fcntl.flock(readable, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return 0
         with os.scandir(readable) as entries:
             found = [name for entry in entries if is_draft(name := os.fsencode(entry.name))]
         return sum(_remove_orphan(readable, name) for name in found)
+    finally:
+        os.close(readable)
+
+
+@contextlib.contextmanager
+def _unswept(folder: int) -> Iterator[None]:
+    """Keep a folder from being swept; not where somebody else holds its lock for longer than a sweep takes."""
+    try:
+        readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    except PermissionError:  # then nobody sweeps it
+        yield
+        return
+    try:
+        for _ in range(_MOST_TRIES):
+            try:
+                fcntl.flock(readable, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_PAUSE_S)
+            except OSError:  # locks do not work here: then nothing is swept
+                break
+            else:
+                break
+        yield
     finally:
         os.close(readable)
 

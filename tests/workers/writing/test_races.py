@@ -17,7 +17,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.tools import copy_file, create_directory, delete_file, edit_file, move_file, write_file
 from filewarden.workers.writing import renames
-from filewarden.workers.writing.drafts import draft
+from filewarden.workers.writing.drafts import draft, sweep
 
 Run = Callable[..., Any]
 Exchanging = Callable[..., AbstractContextManager[None]]
@@ -351,3 +351,31 @@ def test_a_reader_never_sees_a_mix(writable: Context, run: Run, root: Path) -> N
         is_over.set()
         reader.join()
     assert mixed == []
+
+
+def test_t13_a_sweep_while_two_exchange_takes_no_version_away(
+    writable: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was replaced has the draft's name for a moment. It may be somebody's later version, and is put back."""
+    folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
+    real, exchanges = renames.exchange, 0
+
+    def exchange(*arguments: Any) -> None:
+        nonlocal exchanges
+        exchanges += 1
+        if exchanges == 1:
+            (root / "theirs").write_bytes(b"theirs")
+            os.replace(root / "theirs", root / "a.txt")
+        real(*arguments)
+        assert sweep(folder) == 0
+
+    monkeypatch.setattr(renames, "exchange", exchange)
+    try:
+        with pytest.raises(ToolFailure) as raised:
+            run(writable, write_file.TOOL, path="a.txt", content="ours", overwrite=True)
+    finally:
+        os.close(folder)
+    assert raised.value.code is Code.CONFLICT
+    assert exchanges == 2
+    assert (root / "a.txt").read_text() == "theirs"
+    assert not [name for name in os.listdir(root) if "draft" in name]
