@@ -173,7 +173,7 @@ def test_what_somebody_works_on_stays(
 def test_what_cannot_be_removed_stays_and_stops_nothing_else(
     writable: Context, run: Run, root: Path, trash: Path, deleted: Callable[..., str]
 ) -> None:
-    (root / "sub").chmod(0o555)
+    (root / "sub" / "deep").chmod(0o555)
     try:
         run(writable, delete_file.TOOL, path="sub", recursive=True)
         deleted("f")
@@ -181,9 +181,8 @@ def test_what_cannot_be_removed_stays_and_stops_nothing_else(
         (kept,) = left(trash)
         assert kept.startswith("gone-")
     finally:
-        for path in (root / "sub", *trash.rglob("sub"), *trash.rglob("item")):
-            if path.is_dir():
-                path.chmod(0o755)
+        for path in (*root.rglob("deep"), *trash.rglob("deep")):
+            path.chmod(0o755)
 
 
 def test_it_is_looked_now_and_then_and_again_at_once_while_something_is_left(
