@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.test_history import owned as owned
-
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
