@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from filewarden.broker import verdicts
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
 from filewarden.broker.feeder import Feeder
@@ -14,10 +15,10 @@ from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.outcome_checks import OutcomeChecks, changes_something, told
-from filewarden.broker.pool import Kind, pool_of
+from filewarden.broker.pool import Kind
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.actions import StartCall
-from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeeded
+from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor, Timer
@@ -43,29 +44,6 @@ ASIDES_AT_ONCE = MOST_NOTES + 2 * BURST
 ASIDES_PER_SECOND = 2 * REPORTS_PER_SECOND
 """Twice what an honest worker sends, whose clock and ours may differ."""
 
-_LOST: dict[Exit, tuple[Code, str]] = {
-    Exit.DEADLINE: (Code.TIMEOUT, "Timeout: the call took longer than its deadline and was stopped."),
-    Exit.MEMORY: (Code.MEMORY_LIMIT, "Memory limit reached: the call needed more memory than a worker may use."),
-    Exit.CRASH: (Code.WORKER_CRASHED, "The worker that ran this call crashed. Nothing else was affected."),
-    Exit.PROTOCOL: (Code.WORKER_CRASHED, "The worker that ran this call misbehaved and was stopped."),
-    Exit.VIOLATION: (Code.WORKER_CRASHED, "The worker that ran this call tried something forbidden and was stopped."),
-    Exit.CANCELLED: (Code.CANCELLED, "The call was cancelled."),
-    Exit.RECYCLED: (Code.CANCELLED, "The server is shutting down."),
-}
-_QUEUED_TOO_LONG = Failed(
-    Code.TIMEOUT, "Timeout: the call waited for a free worker until its deadline.", {}, Reason.QUEUE_DEADLINE
-)
-_NEVER_RAN = Failed(Code.CANCELLED, "The call was cancelled.", {})
-_NO_WORKER = Failed(
-    Code.WORKER_CRASHED,
-    "No worker can be started, so nothing can be served now. The server's log says why.",
-    {},
-    Reason.NO_WORKER,
-)
-
-_NOT_OFFERED = Failed(
-    Code.UNSUPPORTED, "The server's configuration has changed: this tool is not offered any more.", {}
-)
 _COSTLY = (Exit.DEADLINE, Exit.MEMORY, Exit.PROTOCOL, Exit.VIOLATION)
 
 
@@ -80,23 +58,6 @@ def _runs_too_long(worker: Worker, now: float) -> bool:
 
 def _to_nobody(_outcome: Outcome) -> None:
     """Whoever refused the call has told its client."""
-
-
-def _refused_by(overload: Overload) -> Failed:
-    return Failed(Code.OVERLOADED, str(overload), {"retry_after_ms": overload.retry_after_ms}, overload.reason)
-
-
-def _refused_for(seconds: float) -> Failed:
-    return Failed(
-        Code.OVERLOADED,
-        "This very call has cost two workers within a minute and is refused for a while. Change its arguments.",
-        {"retry_after_ms": round(1000 * seconds)},
-        Reason.REPEATED_LOSS,
-    )
-
-
-def _without_worker(kind: Kind, call: Call) -> Failed | None:
-    return _NO_WORKER if pool_of(call.tool) is kind else None
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -189,7 +150,7 @@ class Dispatcher:
         self._deadlines, self._frame_bytes, self._budgets, self._closures = deadlines, frame_bytes, budgets, closures
         if self._guard is not None:
             self._guard.watch([*supervisors, *self._retiring], end_others=end_others, frame_bytes=frame_bytes)
-        self._turn_away(lambda call: None if offers(call.tool) else _NOT_OFFERED)
+        self._turn_away(lambda call: None if offers(call.tool) else verdicts.NOT_OFFERED)
         self._pump()
 
     @property
@@ -231,7 +192,7 @@ class Dispatcher:
                 self._queue(call)
         except Overload as overload:
             del self._live[call.id]
-            self._settle(call, _refused_by(overload))
+            self._settle(call, verdicts.refused_by(overload))
         if self._tick_at - call.submitted_at > BUSY_TICK_S:
             self._arm_tick(BUSY_TICK_S)
         return call
@@ -240,7 +201,7 @@ class Dispatcher:
         displaced = self._scheduler.admit(call)
         if displaced is not None:
             del self._live[displaced.id]
-            self._settle(displaced, _refused_by(self._scheduler.full()))
+            self._settle(displaced, verdicts.refused_by(self._scheduler.full()))
         self._pump()
 
     def note_refused(self, caller: Caller, tool: Tool, start: StartCall, refusal: Failed) -> None:
@@ -283,11 +244,11 @@ class Dispatcher:
     def _refusal(self, call: Call) -> Failed | None:
         """Why no worker is to be asked at all."""
         if self._is_draining:
-            return Failed(Code.OVERLOADED, "The server is shutting down.", {}, Reason.DRAINING)
+            return verdicts.DRAINING
         if self._audit is not None and (refusal := self._audit.refusal) is not None:
             return refusal
         if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
-            return _refused_for(closed_s)
+            return verdicts.refused_for(closed_s)
         if self._closures and (refusal := self._closures.refusal(call, call.submitted_at)) is not None:
             return refusal
         if self._budgets is not None:
@@ -305,7 +266,7 @@ class Dispatcher:
         self._ledger.count_cancelled(call, self._reactor.now() - call.submitted_at)
         self._tell(call, None)
         if self._withdraw(call):
-            self._settle_spending(call, _NEVER_RAN)
+            self._settle_spending(call, verdicts.NEVER_RAN)
             return
         self._kill_runner(call, Exit.CANCELLED)
 
@@ -317,7 +278,7 @@ class Dispatcher:
         """End every call with an answer."""
         for call in list(self._live.values()):
             if self._withdraw(call):
-                self._settle(call, Failed(Code.CANCELLED, "The server is shutting down.", {}, Reason.DRAINING))
+                self._settle(call, verdicts.STOPPED)
             else:
                 self._kill_runner(call, Exit.RECYCLED)
 
@@ -382,7 +343,7 @@ class Dispatcher:
         """The worker that ran `call` is gone."""
         if cause in _COSTLY and not call.is_check:
             self._quarantine.lost(_identity(call), self._reactor.now())
-        code, sentence = _LOST[cause]
+        code, sentence = verdicts.LOST[cause]
         lost, now = Failed(code, sentence, {}), self._reactor.now()
         if not changes_something(call):
             self._end(call, lost, now)
@@ -483,7 +444,7 @@ class Dispatcher:
             self._guard.look(now)
         for kind, supervisor in self._supervisors.items():
             if supervisor.is_down():
-                self._turn_away(partial(_without_worker, kind))
+                self._turn_away(partial(verdicts.without_worker, kind))
         pools = (*self._supervisors.values(), *self._retiring)
         if self._closures.look([call for each in pools for call in each.stuck(now)]):
             self._turn_away(lambda call: self._closures.refusal(call, now))
@@ -505,7 +466,7 @@ class Dispatcher:
         expired = [call for call in self._live.values() if now >= call.hard_at]
         for call in expired:
             if self._withdraw(call):
-                self._settle(call, _QUEUED_TOO_LONG)
+                self._settle(call, verdicts.QUEUED_TOO_LONG)
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)
