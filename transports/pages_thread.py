@@ -134,11 +134,13 @@ class PagesThread:
         route_uvicorn_log(log)
         preload(LATE_IMPORTS)
         self._log = log
+        self._pages: Pages | None = None
 
     def start(self, broker: Broker, reactor: Reactor) -> None:
         """Serve from now on, until the process ends."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reactor.watch(ours.fileno(), _Counter(ours, broker).answer)
+        broker.follow(self)
         source = RemoteSource(theirs)
         threading.Thread(target=lambda: self._run(source), daemon=True, name="status pages").start()
         port = port_of(self._sockets)
@@ -148,6 +150,18 @@ class PagesThread:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
         sys.stderr.flush()
 
+    def on_reloading(self) -> None:
+        """What is asked is answered as before."""
+
+    def on_reloaded(self, settings: Settings) -> None:
+        """Tell of these settings from now on."""
+        self._settings = settings
+        if self._pages is not None:
+            self._pages.renew(settings)
+
+    def on_refused(self, reason: str) -> None:
+        """Nothing has changed."""
+
     def _run(self, source: RemoteSource) -> None:
         try:
             asyncio.run(self._serve(source))
@@ -156,7 +170,7 @@ class PagesThread:
 
     async def _serve(self, source: RemoteSource) -> None:
         port, operators = port_of(self._sockets), LocalToken(self._token)
-        pages = Pages(source, self._settings, operators, port)
+        pages = self._pages = Pages(source, self._settings, operators, port)
         app = pages_app(settings=self._settings, host=self._host, port=port, pages=pages, operators=operators)
         await HttpListener(self._sockets, app, ConnectionLimits(connections=CONNECTIONS)).start()
         await asyncio.Event().wait()

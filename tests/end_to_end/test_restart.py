@@ -65,12 +65,12 @@ def test_whoever_is_silent_is_let_go_and_a_call_under_way_is_answered(manager: M
 
 
 def test_what_is_handed_over_stays_with_the_front_end(manager: Manager) -> None:
-    """Neither the launcher nor any worker can accept a connection."""
+    """What the launcher does not have, no zygote and no worker can get from it."""
     server, _ = manager.start()
-    inode = os.stat(f"/proc/{server.pid}/fd/3").st_ino
-    for process in psutil.Process(server.pid).children(recursive=True):
-        folder = Path(f"/proc/{process.pid}/fd")
-        assert inode not in {os.stat(folder / name).st_ino for name in os.listdir(folder)}
+    handed_over = os.stat(f"/proc/{server.pid}/fd/3").st_ino
+    (launcher,) = psutil.Process(server.pid).children()
+    folder = Path(f"/proc/{launcher.pid}/fd")
+    assert handed_over not in {os.stat(folder / name).st_ino for name in os.listdir(folder)}
 
 
 def test_a_socket_for_everybody_needs_authentication(tmp_path: Path, tree: Path, environ: dict[str, str]) -> None:

@@ -45,7 +45,7 @@ def mcp_app(
     With `protection` MCP is for holders of the issuer's tokens alone, and the token is for the pages.
     """
     bodies = BodyReader(settings.limits.max_message_bytes, holdings)
-    refuse = refuse_nobody if protection is None else protection.refuse
+    refuse = refuse_nobody if protection is None else protection.rights.refusal
     endpoints = [
         Route("/mcp", Streamable(legacy, modern, bodies, refuse)),
         Route("/message", MessageEndpoint(clients, bodies, refuse)),

@@ -20,7 +20,6 @@ from filewarden.transports.http.oauth.resource_server import ResourceServer
 from filewarden.transports.http.oauth.rights import Rights
 from filewarden.transports.http.oauth.source import Document, Freshness, KeySource
 from filewarden.transports.http.oauth.token import Issued
-from filewarden.transports.http.rights import Refuse
 from filewarden.transports.http.sockets import bracketed
 from filewarden.transports.preload import preload
 from filewarden.transports.reach import Reach, reach_of_address
@@ -39,7 +38,7 @@ class Protection(msgspec.Struct, frozen=True):
     """What the application needs to let in nobody but the holders of the issuer's tokens."""
 
     server: ResourceServer
-    refuse: Refuse
+    rights: Rights
     keys: KeySource
     metadata: bytes
     metadata_paths: tuple[str, ...]
@@ -114,7 +113,7 @@ def protect(
     scopes = dict.fromkeys((*http.required_scopes, WRITE_SCOPE) if writing_tools else http.required_scopes)
     return Protection(
         server=ResourceServer(issued, keys, challenges, time.time),
-        refuse=Rights(http.required_scopes, writing_tools, challenges).refusal,
+        rights=Rights(http.required_scopes, writing_tools, challenges),
         keys=keys,
         metadata=metadata_document(resource, http.issuer, tuple(scopes)),
         metadata_paths=metadata_paths(resource),

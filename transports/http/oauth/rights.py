@@ -21,8 +21,12 @@ class Rights:
 
     def __init__(self, required: tuple[str, ...], writing_tools: frozenset[str], challenges: Challenges) -> None:
         self._required = required
-        self._writing_tools = writing_tools
         self._challenges = challenges
+        self.renew(writing_tools)
+
+    def renew(self, writing_tools: frozenset[str]) -> None:
+        """Know the tools that write now."""
+        self._writing_tools = writing_tools
 
     def refusal(self, principal: Principal, message: Message | Batch | None = None) -> Answer | None:
         """The answer to somebody who may not ask that, with everything that it needs; None for others."""

@@ -78,3 +78,12 @@ def test_an_escaped_name_is_the_name() -> None:
     rights = Rights((READ,), frozenset({"write_file"}), Challenges(METADATA, (READ,)))
     body = rb'{"jsonrpc":"2.0","id":1,"method":"tools\/call","params":{"name":"x","name":"write\u005ffile"}}'
     assert rights.refusal(Principal("x", frozenset({READ})), decode(body)) is not None
+
+
+def test_tools_that_write_come_with_other_settings() -> None:
+    rights = Rights((READ,), frozenset(), Challenges(METADATA, (READ,)))
+    writing = decode(json.dumps(call("write_file")).encode())
+    reader = Principal("x", frozenset({READ}))
+    assert rights.refusal(reader, writing) is None
+    rights.renew(frozenset({"write_file"}))
+    assert rights.refusal(reader, writing) is not None
