@@ -17,7 +17,7 @@ from filewarden.workers.operations import FindOutcome, FoundOutcome
 from filewarden.workers.paths.names import echo
 from filewarden.workers.tool import Lane, Tool
 
-SECONDS = 2.0
+SECONDS = 5.0
 """How long a check may take, the start of a worker included."""
 MOST_TOLD = 5
 _UNKNOWN = "Whether the change was made is not known: look at it before another try."
