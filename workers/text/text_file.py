@@ -1,5 +1,6 @@
 """A file as text that can be changed and written back: what was not changed has the same bytes again. Pure."""
 
+import binascii
 from typing import Literal
 
 import msgspec
@@ -11,6 +12,9 @@ from filewarden.workers.text.decoding import Encoding, decode, known_name, settl
 _BOMS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
 _BOMS |= {"utf-32-le": b"\xff\xfe\x00\x00", "utf-32-be": b"\x00\x00\xfe\xff"}
 SAMPLE_BYTES = 65536
+
+BASE64 = "base64"
+"""What read_file calls the form of bytes that are no text."""
 
 
 class TextFile(msgspec.Struct, frozen=True):
@@ -49,12 +53,35 @@ def open_text(data: bytes, asked: str | None, path: str) -> TextFile:
     return file
 
 
-def new_text(text: str, asked: str) -> bytes:
-    """The bytes of a new file; UTF-16 and UTF-32 without an order of bytes are little-endian with a mark.
+def is_binary(asked: str | None) -> bool:
+    """Whether a text stands for bytes."""
+    return asked is not None and asked.strip().lower() == BASE64
+
+
+def bytes_of(text: str) -> bytes:
+    """The bytes that a text in base64 stands for; white space in it is passed over.
 
     Raises:
         ToolFailure: invalid_argument.
     """
+    try:
+        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError:
+        raise ToolFailure(
+            Code.INVALID_ARGUMENT, "The content is not base64, as encoding says it is. Nothing was changed."
+        ) from None
+
+
+def new_text(text: str, asked: str) -> bytes:
+    """The bytes of a new file; UTF-16 and UTF-32 without an order of bytes are little-endian with a mark.
+
+    `asked` may be `base64`, as read_file gives what is no text.
+
+    Raises:
+        ToolFailure: invalid_argument.
+    """
+    if is_binary(asked):
+        return bytes_of(text)
     name = known_name(asked)
     if name == "auto":
         raise ToolFailure(Code.INVALID_ARGUMENT, "encoding: auto is for reading; name the one to write in.")

@@ -32,7 +32,7 @@ class WriteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     expected_sha256: Digest = None
     encoding: Annotated[
         Annotated[str, msgspec.Meta(max_length=64)] | None,
-        msgspec.Meta(description="Default: by the file's mark, else utf-8."),
+        msgspec.Meta(description="Default: by the file's mark, else utf-8. base64: content stands for bytes."),
     ] = None
     confirmation_token: Token = None
 
@@ -113,12 +113,15 @@ def _change(context: "Context", target: "Target", arguments: WriteFile, data: by
 
 
 def _appended(context: "Context", target: "Target", arguments: WriteFile) -> bytes:
-    from filewarden.workers.text.text_file import encoded, open_text
+    from filewarden.workers.text.text_file import bytes_of, encoded, is_binary, open_text
     from filewarden.workers.writing.old_version import checked_digest, digest_of, read_old, require_digest, too_large
 
     old = read_old(context, target)
     require_digest(checked_digest(arguments.expected_sha256), digest_of(old))
-    added = encoded(arguments.content, open_text(old, arguments.encoding, target.asked).codec)
+    if is_binary(arguments.encoding):
+        added = bytes_of(arguments.content)
+    else:
+        added = encoded(arguments.content, open_text(old, arguments.encoding, target.asked).codec)
     most = context.writing.max_file_bytes
     if len(old) + len(added) > most:
         raise too_large(target.asked, len(old) + len(added), most)
@@ -157,7 +160,7 @@ def _written(context: "Context", target: "Target", data: bytes, *, created: bool
 TOOL = Tool(
     name="write_file",
     title="Write a file",
-    description="Writes a new text file, in one step: others see all of it or none. A file that is there is left alone "
+    description="Writes a new file, in one step: others see all of it or none. A file that is there is left alone "
     "unless you set overwrite (its mode stays) or append. To change a part use edit_file.",
     arguments=WriteFile,
     result=Written,

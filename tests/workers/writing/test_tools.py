@@ -1,5 +1,6 @@
 """What each writing tool does, refuses and answers; the rows of sections E and L that need no server."""
 
+import base64
 import errno
 import hashlib
 import os
@@ -541,3 +542,25 @@ def test_names_that_are_not_utf8(writable: Context, run: Run, root: Path) -> Non
     done = run(writable, delete_file.TOOL, path=written.path)
     assert run(writable, restore_deleted.TOOL, trash_id=done.trash_id).path == written.path
     assert run(writable, get_file_info.TOOL, path=written.path).size == 1
+
+
+@pytest.mark.parametrize("spelling", ["base64", " Base64 "])
+def test_bytes_are_written_as_read_file_gives_them(writable: Context, run: Run, root: Path, spelling: str) -> None:
+    data = bytes(range(256)) * 5
+    text = base64.encodebytes(data).decode()
+    written = run(writable, write_file.TOOL, path="new.bin", content=text, encoding=spelling)
+    assert (written.size, written.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (root / "new.bin").read_bytes() == data
+    run(writable, write_file.TOOL, path="new.bin", content="AAEC", encoding=spelling, append=True)
+    assert (root / "new.bin").read_bytes() == data + b"\0\1\2"
+    run(writable, write_file.TOOL, path="new.bin", content="/w==", encoding=spelling, overwrite=True)
+    assert (root / "new.bin").read_bytes() == b"\xff"
+
+
+@pytest.mark.parametrize("content", ["A", "AA=A", "!!!!", "AA", "\xe9AAA"])
+def test_what_is_no_base64_changes_nothing(writable: Context, run: Run, root: Path, content: str) -> None:
+    for way in ({"overwrite": True}, {"append": True}):
+        with pytest.raises(ToolFailure, match="not base64") as raised:
+            run(writable, write_file.TOOL, path="a.txt", content=content, encoding="base64", **way)
+        assert raised.value.code is Code.INVALID_ARGUMENT
+    assert (root / "a.txt").read_text() == "alpha\n"
