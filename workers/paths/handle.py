@@ -9,6 +9,7 @@ import msgspec
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.paths.root import Root
 
+_FORMAT = stat.S_IFMT(0xFFFF)
 _KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
@@ -76,4 +77,4 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def kind_of(mode: int) -> str:
     """Name a file type, as clients see it."""
-    return _KINDS.get(stat.S_IFMT(mode), "device")
+    return _KINDS.get(mode & _FORMAT, "device")

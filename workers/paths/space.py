@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import stat
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -57,6 +56,8 @@ class Space:
         )
         self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
         """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
+        self._judges_names = self._policy.has_rules or self.judges_objects
+        """Whether anything but its being a certain object can close what a name stands for."""
 
     def names_all_roots(self, path: str) -> bool:
         """Whether the path means the list of roots, which no handle stands for."""
@@ -164,10 +165,11 @@ class Space:
     def examine(self, folder: Handle, name: bytes) -> Entry | None:
         """Tell what a name in a folder is; None when it is closed to clients; raises OSError."""
         state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
-        if self.closes(folder, name, state):
+        if (self._judges_names or state.st_ino in self._policy.denied_inodes) and self.closes(folder, name, state):
             return None
-        if not stat.S_ISLNK(state.st_mode):
-            return Entry(kind=kind_of(state.st_mode), stat=state, is_link=False)
+        kind = kind_of(state.st_mode)
+        if kind != "symlink":
+            return Entry(kind=kind, stat=state, is_link=False)
         index = self._index(folder.root)
         try:
             with self._open_names(index, (*folder.names, name), O_PATH, "") as target:
@@ -181,7 +183,7 @@ class Space:
         """Whether a name in an open folder is closed, `state` being its own; raises OSError."""
         if self._policy.denies_object(state):
             return True
-        if not (self._policy.has_rules or self.judges_objects):
+        if not self._judges_names:
             return False
         names = (*folder.names, name)
         index = self._index(folder.root)
