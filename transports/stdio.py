@@ -138,13 +138,16 @@ class Stdio:
     def finish(self) -> None:
         """The input ended: what is under way gets a moment to be answered, then everything ends."""
         self._pause_reading()
-        ended_at = self._reactor.now()
+        has_served = self._broker.has_served
+        give_up_at = self._reactor.now() + (LAST_ANSWERS_S if has_served else self._start_s)
 
         def look() -> None:
-            patience_s = LAST_ANSWERS_S if self._broker.has_served else self._start_s
-            is_worth_it = self._conversation.in_flight and self._reactor.now() < ended_at + patience_s
-            if is_worth_it and not self._has_left:
-                self._reactor.at(self._reactor.now() + 0.01, look)
+            nonlocal has_served, give_up_at
+            now = self._reactor.now()
+            if self._broker.has_served and not has_served:  # only now can a worker begin with what has been asked
+                has_served, give_up_at = True, now + LAST_ANSWERS_S
+            if self._conversation.in_flight and now < give_up_at and not self._has_left:
+                self._reactor.at(now + 0.01, look)
             else:
                 self._leave()
 
