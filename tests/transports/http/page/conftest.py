@@ -28,8 +28,9 @@ def missing(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """One for the tests of a module, and no longer: while it is there, nothing else can run a loop of asyncio."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         missing("there is no chromium; on Debian: apt install chromium")
