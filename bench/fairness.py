@@ -1,10 +1,11 @@
 """What one client's greed and hanging calls cost the others, over HTTP."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from bench.connection import Broken
@@ -19,6 +20,9 @@ READS = 500
 PAUSE_S = 0.01
 POLITE = 9
 SETTLE_S = 0.3
+TURNS = 4
+"""Into how many parts each measurement is divided."""
+TROUBLES = ("scan", "pipes", "hang")
 REFUSALS = 500
 DEADLINE_S = 20.0
 SETTINGS = {"FILEWARDEN_DEADLINES_READ_S": "10"}
@@ -53,16 +57,24 @@ async def measure(ground: Path, environ: dict[str, str]) -> dict[str, float]:
 
 async def _measure(server: Server) -> list[float]:
     victim = _client(server, Modern)
-    await _p99(victim)
-    alone = await _p99(victim)
-    figures = [alone]
-    for kind in ("scan", "pipes", "hang"):
-        beside = await _beside(server, kind, lambda: _p99(victim))
+    await _reads(victim, READS)
+    rows = [await _compared(server, kind, [victim], READS) for kind in TROUBLES]
+    figures = [rows[0][0]]
+    for alone, beside in rows:
         figures += [beside, beside / alone]
     polite = [_client(server, Modern) for _ in range(POLITE)]
-    polite_alone = await _polite(polite)
-    polite_beside = await _beside(server, "greed", lambda: _polite(polite))
-    return [*figures, polite_alone, polite_beside, polite_beside / polite_alone, await _refusal(server)]
+    alone, beside = await _compared(server, "greed", polite, READS // 2)
+    return [*figures, alone, beside, beside / alone, await _refusal(server)]
+
+
+async def _compared(server: Server, kind: str, clients: list[Client], reads: int) -> tuple[float, float]:
+    """The 99th percentiles without trouble and beside it, in turn, so that both share the moods of the machine."""
+    alone, beside = list[float](), list[float]()
+    for _ in range(TURNS):
+        alone += await _of_all(clients, reads)
+        async with _trouble(server, kind):
+            beside += await _of_all(clients, reads)
+    return percentile(alone, 0.99), percentile(beside, 0.99)
 
 
 def _client(server: Server, kind: type[Modern] | type[Session]) -> Client:
@@ -80,12 +92,14 @@ async def _reads(client: Client, count: int) -> list[float]:
     return taken
 
 
-async def _p99(client: Client) -> float:
-    return percentile(await _reads(client, READS), 0.99)
+async def _of_all(clients: list[Client], reads: int) -> list[float]:
+    rows = await asyncio.gather(*(_reads(client, reads // TURNS) for client in clients))
+    return [each for row in rows for each in row]
 
 
-async def _beside(server: Server, kind: str, measure: Callable[[], Awaitable[float]]) -> float:
-    """A figure while another client makes trouble of a kind, in a process of its own (bench/trouble.py)."""
+@contextlib.asynccontextmanager
+async def _trouble(server: Server, kind: str) -> AsyncIterator[None]:
+    """Another client makes trouble of a kind, in a process of its own (bench/trouble.py)."""
     pipe = asyncio.subprocess.PIPE
     command = (sys.executable, "-m", "bench.trouble", str(server.port), server.token, kind)
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
@@ -94,15 +108,10 @@ async def _beside(server: Server, kind: str, measure: Callable[[], Awaitable[flo
     try:
         await process.stdout.readline()
         await asyncio.sleep(SETTLE_S)
-        return await measure()
+        yield
     finally:
         process.stdin.close()
         await process.wait()
-
-
-async def _polite(clients: list[Client]) -> float:
-    rows = await asyncio.gather(*(_reads(client, READS // 2) for client in clients))
-    return percentile([each for row in rows for each in row], 0.99)
 
 
 async def _refusal(server: Server) -> float:

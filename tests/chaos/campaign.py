@@ -16,6 +16,7 @@ from tests.chaos.watch import Holding, holding
 
 LAG_EVERY_S = 0.02
 LAG_MEMORY_S = 3.0
+SETTLE_S = 0.5
 CALM_S = 20.0
 """How long servers get to be whole again after the last mischief."""
 GONE_S = 1.0
@@ -107,8 +108,13 @@ class Campaign:
         """What each server holds when no connection is kept for later."""
         for client in self._everybody:
             client.rest()
-        await asyncio.sleep(0.2)  # until the servers have noticed
-        return self.held()
+        give_up_at = time.monotonic() + CALM_S
+        held, before = self.held(), None
+        while time.monotonic() < give_up_at and before != [(each.descriptors, each.processes) for each in held]:
+            before = [(each.descriptors, each.processes) for each in held]
+            await asyncio.sleep(SETTLE_S)  # until the servers have noticed
+            held = self.held()
+        return held
 
     def held(self) -> list[Holding]:
         """What each server holds now."""

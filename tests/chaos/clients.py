@@ -23,7 +23,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class TurnedAwayError(Exception):
-    """The server has no room for the connection and says when to come back."""
+    """The server has no room for the connection, and says when to come back as long as there are not far too many."""
 
 
 def _check_admitted(status: int, fields: Mapping[str, str]) -> None:
@@ -167,6 +167,7 @@ class Wire:
 
     async def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any, bytes]:
         """Send one; status, header fields, and the body where it is not a stream of events."""
+        is_new = self._streams is None
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
         self._used_at = time.monotonic()
@@ -181,6 +182,11 @@ class Wire:
             fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
             is_stream = fields.get("content-type", "").startswith(EVENTS)
             content = b"" if is_stream else await reader.readexactly(int(fields.get("content-length", "0")))
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            self.close()
+            if is_new and not getattr(error, "partial", b""):
+                raise TurnedAwayError from None  # far beyond the limit, connections are not even heard
+            raise
         except BaseException:
             self.close()  # what is left of an exchange must not meet the next one
             raise
