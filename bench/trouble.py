@@ -13,7 +13,8 @@ from tests.chaos.tally import Tally
 
 PIPES = 64
 GREEDY = 100
-PAUSE_S = 0.01
+PAUSE_S = 0.25
+"""Between two rounds of pipes: they do not hang, so without it this would be a flood."""
 
 
 async def scan(client: Client) -> None:
