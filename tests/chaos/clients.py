@@ -234,6 +234,7 @@ class Http(Client):
     async def _wire(self) -> Any:
         wire = Wire(*self._place)
         while self._idle and not wire.is_open:
+            wire.close()
             wire = self._idle.pop()  # unless the server has ended it meanwhile, as it may
         try:
             yield wire
