@@ -65,6 +65,8 @@ CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
 GC_THRESHOLD = 20_000
+OLD_GENERATIONS = (5, 5)
+"""Closed connections are cycles that have often grown old: they are looked for before they are many megabytes."""
 
 
 class Broker:
@@ -512,7 +514,7 @@ def _settle_down() -> None:
     gc.enable()  # it rests while the start imports
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 20)
+    gc.set_threshold(GC_THRESHOLD, *OLD_GENERATIONS)
 
 
 def _offered(catalogue: Catalogue, settings: Settings) -> Catalogue:
