@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import crowds, endings, fairness
+from bench import crowds, endings, fairness, renewals
 from bench.ground import build_ground
 
 TREE_ENTRIES = 30_000
-FIGURES: Mapping[str, str] = {**endings.FIGURES, **fairness.FIGURES, **crowds.FIGURES}
+FIGURES: Mapping[str, str] = {**endings.FIGURES, **fairness.FIGURES, **crowds.FIGURES, **renewals.FIGURES}
 
 
 def measure() -> dict[str, float]:
@@ -30,4 +30,5 @@ async def _all(ground: Path, environ: dict[str, str]) -> dict[str, float]:
         **await endings.measure(ground, environ),
         **await fairness.measure(ground, environ),
         **await crowds.measure(ground, environ),
+        **await asyncio.to_thread(renewals.measure, ground, environ),
     }
