@@ -6,9 +6,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from filewarden.broker import snapshot
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call, Witness
@@ -19,41 +16,38 @@ from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.guests import Guests
 from filewarden.broker.holdings import Holdings
+from filewarden.broker.in_force import InForce
 from filewarden.broker.launch import Launched
 from filewarden.broker.launcher import EditionLauncher, Launcher
 from filewarden.broker.ledger import Ledger
-from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
-from filewarden.broker.offering import abilities, offered_tools, templates_of
-from filewarden.broker.operator_notes import OperatorNotes
+from filewarden.broker.memory import settle_down
+from filewarden.broker.offering import abilities, catalogue_of, instructions_of, offered_tools, templates_of
 from filewarden.broker.outcome_checks import OutcomeChecks
-from filewarden.broker.pool import may_write
-from filewarden.broker.process_figures import ProcessFigures, front_end_status
+from filewarden.broker.overview import Overview
+from filewarden.broker.pool_profile import frame_bytes
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
-from filewarden.broker.readiness import ACCEPTED_LEVELS, Condition, PoolFacts, condition
+from filewarden.broker.readiness import ACCEPTED_LEVELS
 from filewarden.broker.renewal import Follower, Renewal
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.staff import Staff
-from filewarden.broker.status import Report as StatusReport, Status, TelemetryStatus
-from filewarden.broker.supervisor import Client, Supervisor
+from filewarden.broker.status import TelemetryStatus
+from filewarden.broker.supervisor import Client
 from filewarden.broker.task_runs import TaskRuns
-from filewarden.broker.timeline import Timeline, TimelineStatus
 from filewarden.broker.trial import Trial
 from filewarden.broker.vitality import Vitality
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
 from filewarden.broker.worker import Worker
-from filewarden.broker.write_budgets import WriteBudgets
+from filewarden.broker.write_budgets import budgets_of
 from filewarden.config.settings import Settings
-from filewarden.config.version import NAME, VERSION
-from filewarden.workers import wire
-from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.operations import FIND_OUTCOME
 from filewarden.workers.wire import Aside, Ending, Report
@@ -64,9 +58,6 @@ if TYPE_CHECKING:
 CLOSE_TIMEOUT_S = 2.0
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
-GC_THRESHOLD = 20_000
-OLD_GENERATIONS = (5, 5)
-"""Closed connections are cycles that have often grown old: they are looked for before they are many megabytes."""
 
 
 class Broker:
@@ -92,22 +83,16 @@ class Broker:
         telemetry: Callable[[], TelemetryStatus] | None = None,
     ) -> None:
         self._reactor = reactor
-        self._settings = settings
-        self._transport = transport
         self._log = log
         self._on_broken = on_broken
         self._launched = launched
         self._audit = audit
-        self._telemetry = telemetry
-        self._started_at = reactor.now()
         self._folder = folder
         self._whole_catalogue = catalogue
-        self._catalogue = _offered(catalogue, settings)
+        self._catalogue = catalogue_of(catalogue, settings)
         limits = settings.limits
-        self._links = Links(folder.path, _frame_bytes(settings))
+        self._links = Links(folder.path, frame_bytes(settings))
         self._ledger = Ledger()
-        self._timeline = Timeline(self._ledger, self._started_at)
-        self._notes = OperatorNotes()
         self.turned_away: dict[str, int] = {}
         """Requests that a listener refused before they were anybody's call, by a bounded set of reasons."""
         self.holdings = Holdings()
@@ -117,7 +102,7 @@ class Broker:
             scan_workers=settings.pool.scan_workers,
         )
         self._announcements = Announcements()
-        self._budgets = _budgets(settings, None)
+        self._budgets = budgets_of(settings.writes, None)
         self._dispatcher = Dispatcher(
             reactor=reactor,
             scheduler=self._scheduler,
@@ -130,19 +115,20 @@ class Broker:
             witnesses=witnesses,
             budgets=self._budgets,
             closures=self._closures(settings),
-            on_look=self._look,
+            on_look=lambda now: self.overview.look(now),
             checks=OutcomeChecks(log.server, self._catalogue.operation(FIND_OUTCOME)),
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
         self._serials = itertools.count(1)
-        self._staff = self._hire(settings, self._launcher.edition(1), self)
-        self.watches = Watches(reactor, self._staff.crew, [root.name for root in settings.roots], limits.max_watches)
+        staff = self._hire(settings, self._launcher.edition(1), self)
+        self._in_force = InForce(settings, staff)
+        self.watches = Watches(reactor, staff.crew, [root.name for root in settings.roots], limits.max_watches)
         self.offer = Offer(
             offered_tools(self._catalogue, max_answer_chars=limits.max_answer_chars),
             prompts=self._catalogue.prompts,
             templates=self._catalogue.templates or templates_of(settings.roots),
             abilities=abilities(self._catalogue),
-            instructions=_instructions(settings),
+            instructions=instructions_of(settings.roots),
         )
         self._tasks = TaskRuns(limit=limits.tasks, ttl_s=limits.task_ttl_s, on_change=self._announcements.task_changed)
         self._services = Services(
@@ -158,9 +144,6 @@ class Broker:
             task_after_s=settings.deadlines.task_after_s,
         )
         self._conversations: weakref.WeakSet[Conversation] = weakref.WeakSet()
-        self._report: Report | None = None
-        self._figures: ProcessFigures | None = None
-        self._is_leaving = self._is_draining = False
         self._vitality = Vitality()
         self.guests = Guests()
         self._renewal = Renewal(
@@ -173,21 +156,35 @@ class Broker:
             hire=self._hire,
             take_over=self._take_over,
         )
+        self.overview = Overview(
+            in_force=self._in_force,
+            transport=transport,
+            now=reactor.now,
+            ledger=self._ledger,
+            scheduler=self._scheduler,
+            dispatcher=self._dispatcher,
+            guests=self.guests,
+            turned_away=self.turned_away,
+            renewal=self._renewal,
+            log=log,
+            audit=audit,
+            telemetry=telemetry,
+        )
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        self._dispatcher.attach(self._staff.supervisors, self._staff.crew.end_all)
+        self._dispatcher.attach(self._in_force.staff.supervisors, self._in_force.staff.crew.end_all)
         self._launcher.start()
         if self._audit is not None:
             self._launcher.on_audit_file = self._audit.adopt
             self._audit.start(self._reactor, self._launched.ask_for_audit_file)
-        self._reactor.at(self._reactor.now() + SETTLE_S, _settle_down)
+        self._reactor.at(self._reactor.now() + SETTLE_S, settle_down)
 
     def _closures(self, settings: Settings) -> RootClosures:
         return RootClosures(CallRoots(settings.roots), self._log.warning)
 
     def _hire(self, settings: Settings, launcher: EditionLauncher, client: Client) -> Staff:
-        self._links.max_frame_bytes = max(self._links.max_frame_bytes, _frame_bytes(settings))
+        self._links.max_frame_bytes = max(self._links.max_frame_bytes, frame_bytes(settings))
         return Staff(
             settings=settings,
             reactor=self._reactor,
@@ -214,7 +211,7 @@ class Broker:
 
     def reload(self) -> None:
         """Read the configuration again; everything that can change without a restart does, or nothing."""
-        if not self._is_leaving:
+        if not self._in_force.is_leaving:
             self._renewal.begin()
 
     def follow(self, follower: Follower) -> None:
@@ -223,21 +220,23 @@ class Broker:
 
     def _take_over(self, charter: Charter, trial: Trial) -> Staff:
         """Let the settings of `charter` count, and put the staff on trial to work in place of the one returned."""
-        before, self._staff = self._staff, trial.staff
-        old, settings = self._settings, charter.settings
-        self._settings = settings
-        self._report = trial.report
-        self._staff.succeed(before, self)
-        self._catalogue = _offered(self._whole_catalogue, settings)
-        self._links.max_frame_bytes = _frame_bytes(settings)
+        before, self._in_force.staff = self._in_force.staff, trial.staff
+        old, settings = self._in_force.settings, charter.settings
+        self._in_force.settings = settings
+        self._in_force.report = trial.report
+        self._in_force.staff.succeed(before, self)
+        self._catalogue = catalogue_of(self._whole_catalogue, settings)
+        self._links.max_frame_bytes = frame_bytes(settings)
         self._log.renew(level=settings.log.level, log_format=settings.log.format)
         self._renew_limits(settings)
-        self.watches.renew(self._staff.crew, [root.name for root in settings.roots], settings.limits.max_watches)
+        self.watches.renew(
+            self._in_force.staff.crew, [root.name for root in settings.roots], settings.limits.max_watches
+        )
         has_other_tools = self._renew_offer(settings)
-        self._budgets = _budgets(settings, self._budgets)
+        self._budgets = budgets_of(settings.writes, self._budgets)
         self._dispatcher.renew(
-            self._staff.supervisors,
-            self._staff.crew.end_all,
+            self._in_force.staff.supervisors,
+            self._in_force.staff.crew.end_all,
             deadlines=settings.deadlines,
             frame_bytes=self._links.max_frame_bytes,
             budgets=self._budgets,
@@ -268,34 +267,34 @@ class Broker:
             offered_tools(self._catalogue, max_answer_chars=settings.limits.max_answer_chars),
             prompts=self._catalogue.prompts,
             templates=self._catalogue.templates or templates_of(settings.roots),
-            instructions=_instructions(settings),
+            instructions=instructions_of(settings.roots),
         )
         return before != list(self.offer.tools)
 
     @property
     def settings(self) -> Settings:
         """Those in force."""
-        return self._settings
+        return self._in_force.settings
 
     # Stopping.
 
     @property
     def is_draining(self) -> bool:
         """Whether no new calls are taken."""
-        return self._is_draining
+        return self._in_force.is_draining
 
     def leave(self) -> None:
         """Say to probes that others should be asked, and end subscriptions; calls are still taken."""
-        self._is_leaving = True
+        self._in_force.is_leaving = True
         for conversation in list(self._conversations):
             conversation.end_subscriptions()
 
     def drain(self, done: Callable[[], None]) -> None:
         """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
         self.leave()
-        self._is_draining = True
+        self._in_force.is_draining = True
         self._dispatcher.drain()
-        give_up_at = self._reactor.now() + self._settings.pool.drain_s
+        give_up_at = self._reactor.now() + self._in_force.settings.pool.drain_s
 
         def look() -> None:
             if self._dispatcher.in_flight == 0 or self._reactor.now() >= give_up_at:
@@ -317,13 +316,13 @@ class Broker:
         self._dispatcher.close()
         self.watches.close()
         self._renewal.close()
-        self._staff.crew.close()
-        for supervisor in self._staff.supervisors:
+        self._in_force.staff.crew.close()
+        for supervisor in self._in_force.staff.supervisors:
             supervisor.close()
         if self._audit is not None:
             self._audit.close(lambda: self._launcher.hear(CLOSE_TIMEOUT_S))
-        self._staff.crew.await_deaths(CLOSE_TIMEOUT_S)
-        for supervisor in self._staff.supervisors:
+        self._in_force.staff.crew.await_deaths(CLOSE_TIMEOUT_S)
+        for supervisor in self._in_force.staff.supervisors:
             supervisor.await_deaths(CLOSE_TIMEOUT_S)
         self._renewal.await_deaths(CLOSE_TIMEOUT_S)
         if not self._launcher.close(CLOSE_TIMEOUT_S):
@@ -370,20 +369,20 @@ class Broker:
         objection = self._objection(report)
         if objection is not None:
             self._on_broken(
-                f"{objection} Nothing is served in sandbox mode {self._settings.sandbox.mode!r}. "
+                f"{objection} Nothing is served in sandbox mode {self._in_force.settings.sandbox.mode!r}. "
                 'To run with less, choose --sandbox best-effort knowingly; "filewarden check" shows the settings.'
             )
             return False
-        if self._report is None:
+        if self._in_force.report is None:
             self._announce(report)
-            for other in self._staff.supervisors[1:]:  # they wait for the first answer, which they would delay
+            for other in self._in_force.staff.supervisors[1:]:  # they wait for the first answer, which they would delay
                 other.start()
-        self._report = report
+        self._in_force.report = report
         return True
 
     def _objection(self, report: Report) -> str | None:
         """Why a process with this confinement may not serve; None: it may."""
-        is_enough = self._settings.sandbox.mode != "required" or report.level in ACCEPTED_LEVELS
+        is_enough = self._in_force.settings.sandbox.mode != "required" or report.level in ACCEPTED_LEVELS
         if report.refusal is None and is_enough:
             return None
         return report.refusal or f"The sandbox reaches only the level {report.level!r}."
@@ -405,20 +404,15 @@ class Broker:
     @property
     def has_served(self) -> bool:
         """Whether a worker was ready once."""
-        return self._report is not None
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every slot was ready once, one is now, and the server is not about to stop."""
-        return self._condition().is_ready
+        return self._in_force.report is not None
 
     def fault(self) -> str | None:
         """Why the server should be started again, or None; a watchdog asks."""
         now = self._reactor.now()
         return self._vitality.fault(
             now,
-            [(each.pool.kind, each.roster.is_serving()) for each in self._staff.supervisors],
-            start_timeout_s=self._settings.pool.start_timeout_s,
+            [(each.pool.kind, each.roster.is_serving()) for each in self._in_force.staff.supervisors],
+            start_timeout_s=self._in_force.settings.pool.start_timeout_s,
             overdue_s=self._dispatcher.overdue_s(now),
         )
 
@@ -426,125 +420,6 @@ class Broker:
         """The clock that everything here goes by."""
         return self._reactor.now()
 
-    def status(self) -> Status:
-        """Everything, now."""
-        if self._figures is None:
-            self._figures = ProcessFigures()
-        now, settings, ledger = self._reactor.now(), self._settings, self._ledger
-        verdict = self._condition()
-        return Status(
-            status=verdict.status,
-            ready=verdict.is_ready,
-            problems=verdict.problems,
-            server=NAME,
-            version=VERSION,
-            uptime_s=round(now - self._started_at, 3),
-            transport=self._transport,
-            replica=settings.http.replica,
-            sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._report),
-            pool=snapshot.pool_status(
-                self._staff.supervisors, settings.pool.worker_memory_mb * 1024 * 1024, self._dispatcher.hung_roots, now
-            ),
-            workers=snapshot.worker_rows(self._staff.supervisors, self._figures, now),
-            watchers=snapshot.watcher_rows(self._staff.crew, now),
-            queue=snapshot.queue_status(
-                self._scheduler, settings.limits.queue, ledger, now, has_writes=len(self._staff.supervisors) > 1
-            ),
-            calls=snapshot.calls_status(ledger),
-            clients=snapshot.clients_status(self.guests),
-            client_list=snapshot.client_rows(self.guests, self._scheduler, now),
-            configuration=self._renewal.status(),
-            refusals={**{reason.value: count for reason, count in ledger.refusals.items()}, **self.turned_away},
-            incidents=ledger.incidents.latest(),
-            audit=msgspec.UNSET if self._audit is None else self._audit.status(),
-            telemetry=msgspec.UNSET if self._telemetry is None else self._telemetry(),
-            front_end=front_end_status(),
-        )
-
-    def timeline(self) -> TimelineStatus:
-        """The last minutes."""
-        return self._timeline.status(self._reactor.now())
-
-    def report(self) -> StatusReport:
-        """What metrics are made of."""
-        return StatusReport(self.status(), snapshot.outcome_reports(self._ledger))
-
     def turn_away(self, reason: str) -> None:
         """A listener refused a request; `reason` is one of a few."""
         self.turned_away[reason] = self.turned_away.get(reason, 0) + 1
-
-    def _condition(self) -> Condition:
-        mode = self._settings.sandbox.mode
-        return condition(
-            [_facts(supervisor) for supervisor in self._staff.supervisors],
-            is_draining=self._is_leaving,
-            mode=mode,
-            level=snapshot.sandbox_status(mode, self._report).level,
-            audit_trouble=None if self._audit is None else self._audit.trouble,
-            hung_roots=self._dispatcher.hung_roots,
-        )
-
-    def _look(self, now: float) -> None:
-        """What is told to the log and kept for the charts, whether or not anybody looks at the status."""
-        self._timeline.roll(now)
-        sentence = self._notes.on_condition(self._condition(), now)
-        if sentence is not None:
-            self._log.warning(sentence)
-        refused = self._notes.on_refusals(self._ledger.refusals, now)
-        if refused is not None:
-            self._log.warning("calls were refused", **refused, waiting=self._scheduler.depth)
-
-
-def _facts(supervisor: Supervisor) -> PoolFacts:
-    slots = supervisor.roster.slots
-    return PoolFacts(
-        kind=supervisor.pool.kind,
-        has_been_ready=all(slot.has_been_ready for slot in slots),
-        ready=sum(slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots),
-        size=len(slots),
-        breaker=supervisor.breaker(),
-    )
-
-
-def _settle_down() -> None:
-    """Keep big blocks of memory, and spare the collector what lives for ever."""
-    import gc
-
-    tune_allocator()
-    gc.enable()  # it rests while the start imports
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *OLD_GENERATIONS)
-
-
-def _offered(catalogue: Catalogue, settings: Settings) -> Catalogue:
-    return catalogue.offered(
-        scan=settings.pool.scan_workers > 0, write=may_write(settings), history=settings.history.enabled
-    )
-
-
-def _frame_bytes(settings: Settings) -> int:
-    limits = settings.limits
-    return wire.max_frame_bytes(
-        max_file_bytes=limits.max_file_bytes,
-        max_media_bytes=limits.max_media_bytes,
-        max_answer_chars=limits.max_answer_chars,
-    )
-
-
-def _budgets(settings: Settings, before: WriteBudgets | None) -> WriteBudgets | None:
-    """The budgets of these settings, in which spent is what was spent before."""
-    most_bytes, most_files = settings.writes.max_bytes_per_minute, settings.writes.max_files_per_minute
-    if not most_bytes and not most_files:
-        return None
-    budgets = before or WriteBudgets(max_bytes=most_bytes, max_files=most_files)
-    budgets.renew(max_bytes=most_bytes, max_files=most_files)
-    return budgets
-
-
-def _instructions(settings: Settings) -> str:
-    access = "Access" if any(root.mode == "rw" for root in settings.roots) else "Read-only access"
-    if len(settings.roots) == 1:
-        return f'{access} to one folder. Paths are relative to it; start with list_directory on ".".'
-    names = ", ".join(root.name for root in settings.roots[:20])
-    return f'{access} to several folders: {names}. A path starts with the folder\'s name; "." lists them.'

@@ -1,11 +1,13 @@
 """What of the catalogue is offered to clients, as the protocol core sees it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from filewarden.broker.pool import may_write
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.config.sections.roots import RootSettings
+from filewarden.config.settings import Settings
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.operations import ResourceTemplate
@@ -74,3 +76,19 @@ def abilities(catalogue: Catalogue) -> Abilities:
         changing_prompts="prompts" in changing,
         changing_resources=can_watch or "resources" in changing,
     )
+
+
+def catalogue_of(catalogue: Catalogue, settings: Settings) -> Catalogue:
+    """The tools that these settings allow."""
+    return catalogue.offered(
+        scan=settings.pool.scan_workers > 0, write=may_write(settings), history=settings.history.enabled
+    )
+
+
+def instructions_of(roots: Sequence[RootSettings]) -> str:
+    """What every client is told at first about the roots."""
+    access = "Access" if any(root.mode == "rw" for root in roots) else "Read-only access"
+    if len(roots) == 1:
+        return f'{access} to one folder. Paths are relative to it; start with list_directory on ".".'
+    names = ", ".join(root.name for root in roots[:20])
+    return f'{access} to several folders: {names}. A path starts with the folder\'s name; "." lists them.'

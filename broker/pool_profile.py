@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from filewarden.broker.account import Account
 from filewarden.config.settings import Settings
+from filewarden.workers import wire
 from filewarden.workers.context import Limits
 from filewarden.workers.profile import HistoryProfile, Profile, Role, RootProfile, WriteProfile
 from filewarden.workers.rules.confirm_policy import Policy
@@ -81,4 +82,14 @@ def _write_profile(settings: Settings) -> WriteProfile:
         trash=TrashBounds(
             max_bytes=writes.trash_max_bytes, max_age_s=writes.trash_max_age_s, min_age_s=writes.trash_min_age_s
         ),
+    )
+
+
+def frame_bytes(settings: Settings) -> int:
+    """How large a frame of a worker may be."""
+    limits = settings.limits
+    return wire.max_frame_bytes(
+        max_file_bytes=limits.max_file_bytes,
+        max_media_bytes=limits.max_media_bytes,
+        max_answer_chars=limits.max_answer_chars,
     )

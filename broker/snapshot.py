@@ -13,6 +13,7 @@ from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.pool import Kind
 from filewarden.broker.process_figures import Figures, ProcessFigures
+from filewarden.broker.readiness import PoolFacts
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.slot import Slot
 from filewarden.broker.status import (
@@ -186,4 +187,16 @@ def client_rows(guests: Guests, scheduler: Scheduler, now: float) -> tuple[Clien
             connected_s=round(now - guest.since, 1),
         )
         for guest in guests.all()[:MOST_CLIENTS]
+    )
+
+
+def pool_facts(supervisor: Supervisor) -> PoolFacts:
+    """What readiness is judged by."""
+    slots = supervisor.roster.slots
+    return PoolFacts(
+        kind=supervisor.pool.kind,
+        has_been_ready=all(slot.has_been_ready for slot in slots),
+        ready=sum(slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots),
+        size=len(slots),
+        breaker=supervisor.breaker(),
     )

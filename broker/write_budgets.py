@@ -9,6 +9,7 @@ from collections import OrderedDict
 import msgspec
 
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Reason, Succeeded
+from filewarden.config.sections.writes import WriteSettings
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Tool
 
@@ -132,3 +133,13 @@ def _too_much(size: int, limit: int) -> Failed:
         {"size": size, "limit": limit, "budget": BYTES},
         Reason.WRITE_BUDGET,
     )
+
+
+def budgets_of(writes: WriteSettings, before: WriteBudgets | None) -> WriteBudgets | None:
+    """The budgets of these settings, in which spent is what was spent before."""
+    most_bytes, most_files = writes.max_bytes_per_minute, writes.max_files_per_minute
+    if not most_bytes and not most_files:
+        return None
+    budgets = before or WriteBudgets(max_bytes=most_bytes, max_files=most_files)
+    budgets.renew(max_bytes=most_bytes, max_files=most_files)
+    return budgets

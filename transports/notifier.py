@@ -69,7 +69,7 @@ class Notifier:
         self._tell("READY=1", f"The new configuration is refused, the old one stays in force: {reason}")
 
     def _wait_until_ready(self, broker: "Broker", reactor: Reactor) -> None:
-        if broker.is_ready:
+        if broker.overview.is_ready:
             self._tell("READY=1", _serving(broker.settings))
             if self._watchdog_s is not None:
                 self._ping(broker, reactor, self._watchdog_s / 2)

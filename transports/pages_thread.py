@@ -66,10 +66,10 @@ class _Counter:
 
     def _document(self, question: bytes) -> msgspec.Struct:
         if question == TIMELINE:
-            return self._broker.timeline()
+            return self._broker.overview.timeline()
         if question == REPORT:
-            return self._broker.report()
-        return Snapshot(self._broker.is_ready, self._broker.status())
+            return self._broker.overview.report()
+        return Snapshot(self._broker.overview.is_ready, self._broker.overview.status())
 
 
 T = TypeVar("T")

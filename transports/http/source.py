@@ -31,16 +31,16 @@ class BrokerSource:
 
     def status(self) -> Status:
         """Everything, now."""
-        return self._broker.status()
+        return self._broker.overview.status()
 
     def timeline(self) -> TimelineStatus:
         """The last minutes."""
-        return self._broker.timeline()
+        return self._broker.overview.timeline()
 
     def report(self) -> Report:
         """What metrics are made of."""
-        return self._broker.report()
+        return self._broker.overview.report()
 
     def is_ready(self) -> bool:
         """Whether it takes calls."""
-        return self._broker.is_ready
+        return self._broker.overview.is_ready
