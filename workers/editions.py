@@ -103,15 +103,12 @@ class Reading:
         self._edition.take(kind, rest)
         return None
 
-    def end(self) -> None:
-        """Leave no process behind; one that the kernel does not let go of yet is nobody's any more."""
+    def end(self, *, has_answered: bool) -> None:
+        """Leave no process behind; one that may hang in the kernel is killed and not waited for."""
         self.channel.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
-        if time.monotonic() < self.give_up_at:
-            os.waitpid(self._pid, 0)
-        else:
-            os.waitpid(self._pid, os.WNOHANG)
+        os.waitpid(self._pid, 0 if has_answered else os.WNOHANG)
 
 
 def _read(document: int, channel: socket.socket, reread: Reread, launcher: int) -> None:

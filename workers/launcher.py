@@ -202,7 +202,7 @@ class Launcher:
             heard = "reading took too long: a root or a file may lie on a file system that does not answer"
         if heard is None:
             return
-        reading.end()
+        reading.end(has_answered=can_hear)
         self._reading = None
         if isinstance(heard, str):
             self._control.send(b"X" + heard.encode())
@@ -317,7 +317,7 @@ class Launcher:
     def end(self) -> None:
         """Kill and reap every zygote, their workers die with them; then remove the sockets that are left."""
         if self._reading is not None:
-            self._reading.end()
+            self._reading.end(has_answered=False)
         for label in tuple(self._zygotes):
             self._kill_zygote(label)
         for path in self._leftovers:
