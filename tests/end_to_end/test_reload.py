@@ -1,11 +1,18 @@
 """SIGHUP: the configuration is read again while a client is connected, and counts as a whole or not at all."""
 
+import json
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.drivers.messages import rpc
+from tests.drivers.process import PRODUCT
 
 pytestmark = pytest.mark.integration
 
@@ -183,3 +190,23 @@ def test_what_is_watched_stays_watched_where_it_lies_now(
     (other / "new.txt").write_text("new\n")  # the list is watched in the new root too
     while it.server.receive()["method"] != "notifications/resources/list_changed":
         pass
+
+
+def test_a_server_whose_terminal_has_gone_stops_instead(tree: Path, environ: dict[str, str]) -> None:
+    terminal, standard_error = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, *PRODUCT, "serve", str(tree)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=standard_error,
+        env=environ,
+    ) as process:
+        os.close(standard_error)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(rpc("ping")).encode() + b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(10) == 0
