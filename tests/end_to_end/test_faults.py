@@ -151,8 +151,9 @@ def test_a_full_queue_refuses_at_once(start_server: Callable[..., Any], short_de
     server.initialize()
     server.wait_until_ready()
     for _ in range(3):
-        server.start_call("sleep", seconds=0.5)
-    server.wait_for_status(lambda status: len(busy(status)) == 3)
+        server.start_call("sleep", seconds=0.7)
+    # Behind a call that has just begun another one would wait in its worker, and not in the queue.
+    server.wait_for_status(lambda status: [row["busy_ms"] > 10 for row in busy(status)] == [True] * 3)
     for _ in range(2):
         server.start_call("sleep", seconds=0.1)
     start = time.monotonic()
