@@ -92,21 +92,29 @@ def analyze() -> str:
     return program
 
 
-@pytest.mark.parametrize("name", ["filewarden.service", "filewarden-user.service", "filewarden.socket"])
-def test_systemd_takes_the_units(analyze: str, name: str, tmp_path: Path) -> None:
+def test_systemd_takes_the_units(analyze: str, tmp_path: Path) -> None:
     """All but the path of the program, which is the administrator's to install."""
-    unit = tmp_path / name
-    text = (UNITS / name).read_text()
-    unit.write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+    units = sorted(UNITS.iterdir())
+    assert [unit.name for unit in units] == ["filewarden-user.service", "filewarden.service", "filewarden.socket"]
+    for unit in units:
+        text, count = re.subn(
+            r"^ExecStart=\S+ serve", "ExecStart=/bin/true serve", unit.read_text(), flags=re.MULTILINE
+        )
+        assert count == (unit.suffix == ".service")
+        (tmp_path / unit.name).write_text(text)
     done = subprocess.run(
-        [analyze, "verify", "--man=no", str(unit)],
+        [analyze, "verify", "--man=no", *(str(tmp_path / unit.name) for unit in units)],
         capture_output=True,
         text=True,
         timeout=30,
         env={**os.environ, "HOME": str(tmp_path)},
     )
-    assert [line for line in done.stderr.splitlines() if name in line] == []
-    assert "ExecStart=/bin/true serve" in unit.read_text()
+    assert [line for line in done.stderr.splitlines() if "filewarden" in line] == []
+    (tmp_path / "filewarden.socket").write_text("[Socket]\nListenStreem=1\n")
+    again = subprocess.run(
+        [analyze, "verify", "--man=no", str(tmp_path / "filewarden.socket")], capture_output=True, text=True, timeout=30
+    )
+    assert "filewarden.socket" in again.stderr
 
 
 def test_the_unit_exposes_little(analyze: str) -> None:
