@@ -94,15 +94,19 @@ class Link:
             LinkError: a part of a longer message.
             LinkLostError: nothing arrives any more.
         """
-        try:
-            frame = self._socket.recv(NOBLOCK, copy=False)
-        except zmq.Again:
-            if self._has_lost_its_peer(self._events()):
-                raise LinkLostError from None
-            return None
-        if frame.more:
-            raise LinkError("a message of several parts")
-        return frame
+        while True:
+            try:
+                frame = self._socket.recv(NOBLOCK, copy=False)
+            except zmq.Again:
+                events = self._events()
+                if events & POLLIN:  # it has arrived meanwhile, and this look has taken its signal
+                    continue
+                if self._has_lost_its_peer(events):
+                    raise LinkLostError from None
+                return None
+            if frame.more:
+                raise LinkError("a message of several parts")
+            return frame
 
     def needs_a_look(self) -> bool:
         """Whether `receive` has something to tell.

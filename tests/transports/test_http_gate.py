@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
         (403, "GET", "/health", {"origin": "null"}),
         (404, "GET", "/nothing", {}),
         (404, "GET", "/page/", {}),
-        (404, "GET", "/metrics", {}),
+        (404, "GET", "/metrics/", {}),
         (404, "POST", "/mcp/", {}),
         (400, "GET", "/mcp", {}),
         (405, "PUT", "/mcp", {}),
