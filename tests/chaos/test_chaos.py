@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.campaign import Campaign, Plan
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(90)]  # promises by the clock
 
 HARM_S = 6.0
 ALLOWED_BYTES = 32 * 1024 * 1024
