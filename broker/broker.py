@@ -14,6 +14,7 @@ from filewarden.broker.charter import Charter
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.endpoints import EndpointFolder
+from filewarden.broker.guard import Guard
 from filewarden.broker.guests import Guests
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
@@ -27,6 +28,7 @@ from filewarden.broker.memory import settle_down
 from filewarden.broker.offering import abilities, catalogue_of, instructions_of, offered_tools, templates_of
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.overview import Overview
+from filewarden.broker.patrol import Patrol
 from filewarden.broker.pool_profile import frame_bytes
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
@@ -103,19 +105,20 @@ class Broker:
         )
         self._announcements = Announcements()
         self._budgets = budgets_of(settings.writes, None)
+        self._guard: Guard | None = None
+        self._patrol = Patrol(reactor, self._look)
         self._dispatcher = Dispatcher(
             reactor=reactor,
             scheduler=self._scheduler,
             ledger=self._ledger,
             deadlines=settings.deadlines,
-            frame_bytes=self._links.max_frame_bytes,
-            holdings=self.holdings,
+            patrol=self._patrol,
+            numbers=itertools.count(1),
             on_list_changed=self._announcements.list_changed,
             audit=audit,
             witnesses=witnesses,
             budgets=self._budgets,
             closures=self._closures(settings),
-            on_look=lambda now: self.overview.look(now),
             checks=OutcomeChecks(log.server, self._catalogue.operation(FIND_OUTCOME)),
         )
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
@@ -173,12 +176,27 @@ class Broker:
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        self._dispatcher.attach(self._in_force.staff.supervisors, self._in_force.staff.crew.end_all)
+        staff = self._in_force.staff
+        self._dispatcher.attach(staff.supervisors)
+        self._guard = Guard(
+            staff.supervisors,
+            end_others=staff.crew.end_all,
+            frame_bytes=self._links.max_frame_bytes,
+            holdings=self.holdings,
+        )
+        self._patrol.posts.append(self._dispatcher)
+        self._patrol.start()
         self._launcher.start()
         if self._audit is not None:
             self._launcher.on_audit_file = self._audit.adopt
             self._audit.start(self._reactor, self._launched.ask_for_audit_file)
         self._reactor.at(self._reactor.now() + SETTLE_S, settle_down)
+
+    def _look(self, now: float) -> None:
+        """All calls were looked after."""
+        if self._guard is not None:
+            self._guard.look(now)
+        self.overview.look(now)
 
     def _closures(self, settings: Settings) -> RootClosures:
         return RootClosures(CallRoots(settings.roots), self._log.warning)
@@ -236,13 +254,17 @@ class Broker:
         self._budgets = budgets_of(settings.writes, self._budgets)
         self._dispatcher.renew(
             self._in_force.staff.supervisors,
-            self._in_force.staff.crew.end_all,
             deadlines=settings.deadlines,
-            frame_bytes=self._links.max_frame_bytes,
             budgets=self._budgets,
             closures=self._closures(settings),
             offers=lambda tool: self._catalogue.operation(tool.name) is tool,
         )
+        if self._guard is not None:
+            self._guard.watch(
+                self._dispatcher.pools,
+                end_others=self._in_force.staff.crew.end_all,
+                frame_bytes=self._links.max_frame_bytes,
+            )
         if has_other_tools:
             self._announcements.list_changed("tools")
         if settings.roots != old.roots:
@@ -313,7 +335,7 @@ class Broker:
     def close(self) -> None:
         """Leave no process, socket or folder behind."""
         self._tasks.close()
-        self._dispatcher.close()
+        self._patrol.close()
         self.watches.close()
         self._renewal.close()
         self._in_force.staff.crew.close()

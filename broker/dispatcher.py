@@ -1,6 +1,6 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,17 @@ from filewarden.broker import verdicts
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
 from filewarden.broker.feeder import Feeder
-from filewarden.broker.guard import Guard
-from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.outcome_checks import OutcomeChecks, changes_something, told
+from filewarden.broker.patrol import BUSY_TICK_S, Patrol
 from filewarden.broker.pool import Kind
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.quarantine import Key, Quarantine
-from filewarden.broker.reactor import Reactor, Timer
+from filewarden.broker.reactor import Reactor
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.supervisor import Supervisor
@@ -38,8 +37,6 @@ from filewarden.workers.wire import Answer, Aside, Ending, Note, Progress, Refus
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
 
-BUSY_TICK_S = 0.05
-IDLE_TICK_S = 0.25
 ASIDES_AT_ONCE = MOST_NOTES + 2 * BURST
 ASIDES_PER_SECOND = 2 * REPORTS_PER_SECOND
 """Twice what an honest worker sends, whose clock and ours may differ."""
@@ -77,63 +74,48 @@ class Dispatcher:
         scheduler: Scheduler,
         ledger: Ledger,
         deadlines: DeadlineSettings,
-        frame_bytes: int,
-        holdings: Holdings,
+        patrol: Patrol,
+        numbers: Iterator[int],
         closures: RootClosures,
         on_list_changed: ListChanged | None = None,
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
         budgets: WriteBudgets | None = None,
-        on_look: Callable[[float], None] | None = None,
         checks: OutcomeChecks | None = None,
     ) -> None:
-        """`on_look` is told the time whenever the watch has looked after everything: several times a second."""
+        """`numbers` are the ids of calls; who shares a server shares them."""
         self._reactor = reactor
         self._scheduler = scheduler
         self._ledger = ledger
         self._deadlines = deadlines
-        self._frame_bytes = frame_bytes
-        self._holdings = holdings
+        self._patrol = patrol
+        self._numbers = numbers
         self._on_list_changed = on_list_changed
         self._audit = audit
         self._witnesses = tuple(witnesses)
         self._budgets = budgets
-        self._on_look = on_look
         self._checks = OutcomeChecks("", None) if checks is None else checks
         self._supervisors: dict[Kind, Supervisor] = {}
         self._feeder: Feeder | None = None
         self._retiring: list[Supervisor] = []
         """Those that end with the calls that they run."""
-        self._guard: Guard | None = None
         self._live: dict[int, Call] = {}
         self._quarantine = Quarantine()
         self._closures = closures
         self._answers = AnswerReader()
-        self._next_id = 1
-        self._tick_timer: Timer | None = None
-        self._tick_at = 0.0
         self._was_active = False
         self._is_draining = False
 
-    def attach(self, supervisors: Sequence[Supervisor], end_others: Callable[[str], None]) -> None:
-        """Name the pools that run the calls, and how to end the other processes that speak to this one."""
+    def attach(self, supervisors: Sequence[Supervisor]) -> None:
+        """Name the pools that run the calls."""
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
         self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors, self._checks)
-        self._guard = Guard(
-            supervisors,
-            end_others=end_others,
-            frame_bytes=self._frame_bytes,
-            holdings=self._holdings,
-        )
-        self._arm_tick(IDLE_TICK_S)
 
     def renew(
         self,
         supervisors: Sequence[Supervisor],
-        end_others: Callable[[str], None],
         *,
         deadlines: DeadlineSettings,
-        frame_bytes: int,
         budgets: WriteBudgets | None,
         closures: RootClosures,
         offers: Callable[[Tool], bool],
@@ -147,11 +129,14 @@ class Dispatcher:
         if self._feeder is not None:
             self._feeder.take_all_back()
         self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors, self._checks)
-        self._deadlines, self._frame_bytes, self._budgets, self._closures = deadlines, frame_bytes, budgets, closures
-        if self._guard is not None:
-            self._guard.watch([*supervisors, *self._retiring], end_others=end_others, frame_bytes=frame_bytes)
+        self._deadlines, self._budgets, self._closures = deadlines, budgets, closures
         self._turn_away(lambda call: None if offers(call.tool) else verdicts.NOT_OFFERED)
         self._pump()
+
+    @property
+    def pools(self) -> tuple[Supervisor, ...]:
+        """Those that run calls, and those that end with the calls that they run."""
+        return (*self._supervisors.values(), *self._retiring)
 
     @property
     def hung_roots(self) -> tuple[str, ...]:
@@ -193,8 +178,8 @@ class Dispatcher:
         except Overload as overload:
             del self._live[call.id]
             self._settle(call, verdicts.refused_by(overload))
-        if self._tick_at - call.submitted_at > BUSY_TICK_S:
-            self._arm_tick(BUSY_TICK_S)
+        if self._patrol.next_at - call.submitted_at > BUSY_TICK_S:
+            self._patrol.hurry()
         return call
 
     def _queue(self, call: Call) -> None:
@@ -223,8 +208,8 @@ class Dispatcher:
         now = self._reactor.now()
         lane = tool.lane(arguments)
         soft_at = now + self._soft_s(tool, lane)
-        call = Call(
-            id=self._next_id,
+        return Call(
+            id=next(self._numbers),
             client=caller.client,
             principal=caller.principal.key,
             tool=tool,
@@ -238,8 +223,6 @@ class Dispatcher:
             inputs=inputs,
             origin=origin,
         )
-        self._next_id += 1
-        return call
 
     def _refusal(self, call: Call) -> Failed | None:
         """Why no worker is to be asked at all."""
@@ -352,11 +335,10 @@ class Dispatcher:
 
     def _check(self, call: Call, cause: Exit, lost: Failed, now: float) -> None:
         """Find out what a call has changed whose worker was ended, and only then say how it ended."""
-        check = self._checks.admit(self._next_id, call, cause, now, lambda found: self._settle(call, told(lost, found)))
+        check = self._checks.admit(self._numbers, call, cause, now, lambda found: self._settle(call, told(lost, found)))
         if check is None:
             self._end(call, told(lost, None), now)
             return
-        self._next_id += 1
         del self._live[call.id]
         self._live[check.id] = check
         self._scheduler.finished(call, now)
@@ -414,45 +396,33 @@ class Dispatcher:
             self._budgets.settle(call.spending, outcome)
 
     def _kill_runner(self, call: Call, cause: Exit) -> None:
-        for supervisor in (*self._supervisors.values(), *self._retiring):
+        for supervisor in self.pools:
             for worker in supervisor.roster.workers():
                 if worker.call is call:
                     supervisor.condemn(worker, cause)
 
     def _condemn(self, worker: Worker, cause: Exit) -> None:
-        for supervisor in (*self._supervisors.values(), *self._retiring):
+        for supervisor in self.pools:
             if supervisor.roster.find(worker.serial) is worker:
                 supervisor.condemn(worker, cause)
 
     # The watch.
 
-    def _arm_tick(self, delay_s: float) -> None:
-        if self._tick_timer is not None:
-            self._tick_timer.cancel()
-        self._tick_at = self._reactor.now() + delay_s
-        self._tick_timer = self._reactor.at(self._tick_at, self._tick)
-
-    def _tick(self) -> None:
-        """Enforce deadlines and memory limits; often while calls are under way, seldom otherwise."""
-        now = self._reactor.now()
+    def look(self, now: float) -> bool:
+        """Enforce deadlines; whether calls are, or just were, under way."""
         is_active = bool(self._live) or self._was_active
         self._was_active = False
         self._expire(now)
         for supervisor in self._supervisors.values():
             supervisor.tick(now)
-        if self._guard is not None:
-            self._guard.look(now)
         for kind, supervisor in self._supervisors.items():
             if supervisor.is_down():
                 self._turn_away(partial(verdicts.without_worker, kind))
-        pools = (*self._supervisors.values(), *self._retiring)
-        if self._closures.look([call for each in pools for call in each.stuck(now)]):
+        if self._closures.look([call for each in self.pools for call in each.stuck(now)]):
             self._turn_away(lambda call: self._closures.refusal(call, now))
         if self._feeder is not None:
             self._feeder.look(now)
-        if self._on_look is not None:
-            self._on_look(now)
-        self._arm_tick(BUSY_TICK_S if is_active else IDLE_TICK_S)
+        return is_active
 
     def _turn_away(self, refusal_of: Callable[[Call], Failed | None]) -> None:
         """Answer every waiting call at once that is refused."""
@@ -470,12 +440,7 @@ class Dispatcher:
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)
-        for supervisor in (*self._supervisors.values(), *self._retiring):
+        for supervisor in self.pools:
             for worker in supervisor.roster.workers():
                 if worker.call is not None and worker.call.is_disowned and _runs_too_long(worker, now):
                     supervisor.condemn(worker, Exit.CANCELLED)
-
-    def close(self) -> None:
-        """End the watch."""
-        if self._tick_timer is not None:
-            self._tick_timer.cancel()

@@ -7,6 +7,7 @@ hears that.
 
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from filewarden.broker.call import Call, Deliver
 from filewarden.broker.fair_queue import Fits
@@ -51,13 +52,13 @@ class OutcomeChecks:
         """What a call that changes something is known by in the history, among all calls of all servers."""
         return f"{self._server}-{call.id}" if call.tool.writes else ""
 
-    def admit(self, identifier: int, lost: Call, cause: Exit, now: float, deliver: Deliver) -> Call | None:
+    def admit(self, numbers: Iterator[int], lost: Call, cause: Exit, now: float, deliver: Deliver) -> Call | None:
         """The check of a call whose worker was ended; None where there is nothing to be found out."""
         if self._operation is None or lost.is_check or lost.is_settled or cause in _UNCHECKED:
             return None
         since_ns = time.time_ns() - round(1e9 * (now - lost.submitted_at))
         check = Call(
-            id=identifier,
+            id=next(numbers),
             client=lost.client,
             principal=lost.principal,
             tool=self._operation,

@@ -1,5 +1,6 @@
 """What a worker says about a call that runs: passed on where it was asked for, the worker's end where it was not."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,8 @@ import pytest
 from filewarden.broker.call import Hearing
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.dispatcher import ASIDES_AT_ONCE, ASIDES_PER_SECOND, Caller, Dispatcher
-from filewarden.broker.holdings import Holdings
 from filewarden.broker.ledger import Ledger
+from filewarden.broker.patrol import Patrol
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import LOCAL
@@ -58,8 +59,8 @@ class Stage:
             scheduler=Scheduler(queue_limit=9, per_client_limit=9, scan_workers=1),
             ledger=self.ledger,
             deadlines=DeadlineSettings(),
-            frame_bytes=1,
-            holdings=Holdings(),
+            patrol=Patrol(clock, lambda _now: None),
+            numbers=itertools.count(1),
             closures=RootClosures(CallRoots(()), lambda _sentence: None),
         )
         arguments = tool.arguments()

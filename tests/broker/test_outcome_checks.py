@@ -38,7 +38,7 @@ def call_of(tool: Tool, **changed: Any) -> Call:
 
 
 def admit(checks: OutcomeChecks, call: Call, cause: Exit = Exit.DEADLINE) -> Call | None:
-    return checks.admit(8, call, cause, 102.0, lambda _outcome: None)
+    return checks.admit(iter((8,)), call, cause, 102.0, lambda _outcome: None)
 
 
 @pytest.mark.parametrize(
