@@ -52,6 +52,11 @@ def claude(programs: Path) -> list[str]:
     return [str(programs / "bin" / "node"), str(programs / "node_modules/@anthropic-ai/claude-code/cli-wrapper.cjs")]
 
 
+def importer(programs: Path) -> list[str]:
+    """A program that takes over servers from other clients' files, each from its own place."""
+    return [str(programs / "bin" / "node"), str(programs / "node_modules/mcporter/dist/cli.js")]
+
+
 def install(environ: dict[str, str], *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OURS, "client", *arguments, "--install", "--yes"],
@@ -86,3 +91,16 @@ def test_claude_code_starts_the_server_and_speaks_to_it(environ: dict[str, str],
     shown = run(environ, claude(programs), "mcp", "get", "files")
     assert "Connected" in shown
     assert str(project) in shown
+
+
+@pytest.mark.parametrize("client", ["cursor", "vscode", "windsurf"])
+def test_a_program_that_reads_other_clients_files_finds_both_entries(
+    client: str, environ: dict[str, str], programs: Path, project: Path
+) -> None:
+    install(environ, client, str(project))
+    install(environ, client, "--http", "--port", "9321", "--name", "shared")
+    shown = json.loads(run(environ, importer(programs), "config", "list", "--json", "--source", "import"))
+    found = {one["name"]: one for one in shown["servers"] if one["source"].get("importKind") == client}
+    assert (found["files"]["transport"], found["files"]["args"][-2:]) == ("stdio", ["serve", str(project)])
+    assert (found["shared"]["transport"], found["shared"]["baseUrl"]) == ("http", "http://127.0.0.1:9321/mcp")
+    assert found["shared"]["headers"]["Authorization"].startswith("Bearer ${")
