@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ MOST_TRAFFIC = 4000
 """How much of the traffic is kept for the invariants: long races look at their own answers."""
 
 
-class Attacker(ServerProcess):
+class Attacker(ServerProcess, ABC):
     """What attackers of every transport do; the client of a transport, as a second parent, makes one whole."""
 
     kind = ""
@@ -46,17 +47,17 @@ class Attacker(ServerProcess):
         assert self._verifier.read(lines).fault is None
         return lines
 
+    @abstractmethod
     def open(self) -> None:
         """Begin as a client does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def raw(self, frame: bytes, answers: int = 1) -> list[Json]:
         """Send a frame as it is; everything that comes back, and that it is not more than so many answers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def many(self, calls: list[tuple[str, Json]]) -> list[Json]:
         """Make calls at the same time; their messages in the order of the calls."""
-        raise NotImplementedError
 
     def frame(self, method: str, params: object, request_id: object = None) -> bytes:
         if request_id is None:

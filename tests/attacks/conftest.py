@@ -21,7 +21,7 @@ from tests.drivers.messages import Json
 from tests.drivers.process import PRODUCT
 
 TRANSPORTS = ("stdio", "http")
-ATTACKERS = {"stdio": PipeAttacker, "http": WebAttacker, "sse": EventStreamAttacker}
+ATTACKERS: dict[str, Callable[..., Attacker]] = {"stdio": PipeAttacker, "http": WebAttacker, "sse": EventStreamAttacker}
 AUDIT = {"FILEWARDEN_AUDIT_MAX_BYTES": "0"}
 """The log is read on from where the last row ended, so it stays one file."""
 

@@ -4,26 +4,21 @@ import asyncio
 import contextlib
 import itertools
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import msgspec
 
 from tests.chaos.tally import DECODER, Message, Tally, retry_after_s
+from tests.chaos.wire import EVENTS, TurnedAwayError, Wire, Wires
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "chaos", "version": "1"}}
 VERSION = "2026-07-28"
 ENVELOPE = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
 PATIENCE_S = 15.0
 """After so long a request counts as never answered."""
-KEPT_S = 30.0
-"""How long a connection that rests is used again."""
-EVENTS = "text/event-stream"
 _encode = msgspec.json.Encoder().encode
-
-
-class TurnedAwayError(Exception):
-    """The server has no room for the connection, and says when to come back as long as there are not far too many."""
 
 
 def _check_admitted(status: int, fields: Mapping[str, str]) -> None:
@@ -31,7 +26,7 @@ def _check_admitted(status: int, fields: Mapping[str, str]) -> None:
         raise TurnedAwayError
 
 
-class Client:
+class Client(ABC):
     """What all have in common: requests by id, and one answer for each."""
 
     kind = ""
@@ -45,13 +40,14 @@ class Client:
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[Message]] = {}
 
-    async def open(self) -> None:
+    async def open(self) -> None:  # noqa: B027 - some have nothing to say first
         """Connect and shake hands."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Leave."""
 
-    def rest(self) -> None:
+    def rest(self) -> None:  # noqa: B027 - some have one connection, and it is in use
         """Leave the connections that are not in use."""
 
     async def call(self, tool: str, arguments: Mapping[str, object], expected: str = "") -> str:
@@ -77,8 +73,9 @@ class Client:
         self.retry_after_s = retry_after_s(message)
         return self.tally.answered(self.name, expected, message, time.monotonic() - started)
 
+    @abstractmethod
     async def _exchange(self, ident: int, body: dict[str, Any]) -> Message:
-        raise NotImplementedError
+        """Send a request and wait for what answers it."""
 
     async def _await_answer(self, ident: int, send: Awaitable[None]) -> Message:
         """For streams that carry the answers of all requests."""
@@ -150,102 +147,24 @@ class Stdio(Client):
         return await self._await_answer(ident, send())
 
 
-class Wire:
-    """One connection of HTTP/1.1 that is kept."""
-
-    def __init__(self, port: int, token: str) -> None:
-        self._port = port
-        self._token = token
-        self._used_at = 0.0
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is connected and was in use lately: the server ends those that rest for a minute."""
-        has_ended = self._streams is None or self._streams[0].at_eof()
-        return not has_ended and time.monotonic() - self._used_at < KEPT_S
-
-    async def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any, bytes]:
-        """Send one; status, header fields, and the body where it is not a stream of events."""
-        is_new = self._streams is None
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
-        self._used_at = time.monotonic()
-        reader, writer = self._streams
-        usual = {"host": f"127.0.0.1:{self._port}", "authorization": f"Bearer {self._token}"}
-        if body:
-            usual |= {"content-type": "application/json", "content-length": str(len(body))}
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in {**usual, **headers}.items())]
-        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-            is_stream = fields.get("content-type", "").startswith(EVENTS)
-            content = b"" if is_stream else await reader.readexactly(int(fields.get("content-length", "0")))
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            self.close()
-            if is_new and not getattr(error, "partial", b""):
-                raise TurnedAwayError from None  # far beyond the limit, connections are not even heard
-            raise
-        except BaseException:
-            self.close()  # what is left of an exchange must not meet the next one
-            raise
-        return int(head[0].split()[1]), fields, content
-
-    async def events(self) -> Any:
-        """The data of each event that follows, until the stream ends (chunked, RFC 9112, 7.1)."""
-        assert self._streams is not None
-        reader, text = self._streams[0], b""
-        while size := int((await reader.readuntil(b"\r\n")).strip() or b"0", 16):
-            text += await reader.readexactly(size)
-            await reader.readexactly(2)
-            *whole, text = text.split(b"\n\n")
-            for event in whole:
-                fields = dict(line.partition(b": ")[::2] for line in event.split(b"\n"))
-                if b"data" in fields:
-                    yield fields.get(b"event", b"message"), fields[b"data"]
-        await reader.readexactly(2)
-
-    def close(self) -> None:
-        """Leave at once."""
-        if self._streams is not None:
-            self._streams[1].transport.abort()
-            self._streams = None
-
-
 class Http(Client):
     """A client over HTTP: a wire for each request that is under way."""
 
     def __init__(self, tally: Tally, port: int, token: str) -> None:
         super().__init__(tally)
-        self._place = port, token
-        self._idle: list[Wire] = []
+        self._wires = Wires(port, token)
 
     def rest(self) -> None:
         """Leave the connections that are not in use."""
-        while self._idle:
-            self._idle.pop().close()
+        self._wires.close()
 
     async def close(self) -> None:
         """Leave all connections."""
         self.rest()
 
-    @contextlib.asynccontextmanager
-    async def _wire(self) -> Any:
-        wire = Wire(*self._place)
-        while self._idle and not wire.is_open:
-            wire.close()
-            wire = self._idle.pop()  # unless the server has ended it meanwhile, as it may
-        try:
-            yield wire
-        except BaseException:
-            wire.close()
-            raise
-        self._idle.append(wire)
-
     async def _posted(self, body: Mapping[str, object], headers: Mapping[str, str]) -> Message:
         accepts = {"accept": f"application/json, {EVENTS}", **headers}
-        async with self._wire() as wire:
+        async with self._wires.one() as wire:
             status, fields, content = await wire.request("POST", "/mcp", _encode(body), accepts)
             if not fields.get("content-type", "").startswith(EVENTS):
                 _check_admitted(status, fields)
@@ -284,7 +203,7 @@ class Session(Http):
     async def open(self) -> None:
         """Open the session."""
         body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
-        async with self._wire() as wire:
+        async with self._wires.one() as wire:
             headers = {"accept": f"application/json, {EVENTS}"}
             _status, fields, _content = await wire.request("POST", "/mcp", _encode(body), headers)
             self._session = fields["mcp-session-id"]
@@ -332,7 +251,7 @@ class Sse(Http):
         return await self._await_answer(ident, self._send(body))
 
     async def _send(self, body: Mapping[str, object]) -> None:
-        async with self._wire() as wire:
+        async with self._wires.one() as wire:
             status, fields, _content = await wire.request("POST", self._target, _encode(body), {})
             _check_admitted(status, fields)
             if status != 202:
