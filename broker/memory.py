@@ -8,9 +8,7 @@ from filewarden.workers.allocator import tune_allocator
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 GC_THRESHOLD = 20_000
-"""Allocations between two collections: what a call leaves behind is no cycle."""
-OLD_GENERATIONS = (5, 5)
-"""Closed connections are cycles that have often grown old: they are looked for before they are many megabytes."""
+"""Allocations between two collections: what a call or a closed connection leaves behind is no cycle."""
 
 
 def resident_bytes(pid: int | None = None) -> int:
@@ -87,4 +85,4 @@ def settle_down() -> None:
     gc.enable()  # it rests while the start imports
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, *OLD_GENERATIONS)
+    gc.set_threshold(GC_THRESHOLD)

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import socket
+import struct
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -13,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.transports.http.connection import ConnectionLimits
 from filewarden.transports.http.listener import HttpListener
+from filewarden.transports.http.peer import SCOPE_KEY
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.loop import new_loop
 
@@ -89,6 +93,35 @@ def test_a_connection_that_rests_between_requests_is_kept(listen: Callable[..., 
         writer.close()
 
     listen(hello, body, ConnectionLimits(connections=5, request_s=0.05))
+
+
+@pytest.mark.parametrize("linger_s", [None, 0], ids=["closed", "reset"])
+def test_a_connection_that_has_ended_needs_no_collector(listen: Callable[..., None], linger_s: int | None) -> None:
+    seen: list[weakref.ref[object]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(weakref.ref(scope[SCOPE_KEY]))
+        await hello(scope, receive, send)
+
+    async def body(port: int, listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        await reader.readuntil(b"hi")
+        if linger_s is not None:
+            own = writer.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger_s))
+        writer.transport.abort()
+        while not listener.is_empty:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        assert seen[0]() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        listen(app, body, ConnectionLimits(connections=5))
+    finally:
+        gc.enable()
 
 
 def test_a_client_that_does_not_read_loses_its_connection(listen: Callable[..., None]) -> None:
