@@ -1,71 +1,179 @@
-"""The worker's end of the link: a ZeroMQ PAIR socket behind `receive` and `send`, and nothing else."""
+"""The worker's end of the link: one local connection that speaks ZeroMQ's protocol, and no library beneath it.
+
+ZeroMQ's own would bring two threads, two wake-ups for every call, and a dozen descriptors into the most exposed
+process. What is read and written is `zmtp`'s affair.
+"""
 
 import os
+import select
+import socket
+import struct
+import time
 
-import zmq
+from filewarden.workers import zmtp
+from filewarden.workers.zmtp import COMMAND, MORE, Frame, Reader, ZmtpError
+
+JOINED_BYTES = 32_768
+"""Up to here a copy costs less than handing the kernel two pieces."""
+_TIMEVAL = struct.Struct("@ll")
 
 
 class ChannelClosedError(Exception):
-    """The broker is gone, or did not speak in time."""
+    """The broker is gone, or did not speak in time, or not as brokers do."""
 
 
 class Channel:
     """One link to the broker.
 
-    The endpoint is gone from the file system after the handshake and the socket never reconnects, so a lost link is the
-    end of this worker: `receive` wakes every few seconds to see whether the zygote is still its parent.
+    The endpoint is gone from the file system after the handshake and nothing ever connects again, so a lost link is the
+    end of this worker. One that waits looks every few seconds whether the zygote is still its parent.
     """
 
-    PARENT_CHECK_MS = 5000
+    PARENT_CHECK_S = 5
 
-    def __init__(self, endpoint: str, parent_pid: int, max_request_bytes: int) -> None:
+    def __init__(self, endpoint: str, parent_pid: int, max_request_bytes: int, timeout_s: float) -> None:
+        """Connect to the path `endpoint`, and have shaken hands within `timeout_s`.
+
+        Raises:
+            ChannelClosedError: nobody listens there, or it is no broker.
+        """
         self._parent_pid = parent_pid
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
-        self._socket = context.socket(zmq.PAIR)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, max_request_bytes)
-        self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
-        self._socket.setsockopt(zmq.RCVTIMEO, self.PARENT_CHECK_MS)
-        self._socket.setsockopt(zmq.SNDTIMEO, self.PARENT_CHECK_MS)
-        self._socket.connect(f"ipc://{endpoint}")
-        self._send = super(zmq.Socket, self._socket).send  # without the library's wrapper for sockets of other kinds
+        self._reader = Reader(max_request_bytes)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        patience = _TIMEVAL.pack(self.PARENT_CHECK_S, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        self._readable = select.poll()
+        self._readable.register(self._socket, select.POLLIN)
+        try:
+            self._socket.connect(endpoint)
+            self._shake_hands(time.monotonic() + timeout_s)
+        except (OSError, ZmtpError, ChannelClosedError):
+            self.close()
+            raise ChannelClosedError from None
 
-    def receive(self) -> bytes:
-        """The next frame.
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
 
-        Raises:
-            ChannelClosedError: the zygote died.
-        """
-        while True:
-            try:
-                frame = self._socket.recv()
-            except zmq.Again:
-                if os.getppid() != self._parent_pid:
-                    raise ChannelClosedError from None
-            else:
-                return frame
-
-    def receive_soon(self, timeout_s: float) -> bytes | None:
-        """The next frame, or None when none came in time.
+    def receive(self) -> bytes | bytearray:
+        """The next message.
 
         Raises:
-            ChannelClosedError: the zygote died.
+            ChannelClosedError: the broker or the zygote is gone.
         """
-        if self._socket.poll(round(timeout_s * 1000)):
-            return self._socket.recv()
-        if os.getppid() != self._parent_pid:
+        while (message := self._next_message()) is None:
+            self._take_in()
+        return message
+
+    def receive_soon(self, timeout_s: float) -> bytes | bytearray | None:
+        """The next message, or None when none came in time.
+
+        Raises:
+            ChannelClosedError: the broker or the zygote is gone.
+        """
+        give_up_at = time.monotonic() + timeout_s
+        while (message := self._next_message()) is None:
+            if not self._has_arrived_by(give_up_at):
+                self._check_parent()
+                return None
+            self._take_in()
+        return message
+
+    def receive_within(self, timeout_s: float) -> bytes | bytearray:
+        """The next message, or ChannelClosedError when none came in time."""
+        message = self.receive_soon(timeout_s)
+        if message is None:
             raise ChannelClosedError
+        return message
+
+    def send(self, message: bytes) -> None:
+        """Hand over one message, as fast as the broker takes it.
+
+        Raises:
+            ChannelClosedError: the broker or the zygote is gone.
+        """
+        before = zmtp.head(len(message))
+        if len(message) <= JOINED_BYTES:
+            self._write([before + message])
+        else:
+            self._write([before, message])
+
+    # The protocol.
+
+    def _shake_hands(self, give_up_at: float) -> None:
+        self._write([zmtp.GREETING + zmtp.READY])
+        greeting = b""
+        while len(greeting) < len(zmtp.GREETING):
+            if not self._has_arrived_by(give_up_at):
+                raise ChannelClosedError
+            part = self._socket.recv(len(zmtp.GREETING) - len(greeting))
+            if not part:
+                raise ChannelClosedError
+            greeting += part
+        zmtp.check_greeting(greeting)
+        while (frame := self._reader.next()) is None:
+            if not self._has_arrived_by(give_up_at):
+                raise ChannelClosedError
+            self._take_in()
+        zmtp.check_ready(frame)
+
+    def _next_message(self) -> bytes | bytearray | None:
+        """The next message that has arrived whole; the protocol's own frames are dealt with on the way."""
+        try:
+            while (frame := self._reader.next()) is not None:
+                if not frame.flags & (COMMAND | MORE):
+                    return frame.body
+                self._obey(frame)
+        except ZmtpError:
+            raise ChannelClosedError from None
         return None
 
-    def receive_within(self, timeout_s: float) -> bytes:
-        """The next frame, or ChannelClosedError when none came in time."""
-        if not self._socket.poll(round(timeout_s * 1000)):
-            raise ChannelClosedError
-        return self._socket.recv()
+    def _obey(self, frame: Frame) -> None:
+        if frame.flags & MORE:
+            raise ZmtpError("a message of several parts")
+        reply = zmtp.reply_to(frame)
+        if reply is not None:
+            self._write([reply])
 
-    def send(self, frame: bytes) -> None:
-        """Hand over one frame. Copied, as is the default: a zero-copy send would start a thread, which is denied."""
+    # The connection.
+
+    def _has_arrived_by(self, when: float) -> bool:
+        return bool(self._readable.poll(max(0.0, when - time.monotonic()) * 1000))
+
+    def _take_in(self) -> None:
+        """Wait for bytes, for a while."""
         try:
-            self._send(frame)
-        except zmq.Again:
+            count = self._socket.recv_into(self._reader.room())
+        except BlockingIOError:  # the time of SO_RCVTIMEO is over
+            self._check_parent()
+            return
+        except OSError:
             raise ChannelClosedError from None
+        if count == 0:
+            raise ChannelClosedError
+        self._reader.filled(count)
+
+    def _write(self, parts: list[bytes | memoryview]) -> None:
+        while parts:
+            try:
+                count = self._socket.sendmsg(parts)
+            except BlockingIOError:  # the time of SO_SNDTIMEO is over, and nothing was taken
+                self._check_parent()
+            except OSError:
+                raise ChannelClosedError from None
+            else:
+                parts = _left_of(parts, count)
+
+    def _check_parent(self) -> None:
+        if os.getppid() != self._parent_pid:
+            raise ChannelClosedError
+
+
+def _left_of(parts: list[bytes | memoryview], count: int) -> list[bytes | memoryview]:
+    """What remains when the first `count` bytes are gone."""
+    for place, part in enumerate(parts):
+        if count < len(part):
+            return [memoryview(part)[count:], *parts[place + 1 :]]
+        count -= len(part)
+    return []

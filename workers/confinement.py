@@ -41,7 +41,7 @@ class Confinement:
         self._refusal: str | None = None
 
     def before_link(self) -> None:
-        """Bind this thread, before the link starts others."""
+        """Bind this thread, before it starts others."""
         try:
             self._layers = confine_before_link(self._plan)
         except ConfinementError as error:

@@ -38,7 +38,8 @@ def join(
         return None
     os.close(gate)
     endpoint = os.path.join(place.endpoints, spawn.endpoint)
-    channel = Channel(endpoint, zygote_pid, profile.max_request_bytes + wire.REPORT_BYTES)
+    most_bytes = profile.max_request_bytes + wire.REPORT_BYTES
+    channel = Channel(endpoint, zygote_pid, most_bytes, profile.start_timeout_s)
     channel.send(wire.pack(wire.Hello(spawn.secret)))
     if not isinstance(wire.unpack_to_worker(channel.receive_within(profile.start_timeout_s)), wire.Go):
         raise ChannelClosedError

@@ -158,7 +158,7 @@ def unpack_from_worker(frame: memoryview | bytes) -> FromWorker:
     return message
 
 
-def unpack_to_worker(frame: bytes) -> ToWorker:
+def unpack_to_worker(frame: bytes | bytearray) -> ToWorker:
     """A frame that the broker sent.
 
     Raises:

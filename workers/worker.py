@@ -99,7 +99,7 @@ class Worker:
             return wire.refuse(call.call, failure)
         except Inquiry as inquiry:
             return wire.question(call.call, inquiry.requests, inquiry.state)
-        except MemoryError:
+        except (MemoryError, ChannelClosedError):
             raise
         except OSError as error:
             return wire.refuse(call.call, _os_failure(error))

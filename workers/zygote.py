@@ -1,6 +1,6 @@
 """The zygote: a process that has imported everything a worker may need, and forks workers on request.
 
-It is single-threaded, owns no ZeroMQ context, and reads only the launcher's profile and the front-end's spawn messages.
+It is single-threaded, has no link, and reads only the launcher's profile and the front-end's spawn messages.
 It imports and calls every lazy path once, settles in the place where its workers will live, and only then forks
 workers, each of which confines itself.
 """

@@ -135,14 +135,6 @@ def test_attacks_on_memory_do_not_lift_the_bar_for_the_next(captured: Any, peak_
     assert peak.growth < PEAK_BYTES, f"{peak.growth / MIB:.0f} MiB"
 
 
-def test_parts_without_end_fill_the_worker_not_the_front_end(captured: Any, peak_of: Callable[[int], Any]) -> None:
-    """ZeroMQ hands a message on when it is complete: what its own socket can do harms its own process."""
-    peak = peak_of(captured.pid)
-    code = failure(captured.call("attack_link", name="parts without end"))
-    assert code in {"worker_crashed", "memory_limit", "timeout", "io_error"}
-    assert peak.growth < 64 * MIB
-
-
 def test_a_flood_on_standard_error_reaches_neither_the_stream_nor_fills_the_log(captured: Any) -> None:
     megabytes = 100
     flood = captured.start_call("flood", name="lines", number=megabytes)

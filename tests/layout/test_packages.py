@@ -97,6 +97,13 @@ import json
 print(json.dumps(names))
 """
 
+WORKER = """
+import json, sys
+import filewarden.workers.zygote, filewarden.workers.worker
+filewarden.workers.zygote._import_worker_side()
+print(json.dumps(sorted(sys.modules)))
+"""
+
 
 def _imported(code: str, *arguments: str) -> set[str]:
     done = subprocess.run(
@@ -116,6 +123,11 @@ def test_the_launcher_imports_next_to_nothing() -> None:
         "functools", "itertools", "keyword", "math", "operator", "reprlib", "select", "selectors", "signal", "socket",
         "types", "_collections", "_functools", "_operator", "_signal", "copyreg",
     }  # fmt: skip
+
+
+def test_workers_have_no_zeromq_library() -> None:
+    """Nor what starts threads or loops of its own: they speak its protocol over one plain socket."""
+    assert _imported(WORKER).isdisjoint({"asyncio", "multiprocessing", "pickle", "zmq"})
 
 
 def _late_imports(module: Path) -> set[str]:

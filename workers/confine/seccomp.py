@@ -25,18 +25,18 @@ ERRNO = 0x00050000
 
 _READING = (
     "read write close fstat newfstatat statx lseek pread64 readv openat openat2 getdents64 readlinkat fstatfs "
-    "faccessat faccessat2 brk munmap mremap madvise futex poll ppoll epoll_wait epoll_pwait epoll_ctl sendto recvfrom "
-    "sendmsg recvmsg shutdown getsockopt setsockopt getsockname getpeername getpid gettid getppid getuid geteuid "
-    "getgid getegid sched_yield sched_getparam sched_getscheduler sched_getaffinity clock_gettime clock_getres "
-    "clock_nanosleep gettimeofday getrandom getrusage rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack "
-    "restart_syscall rseq membarrier exit exit_group"
+    "faccessat faccessat2 brk munmap mremap madvise futex poll ppoll sendto recvfrom sendmsg getpid gettid getppid "
+    "getuid geteuid getgid getegid sched_yield sched_getaffinity clock_gettime clock_getres clock_nanosleep "
+    "gettimeofday getrandom getrusage rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall rseq "
+    "membarrier exit exit_group"
 )
 _WRITING = (
     "pwrite64 writev fsync fdatasync ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat symlinkat fallocate "
     "copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
 _WATCHING = (
-    "inotify_init1 inotify_add_watch inotify_rm_watch epoll_create1 eventfd2 set_robust_list"  # clone: threads alone
+    "inotify_init1 inotify_add_watch inotify_rm_watch epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 "
+    "set_robust_list"  # clone: threads alone
 )
 _TRIPWIRES = (
     "ptrace process_vm_readv process_vm_writev execve execveat io_uring_setup io_uring_enter bpf mount unshare setns "
@@ -86,7 +86,6 @@ def assemble(profile: Profile, machine: Machine) -> Program:
         *_foreign_calls(machine),
         *_verdict(machine, allowed, ALLOW),
         *_argument_rules(machine, profile),
-        *_verdict(machine, "sched_setscheduler", ERRNO),  # every libzmq thread calls it and aborts on failure
         *_verdict(machine, _TRIPWIRES, KILL_PROCESS),
         *_verdict(machine, "clone3", ERRNO | errno.ENOSYS),
         (_ABOVE_OR_EQUAL, 0, 1, NEWEST + 1),

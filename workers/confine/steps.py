@@ -1,8 +1,8 @@
 """The steps that confine a worker, in their one safe order, and the report of what they achieved.
 
-Everything before the link binds one thread only (Landlock, capabilities, no_new_privs), so it must come before libzmq
-starts threads of its own; these inherit it. The filter forbids what libzmq needs to start, so it comes after the link
-and is put on all threads at once.
+Everything before the link binds one thread only (Landlock, capabilities, no_new_privs), so it must come before a
+writer starts its second one, which inherits it. The filter forbids what starts a thread and what makes a connection, so
+it comes after the link and is put on all threads at once.
 """
 
 import ctypes
@@ -68,7 +68,7 @@ def confine_before_link(plan: Plan) -> Layers:
 
 
 def confine_after_link(plan: Plan, layers: Layers) -> Layers:
-    """Put the filter on every thread, the link's too; nothing can be added to the process afterwards.
+    """Put the filter on every thread; nothing can be added to the process afterwards.
 
     Raises ConfinementError: in mode "required" the filter could not be installed.
     """

@@ -81,7 +81,7 @@ def unpack_from_watcher(frame: memoryview | bytes) -> FromWatcher:
     return message
 
 
-def unpack_to_watcher(frame: bytes) -> ToWatcher:
+def unpack_to_watcher(frame: bytes | bytearray) -> ToWatcher:
     """A frame that the broker sent.
 
     Raises:

@@ -96,7 +96,7 @@ class Watcher:
                 if changed:
                     channel.send(wire.pack(Changed(tuple(sorted(changed)))))
 
-    def _next_frame(self, channel: Channel, left_s: float) -> bytes | None:
+    def _next_frame(self, channel: Channel, left_s: float) -> bytes | bytearray | None:
         return channel.receive_soon(max(0.0, left_s)) if self._items else channel.receive()
 
     # What the broker asks for.

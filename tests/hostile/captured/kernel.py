@@ -38,7 +38,7 @@ def _raw_socket(family: int, kind: int) -> None:
 
 
 def _connect(path: str) -> None:
-    """By a descriptor that exists: ZeroMQ's own connection, should no new socket be had."""
+    """By a descriptor that exists: the link's own connection, should no new socket be had."""
     for fd in range(3, 64):
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(fd)) as connection:
@@ -148,7 +148,7 @@ def _run_from_root(context: Context) -> None:
 
 
 def _standing_descriptors() -> str:
-    """What is open in here that is not ours: everything but the roots, ZeroMQ's and the standard ones is a finding."""
+    """What is open in here that is not ours: everything but the roots, the link and the standard ones is a finding."""
     kinds = []
     for fd in range(1024):
         try:

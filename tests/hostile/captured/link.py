@@ -1,12 +1,11 @@
-"""Attacks on the broker by the code of a captured worker: frames that no honest worker sends, by ZeroMQ and beneath it.
+"""Attacks on the broker by the code of a captured worker: frames that no honest worker sends, by its link and beneath.
 
-No socket can be opened in here, but the one that ZeroMQ holds is a descriptor like any other: whoever has the process
-can write to it what ZeroMQ never would.
+No socket can be opened in here, but the link's is a descriptor like any other: whoever has the process can write to it
+what the link never would.
 """
 
+import contextlib
 import os
-import socket
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -14,10 +13,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import msgspec
-import zmq
 
 from filewarden.workers import wire
-from filewarden.workers.channel import Channel
+from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.note_level import NoteLevel
 
 MORE_BIG = b"\x03" + (65_536).to_bytes(8, "big") + bytes(65_536)
@@ -41,11 +39,6 @@ def _channel() -> Channel:
     return channel
 
 
-def _zmq_socket() -> "zmq.Socket[bytes]":
-    found: zmq.Socket[bytes] = _channel()._socket  # noqa: SLF001
-    return found
-
-
 def _call_id() -> int:
     call: wire.Call = _local("call")
     return call.call
@@ -59,52 +52,50 @@ def _wait() -> NoReturn:
 
 def _raw() -> int:
     """The descriptor of the connection itself."""
-    for fd in range(3, 64):
+    return _channel()._socket.fileno()  # noqa: SLF001
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
         try:
-            if not stat.S_ISSOCK(os.fstat(fd).st_mode):
-                continue
-        except OSError:
+            view = view[os.write(_raw(), view) :]
+        except BlockingIOError:  # the broker takes its time
             continue
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(fd)) as candidate:
-            try:
-                if candidate.getpeername():
-                    return fd
-            except OSError:
-                continue
-    raise LookupError("no connection")
 
 
 def _write_forever(data: bytes) -> NoReturn:
-    fd = _raw()
-    while True:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(fd, view) :]
-            except BlockingIOError:
-                time.sleep(0.0001)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        while True:
+            _write(data)
+    _wait()
 
 
 def _send(frame: bytes) -> None:
-    _zmq_socket().send(frame)
+    _channel().send(frame)
 
 
 def _send_and_wait(frame: bytes) -> NoReturn:
-    _send(frame)
+    with contextlib.suppress(ChannelClosedError):
+        _send(frame)
+    _wait()
+
+
+def _send_forever(frame: bytes) -> NoReturn:
+    with contextlib.suppress(ChannelClosedError):
+        while True:
+            _send(frame)
     _wait()
 
 
 def _once_idle(attack: Callable[[], object]) -> None:
     """Answer honestly, and attack when the worker should wait for its next call."""
 
-    kept = _zmq_socket()
-
     def receive(_self: Channel) -> bytes:
-        time.sleep(0.2)  # the answer is still on its way: ZeroMQ's own thread writes it
+        time.sleep(0.2)  # the broker is to have taken the answer
         attack()
         _wait()
 
-    globals()["_zmq_socket"] = lambda: kept
     setattr(Channel, "receive", receive)  # noqa: B010 # or the type checker would notice
 
 
@@ -118,19 +109,12 @@ def _burn() -> NoReturn:
 
 
 def _many_parts() -> NoReturn:
-    _zmq_socket().send_multipart([b""] * 100_000)
+    _write(b"\x01\x00" * 99_999 + b"\x00\x00")
     _wait()
 
 
-def _parts_without_end() -> NoReturn:
-    while True:
-        _zmq_socket().send(b"", zmq.SNDMORE)
-
-
 def _flood_of_answers() -> NoReturn:
-    frame = _answer(_call_id())
-    while True:
-        _zmq_socket().send(frame)
+    _send_forever(_answer(_call_id()))
 
 
 def _question(message: bytes, method: str = "elicitation/create") -> bytes:
@@ -140,9 +124,7 @@ def _question(message: bytes, method: str = "elicitation/create") -> bytes:
 
 
 def _log_messages() -> NoReturn:
-    frame = wire.pack(wire.Note(_call_id(), NoteLevel.EMERGENCY, "x"))
-    while True:
-        _zmq_socket().send(frame)
+    _send_forever(wire.pack(wire.Note(_call_id(), NoteLevel.EMERGENCY, "x")))
 
 
 def _report() -> bytes:
@@ -153,13 +135,12 @@ def _report() -> bytes:
 
 
 def _hang_up() -> NoReturn:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(_raw())) as connection:
-        connection.shutdown(socket.SHUT_RDWR)
+    os.close(_raw())
     _wait()
 
 
 LINK_ATTACKS: dict[str, Callable[[], object]] = {
-    # Frames by ZeroMQ, while a call runs.
+    # Whole frames, while a call runs.
     "garbage": lambda: _send_and_wait(b"\xc1"),
     "empty": lambda: _send_and_wait(b""),
     "our own message": lambda: _send_and_wait(wire.pack(wire.Go())),
@@ -182,7 +163,7 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "a flood of answers": _flood_of_answers,
     "a message of many parts": _many_parts,
     "an oversize frame": lambda: _send_and_wait(bytes(16 * 1024 * 1024)),
-    # Beneath ZeroMQ, while a call runs.
+    # Beneath the link, while a call runs.
     "no ZMTP": lambda: _write_forever(b"\xff" * 65_536),
     "hanging up": _hang_up,
     "an endless message of big parts": lambda: _write_forever(MORE_BIG),
@@ -203,6 +184,4 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "idle: pings": lambda: _once_idle(lambda: _write_forever(PING)),
     "idle: an endless message of big parts": lambda: _once_idle(lambda: _write_forever(MORE_BIG)),
     "idle: an endless message of empty parts": lambda: _once_idle(lambda: _write_forever(MORE_EMPTY)),
-    # What harms the worker alone.
-    "parts without end": _parts_without_end,
 }

@@ -3,7 +3,6 @@
 import os
 import socket
 import sys
-import time
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -27,30 +26,19 @@ BIG_PART = b"\x03" + (65_536).to_bytes(8, "big") + bytes(65_536)
 """A part of 64 KiB with more to follow, as ZMTP has it (RFC 23)."""
 
 
-def never_end() -> NoReturn:
-    """Write parts of one message into the link's own connection, past ZeroMQ, until we are killed."""
-    (fd,) = [fd for fd in range(3, 64) if is_connected(fd)]
+def never_end(channel: Channel) -> NoReturn:
+    """Write parts of one message into the link's own connection until we are killed."""
+    fd = channel._socket.fileno()  # noqa: SLF001 # an attacker minds no underscores
     while True:
         view = memoryview(BIG_PART)
         while view:
-            try:
-                view = view[os.write(fd, view) :]
-            except BlockingIOError:
-                time.sleep(0.0001)
-
-
-def is_connected(fd: int) -> bool:
-    try:
-        with socket.socket(fileno=os.dup(fd)) as candidate:
-            return bool(candidate.getpeername())
-    except OSError:
-        return False
+            view = view[os.write(fd, view) :]
 
 
 def lie(_watcher: object, channel: Channel) -> None:
     message = unpack_to_watcher(channel.receive())
     if sys.argv[1] == "endless":
-        never_end()
+        never_end(channel)
     if not isinstance(message, Go):
         for frame in LIES[sys.argv[1]](getattr(message, "watch", 0)):
             channel.send(frame)

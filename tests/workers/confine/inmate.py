@@ -20,13 +20,14 @@ from typing import Literal
 import msgspec
 import zmq
 
+from filewarden.workers.channel import Channel
 from filewarden.workers.confine import landlock, level, privileges, seccomp, selftest
 from filewarden.workers.confine.layers import Check, ConfinementError, Layers
 from filewarden.workers.confine.steps import Plan, confine_after_link, confine_before_link
 from filewarden.workers.confine.syscalls import native, syscall
 
 DEADLINE_S = 10.0
-ENDPOINT = "ipc://link"
+ENDPOINT = "link"
 MIB = 1 << 20
 
 
@@ -129,8 +130,8 @@ def end(pid: int) -> int:
 def echo(context: "zmq.Context[zmq.Socket[bytes]]", gate: int) -> "zmq.Socket[bytes]":
     """Answer the hello, then one big message that comes when the child's filter is on."""
     socket = context.socket(zmq.PAIR)
-    socket.bind(ENDPOINT)
-    os.chmod("link", 0o666)  # the child may be another user
+    socket.bind(f"ipc://{ENDPOINT}")
+    os.chmod(ENDPOINT, 0o666)  # the child may be another user
     os.write(gate, b"!")
     for _ in range(2):
         if socket.poll(int(DEADLINE_S * 1000)):
@@ -181,18 +182,15 @@ def live(order: Order, root: int, gate: int, report: int) -> None:
     plan = plan_of(order, root, 1 << 22 if order.parent == "wrong" else os.getppid())
     if order.missing:
         pretend_missing(order.missing)
-    link = None
+    link: Channel | None = None
     try:
         layers = confine_before_link(plan)
         if order.linked:
+            threading.Thread(target=threading.Event().wait, daemon=True).start()  # as a writer has one for its files
             os.read(gate, 1)
-            link = zmq.Context().socket(zmq.PAIR)
-            link.setsockopt(zmq.RECONNECT_IVL, -1)
-            link.connect(ENDPOINT)
+            link = Channel(ENDPOINT, plan.parent_pid, 2 * MIB, DEADLINE_S)
             link.send(b"hello")
-            if not link.poll(int(DEADLINE_S * 1000)):
-                os._exit(98)
-            link.recv()
+            link.receive_within(DEADLINE_S)
         layers = confine_after_link(plan, layers)
     except ConfinementError as error:
         say(report, Report(error=str(error)))
@@ -203,8 +201,7 @@ def live(order: Order, root: int, gate: int, report: int) -> None:
     result = Report(layers=layers, checks=checks, level=verdict.level, degraded=verdict.degraded)
     if link is not None:
         link.send(bytes(MIB))
-        answered = link.poll(int(DEADLINE_S * 1000)) and len(link.recv()) == MIB
-        result.outcomes["link"] = "ok" if answered else "silent"
+        result.outcomes["link"] = "ok" if len(link.receive_within(DEADLINE_S)) == MIB else "cut"
     for name in order.attacks:
         result.outcomes[name] = outcome(ATTACKS[name], root)
     say(report, result)
