@@ -6,16 +6,33 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 
 from bench.connection import Broken
+from bench.goals import MEASURES as OF_GOALS, as_rows, judge
 from bench.ground import build_ground
 from bench.machine import describe_machine
 from bench.measures import FULL, MEASURES, QUICK, Measure, Scale
-from bench.peers import Peer, our_peer, reference_peer
+from bench.peers import Peer, original_peer, our_peer, plain_peer, reference_peer
 from bench.reference import Missing, find_reference
-from bench.results import OURS, REFERENCE, Figure, Results, as_json, as_markdown, as_text
+from bench.results import (
+    KEPT,
+    ORIGINAL,
+    OURS,
+    PLAIN,
+    REFERENCE,
+    Figure,
+    Results,
+    aligned,
+    as_json,
+    as_markdown,
+    as_text,
+)
+from bench.sdk import sdk_python
 
+EVERYONE = (OURS, REFERENCE, ORIGINAL, PLAIN)
+ORIGINAL_VARIABLE = "FILEWARDEN_BENCH_ORIGINAL"
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -24,15 +41,18 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     scale = QUICK if options.quick else FULL
     rounds = options.rounds or (2 if options.quick else 5)
-    measures = [each for each in MEASURES if (each.name in options.only if options.only else each.is_usual)]
+    wanted = options.only or (
+        OF_GOALS if options.peers == EVERYONE else [each.name for each in MEASURES if each.is_usual]
+    )
+    measures = [each for each in MEASURES if each.name in wanted]
     try:
         with contextlib.ExitStack() as stack:
             ground, home = _temporary(stack), _temporary(stack)
             _progress(f"making a folder with a tree of {scale.tree_entries:,} files ...")
             build_ground(ground, scale.tree_entries)
-            peers = _peers(options.peers, ground)
+            peers = _peers(options, ground, measures)
             machine = describe_machine()
-            figures = _measure(peers, measures, rounds, scale, home)
+            figures = _measure(peers, measures, rounds, scale, home, options.within * 60)
     except KeyboardInterrupt:
         return 130
     except (Broken, Missing) as error:
@@ -41,26 +61,50 @@ def main(arguments: Sequence[str]) -> int:
     results = Results(
         machine=machine,
         versions={peer.name: peer.version for peer in peers},
-        rounds=rounds,
+        rounds=max(len(each) for figure in figures for each in figure.rounds.values()),
         tree_entries=scale.tree_entries,
         figures=figures,
     )
     print(as_json(results) if options.json else as_text(results))
+    verdicts = as_rows(judge(results)) if options.peers == EVERYONE else []
+    if verdicts and not options.json:
+        print("\n" + aligned(verdicts))
     if options.record:
-        with open(options.record, "w", encoding="utf-8") as file:
-            file.write(as_markdown(results))
+        _record(options.record, as_markdown(results, verdicts))
         _progress(f"recorded in {options.record}")
     return 0
 
 
-def _measure(peers: Sequence[Peer], measures: Sequence[Measure], rounds: int, scale: Scale, home: str) -> list[Figure]:
-    """Take every measure of every peer in turn, round by round, so that all share the machine's moods."""
+def _record(path: str, text: str) -> None:
+    """Write the page; what stands below the mark, taken at other times, is kept."""
+    kept = ""
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+        kept = "".join(file.read().partition(KEPT)[1:])
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{text}\n{kept}" if kept else text)
+
+
+def _measure(
+    peers: Sequence[Peer], measures: Sequence[Measure], rounds: int, scale: Scale, home: str, within_s: float
+) -> list[Figure]:
+    """Take every measure of every peer in turn, round by round, so that all share the machine's moods.
+
+    No round is begun that would, by the one before, end later than `within_s` from now; the first always is.
+    """
+    began = round_began = time.monotonic()
     taken: dict[str, dict[str, list[float]]] = {
-        name: {peer.name: [] for peer in peers} for measure in measures for name in measure.units
+        name: {peer.name: [] for peer in peers if peer.name in measure.of}
+        for measure in measures
+        for name in measure.units
     }
     for number in range(rounds):
+        now = time.monotonic()
+        if number and now + (now - round_began) > began + within_s:
+            _progress(f"{number} of {rounds} rounds were made: there is no time for more")
+            break
+        round_began = now
         for measure in measures:
-            for peer in peers if number % 2 == 0 else reversed(peers):
+            for peer in (each for each in peers[:: 1 if number % 2 == 0 else -1] if each.name in measure.of):
                 _progress(f"round {number + 1} of {rounds}: {measure.name}, {peer.name}")
                 try:
                     found = measure.take(peer, home, scale)
@@ -72,18 +116,35 @@ def _measure(peers: Sequence[Peer], measures: Sequence[Measure], rounds: int, sc
     return [Figure(name, unit, taken[name]) for measure in measures for name, unit in measure.units.items()]
 
 
-def _peers(names: Sequence[str], ground: str) -> list[Peer]:
-    peers = [our_peer(ground)] if OURS in names else []
-    if REFERENCE in names:
+def _peers(options: argparse.Namespace, ground: str, measures: Sequence[Measure]) -> list[Peer]:
+    found = [_peer(name, options, ground) for name in options.peers if any(name in measure.of for measure in measures)]
+    peers = [peer for peer in found if peer is not None]
+    if not peers:
+        raise Missing("there is nothing to measure: none of the named servers can run")
+    return peers
+
+
+def _peer(name: str, options: argparse.Namespace, ground: str) -> Peer | None:
+    """None, and a sentence, where it cannot be had."""
+    if name == OURS:
+        return our_peer(ground)
+    if name == REFERENCE:
         try:
             reference = find_reference(os.path.join(REPOSITORY, ".cache", "node"))
         except Missing as missing:
             _progress(f"without the reference server: {missing}")
-        else:
-            peers.append(reference_peer(ground, reference.node, reference.script, reference.version))
-    if not peers:
-        raise Missing("there is nothing to measure: none of the named servers can run")
-    return peers
+            return None
+        return reference_peer(ground, reference.node, reference.script, reference.version)
+    if name == ORIGINAL:
+        if not options.original:
+            _progress(f"without the single-file server: name a copy with --original or {ORIGINAL_VARIABLE}")
+            return None
+        return original_peer(ground, os.path.abspath(options.original))
+    python = sdk_python(os.path.join(REPOSITORY, ".cache"))
+    if python is None:
+        _progress("without the plain server: the official SDK cannot be installed")
+        return None
+    return plain_peer(ground, python)
 
 
 def _temporary(stack: contextlib.ExitStack) -> str:
@@ -111,9 +172,27 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="two rounds, fewer calls, a tree of 30,000 files")
     parser.add_argument(
-        "--peers", type=lambda text: _names((OURS, REFERENCE), text), default=[OURS, REFERENCE], help="ours,reference"
+        "--peers",
+        type=lambda text: tuple(_names(EVERYONE, text)),
+        nargs="?",
+        default=(OURS, REFERENCE),
+        const=EVERYONE,
+        help=f"some of {','.join(EVERYONE)} (default: the first two); without a name all, and what we are held to",
+    )
+    parser.add_argument(
+        "--original",
+        metavar="FILE",
+        default=os.environ.get(ORIGINAL_VARIABLE, ""),
+        help=f"the single-file server to compare with ({ORIGINAL_VARIABLE})",
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="how often (default: 5, with --quick 2)")
+    parser.add_argument(
+        "--within",
+        type=float,
+        metavar="MINUTES",
+        default=10.0,
+        help="begin no round that would end later (default: 10)",
+    )
     parser.add_argument("--only", type=lambda text: _names(measures, text), default=[], help=",".join(measures))
     parser.add_argument("--json", action="store_true", help="print every round as JSON instead of the table")
     parser.add_argument("--record", metavar="FILE", help="also write the table, with the machine, to this file")

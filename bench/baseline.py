@@ -1,10 +1,12 @@
 """A plain server on the official Python SDK with our tools, as one would write it in an afternoon: for comparison only.
 
-Runs where `mcp` 2.x is installed: `python baseline.py FOLDER`. It checks paths by their text and opens them later.
+Runs where `mcp` 2.x is installed: `python baseline.py FOLDER [PORT]`, over HTTP where a port is named.
+It checks paths by their text and opens them later.
 """
 
 import fnmatch
 import json
+import logging
 import os
 import re
 import sys
@@ -84,4 +86,8 @@ def search_text(pattern: str, path: str = ".", regex: bool = False, max_results:
 
 
 if __name__ == "__main__":
-    server.run("stdio")
+    if len(sys.argv) > 2:
+        logging.disable(logging.INFO)  # a line for every request would be measured, too
+        server.run("streamable-http", port=int(sys.argv[2]))
+    else:
+        server.run("stdio")

@@ -43,7 +43,8 @@ class Connection:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=bare_environment(os.environ, home),
+            env={**bare_environment(os.environ, home), **peer.environ},
+            cwd=home,
             bufsize=0,
         )
         if self._process.stdin is None or self._process.stdout is None:
@@ -55,6 +56,7 @@ class Connection:
         self._lines: list[bytes] = []
         self._decoder = msgspec.json.Decoder(_Message)
         self._ident = 0
+        self._may_fail: set[int] = set()
         self.document = b"{}"
         """What the latest answer told in a form for programs."""
 
@@ -84,9 +86,11 @@ class Connection:
             self._process.wait()
         self._output.close()
 
-    def send(self, question: Question) -> int:
-        """Ask without waiting; the id of the answer."""
+    def send(self, question: Question, *, may_fail: bool = False) -> int:
+        """Ask without waiting; the id of the answer, which may be a failure only where that is said."""
         self._ident += 1
+        if may_fail:
+            self._may_fail.add(self._ident)
         self._write({"jsonrpc": "2.0", "id": self._ident, "method": question.method, "params": question.params})
         return self._ident
 
@@ -94,6 +98,10 @@ class Connection:
         """Ask several at once, in one write."""
         for question in questions:
             self.send(question)
+
+    def cancel(self, ident: int) -> None:
+        """Say that the answer is no longer wanted."""
+        self._write({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": ident}})
 
     def receive(self, patience_s: float = PATIENCE_S) -> int | None:
         """Wait for the next answer; its id, or None when none came in time.
@@ -142,6 +150,9 @@ class Connection:
         message = self._decoder.decode(line)
         if message.method is not None or not isinstance(message.id, int):
             return None
+        if message.id in self._may_fail:
+            self._may_fail.discard(message.id)
+            return message.id
         if message.result is None:
             raise Broken(f"{self._name} refused: {message.error!r:.200}")
         if message.result.is_error:

@@ -9,6 +9,8 @@ BIG_BYTES = 900_000
 TEN_FOLDER = "ten"
 LONG_FOLDER = "long"
 LONG_ENTRIES = 5000
+GLOB_FOLDER = "hundred"
+GLOB_ENTRIES = 100
 TREE_FOLDER = "tree"
 FILES_PER_FOLDER = 1000
 MISSING_PATTERN = "**/*.never"
@@ -22,6 +24,7 @@ def build_ground(place: str, tree_entries: int) -> None:
         _write(os.path.join(_folder(place, TEN_FOLDER), f"file-{number}.txt"), SMALL_BYTES)
     _write(os.path.join(place, BIG_FILE), BIG_BYTES)
     _fill(_folder(place, LONG_FOLDER), LONG_ENTRIES)
+    _fill(_folder(place, GLOB_FOLDER), GLOB_ENTRIES)
     tree = _folder(place, TREE_FOLDER)
     for number in range(max(1, tree_entries // FILES_PER_FOLDER)):
         _fill(_folder(tree, f"folder-{number:04}"), min(FILES_PER_FOLDER, tree_entries))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bench.ground import BIG_FILE, LONG_FOLDER, MISSING_PATTERN, SMALL_FILE, TEN_FOLDER, TREE_FOLDER
+from bench.results import ORIGINAL, OURS, PLAIN, REFERENCE
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -23,6 +24,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     command: Sequence[str]
     questions: Mapping[str, Question]
+    ground: str = ""
+    """The folder that it serves."""
+    environ: Mapping[str, str] = {}
+    """What it finds in its environment beyond the bare one."""
 
 
 def our_peer(ground: str) -> Peer:
@@ -31,8 +36,9 @@ def our_peer(ground: str) -> Peer:
 
     program = os.path.join(os.path.dirname(sys.executable), "filewarden")
     return Peer(
-        name="ours",
+        name=OURS,
         version=version("filewarden"),
+        ground=ground,
         command=(program, "serve", ground),
         questions={
             "ping": Question("ping", {}),
@@ -49,8 +55,9 @@ def our_peer(ground: str) -> Peer:
 def reference_peer(ground: str, node: str, script: str, version: str) -> Peer:
     """The reference filesystem server of the Model Context Protocol project."""
     return Peer(
-        name="reference",
+        name=REFERENCE,
         version=version,
+        ground=ground,
         command=(node, script, ground),
         questions={
             "ping": Question("ping", {}),
@@ -62,6 +69,36 @@ def reference_peer(ground: str, node: str, script: str, version: str) -> Peer:
             "scan": _call("search_files", path=os.path.join(ground, TREE_FOLDER), pattern=MISSING_PATTERN),
         },
     )
+
+
+def original_peer(ground: str, script: str) -> Peer:
+    """The single-file server that this design comes from: whoever measures it names a copy of it."""
+    return Peer(
+        name=ORIGINAL,
+        version="as named",
+        ground=ground,
+        command=(sys.executable, script, "--root", ground),
+        questions=_plain_questions(),
+    )
+
+
+def plain_peer(ground: str, python: str) -> Peer:
+    """A plain server on the official Python SDK (bench/baseline.py)."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "baseline.py")
+    command = (python, script, ground)
+    return Peer(name=PLAIN, version="2.x", ground=ground, command=command, questions=_plain_questions())
+
+
+def _plain_questions() -> dict[str, Question]:
+    """Both have the same tools, with the same names as ours."""
+    return {
+        "ping": Question("ping", {}),
+        "read": _call("read_file", path=SMALL_FILE),
+        "big": _call("read_file", path=BIG_FILE),
+        "stat": _call("get_file_info", path=SMALL_FILE),
+        "list": _call("list_directory", path=TEN_FOLDER),
+        "long": _call("list_directory", path=LONG_FOLDER),
+    }
 
 
 def _call(tool: str, **arguments: object) -> Question:

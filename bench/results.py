@@ -7,7 +7,8 @@ import msgspec
 from bench.machine import Machine
 from bench.stats import Spread, ratio, spread
 
-OURS, REFERENCE = "ours", "reference"
+OURS, REFERENCE, ORIGINAL, PLAIN = "ours", "reference", "single file", "plain SDK server"
+KEPT = "<!-- What stands below was taken at other times; --record keeps it. -->"
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -36,23 +37,35 @@ def as_json(results: Results) -> str:
 def as_text(results: Results) -> str:
     """Return an aligned table."""
     rows = [_heads(results), *(_row(results, figure) for figure in results.figures)]
+    return f"{aligned(rows)}\n\n{_legend(results)}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Columns that line up, the first to the left."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
+    return "\n".join(
         "  ".join(
             [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         )
         for row in rows
-    ]
-    return "\n".join([*lines, "", _legend(results)])
+    )
 
 
-def as_markdown(results: Results) -> str:
-    """Return the page that is kept in the repository."""
-    rows = [_heads(results), *(_row(results, figure) for figure in results.figures)]
+def as_markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """The first row are the heads."""
     table = ["| " + " | ".join(row) + " |" for row in rows]
     table.insert(1, "|---" + "|--:" * (len(rows[0]) - 1) + "|")
+    return "\n".join(table)
+
+
+def as_markdown(results: Results, verdicts: Sequence[Sequence[str]] = ()) -> str:
+    """Return the page that is kept in the repository; `verdicts` are the rows of what is held to, their heads first."""
+    rows = [_heads(results), *(_row(results, figure) for figure in results.figures)]
     written = "Written by `scripts/bench --record`; how the figures are taken stands in [README.md](README.md)."
-    return "\n".join(["# Results", "", written, "", *_circumstances(results), "", *table, "", _legend(results), ""])
+    parts = ["# Results", "", written, "", *_circumstances(results), ""]
+    if verdicts:
+        parts += ["## What is held to", "", as_markdown_table(verdicts), "", "## Every figure", ""]
+    return "\n".join([*parts, as_markdown_table(rows), "", _legend(results), ""])
 
 
 def _circumstances(results: Results) -> list[str]:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from bench.connection import Connection
-from bench.peers import Peer, Question
+from bench.peers import Peer, Question, plain_peer
+from bench.results import PLAIN
 from bench.sdk import sdk_python
 from bench.stats import percentile
 
@@ -21,7 +22,7 @@ NAME = "*00077*"
 REPEATS = 5
 
 CONTENT, BY_NAME = "content search, sparse hits", "search by name, one hit"
-RIPGREP, PLAIN = "rg -j1", "plain SDK server"
+RIPGREP = "rg -j1"
 FIGURES: Mapping[str, str] = {
     **{f"{what}{who}": "ms" for what in (CONTENT, BY_NAME) for who in ("", f": {RIPGREP}", f": {PLAIN}")},
     **{f"{what}: ours / {who}": "times" for what in (CONTENT, BY_NAME) for who in (RIPGREP, PLAIN)},
@@ -32,7 +33,7 @@ Timed = Callable[[], float]
 
 def compare(peer: Peer, home: str, *, is_quick: bool) -> dict[str, float]:
     """Take turns at the same searches; milliseconds by figure, and ratios. What is not installed is left out."""
-    ground = peer.command[-1]
+    ground = peer.ground
     place = os.path.join(ground, FOLDER)
     build_haystack(place, QUICK_FILES if is_quick else FILES)
     python = sdk_python(os.path.join(REPOSITORY, ".cache"))
@@ -47,9 +48,7 @@ def compare(peer: Peer, home: str, *, is_quick: bool) -> dict[str, float]:
             runs[f"{BY_NAME}: {RIPGREP}"] = _running(ripgrep, "-j1", "--files", "-g", NAME, place)
         if python is None:
             return _figures(runs)
-        script = os.path.join(REPOSITORY, "bench", "baseline.py")
-        plain = Peer(name=PLAIN, version="", command=(python, script, ground), questions={})
-        with Connection(plain, home) as other:
+        with Connection(plain_peer(ground, python), home) as other:
             runs[f"{CONTENT}: {PLAIN}"] = _asking(other, "search_text", pattern=NEEDLE)
             runs[f"{BY_NAME}: {PLAIN}"] = _asking(other, "search_files", pattern=NAME)
             return _figures(runs)

@@ -1,0 +1,54 @@
+"""Searches by name: the files of one folder, and one file among 20,000, beside a bare walk of the same folders."""
+
+import fnmatch
+import os
+import time
+from collections.abc import Mapping
+
+from bench.connection import Connection
+from bench.ground import GLOB_FOLDER
+from bench.peers import Peer, Question
+from bench.results import OURS
+from bench.search import FILES, FOLDER, NAME, QUICK_FILES, build_haystack
+from bench.stats import percentile
+
+SHALLOW, DEEP = "shallow glob, 100 files", "name search, 20,000 files"
+FLOOR = f"{DEEP}: bare walk"
+FIGURES: Mapping[str, str] = {SHALLOW: "ms", DEEP: "ms", FLOOR: "ms"}
+REPEATS = 10
+PATTERN = "*-000*.txt"
+MOST = 20
+
+
+def measure(peer: Peer, home: str, *, is_quick: bool) -> dict[str, float]:
+    """Milliseconds by figure; the bare walk is measured with ours."""
+    place = os.path.join(peer.ground, FOLDER)
+    build_haystack(place, QUICK_FILES if is_quick else FILES)
+    shallow = _search(path=GLOB_FOLDER, pattern=PATTERN, max_results=MOST)
+    deep = _search(path=FOLDER, pattern=NAME, recursive=True, max_results=MOST)
+    with Connection(peer, home) as server:
+        figures = {
+            name: percentile([server.ask(question) for _ in range(REPEATS + 1)][1:], 0.5) * 1000
+            for name, question in ((SHALLOW, shallow), (DEEP, deep))
+        }
+    if peer.name == OURS:
+        figures[FLOOR] = percentile([_walk(place) for _ in range(REPEATS)], 0.5) * 1000
+    return figures
+
+
+def _search(**arguments: object) -> Question:
+    return Question("tools/call", {"name": "search_files", "arguments": arguments})
+
+
+def _walk(place: str) -> float:
+    """The least that can be done in this language: every folder listed once, every name compared."""
+    started = time.perf_counter()
+    folders, matches = [place], 0
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif fnmatch.fnmatchcase(entry.name, NAME):
+                    matches += 1
+    return time.perf_counter() - started
