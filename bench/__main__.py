@@ -3,17 +3,15 @@
 import argparse
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 
+from bench.check import check
 from bench.connection import Broken
 from bench.goals import MEASURES as OF_GOALS, as_rows, judge
-from bench.ground import build_ground
+from bench.ground import build_ground, temporary
 from bench.machine import describe_machine
-from bench.measures import FULL, MEASURES, QUICK, Measure, Scale
+from bench.measures import FULL, MEASURES, QUICK, Measure
 from bench.peers import Peer, original_peer, our_peer, plain_peer, reference_peer
 from bench.reference import Missing, find_reference
 from bench.results import (
@@ -22,13 +20,13 @@ from bench.results import (
     OURS,
     PLAIN,
     REFERENCE,
-    Figure,
     Results,
     aligned,
     as_json,
     as_markdown,
     as_text,
 )
+from bench.rounds import Rounds, progress
 from bench.sdk import sdk_python
 
 EVERYONE = (OURS, REFERENCE, ORIGINAL, PLAIN)
@@ -39,6 +37,8 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for and show it; the exit status."""
     options = _parse(arguments)
+    if options.check or options.renew:
+        return check(renews=options.renew)
     scale = QUICK if options.quick else FULL
     rounds = options.rounds or (2 if options.quick else 5)
     wanted = options.only or (
@@ -47,12 +47,13 @@ def main(arguments: Sequence[str]) -> int:
     measures = [each for each in MEASURES if each.name in wanted]
     try:
         with contextlib.ExitStack() as stack:
-            ground, home = _temporary(stack), _temporary(stack)
-            _progress(f"making a folder with a tree of {scale.tree_entries:,} files ...")
+            ground, home = temporary(stack), temporary(stack)
+            progress(f"making a folder with a tree of {scale.tree_entries:,} files ...")
             build_ground(ground, scale.tree_entries)
             peers = _peers(options, ground, measures)
             machine = describe_machine()
-            figures = _measure(peers, measures, rounds, scale, home, options.within * 60)
+            taking = Rounds(peers, measures, scale, home)
+            figures = taking.take(rounds, options.within * 60)
     except KeyboardInterrupt:
         return 130
     except (Broken, Missing) as error:
@@ -71,8 +72,8 @@ def main(arguments: Sequence[str]) -> int:
         print("\n" + aligned(verdicts))
     if options.record:
         _record(options.record, as_markdown(results, verdicts))
-        _progress(f"recorded in {options.record}")
-    return 0
+        progress(f"recorded in {options.record}")
+    return 1 if taking.broken else 0
 
 
 def _record(path: str, text: str) -> None:
@@ -82,38 +83,6 @@ def _record(path: str, text: str) -> None:
         kept = "".join(file.read().partition(KEPT)[1:])
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{text}\n{kept}" if kept else text)
-
-
-def _measure(
-    peers: Sequence[Peer], measures: Sequence[Measure], rounds: int, scale: Scale, home: str, within_s: float
-) -> list[Figure]:
-    """Take every measure of every peer in turn, round by round, so that all share the machine's moods.
-
-    No round is begun that would, by the one before, end later than `within_s` from now; the first always is.
-    """
-    began = round_began = time.monotonic()
-    taken: dict[str, dict[str, list[float]]] = {
-        name: {peer.name: [] for peer in peers if peer.name in measure.of}
-        for measure in measures
-        for name in measure.units
-    }
-    for number in range(rounds):
-        now = time.monotonic()
-        if number and now + (now - round_began) > began + within_s:
-            _progress(f"{number} of {rounds} rounds were made: there is no time for more")
-            break
-        round_began = now
-        for measure in measures:
-            for peer in (each for each in peers[:: 1 if number % 2 == 0 else -1] if each.name in measure.of):
-                _progress(f"round {number + 1} of {rounds}: {measure.name}, {peer.name}")
-                try:
-                    found = measure.take(peer, home, scale)
-                except PermissionError as error:
-                    _progress(f"{measure.name} of {peer.name} left out: {error.strerror}: {error.filename}")
-                    continue
-                for name, value in found.items():
-                    taken[name][peer.name].append(value)
-    return [Figure(name, unit, taken[name]) for measure in measures for name, unit in measure.units.items()]
 
 
 def _peers(options: argparse.Namespace, ground: str, measures: Sequence[Measure]) -> list[Peer]:
@@ -132,29 +101,19 @@ def _peer(name: str, options: argparse.Namespace, ground: str) -> Peer | None:
         try:
             reference = find_reference(os.path.join(REPOSITORY, ".cache", "node"))
         except Missing as missing:
-            _progress(f"without the reference server: {missing}")
+            progress(f"without the reference server: {missing}")
             return None
         return reference_peer(ground, reference.node, reference.script, reference.version)
     if name == ORIGINAL:
         if not options.original:
-            _progress(f"without the single-file server: name a copy with --original or {ORIGINAL_VARIABLE}")
+            progress(f"without the single-file server: name a copy with --original or {ORIGINAL_VARIABLE}")
             return None
         return original_peer(ground, os.path.abspath(options.original))
     python = sdk_python(os.path.join(REPOSITORY, ".cache"))
     if python is None:
-        _progress("without the plain server: the official SDK cannot be installed")
+        progress("without the plain server: the official SDK cannot be installed")
         return None
     return plain_peer(ground, python)
-
-
-def _temporary(stack: contextlib.ExitStack) -> str:
-    place = tempfile.mkdtemp(prefix="fw-bench-")
-    stack.callback(shutil.rmtree, place, ignore_errors=True)
-    return place
-
-
-def _progress(text: str) -> None:
-    sys.stderr.write(f"bench: {text}\n")
 
 
 def _names(choices: Sequence[str], text: str) -> list[str]:
@@ -194,6 +153,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="begin no round that would end later (default: 10)",
     )
     parser.add_argument("--only", type=lambda text: _names(measures, text), default=[], help=",".join(measures))
+    parser.add_argument("--check", action="store_true", help="compare with the recorded ratios to the floor, briefly")
+    parser.add_argument("--renew", action="store_true", help="record these ratios anew in bench/ratios.json")
     parser.add_argument("--json", action="store_true", help="print every round as JSON instead of the table")
     parser.add_argument("--record", metavar="FILE", help="also write the table, with the machine, to this file")
     return parser.parse_args(list(arguments))

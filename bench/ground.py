@@ -1,6 +1,9 @@
 """The folder that is served under measurement: files, folders of ten and of thousands, and a tree to get lost in."""
 
+import contextlib
 import os
+import shutil
+import tempfile
 
 SMALL_FILE = "small.txt"
 SMALL_BYTES = 1024
@@ -14,6 +17,13 @@ GLOB_ENTRIES = 100
 TREE_FOLDER = "tree"
 FILES_PER_FOLDER = 1000
 MISSING_PATTERN = "**/*.never"
+
+
+def temporary(stack: contextlib.ExitStack) -> str:
+    """A folder that is removed when the stack is left."""
+    place = tempfile.mkdtemp(prefix="fw-bench-")
+    stack.callback(shutil.rmtree, place, ignore_errors=True)
+    return place
 
 
 def build_ground(place: str, tree_entries: int) -> None:

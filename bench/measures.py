@@ -21,7 +21,7 @@ from bench.connection import Connection
 from bench.memory import MIB, tree_pss_bytes
 from bench.peers import Peer, Question
 from bench.pipelining import calls_per_second
-from bench.results import ORIGINAL, OURS, PLAIN, REFERENCE
+from bench.results import FLOOR, ORIGINAL, OURS, PLAIN, REFERENCE
 from bench.stats import percentile
 
 
@@ -36,6 +36,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FULL = Scale(tree_entries=300_000, calls=300, pipelined_calls=3000, victim_reads=150, bomb_reads=500)
+BRIEF = Scale(tree_entries=1000, calls=200, pipelined_calls=2000, victim_reads=50, bomb_reads=100)
 QUICK = Scale(tree_entries=30_000, calls=60, pipelined_calls=600, victim_reads=50, bomb_reads=100)
 
 
@@ -133,13 +134,13 @@ def _writes(peer: Peer, home: str, scale: Scale) -> dict[str, float]:
 
 LATENCIES = {"ping": "ping", "read 1 KB": "read", "stat": "stat", "list 10": "list"}
 THROUGHPUTS = {"read 1 KB, 32 in flight": "read", "stat, 32 in flight": "stat"}
-ALL = (OURS, REFERENCE, ORIGINAL, PLAIN)
+ALL = (OURS, REFERENCE, ORIGINAL, PLAIN, FLOOR)
 ALONE = (OURS,)
 MEASURES = (
-    Measure("startup", {"start-up to first result": "ms"}, _startup, (OURS, REFERENCE, ORIGINAL)),
+    Measure("startup", {"start-up to first result": "ms"}, _startup, (OURS, REFERENCE, ORIGINAL, FLOOR)),
     Measure("memory", {"memory (PSS, all processes)": "MiB"}, _memory),
-    Measure("latency", dict.fromkeys(LATENCIES, "ms"), _latency, (OURS, REFERENCE, ORIGINAL)),
-    Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput),
+    Measure("latency", dict.fromkeys(LATENCIES, "ms"), _latency, (OURS, REFERENCE, ORIGINAL, FLOOR)),
+    Measure("throughput", dict.fromkeys(THROUGHPUTS, "calls/s"), _throughput, (OURS, REFERENCE, FLOOR)),
     Measure("bulk", bulk.FIGURES, _bulk, ALL),
     Measure("walks", walks.FIGURES, _walks, (OURS, ORIGINAL)),
     Measure("sandbox", sandbox.FIGURES, _sandbox, ALONE),

@@ -1,13 +1,14 @@
 """The servers that are compared: how each is started, and how it is asked for the same thing."""
 
 import os
+import platform
 import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from bench.ground import BIG_FILE, LONG_FOLDER, MISSING_PATTERN, SMALL_FILE, TEN_FOLDER, TREE_FOLDER
-from bench.results import ORIGINAL, OURS, PLAIN, REFERENCE
+from bench.results import FLOOR, ORIGINAL, OURS, PLAIN, REFERENCE
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -89,8 +90,20 @@ def plain_peer(ground: str, python: str) -> Peer:
     return Peer(name=PLAIN, version="2.x", ground=ground, command=command, questions=_plain_questions())
 
 
+def floor_peer(ground: str) -> Peer:
+    """The bare loop (bench/floor.py), on the Python that runs the benchmark."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor.py")
+    return Peer(
+        name=FLOOR,
+        version=platform.python_version(),
+        ground=ground,
+        command=(sys.executable, "-I", script, ground),
+        questions=_plain_questions(),
+    )
+
+
 def _plain_questions() -> dict[str, Question]:
-    """Both have the same tools, with the same names as ours."""
+    """All have the same tools, with the same names as ours."""
     return {
         "ping": Question("ping", {}),
         "read": _call("read_file", path=SMALL_FILE),

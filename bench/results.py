@@ -7,7 +7,7 @@ import msgspec
 from bench.machine import Machine
 from bench.stats import Spread, ratio, spread
 
-OURS, REFERENCE, ORIGINAL, PLAIN = "ours", "reference", "single file", "plain SDK server"
+OURS, REFERENCE, ORIGINAL, PLAIN, FLOOR = "ours", "reference", "single file", "plain SDK server", "floor"
 KEPT = "<!-- What stands below was taken at other times; --record keeps it. -->"
 
 
