@@ -10,7 +10,7 @@ from bench.peers import Peer, Question
 from bench.pipelining import calls_per_second
 from bench.stats import percentile
 from filewarden.config.folders import runtime_folder
-from filewarden.transports.control import query
+from filewarden.transports.local_socket import query
 
 SLICES = 20
 LOOK_S = 1.0

@@ -35,6 +35,7 @@ from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.readiness import ACCEPTED_LEVELS
+from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower, Renewal
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
@@ -231,6 +232,10 @@ class Broker:
         """Read the configuration again; everything that can change without a restart does, or nothing."""
         if not self._in_force.is_leaving:
             self._renewal.begin()
+
+    def reload_outcome(self) -> ReloadOutcome:
+        """What became of the latest reload."""
+        return self._renewal.outcome()
 
     def follow(self, follower: Follower) -> None:
         """Tell whoever else has to do something about new settings."""

@@ -29,6 +29,8 @@ class Charter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The configuration file that was read, absolute."""
     needs_restart: tuple[str, ...] = ()
     """The keys that the configuration has otherwise than they are in force."""
+    changes: tuple[str, ...] = ()
+    """What this reading has changed, setting by setting."""
     warnings: tuple[str, ...] = ()
 
 

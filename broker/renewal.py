@@ -20,6 +20,7 @@ from filewarden.broker.launch import Launched
 from filewarden.broker.launcher import EditionLauncher, Launcher
 from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
+from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.staff import Staff
 from filewarden.broker.status import ConfigurationStatus
 from filewarden.broker.supervisor import Client
@@ -71,10 +72,8 @@ class Renewal:
         self._is_under_way = False
         self._is_wanted_again = False
         self._is_closed = False
-        self._edition = 1
         self._reloads = self._refusals = 0
-        self._problem: str | None = None
-        self._needs_restart: tuple[str, ...] = ()
+        self._outcome = ReloadOutcome(edition=1, problem=None)
         self._retiring: list[Staff] = []
         self.followers: list[Follower] = []
         launcher.on_reading = self._on_reading
@@ -108,14 +107,18 @@ class Renewal:
     def status(self) -> ConfigurationStatus:
         """As operators see it."""
         return ConfigurationStatus(
-            edition=self._edition,
+            edition=self._outcome.edition,
             reloading=self._is_under_way,
             reloads_total=self._reloads,
             refused_total=self._refusals,
-            problem=self._problem,
-            needs_restart=self._needs_restart,
+            problem=self._outcome.problem,
+            needs_restart=self._outcome.needs_restart,
             retiring=sum(staff.size for staff in self._retiring),
         )
+
+    def outcome(self) -> ReloadOutcome:
+        """What became of the latest reload."""
+        return self._outcome
 
     def _on_reading(self, number: int, found: bytes | str) -> None:
         if not self._is_under_way or self._is_closed:
@@ -149,15 +152,20 @@ class Renewal:
         before = self._take_over(charter, trial)
         before.retire()
         self._retiring.append(before)
-        self._edition = number
         self._reloads += 1
-        self._problem, self._needs_restart = None, charter.needs_restart
+        self._outcome = ReloadOutcome(
+            edition=number,
+            problem=None,
+            changes=charter.changes,
+            needs_restart=charter.needs_restart,
+            warnings=charter.warnings,
+        )
         for warning in charter.warnings:
             self._log.warning(warning)
         if charter.needs_restart:
             keys = ", ".join(charter.needs_restart)
             self._log.warning("some of the configuration needs a restart and is left as it was", keys=keys)
-        self._log.info("the new configuration is in force", edition=number)
+        self._log.info("the new configuration is in force", edition=number, changes="; ".join(charter.changes))
         for follower in self.followers:
             follower.on_reloaded(charter.settings)
         self._go_on()
@@ -169,7 +177,7 @@ class Renewal:
 
     def _refuse(self, reason: str) -> None:
         self._refusals += 1
-        self._problem = reason
+        self._outcome = msgspec.structs.replace(self._outcome, problem=reason, changes=(), warnings=())
         self._log.error("the new configuration is refused, the old one stays in force", reason=reason)
         for follower in self.followers:
             follower.on_refused(reason)

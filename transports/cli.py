@@ -146,6 +146,12 @@ def _status(arguments: "Arguments") -> int:
     return show_status(arguments)
 
 
+def _reload(arguments: "Arguments") -> int:
+    from filewarden.transports.reload_view import reload_servers
+
+    return reload_servers(arguments)
+
+
 def _config_show(arguments: "Arguments") -> int:
     from filewarden.transports.configuration import show_settings
 
@@ -203,6 +209,7 @@ RUNNERS: "dict[str, Callable[[Arguments], int]]" = {
     "doctor": _doctor,
     "check": _check,
     "status": _status,
+    "reload": _reload,
     "client": _client,
     "audit verify": _audit_verify,
     "config show": _config_show,

@@ -1,78 +1,110 @@
-"""The private Unix socket of every server: whoever connects gets the status as one JSON document."""
+"""The local sockets of every server: one tells its status, the other has it read its configuration again.
+
+Connecting is all that a caller does; each answers with one JSON document and closes.
+"""
 
 import contextlib
-import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from filewarden.broker.reactor import Reactor
+from filewarden.broker.reload_outcome import ReloadOutcome
+from filewarden.broker.renewal import Follower
 from filewarden.broker.status import Status
+from filewarden.config.settings import Settings
+from filewarden.transports.local_socket import LocalSocket
 
-SUFFIX = ".sock"
-BACKLOG = 16
+STATUS_SUFFIX = ".sock"
+RELOAD_SUFFIX = ".reload"
 SEND_BUFFER_BYTES = 1024 * 1024
+MOST_WAITING = 16
+"""Callers that wait for the end of a reload; each costs a descriptor for as long as one takes."""
+
+
+class Reloading(Protocol):
+    """What reads its configuration again."""
+
+    def reload(self) -> None:
+        """Begin, or begin once more after the reload that is under way."""
+
+    def reload_outcome(self) -> ReloadOutcome:
+        """What became of the latest one."""
+
+    def follow(self, follower: Follower) -> None:
+        """Tell of each one."""
 
 
 class ControlSocket:
-    """A listener in the runtime folder, mode 0600, named after this process."""
+    """Both sockets of this process."""
 
     def __init__(self, folder: str) -> None:
-        self.path = os.path.join(folder, f"{os.getpid()}{SUFFIX}")
-        self._watched_by: Reactor | None = None
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        old_mask = os.umask(0o177)
-        try:
-            with _short_path(self.path) as path:
-                self._listener.bind(path)
-        finally:
-            os.umask(old_mask)
-        self._listener.listen(BACKLOG)
+        self._status = LocalSocket(folder, STATUS_SUFFIX)
+        self._reload = LocalSocket(folder, RELOAD_SUFFIX)
+        self._callers: Callers | None = None
 
-    def start(self, status: Callable[[], Status], reactor: Reactor) -> None:
+    @property
+    def paths(self) -> tuple[str, str]:
+        """What is to be taken away when the process has ended."""
+        return self._status.path, self._reload.path
+
+    def start(self, status: Callable[[], Status], reloading: Reloading, reactor: Reactor) -> None:
         """Answer from now on."""
-        self._watched_by = reactor
-        reactor.watch(self._listener.fileno(), lambda: self._answer(status))
-
-    def _answer(self, status: Callable[[], Status]) -> None:
-        with contextlib.suppress(OSError):  # a caller that left again
-            connection, _address = self._listener.accept()
-            with connection:
-                connection.setblocking(False)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-                connection.send(msgspec.json.encode(status()) + b"\n")
+        self._callers = Callers(reloading)
+        self._status.start(reactor, lambda connection: _answer(connection, status()))
+        self._reload.start(reactor, self._callers.hear)
 
     def close(self) -> None:
-        """Answer no more; the launcher takes the socket away."""
-        if self._watched_by is not None:
-            self._watched_by.forget(self._listener.fileno())
-        self._listener.close()
+        """Answer no more; who waits is left without an answer."""
+        self._status.close()
+        self._reload.close()
+        if self._callers is not None:
+            self._callers.dismiss()
 
 
-def query(path: str, timeout_s: float) -> bytes:
-    """The status document of the server behind `path`.
+class Callers:
+    """Who wants the configuration to be read again, and waits for what comes of it: of a reading that began later."""
 
-    Raises:
-        OSError: nobody answers there in time.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
-        with _short_path(path) as short:
-            connection.connect(short)
-        parts = []
-        while data := connection.recv(65_536):
-            parts.append(data)
-    return b"".join(parts)
+    def __init__(self, reloading: Reloading) -> None:
+        self._reloading = reloading
+        self._next: list[socket.socket] = []
+        self._present: list[socket.socket] = []
+        reloading.follow(self)
+
+    def hear(self, connection: socket.socket) -> None:
+        """Somebody wants it."""
+        if len(self._next) + len(self._present) >= MOST_WAITING:
+            connection.close()
+            return
+        self._next.append(connection)
+        self._reloading.reload()
+
+    def on_reloading(self) -> None:
+        """Whoever has asked until now waits for this one."""
+        self._present, self._next = self._next, []
+
+    def on_reloaded(self, _settings: Settings) -> None:
+        """It counts."""
+        self._answer()
+
+    def on_refused(self, _reason: str) -> None:
+        """It does not."""
+        self._answer()
+
+    def _answer(self) -> None:
+        while self._present:
+            _answer(self._present.pop(), self._reloading.reload_outcome())
+
+    def dismiss(self) -> None:
+        """The server stops."""
+        for connection in (*self._present, *self._next):
+            connection.close()
+        self._present, self._next = [], []
 
 
-@contextlib.contextmanager
-def _short_path(path: str) -> Iterator[str]:
-    """A name for `path` that fits into a socket address whatever the length of its folder (unix(7): 107 bytes)."""
-    folder = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
-    finally:
-        os.close(folder)
+def _answer(connection: socket.socket, document: msgspec.Struct) -> None:
+    with connection, contextlib.suppress(OSError):  # a caller that left again
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        connection.send(msgspec.json.encode(document) + b"\n")

@@ -4,7 +4,8 @@ import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from filewarden.transports.control import SUFFIX, query
+from filewarden.transports.control import STATUS_SUFFIX
+from filewarden.transports.local_socket import query
 
 MOST_AT_ONCE = 16
 
@@ -15,13 +16,15 @@ def find(folder: str, timeout_s: float) -> tuple[list[bytes], list[int]]:
     All are asked at the same time; sockets of dead servers are removed.
     """
     try:
-        names = sorted(name for name in os.listdir(folder) if name.removesuffix(SUFFIX).isdecimal())
+        names = sorted(name for name in os.listdir(folder) if name.removesuffix(STATUS_SUFFIX).isdecimal())
     except FileNotFoundError:
         return [], []
     with ThreadPoolExecutor(MOST_AT_ONCE) as asking:
         answers = list(asking.map(lambda name: _ask(os.path.join(folder, name), timeout_s), names))
     documents = [answer for answer in answers if answer]
-    silent = [int(name.removesuffix(SUFFIX)) for name, answer in zip(names, answers, strict=True) if answer == b""]
+    silent = [
+        int(name.removesuffix(STATUS_SUFFIX)) for name, answer in zip(names, answers, strict=True) if answer == b""
+    ]
     return documents, silent
 
 

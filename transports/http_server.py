@@ -59,7 +59,7 @@ async def _serve(
     broker = make_broker(surroundings, reactor, "http", end, opened.sealing_keys)
     broker.start()
     if control is not None:
-        control.start(broker.overview.status, reactor)
+        control.start(broker.overview.status, broker, reactor)
     server = HttpService(surroundings, opened, broker, reactor)
     try:
         await server.start()

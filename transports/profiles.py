@@ -23,6 +23,8 @@ HISTORY = "history"
 """In the state folder: what was there before each change."""
 MARGIN_S = 5.0
 """What the end of a call may take beyond its deadline."""
+TOO_LONG = "the configuration is too long for one message to the workers: name fewer or shorter deny rules and paths"
+"""For a profile that the launcher's socket does not take whole: more than about 200 KB (net.core.wmem_default)."""
 
 
 def profiles(

@@ -18,18 +18,18 @@ import msgspec
 from filewarden.broker import charter as charters
 from filewarden.broker.account import check_readable, choose_account
 from filewarden.broker.charter import Charter
+from filewarden.config.changes import changes
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.fixed import keep_fixed
 from filewarden.config.load import Loaded, load
 from filewarden.config.root_policy import lies_in
 from filewarden.transports.plugins import catalogue_with_plugins
-from filewarden.transports.profiles import longest_call_s, profiles
+from filewarden.transports.profiles import TOO_LONG, longest_call_s, profiles
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.profile import Profile, encode
 
 LONGEST_REFUSAL_BYTES = 60_000
-_TOO_LONG = b"Xthe configuration is too long for one message to the workers: name fewer or shorter deny rules and paths"
 
 
 def reread(document: int, channel: socket.socket) -> None:
@@ -50,7 +50,7 @@ def reread(document: int, channel: socket.socket) -> None:
             mode = b"PN" if profile.sandbox != "off" else b"P-"
             channel.send(b" ".join((mode, profile.role.encode(), encode(profile))))
     except OSError:  # EMSGSIZE (unix(7))
-        channel.send(_TOO_LONG)
+        channel.send(b"X" + TOO_LONG.encode())
         return
     channel.send(b"L%f" % longest_call_s(after.settings.deadlines))
     new_document = os.memfd_create("charter", os.MFD_CLOEXEC)
@@ -80,7 +80,12 @@ def _renewed(before: Charter) -> tuple[Charter, list[Profile]]:
         if choose_account(settings.sandbox.user, roots[0]) != before.account:
             needs_restart += ("the account, which is the owner of the first root",)
     after = msgspec.structs.replace(
-        before, settings=settings, file=loaded.file, needs_restart=needs_restart, warnings=loaded.warnings
+        before,
+        settings=settings,
+        file=loaded.file,
+        needs_restart=needs_restart,
+        changes=changes(before.settings, settings),
+        warnings=loaded.warnings,
     )
     return after, profiles(
         settings,

@@ -80,7 +80,7 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     broker = make_broker(surroundings, reactor, "stdio", fail)
     broker.start()
     if control is not None:
-        control.start(broker.overview.status, reactor)
+        control.start(broker.overview.status, broker, reactor)
     if pages is not None:
         pages.start(broker, reactor)
     limits = surroundings.settings.limits

@@ -1,6 +1,7 @@
 """What every transport of a server stands on: settings, log, account, launcher, and the folder of endpoints."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -26,12 +27,12 @@ from filewarden.transports.control import ControlSocket
 from filewarden.transports.notifier import Notifier
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
-from filewarden.transports.profiles import longest_call_s, profiles
+from filewarden.transports.profiles import TOO_LONG, longest_call_s, profiles
 from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.starter import Starter
 from filewarden.transports.tool_settings import check_tool_names
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.profile import encode
+from filewarden.workers.profile import Profile, encode
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -160,7 +161,7 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None, rea
     launched, folder, account = surroundings.launched, surroundings.folder, surroundings.account
     if account is not None:
         folder.give_to(account.uid, account.gid)
-    for path in [folder.path] if control is None else [folder.path, control.path]:
+    for path in [folder.path] if control is None else [folder.path, *control.paths]:
         launched.take_away_at_the_end(path)
     settings, loaded = surroundings.settings, surroundings.loaded
     for profile in profiles(
@@ -171,12 +172,21 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None, rea
         endpoints=folder.path,
         spellings=loaded.spellings,
     ):
-        launched.send_profile(profile.role, encode(profile), namespaces=profile.sandbox != "off")
+        _send_profile(launched, profile)
     if surroundings.audit is not None:
         launched.keep_audit_log(settings.audit.file, settings.audit.keep)
     launched.let_live_on(longest_call_s(settings.deadlines))
     _keep_charter(surroundings, reach)
     launched.seal()
+
+
+def _send_profile(launched: Launched, profile: Profile) -> None:
+    try:
+        launched.send_profile(profile.role, encode(profile), namespaces=profile.sandbox != "off")
+    except OSError as error:
+        if error.errno != errno.EMSGSIZE:
+            raise
+        raise ConfigError([Problem("roots", "", TOO_LONG)]) from None
 
 
 def _keep_charter(surroundings: Surroundings, reach: Reach) -> None:

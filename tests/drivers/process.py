@@ -93,7 +93,7 @@ class ServerProcess:
     def control_status(self) -> Json:
         """The status as `filewarden status` gets it."""
         from filewarden.config.folders import runtime_folder
-        from filewarden.transports.control import query
+        from filewarden.transports.local_socket import query
 
         path = os.path.join(runtime_folder(self.environ, os.geteuid()), f"{self.pid}.sock")
         document: Json = json.loads(query(path, ANSWER_TIMEOUT_S))

@@ -110,12 +110,68 @@ def test_roots_tools_and_pools_change_and_clients_are_told(
     assert it.server.finish() == 0
 
 
+def command(it: Configured, *words: str) -> tuple[int, str, str]:
+    """What `filewarden reload` says of that user's servers."""
+    done = subprocess.run(
+        [sys.executable, *PRODUCT, "reload", *words],
+        env=it.server.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_command_waits_and_tells_what_came_of_it(configured: Callable[..., Configured], tree: Path) -> None:
+    it = configured(FEW + root(tree))
+    pid = it.server.process.pid
+    it.write(FEW.replace("workers = 2", "workers = 3") + "[http]\nport = 9\n" + root(tree, mode="rw"))
+    told = [
+        f"server {pid}: the new configuration is in force (edition 2)",
+        '  roots.project.mode: "ro" -> "rw"',
+        "  pool.workers: 2 -> 3",
+        "  waits for a restart: http.port",
+    ]
+    assert command(it) == (0, "\n".join([*told, ""]), "")
+    assert it.server.control_status()["pool"]["size"] == 4  # and one that writes
+    status, out, _ = command(it, str(pid), "--json")
+    assert (status, [(row["pid"], row["edition"], row["changes"]) for row in json.loads(out)]) == (0, [(pid, 3, [])])
+    it.write("[pool\n")
+    status, out, errors = command(it, "--all")
+    assert (status, out) == (2, "")
+    assert errors.startswith(f"server {pid}: refused, everything stays as it was: ")
+    assert command(it, "1")[0] == command(it, str(pid), "--all")[0] == 2
+    assert it.server.finish() == 0
+    assert command(it)[0] == 1
+
+
 REFUSED: dict[str, Callable[[str], str]] = {
     "filewarden.toml": lambda text: text + "[pool]\n",
     "pool.workers": lambda text: text.replace("workers = 2", "workers = 2000"),
     "does not exist": lambda text: text.replace("project", "nowhere"),
     "alternatives in braces": lambda text: text + f'deny = ["{"{a,b}" * 12}"]\n',  # which only a zygote finds
 }
+
+
+def test_what_no_message_holds_is_refused_at_the_start_and_later(
+    configured: Callable[..., Configured], tree: Path, environ: dict[str, str]
+) -> None:
+    it = configured(FEW + root(tree))
+    rules = ", ".join(f'"{"x" * 250}{number}"' for number in range(1000))
+    found = it.reload(FEW + root(tree) + f"deny = [{rules}]\n")
+    assert (found["edition"], "too long for one message" in found["problem"]) == (1, True)
+    done = subprocess.run(
+        [sys.executable, *PRODUCT, "serve", "--config", str(it.file)],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("config error: 1 problem\n  roots: the configuration is too long for one message")
 
 
 def test_what_is_refused_changes_nothing_and_is_told(configured: Callable[..., Configured], tree: Path) -> None:

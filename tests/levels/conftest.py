@@ -133,7 +133,7 @@ def status_of(environ: dict[str, str], uid: int | None) -> Callable[[int], dict[
 
     def ask(pid: int) -> dict[str, Any]:
         from filewarden.config.folders import runtime_folder
-        from filewarden.transports.control import query
+        from filewarden.transports.local_socket import query
 
         folder = runtime_folder(environ, os.geteuid() if uid is None else uid)
         give_up_at = time.monotonic() + 20

@@ -96,6 +96,26 @@ COMMANDS: tuple[Command, ...] = (
         exit_statuses="0 when every server answered, 1 when one hangs or none runs, 2 for bad usage.",
     ),
     Command(
+        name="reload",
+        summary="have a running server read its configuration again, and say what came of it",
+        text="Have a server that you run read its configuration again, and wait until the new settings count or are "
+        "refused. The file is read with the arguments and variables that the server was started with; connections stay "
+        "and no call is lost. What has changed is listed setting by setting, and what waits for a restart. A server "
+        "that refuses goes on as it was. SIGHUP does the same without waiting.",
+        flags=(
+            Flag(name="--all", sentence="every server that you run, one after another"),
+            Flag(name="--json", sentence="print an array with one document for each server"),
+        ),
+        operands=Operands(metavar="PID", most=1),
+        examples=(
+            Example("filewarden reload", "the only server that you run"),
+            Example("filewarden reload 4711", "one of several, by its process id in filewarden status"),
+            Example("filewarden reload --json | jq -r '.[].changes[]'", "for a script"),
+        ),
+        exit_statuses="0 when the new configuration is in force, 1 when a server is not there or does not answer, 2 "
+        "when it is refused or for bad usage.",
+    ),
+    Command(
         name="client",
         summary="print what a client (Claude, Cursor, ...) needs to use this server, or write it there",
         text="Print what the client NAME needs in its configuration to use this server on these folders: as a program "

@@ -68,7 +68,7 @@ def main() -> int:
     broker = make_broker(surroundings, reactor, "stdio", sys.exit)
     broker.start()
     if control is not None:
-        control.start(broker.overview.status, reactor)
+        control.start(broker.overview.status, broker, reactor)
     reactor.watch(0, Wishes(broker, reactor.stop).read)
     reactor.run()
     broker.close()
