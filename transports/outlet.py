@@ -27,6 +27,7 @@ class Outlet:
         on_relief: Callable[[], None],
     ) -> None:
         self.fd = _own_description(fd)
+        _widen(self.fd)
         self._reactor = reactor
         self._on_broken = on_broken
         self._on_relief = on_relief
@@ -112,14 +113,21 @@ class Outlet:
 
 
 def _own_description(fd: int) -> int:
-    """A non-blocking descriptor for the same pipe that does not change the mode for others who share it."""
+    """A non-blocking descriptor for the same pipe that does not change the mode for others who share it.
+
+    That takes the right to open the pipe, which belongs to whoever started us: not always the account we run under.
+    """
     try:
         own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:  # a socket, or no /proc: then the mode is shared
         os.set_blocking(fd, False)
         return fd
+    return own
+
+
+def _widen(fd: int) -> None:
+    """Let a pipe take a large answer in one go, where the system allows."""
     import fcntl
 
     with contextlib.suppress(OSError, AttributeError):
-        fcntl.fcntl(own, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    return own
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

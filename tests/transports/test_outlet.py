@@ -1,5 +1,6 @@
 """What waits for a client that does not read, on a real pipe."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 
@@ -7,7 +8,7 @@ import pytest
 
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.reactor import SelectorReactor
-from filewarden.transports.outlet import MANY_BYTES, Outlet
+from filewarden.transports.outlet import MANY_BYTES, PIPE_BYTES, Outlet
 
 
 @pytest.fixture
@@ -38,4 +39,25 @@ def test_what_nothing_depends_on_is_not_kept_for_one_that_does_not_read(ends: tu
     assert relieved
     assert outlet.offer(b"small")
     os.close(outlet.fd)
+    reactor.close()
+
+
+@pytest.mark.parametrize("may_open", [True, False])
+def test_a_large_answer_goes_out_at_once_also_by_a_pipe_of_another_account(
+    ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch, may_open: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError
+
+    reactor = SelectorReactor()
+    with monkeypatch.context() as patched:
+        if not may_open:
+            patched.setattr(os, "open", refuse)
+        outlet = Outlet(ends[1], reactor, Holdings(), lambda: None, lambda: None)
+    assert fcntl.fcntl(ends[0], fcntl.F_GETPIPE_SZ) == PIPE_BYTES
+    outlet.write_line(b"x" * 900_000)
+    outlet.flush()
+    assert outlet.is_empty
+    if may_open:
+        os.close(outlet.fd)
     reactor.close()

@@ -9,7 +9,10 @@ import msgspec
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.paths.root import Root
 
-_FORMAT = stat.S_IFMT(0xFFFF)
+FORMAT = stat.S_IFMT(0xFFFF)
+"""The bits of a mode that tell what an object is."""
+PLAIN = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
+"""What leads nowhere else, by those bits."""
 _KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "directory",
@@ -77,4 +80,4 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def kind_of(mode: int) -> str:
     """Name a file type, as clients see it."""
-    return _KINDS.get(mode & _FORMAT, "device")
+    return _KINDS.get(mode & FORMAT, "device")

@@ -56,7 +56,7 @@ class Space:
         )
         self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
         """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
-        self._judges_names = self._policy.has_rules or self.judges_objects
+        self.judges_names = self._policy.has_rules or self.judges_objects
         """Whether anything but its being a certain object can close what a name stands for."""
 
     def names_all_roots(self, path: str) -> bool:
@@ -164,8 +164,11 @@ class Space:
 
     def examine(self, folder: Handle, name: bytes) -> Entry | None:
         """Tell what a name in a folder is; None when it is closed to clients; raises OSError."""
-        state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
-        if (self._judges_names or state.st_ino in self._policy.denied_inodes) and self.closes(folder, name, state):
+        return self.entry(folder, name, os.stat(name, dir_fd=folder.fd, follow_symlinks=False))
+
+    def entry(self, folder: Handle, name: bytes, state: os.stat_result) -> Entry | None:
+        """Tell what a name in a folder is, `state` being its own; None when it is closed to clients; raises OSError."""
+        if (self.judges_names or state.st_ino in self._policy.denied_inodes) and self.closes(folder, name, state):
             return None
         kind = kind_of(state.st_mode)
         if kind != "symlink":
@@ -183,7 +186,7 @@ class Space:
         """Whether a name in an open folder is closed, `state` being its own; raises OSError."""
         if self._policy.denies_object(state):
             return True
-        if not self._judges_names:
+        if not self.judges_names:
             return False
         names = (*folder.names, name)
         index = self._index(folder.root)

@@ -17,7 +17,12 @@ class Budget:
     def take(self, item: msgspec.Struct) -> bool:
         """Whether the item still fits; it is then paid for. The first always does, so every page makes progress."""
         raw = _encode(item)
-        return self.take_chars(1 + (len(raw) if raw.isascii() else len(raw.decode())))
+        cost = 1 + (len(raw) if raw.isascii() else len(raw.decode()))
+        if cost > self._left and not self._is_untouched:
+            return False
+        self._left -= cost
+        self._is_untouched = False
+        return True
 
     def take_chars(self, cost: int) -> bool:
         """Whether so many characters still fit."""

@@ -97,15 +97,17 @@ class _Page:
     """One run over a folder: finds the sort keys of what comes next, then shows entries until the budget is spent."""
 
     def __init__(self, context: "Context", folder: "Handle", arguments: ListDirectory) -> None:
+        from filewarden.workers.paths.handle import FORMAT, PLAIN
         from filewarden.workers.paths.names import show
 
-        self._show = show
+        self._show, self._format, self._plain = show, FORMAT, PLAIN
         self._context = context
         self._space = context.space
         self._folder = folder
         self._above = "" if folder.path == "." else f"{folder.path}/"
         self._arguments = arguments
         self._judge = context.space.judge(folder.root)
+        self._looks_closely, self._denied_inodes = context.space.judges_names, context.space.denied_inodes
         self._depends_on_others = context.space.judges_objects
         """Whether more than the folder itself decides on the order, such as what a link leads to."""
         self.skipped = 0
@@ -131,16 +133,21 @@ class _Page:
 
     def item(self, name: bytes) -> Item | None:
         """Make one entry as shown; None if it is gone, closed, or cannot be examined."""
-        entry = self._examine(name)
-        if entry is None:
+        try:
+            state = os.stat(name, dir_fd=self._folder.fd, follow_symlinks=False)
+            kind = self._plain.get(state.st_mode & self._format)
+            if kind is None or self._looks_closely or state.st_ino in self._denied_inodes:
+                entry = self._space.entry(self._folder, name, state)
+                if entry is None:
+                    return None
+                state, kind = entry.stat, entry.kind
+        except OSError:
+            self.skipped += 1
             return None
         text = self._show(name)
+        size = state.st_size if kind == "file" else _size(kind, state)
         return Item(
-            name=text,
-            type=entry.kind,
-            size=size_of(entry),
-            modified=entry.stat.st_mtime_ns // 1_000_000_000,
-            path=self._above + text,
+            name=text, type=kind, size=size, modified=state.st_mtime_ns // 1_000_000_000, path=self._above + text
         )
 
     def _question(self) -> tuple[object, ...]:
@@ -157,7 +164,7 @@ class _Page:
         ) and time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _COARSEST_CLOCK_NS
 
     def _all_keys(self, entries: "Iterator[os.DirEntry[str]]") -> Iterator[_Key]:
-        judge, above, denied_inodes = self._judge, self._folder.names, self._space.denied_inodes
+        judge, above, denied_inodes = self._judge, self._folder.names, self._denied_inodes
         hides_dotted, is_plain = not self._arguments.show_hidden, self._arguments.sort_by == "name"
         looks_at_all = self._space.judges_objects
         for count, entry in enumerate(entries, 1):
@@ -193,7 +200,7 @@ class _Page:
             return 0 if found.kind == "directory" else 1
         if sort_by == "modified":
             return -found.stat.st_mtime_ns
-        size = size_of(found)
+        size = _size(found.kind, found.stat)
         return 1 if size is None else -size
 
     def _examine(self, name: bytes) -> "Entry | None":
@@ -204,11 +211,11 @@ class _Page:
             return None
 
 
-def size_of(entry: "Entry") -> int | None:
+def _size(kind: str, state: os.stat_result) -> int | None:
     """Say the size in bytes; none for folders, and 0 for a link out (its own tells of the target)."""
-    if entry.kind == "directory":
+    if kind == "directory":
         return None
-    return 0 if entry.kind == "symlink" else entry.stat.st_size
+    return 0 if kind == "symlink" else state.st_size
 
 
 def run(context: "Context", arguments: ListDirectory) -> Listing:
