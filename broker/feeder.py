@@ -40,6 +40,7 @@ class Feeder:
         self._supervisors = supervisors
         self._may_wait_in_workers = False
         """False when no call does."""
+        scheduler.count_in_workers = self._count_waiting
 
     def start(self, call: Call) -> bool:
         """Start a short call that has just come, where nobody waits and a worker is free for it: the usual case.
@@ -146,6 +147,12 @@ class Feeder:
         """
         call.may_wait_in_worker = False
         self._scheduler.put_back(call)
+
+    def _count_waiting(self) -> int:
+        if not self._may_wait_in_workers:
+            return 0
+        following = (worker.next_call for _, worker in self._readers())
+        return sum(1 for call in following if call is not None and not call.is_disowned)
 
     def _take_back(self, worker: Worker, call: Call) -> None:
         worker.disown_next()

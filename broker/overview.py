@@ -124,7 +124,7 @@ class Overview:
             self._log.warning(sentence)
         refused = self._notes.on_refusals(self._ledger.refusals, now)
         if refused is not None:
-            self._log.warning("calls were refused", **refused, waiting=self._scheduler.depth)
+            self._log.warning("calls were refused", **refused, waiting=self._scheduler.waiting)
 
     def _condition(self) -> Condition:
         mode = self._in_force.settings.sandbox.mode

@@ -10,6 +10,7 @@ its own: if its calls hang, the others do not wait for their deadlines. A full q
 few of them in place of the latest one of whoever has the most.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from filewarden.broker.call import Call
@@ -55,6 +56,8 @@ class Scheduler:
         self._crowd = Crowd()
         self._depth = 0
         self._is_scan_next = False
+        self.count_in_workers: Callable[[], int] = lambda: 0
+        """How many calls from `next_behind` wait still; whoever took them knows."""
 
     def renew(self, *, queue_limit: int, per_client_limit: int, scan_workers: int) -> None:
         """Admit what comes, and run what waits, within these limits from now on."""
@@ -64,8 +67,13 @@ class Scheduler:
 
     @property
     def depth(self) -> int:
-        """How many calls wait."""
+        """How many calls wait here."""
         return self._depth
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait, here and in workers: what the limit is about."""
+        return self._depth + self.count_in_workers()
 
     def in_flight_of(self, client: str) -> int:
         """How many calls of a client wait or run."""
@@ -90,7 +98,7 @@ class Scheduler:
             Overload: the queue is full of calls with no lesser claim, or the client has too many calls in flight.
         """
         self._refuse_too_many(call)
-        displaced = self._displaced_by(call) if self._depth >= self._queue_limit else None
+        displaced = self._displaced_by(call) if self.waiting >= self._queue_limit else None
         self._crowd.came(call)
         self._queue_of(call).push(call)
         self._depth += 1
@@ -129,7 +137,7 @@ class Scheduler:
     def full(self) -> Overload:
         """What is said where there is no room."""
         return Overload(
-            f"The server is busy: {self._depth} calls are waiting (limit: {self._queue_limit}). Try again later.",
+            f"The server is busy: {self.waiting} calls are waiting (limit: {self._queue_limit}). Try again later.",
             self._retry_after_ms(),
             Reason.QUEUE_FULL,
         )

@@ -124,7 +124,7 @@ def watcher_rows(crew: Crew, now: float) -> tuple[WatcherStatus, ...]:
 def queue_status(scheduler: Scheduler, limit: int, ledger: Ledger, now: float, *, has_writes: bool) -> QueueStatus:
     """The calls that wait."""
     return QueueStatus(
-        depth=scheduler.depth,
+        depth=scheduler.waiting,
         limit=limit,
         rejected_total=ledger.rejected,
         lanes={

@@ -12,7 +12,7 @@ from filewarden.broker.lifecycle import Event, Exit, State, advance
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.pool import Kind, reading_pool
 from filewarden.broker.roster import Roster
-from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.worker import Worker
 from filewarden.config.sections.pool import PoolSettings
 from filewarden.workers.tool import Lane
@@ -24,10 +24,10 @@ CALL_S = 0.001
 class Shop:
     """A scheduler, a feeder and workers that answer when they are told to; where each call ended up."""
 
-    def __init__(self, size: int = 1, scan_workers: int = 1) -> None:
+    def __init__(self, size: int = 1, scan_workers: int = 1, queue_limit: int = 100) -> None:
         self.pool = reading_pool(PoolSettings())
         self.roster = Roster(size, 0)
-        self.scheduler = Scheduler(queue_limit=100, per_client_limit=100, scan_workers=scan_workers)
+        self.scheduler = Scheduler(queue_limit=queue_limit, per_client_limit=100, scan_workers=scan_workers)
         self.clock = 1.0
         self.settling: list[Callable[[], None]] = []
         self.due: set[Worker] = set()
@@ -166,6 +166,17 @@ def test_a_short_read_waits_in_the_worker_that_runs_another_one(make_call: MakeC
     assert set(map(tuple, shop.ends.values())) == {("answered",)}
     assert shop.worker.state is State.IDLE
     assert shop.worker.calls_total == 3
+
+
+def test_what_waits_in_a_worker_has_its_place_in_the_queue_until_it_runs(make_call: MakeCall) -> None:
+    shop, calls = Shop(queue_limit=2), [make_call() for _ in range(5)]
+    shop.admit(*calls[:3])
+    assert (shop.worker.next_call, shop.scheduler.depth, shop.scheduler.waiting) == (calls[1], 1, 2)
+    with pytest.raises(Overload, match=r"2 calls are waiting \(limit: 2\)"):
+        shop.admit(calls[3])
+    shop.answer(shop.worker)
+    shop.admit(calls[4])
+    assert (shop.worker.next_call, shop.scheduler.waiting) == (calls[2], 2)
 
 
 def test_an_idle_worker_comes_first(make_call: MakeCall) -> None:
