@@ -32,22 +32,22 @@ class AnswerReader:
                 return _asked(frame)
 
     def _success(self, tool: Tool, answer: Answer) -> Succeeded:
-        if (tool.kind is Kind.STRUCTURED) != (answer.payload is None):
+        payload = answer.payload
+        if (tool.kind is Kind.STRUCTURED) != (payload is None):
             raise Violation("an answer of the wrong kind")
+        decoder = self._decoders.get(tool.name) or self._new_decoder(tool)
         try:
-            result = self._decoder(tool).decode(answer.body)
-            if answer.payload is None:
+            result = decoder.decode(answer.body)
+            if payload is None:
                 return Succeeded(result)
             if tool.kind is Kind.TEXT:
-                return Succeeded(result, text=str(answer.payload, "utf-8"))
-            return Succeeded(result, blocks=wire.unpack_blocks(answer.payload))
+                return Succeeded(result, str(payload, "utf-8"))
+            return Succeeded(result, None, wire.unpack_blocks(payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError) as error:
             raise Violation("an answer that does not fit its tool", error) from None
 
-    def _decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
-        decoder = self._decoders.get(tool.name)
-        if decoder is None:
-            decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.result)
+    def _new_decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
+        decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.result)
         return decoder
 
 

@@ -363,9 +363,9 @@ class Broker:
         """A worker can take a call."""
         self._dispatcher.on_idle()
 
-    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker answered, or said something on the way."""
-        self._dispatcher.on_frame(worker, frame)
+        self._dispatcher.on_frame(worker, frame, now)
 
     def on_returned(self, call: Call) -> None:
         """The worker that would have run `call` next is gone."""

@@ -13,7 +13,7 @@ from filewarden.workers.tool import Lane, ListKind, Tool
 from filewarden.workers.wire import Aside
 
 Deliver = Callable[[Outcome], None]
-Overhear = Callable[[Aside], None]
+Overhear = Callable[["Call", Aside], None]
 ListChanged = Callable[[ListKind], None]
 Witness = Callable[["Call", Outcome | None, float], None]
 """Is told how a call ended (None: it was cancelled) and after how many seconds."""

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from filewarden.broker.announcements import Announcements
+from filewarden.broker.call import DEAF, Call, Hearing
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.protocol.actions import (
     AwaitAnswers,
@@ -28,6 +29,7 @@ from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
 from filewarden.broker.protocol.revisions import Era
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.protocol.shape import resource_error
+from filewarden.broker.protocol.terms import Terms
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.run import Run
 from filewarden.broker.seal import BadSealError
@@ -93,6 +95,9 @@ class Conversation:
         """The calls under way, by the identity of the action that started each."""
         self._open: dict[int, Exchange] = {}
         """The exchanges that still owe an answer."""
+        self._usual_hearing: Hearing = DEAF
+        self._usual_terms: Terms | None = None
+        """Those of the latest call without progress, and what it hears and can be asked: mostly the next one's too."""
         self._subscriptions = Subscriptions(services.abilities, notify, services.lookouts(caller))
         self._is_listening = notify is not None
         self._is_closed = False
@@ -161,7 +166,8 @@ class Conversation:
         """Something that was under way has ended, or led to something else."""
         if exchange is None or self._is_closed:
             return
-        self._act(exchange)
+        if exchange.actions:
+            self._act(exchange)
         if not exchange.running:
             self._answer(exchange)
 
@@ -214,7 +220,7 @@ class Conversation:
         if start.task is TaskUse.AT_ONCE:
             self._make_task(run)
         try:
-            run.begin(lambda aside: self._overhear(start, aside))
+            run.begin(self._hearing_of(start))
         except ToolFailure as failure:
             refusal = Failed(failure.code, failure.message, failure.details)
             services.dispatcher.note_refused(self._caller, tool, start, refusal)
@@ -230,10 +236,23 @@ class Conversation:
         self._runs.pop(id(run.start), None)
         if isinstance(outcome, Failed) and outcome.code in _WORTH_A_NOTE:
             note = Note(0, NoteLevel.WARNING, f"{run.tool.name}: {outcome.message}")
-            self._overhear(run.start, note)
+            self._pass_on(run.start, note)
         self._go_on(self.session.complete(run.start, outcome))
 
-    def _overhear(self, start: StartCall, aside: Aside) -> None:
+    def _hearing_of(self, start: StartCall) -> Hearing:
+        terms = start.terms
+        if start.progress_token is not None:
+            return Hearing(self._overhear, True, terms.log_level, terms.askable)
+        if terms is not self._usual_terms:
+            self._usual_terms = terms
+            self._usual_hearing = Hearing(self._overhear, False, terms.log_level, terms.askable)
+        return self._usual_hearing
+
+    def _overhear(self, call: Call, aside: Aside) -> None:
+        if call.origin is not None:
+            self._pass_on(call.origin, aside)
+
+    def _pass_on(self, start: StartCall, aside: Aside) -> None:
         exchange = self.session.exchange_of(start)
         frame = self.session.aside(start, aside)
         if exchange is not None and frame is not None and exchange.sink is not None:

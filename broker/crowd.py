@@ -26,8 +26,8 @@ class Crowd:
 
     def came(self, call: Call) -> None:
         """It was admitted."""
-        client = call.client
-        self._in_flight[client] = self._in_flight.get(client, 0) + 1
+        client, in_flight = call.client, self._in_flight
+        in_flight[client] = in_flight.get(client, 0) + 1
         if client != self._latest:
             self._latest, self._before_at = client, self._latest_at
         self._latest_at = call.submitted_at

@@ -32,7 +32,7 @@ from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Lane, Tool
-from filewarden.workers.wire import Answer, Aside, Ending, Note, Progress, Refusal
+from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Progress, Refusal
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -96,7 +96,7 @@ class Dispatcher:
         self._budgets = budgets
         self._checks = OutcomeChecks("", None) if checks is None else checks
         self._supervisors: dict[Kind, Supervisor] = {}
-        self._feeder: Feeder | None = None
+        self._feeder = Feeder(reactor, scheduler, self._supervisors, self._checks)
         self._retiring: list[Supervisor] = []
         """Those that end with the calls that they run."""
         self._live: dict[int, Call] = {}
@@ -126,12 +126,11 @@ class Dispatcher:
         """
         self._retiring = [each for each in (*self._retiring, *self._supervisors.values()) if each.roster.workers()]
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
-        if self._feeder is not None:
-            self._feeder.take_all_back()
+        self._feeder.close()
         self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors, self._checks)
         self._deadlines, self._budgets, self._closures = deadlines, budgets, closures
         self._turn_away(lambda call: None if offers(call.tool) else verdicts.NOT_OFFERED)
-        self._pump()
+        self._feeder.feed()
 
     @property
     def pools(self) -> tuple[Supervisor, ...]:
@@ -168,16 +167,16 @@ class Dispatcher:
         call = self._call(caller, tool, arguments, deliver, hearing, inputs, origin)
         refusal = self._refusal(call)
         if refusal is not None:
-            self._settle(call, refusal)
+            self._settle(call, refusal, call.submitted_at)
             return call
         self._live[call.id] = call
         self._was_active = True
         try:
-            if self._feeder is None or not self._feeder.start(call):
+            if not self._feeder.start(call):
                 self._queue(call)
         except Overload as overload:
             del self._live[call.id]
-            self._settle(call, verdicts.refused_by(overload))
+            self._settle(call, verdicts.refused_by(overload), call.submitted_at)
         if self._patrol.next_at - call.submitted_at > BUSY_TICK_S:
             self._patrol.hurry()
         return call
@@ -186,14 +185,14 @@ class Dispatcher:
         displaced = self._scheduler.admit(call)
         if displaced is not None:
             del self._live[displaced.id]
-            self._settle(displaced, verdicts.refused_by(self._scheduler.full()))
-        self._pump()
+            self._settle(displaced, verdicts.refused_by(self._scheduler.full()), call.submitted_at)
+        self._feeder.feed()
 
     def note_refused(self, caller: Caller, tool: Tool, start: StartCall, refusal: Failed) -> None:
         """A call was refused before it came here: the operator and the audit log hear of it all the same."""
         call = self._call(caller, tool, start.arguments, _to_nobody, DEAF, None, start)
         self._ledger.note_refused(call, refusal)
-        self._tell(call, refusal)
+        self._tell(call, refusal, call.submitted_at)
 
     def _call(
         self,
@@ -230,9 +229,9 @@ class Dispatcher:
             return verdicts.DRAINING
         if self._audit is not None and (refusal := self._audit.refusal) is not None:
             return refusal
-        if self._quarantine and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
+        if self._quarantine.losses and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
             return verdicts.refused_for(closed_s)
-        if self._closures and (refusal := self._closures.refusal(call, call.submitted_at)) is not None:
+        if self._closures.is_any and (refusal := self._closures.refusal(call, call.submitted_at)) is not None:
             return refusal
         if self._budgets is not None:
             spending = self._budgets.reserve(call.principal, call.tool, call.arguments, call.submitted_at)
@@ -246,8 +245,9 @@ class Dispatcher:
         if call.is_settled:
             return
         call.is_settled = True
-        self._ledger.count_cancelled(call, self._reactor.now() - call.submitted_at)
-        self._tell(call, None)
+        now = self._reactor.now()
+        self._ledger.count_cancelled(call, now - call.submitted_at)
+        self._tell(call, None, now)
         if self._withdraw(call):
             self._settle_spending(call, verdicts.NEVER_RAN)
             return
@@ -259,9 +259,10 @@ class Dispatcher:
 
     def cancel_all(self) -> None:
         """End every call with an answer."""
+        now = self._reactor.now()
         for call in list(self._live.values()):
             if self._withdraw(call):
-                self._settle(call, verdicts.STOPPED)
+                self._settle(call, verdicts.STOPPED, now)
             else:
                 self._kill_runner(call, Exit.RECYCLED)
 
@@ -277,9 +278,9 @@ class Dispatcher:
 
     def on_idle(self) -> None:
         """A worker can take a call."""
-        self._pump()
+        self._feeder.feed()
 
-    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker said something about a call.
 
         Raises:
@@ -288,15 +289,14 @@ class Dispatcher:
         call = worker.call
         if call is None or call.id != frame.call:
             raise Violation("a frame about a call that it does not run")
-        if isinstance(frame, Progress | Note):
-            self._overhear(call, frame)
+        if isinstance(frame, ASIDES):
+            self._overhear(call, frame, now)
             return
         outcome = self._answers.outcome(call.tool, frame)
         if isinstance(frame, Answer):
             call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
-        now = self._reactor.now()
         worker.answered(call.id, now)
-        if self._closures:
+        if self._closures.is_any:
             self._closures.answered(call)
         if not call.is_disowned:
             self._end(call, outcome, now)
@@ -304,23 +304,22 @@ class Dispatcher:
             self._quarantine.lost(_identity(call), now)
             self._condemn(worker, Exit.MEMORY)
         else:
-            self._pump()
+            self._feeder.feed()
 
-    def _overhear(self, call: Call, aside: Aside) -> None:
+    def _overhear(self, call: Call, aside: Aside, now: float) -> None:
         hearing = call.hearing
         is_wanted = hearing.wants_progress if isinstance(aside, Progress) else hearing.log_level is not None
         if not is_wanted:
             raise Violation("a report that nobody asked for")
         call.asides += 1
-        if call.asides > ASIDES_AT_ONCE + ASIDES_PER_SECOND * (self._reactor.now() - call.submitted_at):
+        if call.asides > ASIDES_AT_ONCE + ASIDES_PER_SECOND * (now - call.submitted_at):
             raise Violation("reports without an end")
         if hearing.overhear is not None and not (call.is_settled or call.is_disowned):
-            hearing.overhear(aside)
+            hearing.overhear(call, aside)
 
     def on_returned(self, call: Call) -> None:
         """The worker that would have run `call` next is gone."""
-        if self._feeder is not None:
-            self._feeder.returned(call)
+        self._feeder.returned(call)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
@@ -335,28 +334,25 @@ class Dispatcher:
 
     def _check(self, call: Call, cause: Exit, lost: Failed, now: float) -> None:
         """Find out what a call has changed whose worker was ended, and only then say how it ended."""
-        check = self._checks.admit(self._numbers, call, cause, now, lambda found: self._settle(call, told(lost, found)))
+        check = self._checks.admit(
+            self._numbers, call, cause, now, lambda found: self._settle(call, told(lost, found), self._reactor.now())
+        )
         if check is None:
             self._end(call, told(lost, None), now)
             return
         del self._live[call.id]
         self._live[check.id] = check
         self._scheduler.finished(call, now)
-        self._pump()
+        self._feeder.feed()
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
         self._quarantine.lost(_identity(call), self._reactor.now())
 
-    def _pump(self) -> None:
-        """Give waiting calls to workers."""
-        if self._feeder is not None:
-            self._feeder.feed()
-
     def _withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""
         waiting = self._checks if call.is_check else self._scheduler
-        if waiting.withdraw(call) or (self._feeder is not None and self._feeder.release(call)):
+        if waiting.withdraw(call) or self._feeder.release(call):
             del self._live[call.id]
             return True
         return False
@@ -366,28 +362,28 @@ class Dispatcher:
         del self._live[call.id]
         if not call.is_check:
             self._scheduler.finished(call, now)
-        self._settle(call, outcome)
+        self._settle(call, outcome, now)
 
-    def _settle(self, call: Call, outcome: Outcome) -> None:
+    def _settle(self, call: Call, outcome: Outcome, now: float) -> None:
         if call.is_settled:
             return
         call.is_settled = True
         if call.is_check:
             call.deliver(outcome)
             return
-        self._settle_spending(call, outcome)
-        self._ledger.count(call, outcome, self._reactor.now() - call.submitted_at)
+        if call.spending is not None:
+            self._settle_spending(call, outcome)
+        self._ledger.count(call, outcome, now - call.submitted_at)
         call.deliver(outcome)
-        self._tell(call, outcome)
+        if self._witnesses or self._audit is not None:
+            self._tell(call, outcome, now)
         if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:
             self._on_list_changed(call.tool.changes)
 
-    def _tell(self, call: Call, outcome: Outcome | None) -> None:
+    def _tell(self, call: Call, outcome: Outcome | None, now: float) -> None:
         """Whoever keeps a record: the audit log comes last, for others may add to the call what it then shows."""
-        if self._witnesses:
-            took_s = self._reactor.now() - call.submitted_at
-            for witness in self._witnesses:
-                witness(call, outcome, took_s)
+        for witness in self._witnesses:
+            witness(call, outcome, now - call.submitted_at)
         if self._audit is not None:
             self._audit.record(call, outcome)
 
@@ -420,23 +416,23 @@ class Dispatcher:
                 self._turn_away(partial(verdicts.without_worker, kind))
         if self._closures.look([call for each in self.pools for call in each.stuck(now)]):
             self._turn_away(lambda call: self._closures.refusal(call, now))
-        if self._feeder is not None:
-            self._feeder.look(now)
+        self._feeder.look(now)
         return is_active
 
     def _turn_away(self, refusal_of: Callable[[Call], Failed | None]) -> None:
         """Answer every waiting call at once that is refused."""
+        now = self._reactor.now()
         for call in list(self._live.values()):
             refusal = refusal_of(call)
             if refusal is not None and self._withdraw(call):
-                self._settle(call, refusal)
+                self._settle(call, refusal, now)
 
     def _expire(self, now: float) -> None:
         """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call."""
         expired = [call for call in self._live.values() if now >= call.hard_at]
         for call in expired:
             if self._withdraw(call):
-                self._settle(call, verdicts.QUEUED_TOO_LONG)
+                self._settle(call, verdicts.QUEUED_TOO_LONG, now)
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)

@@ -21,20 +21,19 @@ MOST_IDLE = 64
 
 
 class _Clients:
-    """The waiting calls of one principal."""
+    """The waiting calls of one principal, none of them in an empty row."""
 
     def __init__(self) -> None:
         self.turns = Turns()
         self.calls: dict[str, deque[Call]] = {}
 
-    def push(self, call: Call) -> None:
-        self.calls.setdefault(call.client, deque()).append(call)
-        self.turns.join(call.client)
-
-    def put_back(self, call: Call) -> None:
-        self.calls.setdefault(call.client, deque()).appendleft(call)
-        self.turns.join(call.client)
-        self.turns.charge(call.client, -call.presumed_s)
+    def row(self, client: str) -> deque[Call]:
+        """The row of a client, to be filled."""
+        calls = self.calls.get(client)
+        if calls is None:
+            calls = self.calls[client] = deque()
+            self.turns.join(client)
+        return calls
 
     def first(self, fits: Fits) -> Call | None:
         for client in self.turns.order():
@@ -42,16 +41,6 @@ class _Clients:
             if fits(call):
                 return call
         return None
-
-    def remove(self, call: Call) -> bool:
-        calls = self.calls.get(call.client)
-        if calls is None or call not in calls:
-            return False
-        calls.remove(call)
-        if not calls:
-            del self.calls[call.client]
-            self.turns.leave(call.client)
-        return True
 
 
 class FairQueue:
@@ -70,11 +59,7 @@ class FairQueue:
 
     def push(self, call: Call) -> None:
         """Put a call behind those of its client."""
-        clients = self._principals.get(call.principal)
-        if clients is None:
-            clients = self._principals[call.principal] = _Clients()
-        clients.push(call)
-        self._turns.join(call.principal)
+        self._clients_to_wait(call.principal).row(call.client).append(call)
         self.depth += 1
 
     def begin(self, call: Call, now: float) -> None:
@@ -88,41 +73,36 @@ class FairQueue:
         if len(self._principals) > MOST_IDLE:
             del self._principals[call.principal]
 
+    def first(self) -> Call | None:
+        """The call whose turn it is; nobody is passed over."""
+        if not self.depth:
+            return None
+        clients = self._principals[self._turns.first()]
+        return clients.calls[clients.turns.first()][0]
+
     def pop(self, fits: Fits, now: float) -> Call | None:
         """Take the call whose turn it is among those that fit."""
         for principal in self._turns.order():
             call = self._principals[principal].first(fits)
             if call is not None:
-                return self._taken(call, now)
+                self.take(call, now)
+                return call
         return None
 
-    def pop_first(self, fits: Fits, now: float) -> Call | None:
-        """Take the call whose turn it is if it fits; nobody is passed over."""
-        if not self.depth:
-            return None
-        clients = self._principals[self._turns.first()]
-        call = clients.calls[clients.turns.first()][0]
-        return self._taken(call, now) if fits(call) else None
-
-    def _taken(self, call: Call, now: float) -> Call:
-        self._principals[call.principal].turns.serve(call.client, self.usual_s)
+    def take(self, call: Call, now: float) -> None:
+        """Take the first call of a client."""
+        clients = self._principals[call.principal]
+        clients.turns.serve(call.client, self.usual_s)
         self._turns.serve(call.principal, self.usual_s)
-        self.remove(call)
+        clients.calls[call.client].popleft()
+        self._left(call, clients)
         self._hand_out(call, now)
-        return call
-
-    def _hand_out(self, call: Call, now: float) -> None:
-        call.began_at, call.presumed_s = now, self.usual_s
-        self.running += 1
-        self._holders[call.client] = self._holders.get(call.client, 0) + 1
 
     def put_back(self, call: Call) -> None:
         """A call from `pop` has not run: it is the next one of its client again, and charged for nothing."""
-        clients = self._principals.get(call.principal)
-        if clients is None:
-            clients = self._principals[call.principal] = _Clients()
-        clients.put_back(call)
-        self._turns.join(call.principal)
+        clients = self._clients_to_wait(call.principal)
+        clients.row(call.client).appendleft(call)
+        clients.turns.charge(call.client, -call.presumed_s)
         self.depth += 1
         self._turns.charge(call.principal, -call.presumed_s)
         self._let_go(call)
@@ -130,24 +110,48 @@ class FairQueue:
     def remove(self, call: Call) -> bool:
         """Take a certain call out; False when it does not wait here."""
         clients = self._principals.get(call.principal)
-        if clients is None or not clients.remove(call):
+        calls = None if clients is None else clients.calls.get(call.client)
+        if clients is None or calls is None or call not in calls:
             return False
-        self.depth -= 1
-        if not clients.calls:
-            self._turns.leave(call.principal)
-            if len(self._principals) > MOST_IDLE:
-                del self._principals[call.principal]
+        calls.remove(call)
+        self._left(call, clients)
         return True
 
     def finished(self, call: Call, now: float) -> None:
         """A call from `pop` holds no worker any more: it is charged for what it has had."""
         held_s = max(0.0, now - call.began_at)
+        excess_s = held_s - call.presumed_s
         clients = self._principals.get(call.principal)
         if clients is not None:
-            clients.turns.charge(call.client, held_s - call.presumed_s)
-        self._turns.charge(call.principal, held_s - call.presumed_s)
+            clients.turns.charge(call.client, excess_s)
+        self._turns.charge(call.principal, excess_s)
         self.usual_s += WEIGHT_OF_LATEST * (held_s - self.usual_s)
         self._let_go(call)
+
+    def _clients_to_wait(self, principal: str) -> _Clients:
+        clients = self._principals.get(principal)
+        if clients is None:
+            clients = self._principals[principal] = _Clients()
+        if not clients.calls:
+            self._turns.join(principal)
+        return clients
+
+    def _left(self, call: Call, clients: _Clients) -> None:
+        """A call waits no longer."""
+        self.depth -= 1
+        if clients.calls[call.client]:
+            return
+        del clients.calls[call.client]
+        clients.turns.leave(call.client)
+        if not clients.calls:
+            self._turns.leave(call.principal)
+            if len(self._principals) > MOST_IDLE:
+                del self._principals[call.principal]
+
+    def _hand_out(self, call: Call, now: float) -> None:
+        call.began_at, call.presumed_s = now, self.usual_s
+        self.running += 1
+        self._holders[call.client] = self._holders.get(call.client, 0) + 1
 
     def _let_go(self, call: Call) -> None:
         self.running -= 1

@@ -7,7 +7,7 @@ waits in a worker is still in the queue for all who ask: it can be cancelled, it
 when the call before it takes long, and put back when the worker is lost. A read may run twice; only one is answered.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from filewarden.broker.call import Call
 from filewarden.broker.outcome_checks import OutcomeChecks
@@ -40,6 +40,8 @@ class Feeder:
         self._supervisors = supervisors
         self._may_wait_in_workers = False
         """False when no call does."""
+        self._is_set = False
+        """Whether this tick ends with giving out."""
         scheduler.count_in_workers = self._count_waiting
 
     def start(self, call: Call) -> bool:
@@ -62,21 +64,26 @@ class Feeder:
         return True
 
     def feed(self) -> None:
-        """Give out what can be given out: to idle workers now, to busy ones once at the end of this tick."""
-        if self._checks:
-            self._feed_checks(self._reactor.now())
-        scheduler = self._scheduler
-        if not scheduler.depth:
-            if self._may_wait_in_workers:
-                self._take_back_behind_long(self._reactor.now())
-            if not scheduler.depth:
-                return
+        """Give out what can be given out once this tick has heard all that there is to hear."""
+        if not self._is_set and (self._scheduler.depth or self._may_wait_in_workers or self._checks):
+            self._is_set = True
+            self._reactor.settle(self._give_out)
+
+    def _give_out(self) -> None:
+        self._is_set = False
         now = self._reactor.now()
+        if self._checks:
+            self._feed_checks(now)
+        scheduler = self._scheduler
+        if self._may_wait_in_workers and not scheduler.depth:
+            self._take_back_behind_long(now)
+        if not scheduler.depth:
+            return
         for kind, supervisor in self._supervisors.items():
             if scheduler.has_waiting(kind):
                 self._feed_idle(kind, supervisor, now)
         if scheduler.has_waiting(Kind.READING):
-            self._reactor.settle(self._feed_busy)
+            self._feed_busy(now)
 
     def look(self, now: float) -> None:
         """Time has passed."""
@@ -94,6 +101,8 @@ class Feeder:
             self._give(supervisor, placement.worker, check, now)
 
     def _feed_idle(self, kind: Kind, supervisor: Supervisor, now: float) -> None:
+        if supervisor.roster.idle() is None:
+            return
         placement = Placement(supervisor, lambda call: self._scheduler.may_take_last(call, now))
         while self._scheduler.has_waiting(kind) and supervisor.roster.idle() is not None:
             call = self._scheduler.next_call(kind, placement.fits, now)
@@ -101,9 +110,11 @@ class Feeder:
                 return
             self._give(supervisor, placement.worker, call, now)
 
-    def _feed_busy(self) -> None:
-        now = self._reactor.now()
-        for supervisor, worker in self._readers():
+    def _feed_busy(self, now: float) -> None:
+        supervisor = self._supervisors.get(Kind.READING)
+        if supervisor is None:
+            return
+        for worker in self._readers():
             if _takes_another(worker, now) and supervisor.may_take_next(worker, now):
                 call = self._scheduler.next_behind(worker.principal, now)
                 if call is not None:
@@ -111,15 +122,16 @@ class Feeder:
                     self._give(supervisor, worker, call, now)
 
     def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
-        call.worker = f"{supervisor.pool.kind}/{worker.place}"
+        call.worker = supervisor.name_of(worker)
         call.assigned_at = now
-        supervisor.assign(worker, call, _frame_of(call, now, self._checks.mark(call)))
+        mark = self._checks.mark(call) if call.tool.writes else ""
+        supervisor.assign(worker, call, _frame_of(call, now, mark), now)
 
-    def _readers(self) -> Iterator[tuple[Supervisor, Worker]]:
+    def _readers(self) -> list[Worker]:
         supervisor = self._supervisors.get(Kind.READING)
-        for slot in () if supervisor is None else supervisor.roster.slots:
-            if supervisor is not None and slot.worker is not None:
-                yield supervisor, slot.worker
+        if supervisor is None:
+            return []
+        return [slot.worker for slot in supervisor.roster.slots if slot.worker is not None]
 
     # What waits in workers.
 
@@ -128,17 +140,18 @@ class Feeder:
 
         The worker runs it all the same when it comes to it, and nobody wants the answer.
         """
-        for _, worker in self._readers():
+        for worker in self._readers():
             if worker.next_call is call:
                 self._take_back(worker, call)
                 return self._scheduler.withdraw(call)
         return False
 
-    def take_all_back(self) -> None:
-        """Let no call wait in these workers."""
-        for _, worker in self._readers():
+    def close(self) -> None:
+        """Let no call wait in these workers, and give them none any more."""
+        for worker in self._readers():
             if worker.next_call is not None and not worker.next_call.is_disowned:
                 self._take_back(worker, worker.next_call)
+        self._supervisors = {}
 
     def returned(self, call: Call) -> None:
         """The worker in which it waited is gone: it is the next one again, and waits in no worker any more.
@@ -151,7 +164,7 @@ class Feeder:
     def _count_waiting(self) -> int:
         if not self._may_wait_in_workers:
             return 0
-        following = (worker.next_call for _, worker in self._readers())
+        following = (worker.next_call for worker in self._readers())
         return sum(1 for call in following if call is not None and not call.is_disowned)
 
     def _take_back(self, worker: Worker, call: Call) -> None:
@@ -161,7 +174,7 @@ class Feeder:
     def _take_back_behind_long(self, now: float) -> None:
         """Let calls wait for the next free worker instead of for one that is not done soon."""
         self._may_wait_in_workers = False
-        for _, worker in self._readers():
+        for worker in self._readers():
             call, busy_since = worker.next_call, worker.busy_since
             if call is None or call.is_disowned or busy_since is None:
                 continue
@@ -174,7 +187,7 @@ class Feeder:
 def _takes_another(worker: Worker, now: float) -> bool:
     """Whether a short call may wait in it: behind one that will most likely end soon."""
     call, busy_since = worker.call, worker.busy_since
-    if call is None or busy_since is None or worker.next_call is not None:
+    if worker.next_call is not None or call is None or busy_since is None:
         return False
     return call.lane is Lane.QUICK and not call.is_disowned and now - busy_since < LONG_S
 

@@ -66,7 +66,7 @@ class Links:
 class Link:
     """One worker's socket."""
 
-    __slots__ = ("_endpoint", "_is_joined", "_pid", "_send", "_socket", "fd")
+    __slots__ = ("_endpoint", "_get", "_is_joined", "_pid", "_receive", "_send", "_socket", "fd")
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, pid: int) -> None:
         self._socket = socket
@@ -74,6 +74,7 @@ class Link:
         self._pid = pid
         self._is_joined = False
         self._send = super(zmq.Socket, socket).send  # without the library's wrapper for sockets of other kinds
+        self._receive, self._get = socket.recv, socket.getsockopt
         self.fd = int(socket.getsockopt(zmq.FD))
 
     def send(self, frame: bytes) -> None:
@@ -96,7 +97,7 @@ class Link:
         """
         while True:
             try:
-                frame = self._socket.recv(NOBLOCK, copy=False)
+                frame = self._receive(NOBLOCK, copy=False)
             except zmq.Again:
                 events = self._events()
                 if events & POLLIN:  # it has arrived meanwhile, and this look has taken its signal
@@ -134,7 +135,7 @@ class Link:
             raise LinkError(f"a connection of process {pid}, user {uid}")
 
     def _events(self) -> int:
-        return int(self._socket.getsockopt(zmq.EVENTS))
+        return int(self._get(zmq.EVENTS))
 
     def _has_lost_its_peer(self, events: int) -> bool:
         if events & POLLOUT:  # without a mark on what waits to be sent, exactly as long as there is a peer

@@ -18,24 +18,22 @@ class Quarantine:
     """When which call lost its worker. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._losses: OrderedDict[Key, list[float]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._losses)
+        self.losses: OrderedDict[Key, list[float]] = OrderedDict()
+        """The latest ones of each call; mostly there are none."""
 
     def lost(self, key: Key, now: float) -> None:
         """The call cost a worker."""
-        recent = [when for when in self._losses.pop(key, []) if now - when < WINDOW_S]
-        self._losses[key] = [*recent, now][-LOSSES:]
-        while len(self._losses) > MOST_REMEMBERED:
-            self._losses.popitem(last=False)
+        recent = [when for when in self.losses.pop(key, []) if now - when < WINDOW_S]
+        self.losses[key] = [*recent, now][-LOSSES:]
+        while len(self.losses) > MOST_REMEMBERED:
+            self.losses.popitem(last=False)
 
     def closed_for_s(self, key: Key, now: float) -> float:
         """How many more seconds the call is refused; 0 when it is not."""
-        times = self._losses.get(key)
+        times = self.losses.get(key)
         if times is None:
             return 0.0
         if now - times[-1] >= WINDOW_S:
-            del self._losses[key]
+            del self.losses[key]
             return 0.0
         return times[-1] + WINDOW_S - now if len(times) >= LOSSES else 0.0

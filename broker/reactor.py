@@ -3,8 +3,9 @@
 HTTP brings an asyncio loop behind the same interface; the broker knows neither. Times are monotonic seconds.
 """
 
+import contextlib
 import heapq
-import selectors
+import select
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -58,34 +59,35 @@ class PendingTimer:
         return self.when < other.when
 
 
-class SelectorReactor:
-    """A loop over `selectors`: no task, no future, and no import of asyncio on the way to a first answer."""
+class EpollReactor:
+    """A loop over epoll(7): no task, no future, and no import of asyncio on the way to a first answer."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
         self._watched: dict[int, Action] = {}
         self._timers: list[PendingTimer] = []
         self._settling: dict[Action, None] = {}
         self._is_stopping = False
 
-    def now(self) -> float:
-        """The monotonic clock."""
-        return time.monotonic()
+    now = staticmethod(time.monotonic)
 
     def watch(self, fd: int, ready: Action) -> None:
         """Run `ready` whenever `fd` is readable."""
-        self._selector.register(fd, selectors.EVENT_READ, ready)
-        self._watched[fd] = ready
+        self._watch(fd, select.EPOLLIN, ready)
 
     def watch_writable(self, fd: int, ready: Action) -> None:
         """Run `ready` whenever `fd` accepts bytes."""
-        self._selector.register(fd, selectors.EVENT_WRITE, ready)
+        self._watch(fd, select.EPOLLOUT, ready)
+
+    def _watch(self, fd: int, event: int, ready: Action) -> None:
+        self._epoll.register(fd, event)
         self._watched[fd] = ready
 
     def forget(self, fd: int) -> None:
         """End a watch; nothing happens when there is none."""
         if self._watched.pop(fd, None) is not None:
-            self._selector.unregister(fd)
+            with contextlib.suppress(OSError):  # it was closed before
+                self._epoll.unregister(fd)
 
     def at(self, when: float, action: Action) -> Timer:
         """Run `action` at `when`."""
@@ -104,14 +106,16 @@ class SelectorReactor:
     def run(self) -> None:
         """Run until `stop`."""
         self._is_stopping = False
+        watched = self._watched
         while True:
-            self._end_tick()
+            if self._settling:
+                self._end_tick()
             if self._is_stopping:
                 return
-            for key, _events in self._selector.select(self._sleep_s()):
-                ready = self._watched.get(key.fd)
-                if ready is not None and ready is key.data:  # not forgotten by an earlier callback of this tick
-                    ready()
+            ready = [(fd, watched.get(fd)) for fd, _events in self._epoll.poll(self._sleep_s())]
+            for fd, action in ready:
+                if action is not None and watched.get(fd) is action:  # not forgotten by an earlier one of this tick
+                    action()
             self._run_timers()
 
     def _end_tick(self) -> None:
@@ -122,11 +126,10 @@ class SelectorReactor:
                 action()
 
     def _sleep_s(self) -> float | None:
-        while self._timers and self._timers[0].action is None:
-            heapq.heappop(self._timers)
-        if not self._timers:
-            return None
-        return max(0.0, self._timers[0].when - time.monotonic())
+        timers = self._timers
+        while timers and timers[0].action is None:
+            heapq.heappop(timers)
+        return max(0.0, timers[0].when - time.monotonic()) if timers else None
 
     def _run_timers(self) -> None:
         now = time.monotonic()
@@ -140,5 +143,5 @@ class SelectorReactor:
                 timer.action()
 
     def close(self) -> None:
-        """Free the selector's descriptor."""
-        self._selector.close()
+        """Free the descriptor."""
+        self._epoll.close()

@@ -9,7 +9,7 @@ from filewarden.broker.roster import Roster
 from filewarden.broker.wear import Wear
 from filewarden.broker.worker import Worker
 from filewarden.workers.errors import Code
-from filewarden.workers.wire import Aside, Ending, Note, Progress, Refusal
+from filewarden.workers.wire import ASIDES, Aside, Ending, Refusal
 
 LOOK_EVERY_S = 1.0
 """How often workers are weighed."""
@@ -37,7 +37,7 @@ class Retirement:
 
     def consider(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker has just spoken; it is replaced if it is free, and worn out or, by its answers, damaged."""
-        if isinstance(frame, Progress | Note):
+        if isinstance(frame, ASIDES):
             return
         is_failure = isinstance(frame, Refusal) and frame.code is Code.IO_ERROR
         if worker.state is not State.IDLE:
@@ -50,9 +50,8 @@ class Retirement:
 
     def is_fit(self, worker: Worker, now: float) -> bool:
         """Whether a worker can go on after its call without being free for a moment, in which it would be judged."""
-        if self.wear.has_failed(worker.serial) or worker.serial in self._heavy:
-            return False
-        return not self._has_served_enough(worker, worker.calls_total + 1, now)
+        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
+        return worker.serial not in self._heavy and self.wear.is_fit(worker.serial, worker.calls_total + 1, age_s)
 
     def look(self, now: float) -> None:
         """Weigh the workers, and replace one that is idle and too old or too big; the others follow one by one."""
@@ -68,11 +67,8 @@ class Retirement:
 
     def _is_due(self, worker: Worker, now: float) -> bool:
         """Whether a worker without a call has done enough; a call may have held for a moment what it weighed."""
-        is_worn = self._has_served_enough(worker, worker.calls_total, now) or (
+        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
+        is_worn = self.wear.is_worn(worker.serial, worker.calls_total, age_s) or (
             worker.serial in self._heavy and self.wear.is_heavy(worker.serial, resident_bytes(worker.pid))
         )
         return is_worn and (self._roster.spares_ready() > 0 or not self._has_spares)
-
-    def _has_served_enough(self, worker: Worker, calls: int, now: float) -> bool:
-        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
-        return self.wear.is_worn(worker.serial, calls=calls, age_s=age_s)

@@ -17,10 +17,8 @@ class RootClosures:
         self._roots = roots
         self._log = log
         self._hung = HungRoots()
-        self._stuck = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._hung)
+        self.is_any = False
+        """Whether calls have to be looked at: mostly not."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -33,6 +31,7 @@ class RootClosures:
             return False
         counts = Counter(name for call in stuck if call is not None for name in self._roots.of(call.arguments))
         opened = self._hung.observe(counts)
+        self.is_any = bool(self._hung)
         for name in opened:
             self._log(
                 f"the file system of root {name!r} hangs: {counts[name]} workers that were killed wait in it and do "
@@ -56,3 +55,4 @@ class RootClosures:
         """A worker answered a call."""
         for name in self._hung.answered(self._roots.of(call.arguments)):
             self._log(f"the file system of root {name!r} answers again")
+        self.is_any = bool(self._hung)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from filewarden.broker.call import Call, Hearing, Overhear
+from filewarden.broker.call import Call, Hearing
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Asked, Outcome
@@ -31,20 +31,21 @@ class Run:
         self._vouchers = vouchers
         self._call: Call | None = None
 
-    def begin(self, overhear: Overhear) -> None:
+    def begin(self, hearing: Hearing) -> None:
         """Open what the client carried for us, and submit the call.
 
         Raises:
             ToolFailure: a cursor or token is not for this call.
             BadSealError: the state of a question is not.
         """
-        start, principal = self.start, self.caller.principal.key
-        arguments = self._vouchers.open_cursor(self.tool, start.arguments, principal)
-        self._submit(arguments, self._inputs(principal), overhear)
+        arguments = self.start.arguments
+        principal = self.caller.principal.key
+        opened = self._vouchers.open_cursor(self.tool, arguments, principal)
+        self._submit(opened, self._inputs(principal), hearing)
 
     def again(self, inputs: Inputs) -> None:
         """Run it once more with answers; nobody listens to its reports."""
-        self._submit(self.start.arguments, inputs, None)
+        self._submit(self.start.arguments, inputs, Hearing(askable=self.start.terms.askable))
 
     def cancel(self) -> None:
         """Nobody wants the outcome any more."""
@@ -63,14 +64,7 @@ class Run:
             return Inputs(start.answers)
         return self._vouchers.open_token(self.tool, start.arguments, principal)
 
-    def _submit(self, arguments: msgspec.Struct, inputs: Inputs | None, overhear: Overhear | None) -> None:
-        terms = self.start.terms
-        hearing = Hearing(
-            overhear=overhear,
-            wants_progress=overhear is not None and self.start.progress_token is not None,
-            log_level=None if overhear is None else terms.log_level,
-            askable=terms.askable,
-        )
+    def _submit(self, arguments: msgspec.Struct, inputs: Inputs | None, hearing: Hearing) -> None:
         call = self._dispatcher.submit(self.caller, self.tool, arguments, self._deliver, hearing, inputs, self.start)
         self._call = None if call.is_settled else call
 

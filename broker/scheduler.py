@@ -54,7 +54,8 @@ class Scheduler:
         self.renew(queue_limit=queue_limit, per_client_limit=per_client_limit, scan_workers=scan_workers)
         self._quick, self._scans, self._writes = self._queues = (FairQueue(), FairQueue(), FairQueue())
         self._crowd = Crowd()
-        self._depth = 0
+        self.depth = 0
+        """How many calls wait here."""
         self._is_scan_next = False
         self.count_in_workers: Callable[[], int] = lambda: 0
         """How many calls from `next_behind` wait still; whoever took them knows."""
@@ -66,14 +67,13 @@ class Scheduler:
         self._scan_workers = scan_workers
 
     @property
-    def depth(self) -> int:
-        """How many calls wait here."""
-        return self._depth
-
-    @property
     def waiting(self) -> int:
         """How many calls wait, here and in workers: what the limit is about."""
-        return self._depth + self.count_in_workers()
+        return self.depth + self.count_in_workers()
+
+    def _is_full(self) -> bool:
+        """Whether no other call may wait; those in workers are among those that count as running there."""
+        return self.depth + self._quick.running >= self._queue_limit and self.waiting >= self._queue_limit
 
     def in_flight_of(self, client: str) -> int:
         """How many calls of a client wait or run."""
@@ -98,10 +98,10 @@ class Scheduler:
             Overload: the queue is full of calls with no lesser claim, or the client has too many calls in flight.
         """
         self._refuse_too_many(call)
-        displaced = self._displaced_by(call) if self.waiting >= self._queue_limit else None
+        displaced = self._displaced_by(call) if self._is_full() else None
         self._crowd.came(call)
         self._queue_of(call).push(call)
-        self._depth += 1
+        self.depth += 1
         return displaced
 
     def begin(self, call: Call, now: float) -> None:
@@ -145,13 +145,13 @@ class Scheduler:
     def may_take_last(self, call: Call, now: float) -> bool:
         """Whether a call may take the last free worker of its pool."""
         short_calls = self._writes if call.tool.writes else self._quick
-        return not (short_calls.is_held_by(call.client) and self._crowd.has_company(call.client, now))
+        return not (self._crowd.has_company(call.client, now) and short_calls.is_held_by(call.client))
 
     def next_call(self, kind: Kind, fits: Fits, now: float) -> Call | None:
         """Take the call that should run now on a free worker of a pool, or None when none may."""
         call = self._writes.pop(fits, now) if kind is Kind.WRITING else self._next_read(fits, now)
         if call is not None:
-            self._depth -= 1
+            self.depth -= 1
         return call
 
     def next_behind(self, principal: str | None, now: float) -> Call | None:
@@ -163,18 +163,19 @@ class Scheduler:
         if self._scans.depth and self._scans.running < self._scan_workers:
             return None
 
-        def fits(call: Call) -> bool:
-            return call.principal == principal and call.may_wait_in_worker and self.may_take_last(call, now)
-
-        call = self._quick.pop_first(fits, now)
-        if call is not None:
-            self._depth -= 1
+        call = self._quick.first()
+        if call is None or call.principal != principal or not call.may_wait_in_worker:
+            return None
+        if not self.may_take_last(call, now):
+            return None
+        self._quick.take(call, now)
+        self.depth -= 1
         return call
 
     def put_back(self, call: Call) -> None:
         """A call that was taken has not run: its client's next one is that again, as if nothing had happened."""
         self._queue_of(call).put_back(call)
-        self._depth += 1
+        self.depth += 1
 
     def _next_read(self, fits: Fits, now: float) -> Call | None:
         for queue in (self._scans, self._quick) if self._is_scan_next else (self._quick, self._scans):
@@ -200,12 +201,12 @@ class Scheduler:
         """Take a waiting call out; False when it does not wait."""
         if not self._queue_of(call).remove(call):
             return False
-        self._depth -= 1
+        self.depth -= 1
         self._crowd.went(call)
         return True
 
     def _retry_after_ms(self, refusals: int = 0) -> int:
         """When what waits now will have run, at the pace of late; for a client that keeps coming back, ever later."""
         running = sum(queue.running for queue in self._queues)
-        wait_s = self._depth * self._quick.usual_s / max(1, running)
+        wait_s = self.depth * self._quick.usual_s / max(1, running)
         return min(RETRY_CEILING_MS, max(RETRY_FLOOR_MS, round(1000 * wait_s), REFUSAL_MS * refusals))

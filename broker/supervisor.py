@@ -43,7 +43,7 @@ class Client(Protocol):
     def on_idle(self) -> None:
         """At least one worker can take a call."""
 
-    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker answered, or said something on the way; the views in `frame` are valid during this call only.
 
         Raises:
@@ -117,6 +117,8 @@ class Supervisor:
         self._condemned: dict[int, _Condemned] = {}
         """The killed workers that are not known to be dead, by their numbers."""
         self._dirty: set[Worker] = set()
+        self._names = {place: f"{pool.kind.value}/{place}" for place in range(-1, pool.size)}
+        """Of the slots, and of a spare."""
         self._is_closing = False
         self._on_empty: Callable[[], None] | None = None
         """Who hears that the last worker is gone, once there will be no other."""
@@ -142,11 +144,11 @@ class Supervisor:
         """Whether nothing serves and starting has failed too often to wait for it."""
         return self._nursery.breaker() is not Breaker.CLOSED and not self.roster.is_serving()
 
-    def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
+    def assign(self, worker: Worker, call: Call, frame: bytes, now: float) -> None:
         """Give an idle worker a call, or a busy one its next."""
         is_first = worker.call is None
         try:
-            worker.assign(call, frame, self._reactor.now())
+            worker.assign(call, frame, now)
         except LinkLost:
             self._cut_off(worker)
         else:
@@ -188,7 +190,7 @@ class Supervisor:
     def _tell_breach(self, worker: Worker, reason: str) -> None:
         self.client.on_breach(
             Breach(
-                worker=self._name(worker.place),
+                worker=self.name_of(worker),
                 role=ROLES[self.pool.kind],
                 reason=reason,
                 principal=worker.principal or "",
@@ -196,8 +198,9 @@ class Supervisor:
             )
         )
 
-    def _name(self, place: int) -> str:
-        return f"{self.pool.kind.value}/{place}"
+    def name_of(self, worker: Worker) -> str:
+        """Its pool and slot, for logs and traces."""
+        return self._names[worker.place]
 
     def tick(self, now: float) -> None:
         """Condemn what takes too long to become ready, and replace what is worn out."""
@@ -277,7 +280,7 @@ class Supervisor:
             return
         self.client.on_breach(
             Breach(
-                worker=self._name(self.roster.place_that_lost(serial)),
+                worker=self._names[self.roster.place_that_lost(serial)],
                 role=ROLES[self.pool.kind],
                 reason=FORBIDDEN_CALL,
                 principal="" if call is None else call.principal,
@@ -307,8 +310,8 @@ class Supervisor:
         try:
             frame = worker.next_frame()
             if frame is not None:
-                self._mark_dirty(worker)
                 self._on_frame(worker, frame)
+                self._mark_dirty(worker)  # after what that has set going for the end of this tick
         except Violation as violation:
             self.condemn_for(worker, violation)
         except LinkLost:
@@ -326,8 +329,9 @@ class Supervisor:
 
     def _on_frame(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
         if not isinstance(frame, Ready):
-            self.client.on_frame(worker, frame)
-            self._retirement.consider(worker, frame, self._reactor.now())
+            now = self._reactor.now()
+            self.client.on_frame(worker, frame, now)
+            self._retirement.consider(worker, frame, now)
             if self._on_empty is not None and _is_free(worker):
                 self.condemn(worker, Exit.RECYCLED)
             return
@@ -379,7 +383,7 @@ class Supervisor:
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
-        self.client.on_gone(worker, self._name(worker.place), cause)
+        self.client.on_gone(worker, self.name_of(worker), cause)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
             self._crashed[worker.serial] = call

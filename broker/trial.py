@@ -75,7 +75,7 @@ class Trial:
     def on_idle(self) -> None:
         """There are no calls yet."""
 
-    def on_frame(self, worker: Worker, frame: Ending | Aside) -> None:
+    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """Nobody has asked a worker anything; raises Violation."""
         raise Violation("a frame about a call that it does not run")
 

@@ -43,12 +43,14 @@ class Turns:
 
     def first(self) -> str:
         """Whose turn it is, of at least one."""
-        return min(self._tags, key=self._tags.__getitem__) if len(self._tags) > 1 else next(iter(self._tags))
+        tags = self._tags
+        return min(tags, key=tags.__getitem__) if len(tags) > 1 else next(iter(tags))
 
     def serve(self, member: str, expected_s: float) -> None:
         """It gets a worker, presumably for so long."""
         tag = self._tags.pop(member)
-        self._served = max(self._served, tag)
+        if tag > self._served:
+            self._served = tag
         self._tags[member] = tag + expected_s  # behind its equals
 
     def serve_at_once(self, member: str, expected_s: float) -> None:
@@ -59,8 +61,9 @@ class Turns:
 
     def charge(self, member: str, cost_s: float) -> None:
         """It has had more than was presumed, or with a negative cost less."""
-        if member in self._tags:
-            self._tags[member] = max(0.0, self._tags[member] + cost_s)
+        tags = self._tags
+        if member in tags:
+            tags[member] = max(0.0, tags[member] + cost_s)
             return
         tag = max(self._served, self._debts.pop(member, 0.0)) + cost_s
         if tag > self._served:

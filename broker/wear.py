@@ -50,18 +50,19 @@ class Wear:
         """It is gone."""
         self._limits.pop(serial, None)
 
-    def is_worn(self, serial: int, *, calls: int, age_s: float) -> bool:
+    def is_worn(self, serial: int, calls: int, age_s: float) -> bool:
         """Whether it has served enough; its age counts from its first call."""
         limits = self._limits[serial]
         return calls >= limits.calls or age_s >= limits.age_s
 
+    def is_fit(self, serial: int, calls: int, age_s: float) -> bool:
+        """Whether it has not, and its latest answer did not blame the system."""
+        limits = self._limits[serial]
+        return not limits.failures and calls < limits.calls and age_s < limits.age_s
+
     def is_heavy(self, serial: int, resident_bytes: int) -> bool:
         """Whether it holds more memory than one that rests should."""
         return resident_bytes > self._limits[serial].resident_bytes
-
-    def has_failed(self, serial: int) -> bool:
-        """Whether its latest answer blamed the system."""
-        return self._limits[serial].failures > 0
 
     def note(self, serial: int, *, is_failure: bool) -> None:
         """It answered a call and is at another one, so it cannot be ejected now."""
@@ -70,8 +71,9 @@ class Wear:
 
     def answered(self, serial: int, *, is_failure: bool, now: float) -> bool:
         """It answered a call; whether it is to be ejected for its answers of late."""
-        self.note(serial, is_failure=is_failure)
-        if self._limits[serial].failures < FAILURES_TO_EJECT or now < self._ejection_delay.not_before:
+        limits = self._limits[serial]
+        limits.failures = limits.failures + 1 if is_failure else 0
+        if limits.failures < FAILURES_TO_EJECT or now < self._ejection_delay.not_before:
             return False
         if now >= self._ejected_at + CALM_S:
             self._ejection_delay.succeeded()

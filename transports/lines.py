@@ -1,7 +1,5 @@
 """From bytes to lines, bounded. Pure."""
 
-from collections.abc import Iterable, Iterator
-
 
 class TooLong:
     """Stands where a line was longer than allowed; its bytes are gone."""
@@ -23,30 +21,22 @@ class LineSplitter:
         """Hold what comes from now on to this."""
         self._limit = limit
 
-    def feed(self, data: bytes) -> Iterable[bytes | TooLong]:
+    def feed(self, data: bytes) -> list[bytes | TooLong]:
         """Every line that `data` completes, without its line end; blank lines are skipped."""
-        if data.find(b"\n") == len(data) - 1 and not self._parts and not self._is_dropping:
-            return self._whole(data)  # nearly every request comes alone and in one piece
-        return self._split(data)
-
-    def _split(self, data: bytes) -> Iterator[bytes | TooLong]:
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            line = self._finish(data[start:end])
-            start = end + 1
-            if line is TOO_LONG or (isinstance(line, bytes) and not line.isspace() and line):
-                yield line
-        self._keep(data[start:])
+        *whole, tail = data.split(b"\n")
+        first = self._finish(whole.pop(0)) if whole and (self._parts or self._is_dropping) else b""
+        if b"\r" in data:
+            whole = [line.removesuffix(b"\r") for line in whole]
+        lines: list[bytes | TooLong] = [first, *whole] if first else [*whole]
+        if len(data) > self._limit:
+            lines = [line if isinstance(line, TooLong) or len(line) <= self._limit else TOO_LONG for line in lines]
+        self._keep(tail)
+        return [line for line in lines if line is TOO_LONG or (isinstance(line, bytes) and line and not line.isspace())]
 
     def end(self) -> bytes | TooLong | None:
         """The last line, where nobody ended it; None when there is none."""
         line = self._finish(b"")
         return line if line is TOO_LONG or (isinstance(line, bytes) and line.strip()) else None
-
-    def _whole(self, data: bytes) -> tuple[bytes | TooLong, ...]:
-        if len(data) > self._limit + 1:
-            return (TOO_LONG,)
-        return () if not data or data.isspace() else (data[:-1].removesuffix(b"\r"),)
 
     def _finish(self, tail: bytes) -> bytes | TooLong:
         self._keep(tail)

@@ -53,9 +53,10 @@ class Outlet:
             return
         if not self._pieces:
             self._reactor.settle(self.flush)
-        self._pieces.append(line)
-        self._pieces.append(b"\n")
-        self._count(len(line) + 1)
+        self._pieces += (line, b"\n")
+        size = len(line) + 1
+        self._waiting_bytes += size
+        self._holdings.bytes += size
 
     def offer(self, line: bytes) -> bool:
         """Queue a message that nothing depends on, unless too much waits already; whether it was taken."""
@@ -66,7 +67,7 @@ class Outlet:
 
     def flush(self) -> None:
         """Write what the reader takes now, and wait for it to take the rest."""
-        was_full = self.is_full
+        was_full = self._waiting_bytes >= MANY_BYTES
         try:
             while self._pieces:
                 self._drop(os.writev(self.fd, list(islice(self._pieces, PIECES_AT_ONCE))))
@@ -78,15 +79,15 @@ class Outlet:
             self._unwatch()
             self._on_broken()
             return
-        if not self._pieces:
+        if self._is_watching and not self._pieces:
             self._unwatch()
         if was_full and not self.is_full:
             self._on_relief()
 
     def _drop(self, written: int) -> None:
-        is_all = written == self._waiting_bytes
-        self._count(-written)
-        if is_all:
+        self._waiting_bytes -= written
+        self._holdings.bytes -= written
+        if not self._waiting_bytes:
             self._pieces.clear()
             return
         while written:
@@ -96,10 +97,6 @@ class Outlet:
                 return
             written -= len(first)
             self._pieces.popleft()
-
-    def _count(self, size: int) -> None:
-        self._waiting_bytes += size
-        self._holdings.add(size)
 
     def _watch(self) -> None:
         if not self._is_watching:

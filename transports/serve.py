@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from filewarden.broker.launch import Launched
-from filewarden.broker.reactor import SelectorReactor
+from filewarden.broker.reactor import EpollReactor
 from filewarden.config.errors import ConfigError
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 from filewarden.transports.starter import Starter
@@ -66,7 +66,7 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     from filewarden.transports.stdio import Stdio, claim_standard_streams
 
     streams = claim_standard_streams()
-    reactor = SelectorReactor()
+    reactor = EpollReactor()
     failures: list[str] = []
 
     def fail(reason: str) -> None:

@@ -101,20 +101,20 @@ class Stdio:
         except OSError:
             data = b""
         if not data:
-            if (last := self._lines.end()) is not None:
-                self._take(last)
+            last = self._lines.end()
+            self._take([] if last is None else [last])
             self.finish()
             return
-        for line in self._lines.feed(data):
-            self._take(line)
+        self._take(self._lines.feed(data))
         if self._outlet.is_full:
             self._pause_reading()
 
-    def _take(self, line: bytes | TooLong) -> None:
-        if isinstance(line, TooLong):
-            self._conversation.refuse(self._too_long(), self)
-        else:
-            self._conversation.receive(line, self)
+    def _take(self, lines: list[bytes | TooLong]) -> None:
+        for line in lines:
+            if isinstance(line, bytes):
+                self._conversation.receive(line, self)
+            else:
+                self._conversation.refuse(self._too_long(), self)
 
     def _too_long(self) -> ProtocolError:
         return ProtocolError(

@@ -25,8 +25,10 @@ class ArgumentCheck:
 
     def __call__(self, raw: bytes) -> msgspec.Struct:
         """Decode a JSON object; raises ToolFailure(invalid_argument) that says what is allowed."""
-        if any(alias in raw for alias in self._aliases):
-            raw = _renamed(raw, self._tool.aliases)
+        for alias in self._aliases:
+            if alias in raw:
+                raw = _renamed(raw, self._tool.aliases)
+                break
         try:
             checked: msgspec.Struct = self._decoder.decode(raw or b"{}")
         except msgspec.ValidationError as error:

@@ -106,6 +106,8 @@ Ending = Answer | Refusal | Question
 """What ends a call."""
 Aside = Progress | Note
 """What a call says on its way."""
+ASIDES = (Progress, Note)
+"""The same, for a check of what came."""
 FromWorker = Hello | Ready | Ending | Aside
 ToWorker = Go | Call
 

@@ -1,6 +1,6 @@
 """The methods that a worker serves: a request becomes a call, and its outcome the response."""
 
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
@@ -11,7 +11,6 @@ from filewarden.broker.protocol.messages import (
     LIST_PARAMS,
     PROMPT_PARAMS,
     READ_PARAMS,
-    CallParams,
     CompleteParams,
     RetryParams,
     decode_answers,
@@ -41,28 +40,33 @@ from filewarden.workers.task_use import TaskUse
 def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall:
     """Arguments that fail their check are the model's to mend: they end in a tool result, not in an error."""
     params = decode_params(CALL_PARAMS, request.params)
-    tool = offer.find_tool(params.name)
+    tool = offer.tools.get(params.name) or offer.find_tool(params.name)
     if tool is None:
         raise ProtocolError(ErrorCode.INVALID_PARAMS, f"Unknown tool: {shown(params.name)}")
     if tool.needs_task and not terms.has_tasks:
         raise missing_capability({"extensions": {TASKS: {}}}, f"{tool.name} runs as a task")
+    raw = bytes(params.arguments)
+    if not raw.startswith(b"{"):
+        raise ProtocolError(ErrorCode.INVALID_PARAMS, 'Invalid params: "arguments" must be an object')
     try:
-        arguments = tool.check(_argument_object(params))
+        arguments = tool.check(raw)
     except ToolFailure as failure:
         refusal = Failed(failure.code, failure.message, failure.details)
         return call_response(request.id, tool.name, refusal, terms.revision)
     except RecursionError:
         raise ProtocolError(ErrorCode.PARSE_ERROR, "Parse error: nested too deeply") from None
+    meta = params.meta
+    is_retry = terms.revision.has_result_type  # only a modern client can ask again
     return StartCall(
         request_id=request.id,
         operation=tool.name,
         arguments=arguments,
         respond=_respond_to_call,
         terms=terms,
-        trace=read_trace_context(params.meta.traceparent, params.meta.tracestate),
-        progress_token=params.meta.progress_token,
-        answers=_answers(params, terms),
-        sealed_state=_state(params, terms),
+        trace=None if meta.traceparent is UNSET else read_trace_context(meta.traceparent, meta.tracestate),
+        progress_token=meta.progress_token,
+        answers=_answers(params, terms) if is_retry else None,
+        sealed_state=_state(params, terms) if is_retry else None,
         task=tool.task if terms.has_tasks else TaskUse.NEVER,
     )
 
@@ -184,13 +188,6 @@ def _variables(uri_template: str) -> set[str]:
     """The names that a template has values for (RFC 6570, 2.3)."""
     expressions = (part.partition("}")[0].lstrip("+#./;?&") for part in uri_template.split("{")[1:])
     return {each.partition(":")[0].rstrip("*") for expression in expressions for each in expression.split(",")}
-
-
-def _argument_object(params: CallParams) -> bytes:
-    arguments = bytes(params.arguments)
-    if arguments[:1] != b"{":
-        raise ProtocolError(ErrorCode.INVALID_PARAMS, 'Invalid params: "arguments" must be an object')
-    return arguments
 
 
 def _answers(params: RetryParams, terms: Terms) -> dict[str, dict[str, object]] | None:

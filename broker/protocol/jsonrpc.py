@@ -89,7 +89,12 @@ def decode(frame: bytes) -> Message | Batch:
             frame.decode()
         except UnicodeDecodeError as error:
             return _unparsable(f"not UTF-8 at byte {error.start}")
-    return _decode(frame)
+    try:
+        return _REQUEST.decode(frame)  # nearly every frame is one
+    except msgspec.DecodeError:
+        return _decode(frame)
+    except RecursionError:
+        return _unparsable("nested too deeply")
 
 
 def _decode(frame: bytes | Raw) -> Message | Batch:

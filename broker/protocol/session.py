@@ -33,7 +33,6 @@ from filewarden.broker.protocol.jsonrpc import (
     members,
 )
 from filewarden.broker.protocol.messages import CANCELLED_PARAMS, decode_params
-from filewarden.broker.protocol.methods import Answer
 from filewarden.broker.protocol.negotiation import Eras, Negotiation, invalid
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
@@ -91,7 +90,12 @@ class Session:
 
     def receive(self, frame: bytes) -> Exchange:
         """Take one frame as it came; whatever is wrong with it is in the answer."""
-        return self.accept(decode(frame))
+        message = decode(frame)
+        if not isinstance(message, Request):
+            return self.accept(message)
+        exchange = Exchange()
+        self._serve(message, exchange)
+        return exchange
 
     def accept(self, message: Message | Batch) -> Exchange:
         """Take one frame that the driver had to decode itself."""
@@ -112,8 +116,8 @@ class Session:
 
         None also when the call was cancelled before: a race, not an error.
         """
-        running = self._find(call)
-        if running is None:
+        running = self._running.get(call.request_id)
+        if running is None or running.action is not call:
             return None
         if isinstance(outcome, Asked):
             return self._ask(running, call, outcome)
@@ -223,7 +227,9 @@ class Session:
 
     def _serve(self, request: Request, exchange: Exchange) -> None:
         try:
-            answer = self._answer(request)
+            if request.id in self._running:
+                raise invalid("that id is still in flight")
+            answer = self._negotiation.answer(request)
         except ProtocolError as error:
             answer = self._error(error, request.id, exchange)
         if isinstance(answer, bytes):
@@ -237,11 +243,6 @@ class Session:
         if self._negotiation.era is Era.MODERN or error.is_envelope:
             exchange.status = error.modern_status
         return error_response(error, request_id)
-
-    def _answer(self, request: Request) -> Answer:
-        if request.id in self._running:
-            raise invalid("that id is still in flight")
-        return self._negotiation.answer(request)
 
     # Cancelling.
 

@@ -1,5 +1,6 @@
 """The one place that turns the outcome of a call into the wire shape of a revision."""
 
+import functools
 from typing import Any, Literal
 
 import msgspec
@@ -44,15 +45,13 @@ _META = b',"_meta":{'
 
 def call_response(request_id: RequestId, tool: str, outcome: Outcome, revision: Revision) -> bytes:
     """The response to `tools/call`. Each part is encoded once and copied once."""
-    match outcome:
-        case Succeeded(text=None, blocks=None):
-            parts = _structured(outcome, revision)
-        case Succeeded():
-            parts = _content(outcome, tool, revision)
-        case Failed():
-            parts = _failure(outcome, revision)
-        case Asked():
-            return _result(request_id, _input_required(outcome))
+    if isinstance(outcome, Succeeded):
+        is_plain = outcome.text is None and outcome.blocks is None
+        parts = _structured(outcome, revision) if is_plain else _content(outcome, tool, revision)
+    elif isinstance(outcome, Failed):
+        parts = _failure(outcome, revision)
+    else:
+        return _result(request_id, _input_required(outcome))
     opening = _MODERN_OPENING if revision.has_result_type else _OPENING
     return b"".join((HEAD, encode(request_id), opening, *parts, b"}}"))
 
@@ -69,8 +68,12 @@ def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, 
     blocks = _blocks(outcome.blocks, revision) if outcome.text is None else _text_and_notice(outcome)
     if not revision.has_object_meta:
         return blocks
-    facts = b'"' + FACTS_PREFIX + tool.encode() + b'":' + encode(outcome.result)
-    return (*blocks, *_meta(facts, revision))
+    return (*blocks, *_meta(_facts_key(tool) + encode(outcome.result), revision))
+
+
+@functools.cache
+def _facts_key(tool: str) -> bytes:
+    return b'"' + FACTS_PREFIX + tool.encode() + b'":'
 
 
 def _text_and_notice(outcome: Succeeded) -> tuple[bytes, ...]:

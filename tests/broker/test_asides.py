@@ -37,6 +37,9 @@ class Clock:
     def cancel(self) -> None:
         pass
 
+    def settle(self, _action: Callable[[], None]) -> None:
+        pass
+
 
 class Worker:
     """Runs the call that it was given."""
@@ -64,13 +67,13 @@ class Stage:
             closures=RootClosures(CallRoots(()), lambda _sentence: None),
         )
         arguments = tool.arguments()
-        listening = Hearing(overhear=self.heard.append, **hearing)
+        listening = Hearing(overhear=lambda _call, aside: self.heard.append(aside), **hearing)
         self.call = self.dispatcher.submit(Caller("c", LOCAL), tool, arguments, self.outcomes.append, listening)
         worker: Any = Worker(self.call)
         self._worker = worker
 
     def say(self, frame: Aside) -> None:
-        self.dispatcher.on_frame(self._worker, frame)
+        self.dispatcher.on_frame(self._worker, frame, self.clock.seconds)
 
 
 Stages = Callable[..., Stage]
@@ -133,7 +136,7 @@ def test_a_worker_without_a_call_has_nothing_to_say(stage: Stages) -> None:
     idle: Any = Worker(None)
     for frame in (Progress(1, 1, None, None), wire.Answer(1, memoryview(b"\x80"), None)):
         with pytest.raises(Violation):
-            on.dispatcher.on_frame(idle, frame)
+            on.dispatcher.on_frame(idle, frame, 0.0)
     assert msgspec.structs.asdict(on.call)["is_settled"] is False
 
 

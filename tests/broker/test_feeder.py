@@ -49,10 +49,13 @@ class Shop:
         assert now == self.clock
         return worker not in self.due
 
-    def assign(self, worker: Worker, call: Call, frame: bytes) -> None:
+    def assign(self, worker: Worker, call: Call, frame: bytes, now: float) -> None:
         assert frame
         assert worker.principal in (None, call.principal)
-        worker.assign(call, frame, self.clock)
+        worker.assign(call, frame, now)
+
+    def name_of(self, worker: Worker) -> str:
+        return str(worker.place)
 
     def make_room(self) -> None:
         worker = self.roster.rested_longest()

@@ -27,17 +27,17 @@ def failing(subject: Wear, count: int, now: float, serial: int = 1) -> list[bool
 
 def test_calls_age_and_memory_wear_a_worker_out_each_by_itself() -> None:
     subject = wear()
-    assert not subject.is_worn(1, calls=99, age_s=59.9)
-    assert subject.is_worn(1, calls=100, age_s=0.0)
-    assert subject.is_worn(1, calls=1, age_s=60.0)
+    assert not subject.is_worn(1, 99, 59.9)
+    assert subject.is_worn(1, 100, 0.0)
+    assert subject.is_worn(1, 1, 60.0)
     assert [subject.is_heavy(1, 1000), subject.is_heavy(1, 1001)] == [False, True]
 
 
 def test_workers_that_began_together_do_not_go_together() -> None:
     subject = wear(jitter=0.9)
-    assert not subject.is_worn(1, calls=108, age_s=65.0)
-    assert subject.is_worn(1, calls=110, age_s=0.0)
-    assert subject.is_worn(1, calls=1, age_s=66.0)
+    assert not subject.is_worn(1, 108, 65.0)
+    assert subject.is_worn(1, 110, 0.0)
+    assert subject.is_worn(1, 1, 66.0)
     assert [subject.is_heavy(1, 900), subject.is_heavy(1, 920)] == [False, True]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from filewarden.broker.holdings import Holdings
-from filewarden.broker.reactor import SelectorReactor
+from filewarden.broker.reactor import EpollReactor
 from filewarden.transports.outlet import MANY_BYTES, PIPE_BYTES, Outlet
 
 
@@ -20,7 +20,7 @@ def ends() -> Iterator[tuple[int, int]]:
 
 
 def test_what_nothing_depends_on_is_not_kept_for_one_that_does_not_read(ends: tuple[int, int]) -> None:
-    reactor, holdings, relieved = SelectorReactor(), Holdings(), []
+    reactor, holdings, relieved = EpollReactor(), Holdings(), []
     outlet = Outlet(ends[1], reactor, holdings, lambda: None, lambda: relieved.append(True))
     line = b"x" * 1_000_000
     told = 0
@@ -49,7 +49,7 @@ def test_a_large_answer_goes_out_at_once_also_by_a_pipe_of_another_account(
     def refuse(*_: object, **__: object) -> int:
         raise PermissionError
 
-    reactor = SelectorReactor()
+    reactor = EpollReactor()
     with monkeypatch.context() as patched:
         if not may_open:
             patched.setattr(os, "open", refuse)

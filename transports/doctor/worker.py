@@ -14,7 +14,7 @@ from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.pool_profile import pool_profile
 from filewarden.broker.process import LinkLost, Violation
-from filewarden.broker.reactor import SelectorReactor
+from filewarden.broker.reactor import EpollReactor
 from filewarden.broker.worker import Worker
 from filewarden.config.settings import Settings
 from filewarden.workers import wire
@@ -53,7 +53,7 @@ class Ward:
     """The workers of one sandbox mode and role."""
 
     def __init__(self, settings: Settings, account: Account | None, role: Role) -> None:
-        self._reactor = SelectorReactor()
+        self._reactor = EpollReactor()
         self._settings = settings
         self._subjects: dict[int, Subject] = {}
         self._failure: str | None = None

@@ -16,7 +16,7 @@ from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.launch import launch
 from filewarden.broker.protocol.principal import LOCAL
-from filewarden.broker.reactor import SelectorReactor
+from filewarden.broker.reactor import EpollReactor
 from filewarden.transports.serve import serve
 from filewarden.transports.surroundings import give_up_rights, make_broker, prepare, tell_launcher
 
@@ -70,7 +70,7 @@ def main() -> int:
     if sys.argv[1] != "principals":
         return serve(sys.argv[2:], os.environ, launched, WRITING)
     surroundings = prepare(sys.argv[2:], os.environ, launched, WRITING)
-    reactor = SelectorReactor()
+    reactor = EpollReactor()
     tell_launcher(surroundings, None)
     give_up_rights(surroundings)
     broker = make_broker(surroundings, reactor, "stdio", sys.exit)

@@ -14,7 +14,7 @@ from typing import Any
 from filewarden.broker.broker import Broker
 from filewarden.broker.launch import launch
 from filewarden.broker.protocol.outcome import Failed
-from filewarden.broker.reactor import SelectorReactor
+from filewarden.broker.reactor import EpollReactor
 from filewarden.broker.subscription import Subscription
 from filewarden.transports.surroundings import give_up_rights, make_broker, open_control, prepare, tell_launcher
 from filewarden.workers.catalogue import CATALOGUE
@@ -61,7 +61,7 @@ def _say(message: dict[str, Any]) -> None:
 def main() -> int:
     launched = launch(tuple(sys.argv[2:]) or ("-c", "from filewarden.workers.launcher import main; main()"))
     surroundings = prepare(["--config", sys.argv[1]], os.environ, launched, CATALOGUE)
-    reactor = SelectorReactor()
+    reactor = EpollReactor()
     control = open_control(surroundings)
     tell_launcher(surroundings, control)
     give_up_rights(surroundings)
