@@ -5,6 +5,7 @@ bytes as hostile: decoding is strict and typed, extra or missing items are refus
 start report) passes MessagePack's own hard limits first.
 """
 
+import struct
 from typing import Annotated, Any
 
 import msgspec
@@ -102,6 +103,8 @@ class Note(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     text: Annotated[str, msgspec.Meta(max_length=LONGEST_NOTE)]
 
 
+Pieces = tuple[bytes, ...]
+"""A frame that has not been put together: what is large need not be copied for that."""
 Ending = Answer | Refusal | Question
 """What ends a call."""
 Aside = Progress | Note
@@ -135,6 +138,9 @@ class WireError(Exception):
 
 
 _pack = msgspec.msgpack.Encoder().encode
+_ANSWER = b"\x94" + _pack("answer")
+_BIN_32, _NIL = 0xC6, b"\xc0"
+_BYTES = struct.Struct(">BI")
 _decode_from_worker = msgspec.msgpack.Decoder(Hello | Ready | Answer | Refusal | Question | Progress | Note).decode
 _decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
 _NO_INPUTS = Inputs()
@@ -145,6 +151,18 @@ _decode_to_worker = msgspec.msgpack.Decoder(Go | Call).decode
 def pack(message: msgspec.Struct) -> bytes:
     """A message, an argument struct or a result struct as MessagePack."""
     return _pack(message)
+
+
+def answer(call: int, body: msgspec.Struct, payload: bytes | None = None) -> Pieces:
+    """The frame of an `Answer`, with its structs packed once and its payload not copied.
+
+    Written by hand as MessagePack has it (spec.md): an array of four, text, integer, and two times bytes or nil.
+    """
+    packed = _pack(body)
+    head = b"".join((_ANSWER, _pack(call), _BYTES.pack(_BIN_32, len(packed)), packed))
+    if payload is None:
+        return (head + _NIL,)
+    return (head + _BYTES.pack(_BIN_32, len(payload)), payload)
 
 
 def unpack_from_worker(frame: memoryview | bytes) -> FromWorker:

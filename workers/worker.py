@@ -46,12 +46,13 @@ class Worker:
             min_free_bytes=writes.min_free_bytes,
             max_file_bytes=writes.max_file_bytes,
         )
-        self._journal = Journal(_history(profile, place), flusher=Flusher())
+        self._history = _history(profile, place)
+        self._flusher = Flusher()
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
         try:
-            threads = _no_threads if self._journal.history is None else self._journal.flusher.start
+            threads = _no_threads if self._history is None else self._flusher.start
             channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid, threads)
             if channel is not None:
                 self._serve(channel)
@@ -64,31 +65,34 @@ class Worker:
         keeper = Housekeeper(self._space, self._profile.writes.trash) if self._profile.role == "rw" else None
         if keeper is not None:
             keeper.begin()
-            settle_history(self._context(SECONDS))
+            settle_history(self._own_context())
         while True:
             call = wire.unpack_to_worker(channel.receive())
             if not isinstance(call, wire.Call):
                 return
             try:
-                frame = self._perform(call, channel)
+                pieces = self._perform(call, channel)
             except MemoryError:
                 ballast.close()  # without it even a short send can fail; the broker replaces this worker
-                frame = wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached."))
-            channel.send(frame)
+                pieces = (wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached.")),)
+            channel.send(*pieces)
+            pieces = ()  # or a large answer would be held until the next one
             if ballast.closed:
                 return
             if keeper is not None:
                 keeper.rest()
 
-    def _perform(self, call: wire.Call, channel: Channel) -> bytes:
-        context = msgspec.structs.replace(
-            self._context(call.soft_s),
+    def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
+        context = Context(
+            space=self._space,
+            limits=self._profile.limits,
+            soft_deadline=time.monotonic() + call.soft_s,
             reporter=_reporter(call, channel),
             inputs=wire.unpack_inputs(call.inputs),
             askable=call.askable,
-            journal=msgspec.structs.replace(
-                self._journal, operation=call.tool, principal=call.principal, call=call.mark
-            ),
+            confirm=self._profile.writes.confirm,
+            writing=self._writing,
+            journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
         )
         try:
             tool = self._catalogue.operation(call.tool)
@@ -96,40 +100,38 @@ class Worker:
                 raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
             return self._run(tool, context, call)
         except ToolFailure as failure:
-            return wire.refuse(call.call, failure)
+            return (wire.refuse(call.call, failure),)
         except Inquiry as inquiry:
-            return wire.question(call.call, inquiry.requests, inquiry.state)
+            return (wire.question(call.call, inquiry.requests, inquiry.state),)
         except (MemoryError, ChannelClosedError):
             raise
         except OSError as error:
-            return wire.refuse(call.call, _os_failure(error))
+            return (wire.refuse(call.call, _os_failure(error)),)
         except Exception:
             # The boundary of an operation: its bug costs this call an answer, not the worker.
             sys.excepthook(*sys.exc_info())
-            return wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error."))
+            return (wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error.")),)
 
-    def _context(self, seconds: float) -> Context:
-        """Of work that has so long."""
+    def _own_context(self) -> Context:
+        """Of work that no client has asked for."""
         return Context(
             space=self._space,
             limits=self._profile.limits,
-            soft_deadline=time.monotonic() + seconds,
-            confirm=self._profile.writes.confirm,
+            soft_deadline=time.monotonic() + SECONDS,
             writing=self._writing,
-            journal=self._journal,
+            journal=Journal(self._history, flusher=self._flusher),
         )
 
-    def _run(self, tool: Tool, context: Context, call: wire.Call) -> bytes:
+    def _run(self, tool: Tool, context: Context, call: wire.Call) -> wire.Pieces:
         decoder = self._decoders.get(tool.name)
         if decoder is None:
             decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.arguments)
         result = tool.run(context, decoder.decode(call.arguments))
         if isinstance(result, Text):
-            return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(result.text)))
+            return wire.answer(call.call, result.facts, result.text)
         if isinstance(result, Content):
-            blocks = wire.pack_blocks(result.blocks)
-            return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result.facts)), memoryview(blocks)))
-        return wire.pack(wire.Answer(call.call, memoryview(wire.pack(result)), None))
+            return wire.answer(call.call, result.facts, wire.pack_blocks(result.blocks))
+        return wire.answer(call.call, result)
 
 
 def _no_threads() -> None:

@@ -38,6 +38,16 @@ def heard(reader: AnswerReader, frame: bytes, kind: Kind = Kind.STRUCTURED) -> A
     return reader.outcome(tool_of(kind), message)
 
 
+@pytest.mark.parametrize("call", [0, 127, 128, 1 << 40])
+@pytest.mark.parametrize("size", [0, 1, 255, 65_536, 900_000])
+def test_what_a_worker_writes_by_hand_is_an_answer(reader: AnswerReader, call: int, size: int) -> None:
+    text = b"x" * size
+    frame = b"".join(wire.answer(call, Facts(size), text))
+    assert wire.unpack_from_worker(frame) == wire.Answer(call, memoryview(wire.pack(Facts(size))), memoryview(text))
+    assert heard(reader, frame, Kind.TEXT) == Succeeded(Facts(size), text=text.decode())
+    assert heard(reader, b"".join(wire.answer(call, Facts(size)))) == Succeeded(Facts(size))
+
+
 def question(requests: object, state: object = b"") -> bytes:
     return msgspec.msgpack.encode(["question", 1, msgpack.packb(requests), state])
 

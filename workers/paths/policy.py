@@ -58,4 +58,6 @@ class Policy:
 
     def innermost(self, root: int, names: Names) -> int:
         """Find the most specific root that holds the object: its mode decides."""
+        if len(self._places) == 1:
+            return root
         return min(self.governing(root, names), key=lambda pair: len(pair[1]))[0]

@@ -65,10 +65,16 @@ class Resolver(Protocol):
         """Open a path of real names that holds no link at all."""
         ...
 
+    def can_read(self, fd: int) -> bool | None:
+        """Whether an open object may be opened for reading; None where only trying tells."""
+        ...
+
 
 def normalise(names: Names) -> Names | None:
     """Give the names without `.`, empty names and `..`; None when they climb above the start."""
     if b".." not in names:
+        if b"" not in names and b"." not in names:
+            return names
         return tuple(name for name in names if name not in (b"", b"."))
     kept: list[bytes] = []
     for name in names:
@@ -86,9 +92,10 @@ class KernelResolver:
 
     def __init__(self) -> None:
         # Loads ctypes, which the front-end must not.
-        from filewarden.workers.paths import openat2
+        from filewarden.workers.paths import openat2, permission
 
         self._openat2 = openat2.openat2
+        self.can_read = permission.can_read
         self._plain = openat2.BENEATH | openat2.NO_MAGICLINKS | openat2.NO_SYMLINKS
         self._no_mounts = self._plain | openat2.NO_XDEV
         self._walker = WalkingResolver()
@@ -123,6 +130,10 @@ class KernelResolver:
 
 class WalkingResolver:
     """Component by component, on descriptors of our own."""
+
+    def can_read(self, _fd: int) -> bool | None:
+        """See `Resolver`."""
+        return None
 
     def open(self, start: Start, names: Names, flags: int) -> Resolved:
         """See `Resolver`."""

@@ -54,6 +54,10 @@ class Space:
             Start(root.fd, prefixes[index], partial(self._policy.denies, index), is_closed, root.one_filesystem)
             for index, root in enumerate(roots)
         )
+        self._closed_roots = frozenset(
+            index for index, root in enumerate(self.roots) if self._policy.denies_object(os.fstat(root.fd))
+        )
+        """What is open stays the same object, so that nobody need look at a root again."""
         self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
         """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
         self.judges_names = self._policy.has_rules or self.judges_objects
@@ -107,7 +111,13 @@ class Space:
         return handle
 
     def _can_read(self, index: int, handle: Handle) -> bool:
-        """Whether an object that was found by real names can be opened for reading, found by trying."""
+        """Whether an object that was found by real names can be opened for reading: as the kernel says, or by trying.
+
+        Landlock and mounts leave all of a root to be read.
+        """
+        told = self._resolver.can_read(handle.fd)
+        if told is not None:
+            return told
         try:
             fd = self._resolver.open_plain(self._starts[index], handle.names, READ)
         except OSError:
@@ -295,17 +305,19 @@ class Space:
     def _is_closed(self, index: int, names: Names, state: os.stat_result) -> bool:
         if self._policy.has_rules and (self._policy.denies(index, names) or self._is_alias(index, names)):
             return True
-        if self._policy.refuses_link(index, names, state):
+        if self._policy.has_link_rules and self._policy.refuses_link(index, names, state):
             return True
         if not self._policy.has_denied_objects:
             return False
         return self._policy.denies_object(state) or self._lies_in_denied(index, names)
 
     def _lies_in_denied(self, index: int, names: Names, *, is_there: bool = True) -> bool:
+        if index in self._closed_roots:
+            return True
         top = self.roots[index].fd
-        for end in range(len(names) + (not is_there)):
+        for end in range(1, len(names) + (not is_there)):
             try:
-                above = os.stat(b"/".join(names[:end]) or b".", dir_fd=top, follow_symlinks=False)
+                above = os.stat(b"/".join(names[:end]), dir_fd=top, follow_symlinks=False)
             except OSError:
                 return is_there  # It changed under us; the caller may try again.
             if self._policy.denies_object(above):

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import struct
 import sys
 
 _AT_EMPTY_PATH = 0x1000
@@ -13,6 +14,7 @@ _AT_NO_AUTOMOUNT = 0x800
 _MOUNT_ROOT = 0x2000
 _ATTRIBUTES_AT = 8
 _ATTRIBUTES_KNOWN_AT = 56
+_MASK, _SECONDS = struct.Struct("=I"), struct.Struct("=q")
 _NUMBERS = {"x86_64": 332, "aarch64": 291}
 
 _number = _NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
@@ -26,19 +28,21 @@ _syscall.argtypes = (
     ctypes.c_uint,
     ctypes.c_char_p,
 )
+_buffer = ctypes.create_string_buffer(_SIZE)
+"""Of whoever asks: one thread does."""
 
 
 def birth_time(fd: int) -> int | None:
     """When the file behind `fd` (O_PATH will do) was made, in whole seconds since the epoch; None if not recorded."""
     if _number is None:
         return None
-    buffer = ctypes.create_string_buffer(_SIZE)
-    if _syscall(_number, fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, buffer) != 0:
+    if _syscall(_number, fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, _buffer) != 0:
         return None
-    mask = int.from_bytes(buffer.raw[:4], sys.byteorder)
+    (mask,) = _MASK.unpack_from(_buffer)
     if not mask & _STATX_BTIME:
         return None
-    return int.from_bytes(buffer.raw[_BTIME_AT : _BTIME_AT + 8], sys.byteorder, signed=True)
+    (born,) = _SECONDS.unpack_from(_buffer, _BTIME_AT)
+    return int(born)
 
 
 def is_mount(fd: int, name: bytes = b"") -> bool | None:
@@ -49,12 +53,11 @@ def is_mount(fd: int, name: bytes = b"") -> bool | None:
     """
     if _number is None:
         return None
-    buffer = ctypes.create_string_buffer(_SIZE)
     flags = _AT_SYMLINK_NOFOLLOW | _AT_NO_AUTOMOUNT | (0 if name else _AT_EMPTY_PATH)
-    if _syscall(_number, fd, name, flags, 0, buffer) != 0:
+    if _syscall(_number, fd, name, flags, 0, _buffer) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    raw = buffer.raw
+    raw = _buffer.raw
     if not _bits(raw, _ATTRIBUTES_KNOWN_AT) & _MOUNT_ROOT:
         return None
     return bool(_bits(raw, _ATTRIBUTES_AT) & _MOUNT_ROOT)

@@ -79,6 +79,8 @@ def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
 def read_up_to(fd: int, expected: int, most: int) -> bytes:
     """Read a file to its end or `most` bytes. The size is only a guess: it may grow, and some files say 0."""
     data = os.read(fd, min(expected + 1, most))
+    if len(data) == expected > 0:  # as much as there is, where more was asked for
+        return data
     if len(data) <= expected and len(data) < most:
         more = os.read(fd, 4096)
         if not more:

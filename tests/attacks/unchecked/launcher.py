@@ -29,6 +29,9 @@ class ByName:
         except OSError as error:
             raise Unresolved(error.errno or 0, ()) from None
 
+    def can_read(self, _fd: int) -> bool | None:
+        return None
+
 
 class UncheckedSpace(Space):
     """A space that looks at no path and denies no object."""

@@ -21,7 +21,7 @@ from filewarden.workers.note_level import NoteLevel
 MORE_BIG = b"\x03" + (65_536).to_bytes(8, "big") + bytes(65_536)
 """ZMTP: a long frame of 64 KiB, and more to come."""
 MORE_EMPTY = b"\x01\x00" * 32_768
-PING = (b"\x04\x07\x04PING\x00\x00") * 8_192
+PINGS = (b"\x04\x07\x04PING\x00\x00") * 64
 
 
 def _local(name: str) -> Any:
@@ -69,6 +69,13 @@ def _write_forever(data: bytes) -> NoReturn:
         while True:
             _write(data)
     _wait()
+
+
+def _ping_forever() -> NoReturn:
+    """Ask, and take the answers: or the broker would stop listening, and there would be nothing to do."""
+    while True:
+        _write(PINGS)
+        os.read(_raw(), 65_536)
 
 
 def _send(frame: bytes) -> None:
@@ -181,7 +188,7 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "idle: a second report": lambda: _once_idle(lambda: _send_and_wait(_report())),
     "idle: an oversize frame": lambda: _once_idle(lambda: _send_and_wait(bytes(16 * 1024 * 1024))),
     "idle: burning": lambda: _once_idle(_burn),
-    "idle: pings": lambda: _once_idle(lambda: _write_forever(PING)),
+    "idle: pings": lambda: _once_idle(_ping_forever),
     "idle: an endless message of big parts": lambda: _once_idle(lambda: _write_forever(MORE_BIG)),
     "idle: an endless message of empty parts": lambda: _once_idle(lambda: _write_forever(MORE_EMPTY)),
 }

@@ -371,3 +371,10 @@ def test_l12_a_root_is_known_by_its_own_path_and_by_the_operator_s_spelling(
     assert text(space.open_file("to_a")) == "alpha\n"
     for path in (f"{root.parent}/way/a.txt", f"{root.parent}/way/link/../a.txt", f"{root.parent}/way/linked/a.txt"):
         assert code(space, path) is DENIED
+
+
+def test_a_closed_root_closes_all_that_is_in_it(root: Path, open_space: Callable[..., Space]) -> None:
+    state = root.stat()
+    space = open_space(denied=frozenset({(state.st_dev, state.st_ino)}))
+    for path in (".", "a.txt", "sub", "absent"):
+        assert code(space, path) is DENIED
