@@ -1,4 +1,4 @@
-"""fsync(2) of two files at once: what was there before, and what is to come.
+"""fdatasync(2) of one file beside what is done to another: what was there before, and what is to come.
 
 Journaling file systems write what several processes wait for in one go, and a disk that is told to flush its cache does
 so once for both: two files cost what one does. One thread more is all it takes. It is started before the confinement is
@@ -43,7 +43,7 @@ class Flusher:
             OSError: it could not be flushed. What the caller raises goes first.
         """
         if not self._is_started:
-            os.fsync(fd)
+            os.fdatasync(fd)
             yield
             return
         self._fd, self._error = fd, None
@@ -59,7 +59,7 @@ class Flusher:
         while True:
             self._asked.acquire()
             try:
-                os.fsync(self._fd)
+                os.fdatasync(self._fd)
             except OSError as error:
                 self._error = error
             self._answered.release()

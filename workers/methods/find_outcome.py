@@ -12,7 +12,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.history.change_file import Progress
+    from filewarden.workers.history.entry import Progress
     from filewarden.workers.history.recorded import Recorded
     from filewarden.workers.history.store import History
 
@@ -48,7 +48,7 @@ def _found(context: "Context", history: "History", arguments: FindOutcome) -> Fo
 
 def _since(history: "History", since_ns: int) -> tuple[list[str], bool]:
     """The latest changes, the newest first, and whether there can have been no others since a time."""
-    from filewarden.workers.history.change_file import time_of
+    from filewarden.workers.history.entry import time_of
 
     names = history.names()
     looked_at = names[:MOST_CHANGES]
@@ -76,6 +76,9 @@ def _change(context: "Context", history: "History", identifier: str, mark: str) 
         if recorded is None:
             return None
         verdict = "made" if progress == "made" else resolve(context, history, identifier)
+        if verdict is None:  # somebody else has just found out
+            with history.kept(identifier) as kept:
+                verdict = "made" if kept.progress == "made" else "unknown"
         if verdict == "unknown" and not finish(context, history, identifier):
             raise _UndecidedError
     except ToolFailure:  # it was not begun, or cannot be finished

@@ -8,7 +8,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
-    from filewarden.workers.history.change_file import Kept
+    from filewarden.workers.history.entry import Kept
 from filewarden.workers.history.store import History
 
 _SHORTEST_ITEM_CHARS = 160
@@ -77,6 +77,8 @@ def run(context: "Context", arguments: ListChanges) -> Changes:
         before = position.identifier
     names = [name for name in history.names() if before is None or name < before]
     page, seen = _page(context, history, arguments.path, names)
+    if history.lost and before is None:
+        page = msgspec.structs.replace(page, lost=history.lost + (page.lost or 0))
     if seen == len(names):
         return page
     cursor = cursors.write(_Position(asked, names[seen - 1]))

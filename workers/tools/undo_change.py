@@ -32,7 +32,7 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
 def run(context: "Context", arguments: UndoChange) -> Undone:
     """Undo a change; raises ToolFailure, Inquiry."""
     from filewarden.workers.errors import Code, ToolFailure
-    from filewarden.workers.history.change_file import unreadable
+    from filewarden.workers.history.entry import unreadable
     from filewarden.workers.writing.change_records import require_history
     from filewarden.workers.writing.interrupted import resolve
     from filewarden.workers.writing.undoing import finish, undo

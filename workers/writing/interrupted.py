@@ -4,7 +4,7 @@ import contextlib
 from typing import TYPE_CHECKING, Literal
 
 from filewarden.workers.errors import ToolFailure
-from filewarden.workers.history.change_file import Kept
+from filewarden.workers.history.entry import Kept
 from filewarden.workers.history.recorded import Recorded
 from filewarden.workers.history.store import History
 from filewarden.workers.writing.change_paths import client_path

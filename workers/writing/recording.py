@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.change_file import Image
+from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
 from filewarden.workers.history.store import History
 from filewarden.workers.paths.names import echo, show
@@ -151,8 +151,9 @@ def _announce(context: "Context", target: Target, image: Image, recorded: Record
     """
     with _keeping(target):
         image.announce(recorded)
-    if context.writing.durability is not Durability.FULL:
-        return
+        if context.writing.durability is not Durability.FULL:
+            return
+        image.last()
     failed: OSError | None = None
     with _keeping(target), context.journal.flusher.flushing(image.fd):
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.change_file import Kept
+from filewarden.workers.history.entry import Kept
 from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.history.store import History, unknown
 from filewarden.workers.paths.names import echo

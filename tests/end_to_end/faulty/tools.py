@@ -10,7 +10,7 @@ import msgspec
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.context import Context
-from filewarden.workers.history.change_file import Image
+from filewarden.workers.history.image import Image
 from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry, accepted, form
 from filewarden.workers.tool import Lane, Tool

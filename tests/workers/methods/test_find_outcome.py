@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from filewarden.workers.context import Context
-from filewarden.workers.history.change_file import Image
+from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.methods import find_outcome
 from filewarden.workers.operations import ChangeMade, FindOutcome, FoundOutcome

@@ -49,16 +49,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def opened(writable: Context, folder: Path) -> Any:
     """A context over the same root, and a history of its own over the same folder, as another server has."""
-    fds: list[int] = []
+    histories: list[History] = []
 
     def make(max_bytes: int = 1 << 20, max_age_s: float = 1000.0, **changed: Any) -> Context:
-        fds.append(os.open(folder, os.O_PATH | os.O_DIRECTORY))
-        history = History(fds[-1], max_bytes=max_bytes, max_age_s=max_age_s)
+        place = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        history = History(place, max_bytes=max_bytes, max_age_s=max_age_s)
+        histories.append(history)
         return msgspec.structs.replace(writable, journal=Journal(history, "tool", "somebody"), **changed)
 
     yield make
-    for fd in fds:
-        os.close(fd)
+    for history in histories:
+        history.close()
+        os.close(history.folder)
 
 
 @pytest.fixture

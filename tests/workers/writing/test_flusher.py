@@ -28,7 +28,7 @@ def fd(tmp_path: Path) -> Iterator[int]:
 
 def test_a_file_is_flushed_when_the_block_ends(flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr(os, "fsync", flushed.append)
+    monkeypatch.setattr(os, "fdatasync", flushed.append)
     for number in range(3):
         with flusher.flushing(fd):
             pass
@@ -41,11 +41,11 @@ def test_the_thread_works_beside_the_caller(fd: int, monkeypatch: pytest.MonkeyP
     came = threading.Event()
     goes_on = threading.Event()
 
-    def fsync(_: int) -> None:
+    def fdatasync(_: int) -> None:
         came.set()
         assert goes_on.wait(20)
 
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
     with flusher.flushing(fd):
         assert came.wait(20), "nothing is flushed while the caller works"
         goes_on.set()
@@ -56,7 +56,7 @@ def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: 
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
+        patch.setattr(os, "fdatasync", fail)
         with pytest.raises(OSError, match="Input/output") as raised, flusher.flushing(fd):
             pass
     assert raised.value.errno == errno.EIO
@@ -70,7 +70,7 @@ def test_what_the_caller_raises_goes_first_and_leaves_nothing_behind(
     with pytest.raises(KeyError), flusher.flushing(fd):
         raise KeyError
     flushed: list[int] = []
-    monkeypatch.setattr(os, "fsync", flushed.append)
+    monkeypatch.setattr(os, "fdatasync", flushed.append)
     with flusher.flushing(fd):
         pass
     assert flushed == [fd]

@@ -1,7 +1,9 @@
 """What is kept before each change, what is told of it, and what an undo brings back."""
 
+import os
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history import store
+from filewarden.workers.history.entry import HEAD_BYTES
 from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.rules.confirm_policy import Policy
@@ -38,6 +41,17 @@ def look(root: Path) -> dict[str, object]:
         for path in root.rglob("*")
         if ".filewarden-trash" not in path.parts
     }
+
+
+def files(folder: Path) -> list[Path]:
+    """The files that hold changes, the oldest first."""
+    return sorted(path for path in folder.iterdir() if "." in path.name)
+
+
+def forget(context: Context) -> None:
+    """Let a server write no more to its file, as one that ends."""
+    assert context.journal.history is not None
+    context.journal.history.close()
 
 
 def changes(run: Run, context: Context, **arguments: Any) -> list[Any]:
@@ -197,18 +211,22 @@ def test_the_number_of_changes_is_bounded(
     assert changes(run, recording)[0].path == "made49"
 
 
-def test_what_is_too_old_is_forgotten(opened: Open, run: Run, folder: Path) -> None:
+def test_what_is_too_old_is_forgotten(opened: Open, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = opened(max_age_s=1000)
-    run(recording, create_directory.TOOL, path="made")
-    (old,) = changes(run, recording)
-    aged = f"{int(old.id[:16], 16) - 10**12:016x}{old.id[16:]}"
-    (folder / old.id).rename(folder / aged)
+    hour_ago_ns = time.time_ns() - 3600 * 10**9
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: hour_ago_ns)
+        run(recording, create_directory.TOOL, path="made")
+        (aged,) = changes(run, recording)
     with pytest.raises(ToolFailure, match="No change"):
-        run(recording, undo_change.TOOL, id=aged)
+        run(recording, undo_change.TOOL, id=aged.id)
     assert changes(run, recording) == []
-    (folder / "usage").unlink()  # it is counted anew
-    run(recording, create_directory.TOOL, path="other")
-    assert not (folder / aged).exists()
+    forget(recording)
+    (file,) = files(folder)
+    os.utime(file, ns=(hour_ago_ns, hour_ago_ns))
+    run(opened(max_age_s=1000), create_directory.TOOL, path="other")
+    assert not file.exists()
+    assert len(files(folder)) == 1
 
 
 # Several servers, and their deaths.
@@ -263,8 +281,10 @@ def test_a_damaged_content_is_not_put_back(recording: Context, run: Run, root: P
     (root / "a.txt").write_text("old")
     run(recording, write_file.TOOL, path="a.txt", content="new", overwrite=True)
     (change,) = changes(run, recording)
-    kept = folder / change.id
-    kept.write_bytes(b"bad" + kept.read_bytes()[3:])
+    (file,) = files(folder)
+    whole = file.read_bytes()
+    assert whole[HEAD_BYTES:].startswith(b"old{")
+    file.write_bytes(whole[:HEAD_BYTES] + b"bad" + whole[HEAD_BYTES + 3 :])
     with pytest.raises(ToolFailure, match="damaged"):
         run(recording, undo_change.TOOL, id=change.id)
     assert (root / "a.txt").read_text() == "new"

@@ -16,14 +16,14 @@ from filewarden.workers.tools import undo_change, write_file
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.housekeeping import settle_history
 from tests.workers.writing.test_faults import Fault, attempt, drafts, sweep_all
-from tests.workers.writing.test_history import CHANGES, changes
+from tests.workers.writing.test_history import CHANGES, changes, forget
 
 Run = Callable[..., Any]
 Open = Callable[..., Context]
 
 CALLS = (
     *("open", "write", "fsync", "fchmod", "rename", "mkdir", "unlink", "rmdir", "setxattr", "pwrite", "pread"),
-    *("fstatvfs", "listdir"),
+    *("fstatvfs", "listdir", "fdatasync", "ftruncate"),
 )
 MOST_CALLS = 200
 TYPED = {Code.IO_ERROR, Code.CONFLICT, Code.NOT_FOUND, Code.UNSUPPORTED}
@@ -61,6 +61,13 @@ def look(root: Path) -> dict[str, bytes | None]:
     }
 
 
+def anew(opened: Open, folder: Path) -> Context:
+    """An empty history."""
+    for path in folder.iterdir():
+        path.unlink()
+    return opened()
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EDQUOT], ids=errno.errorcode.get)
 @pytest.mark.parametrize("way", CHANGES)
 def test_e13_the_history_tells_what_a_failed_call_has_left(
@@ -75,8 +82,7 @@ def test_e13_the_history_tells_what_a_failed_call_has_left(
     failures = 0
     for at in range(MOST_CALLS):
         prepared(root)
-        for path in folder.iterdir():
-            path.unlink()
+        recording = anew(opened, folder)
         with failing(at, number) as fault:
             refusal = attempt(recording, run, tool, arguments)
         if not fault.failed:
@@ -85,7 +91,9 @@ def test_e13_the_history_tells_what_a_failed_call_has_left(
         assert found in (before, after), f"{fault.failed} failed: neither old nor new"
         assert len(told) == (found == after), f"{fault.failed} failed: {told} is told"
         assert all(progress == "made" for progress, _ in told)
-        assert len(list(folder.glob("*.pending"))) == 0
+        forget(recording)
+        changes(run, recording)  # finds out about what is left
+        assert list(folder.glob("*.open")) == []
         if refusal is None:
             assert found == after, f"{fault.failed} failed, and nobody was told"
         else:
@@ -105,12 +113,10 @@ def test_e13_the_history_tells_what_a_failed_call_has_left(
 def test_e13_a_failed_undo_has_undone_or_has_not(
     opened: Open, run: Run, root: Path, folder: Path, way: str, number: int
 ) -> None:
-    recording = opened()
     tool, arguments = CHANGES[way]
     for at in range(MOST_CALLS):
         prepared(root)
-        for path in folder.iterdir():
-            path.unlink()
+        recording = anew(opened, folder)
         before = look(root)
         run(recording, tool, **arguments)
         after, (change,) = look(root), changes(run, recording)
