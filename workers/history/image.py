@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable
+from typing import Self
 
 from filewarden.workers.history import entry
 from filewarden.workers.history.recorded import Recorded
@@ -24,11 +25,6 @@ class Image:
         self._size = 0
         self._parts: list[bytes | memoryview] = []
         self._is_begun = False
-
-    @property
-    def fd(self) -> int:
-        """The file that it is in, once it is announced."""
-        return -1 if self._segment is None else self._segment.fd
 
     def write(self, data: bytes | memoryview) -> None:
         """Add to the bytes that were there."""
@@ -60,8 +56,9 @@ class Image:
         self._is_begun = True
 
     def last(self) -> None:
-        """Make the name of its file outlive a loss of power; its content is flushed by whoever announced it."""
+        """Make what was announced outlive a loss of power; raises OSError."""
         if self._segment is not None:
+            os.fdatasync(self._segment.fd)
             self._segment.last()
 
     def settle(self) -> None:
@@ -82,6 +79,12 @@ class Image:
             self.release()
         if self._is_long and self._segment is not None:
             self._segment.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _end(self, mark: bytes) -> None:
         if not self._is_begun or self._segment is None:

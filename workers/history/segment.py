@@ -10,7 +10,6 @@ import fcntl
 import os
 
 from filewarden.workers.history import entry
-from filewarden.workers.history.recorded import Recorded
 
 OPEN = b".open"
 """How its name ends while it is written, and until each of its changes is known to be made or not."""

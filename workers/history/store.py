@@ -36,6 +36,8 @@ MOST_SEGMENT_BYTES = 1 << 20
 PARTS, PARTS_OF_CHANGES = 16, 64
 """The oldest changes go file by file: no file holds more than one part in so many of what there may be, nor is written
 for longer than such a part of the greatest age."""
+TICK_NS = 10_000_000
+"""So far may the time of a file lag behind the clock."""
 _ID = re.compile(r"[0-9a-f]{24}")
 _NAME = re.compile(rb"([0-9a-f]{24})\.(open|[0-9]{1,6})")
 _USAGE = struct.Struct("<Q")
@@ -62,8 +64,7 @@ class History:
 
     # Making changes.
 
-    @contextlib.contextmanager
-    def image(self, size: int) -> Iterator[Image]:
+    def image(self, size: int) -> Image:
         """What was there before a new change, of `size` bytes; the oldest changes make way.
 
         Raises:
@@ -74,11 +75,7 @@ class History:
             raise _no_room(size + LEAST_BYTES, self._max_bytes)
         identifier = self._identifier()
         own = self._new(identifier, size + LEAST_BYTES) if size > LONG_BYTES else None
-        image = Image(identifier, self._place, own)
-        try:
-            yield image
-        finally:
-            image.close()
+        return Image(identifier, self._place, own)
 
     def close(self) -> None:
         """Write no more to the file that this process writes."""
@@ -129,7 +126,7 @@ class History:
         for name, changes, size, changed_ns in files:
             is_due = total > self._max_bytes or count > MOST_CHANGES or changed_ns < oldest_ns
             if is_due and self._remove(name):
-                total, count, forgotten = total - size, count - changes, changed_ns
+                total, count, forgotten = total - size, count - changes, max(forgotten, changed_ns + TICK_NS)
         if total > self._max_bytes:
             raise _no_room(taken, self._max_bytes)
         return forgotten

@@ -52,6 +52,11 @@ class Handle:
             fd, self.fd = self.fd, -1
             os.close(fd)
 
+    def release(self) -> int:
+        """Give the descriptor to the caller, who closes it."""
+        fd, self.fd = self.fd, -1
+        return fd
+
     def __enter__(self) -> Self:
         return self
 

@@ -93,13 +93,13 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
     import os
 
     from filewarden.workers.history.recorded import FileState
-    from filewarden.workers.writing.drafts import draft
+    from filewarden.workers.writing.drafts import Draft
     from filewarden.workers.writing.publishing import keep, require_room, tidy
     from filewarden.workers.writing.recording import content_change
     from filewarden.workers.writing.write_failures import failures_of
 
     require_room(context, destination, source.stat.st_size)
-    with failures_of(destination.asked), draft(destination.folder.fd, context.writing.durability) as new:
+    with failures_of(destination.asked), Draft(destination.folder.fd, context.writing.durability) as new:
         if destination.state is None:
             new.take_attributes(source.fd)
             new.take_mode(source.stat.st_mode & 0o755)  # nobody else may change what is new

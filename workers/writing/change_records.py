@@ -68,7 +68,8 @@ def content_of(context: "Context", target: Target) -> tuple[str, int] | None:
     if not stat.S_ISREG(target.state.st_mode):
         raise changed_since(target.asked)
     digest, done = hashlib.sha256(usedforsecurity=False), 0
-    with open_old(target) as old, failures_of(target.asked):
+    old = open_old(target)
+    with failures_of(target.asked):
         while block := os.pread(old.fd, _BLOCK_BYTES, done):
             if context.is_overdue():
                 raise ToolFailure(Code.TIMEOUT, "Timeout: there was no time to compare the file. Nothing was changed.")

@@ -11,9 +11,10 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from typing import Self
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.paths.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing import renames
@@ -25,13 +26,18 @@ NEW_MODE = 0o644
 """Of a file that is new: nobody else may change it, whatever the folder allows, and nobody may run it."""
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """How the version of a file that a change is based on is opened by its name."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_TRIES = 8
 _PAUSE_S = 0.01
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.EPERM, errno.ENOSYS)
 
 
 class Draft:
-    """One new content, in the folder where it will be. `folder` is a descriptor that may be of O_PATH."""
+    """One new content, in the folder where it will be, and gone in the end unless it was published.
+
+    `folder` is a descriptor that may be of O_PATH.
+    """
 
     def __init__(self, folder: int, durability: Durability) -> None:
         self._folder = folder
@@ -40,6 +46,8 @@ class Draft:
         self._is_published = False
         self._is_flushed = durability is not Durability.FULL
         self._holds_old = False
+        self._readable = -1
+        """The folder, as locks and fsync(2) want it."""
 
     def write(self, data: bytes | memoryview) -> None:
         """Add to the content."""
@@ -47,9 +55,10 @@ class Draft:
         while view:
             view = view[os.write(self.fd, view) :]
 
-    def take_mode(self, mode: int) -> None:
-        """Give it the permissions of `mode`."""
+    def take_mode(self, mode: int) -> int:
+        """Give it the permissions of `mode`; what it has then."""
         os.fchmod(self.fd, mode & KEPT_MODE)
+        return mode & KEPT_MODE
 
     def take_attributes(self, old: int) -> None:
         """Give it the extended attributes of an open file, access control lists among them.
@@ -79,6 +88,14 @@ class Draft:
             os.fsync(self.fd)
             self._is_flushed = True
 
+    def begin_flush(self, flusher: Flusher) -> bool:
+        """Begin to make the content last; whether there is anything to wait for (`Flusher.finish`)."""
+        if self._is_flushed:
+            return False
+        flusher.begin(self.fd)
+        self._is_flushed = True
+        return True
+
     def create(self, name: bytes) -> None:
         """Publish it under a name that is free.
 
@@ -99,8 +116,8 @@ class Draft:
         if seen is None:
             os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         else:
-            with _unswept(self._folder):
-                self._exchange(name, seen)
+            self._keep_from_sweeps()
+            self._exchange(name, seen)
         self._is_published = True
 
     def _exchange(self, name: bytes, seen: os.stat_result) -> None:
@@ -141,7 +158,7 @@ class Draft:
             with contextlib.suppress(FileNotFoundError):  # swept: nobody has locked it
                 os.unlink(self._name, dir_fd=self._folder)
         if self._durability is Durability.FULL:
-            sync_folder(self._folder)
+            os.fsync(self._opened_folder())
         if os.fstat(self.fd).st_nlink == 0:
             raise ToolFailure(
                 Code.CONFLICT,
@@ -157,22 +174,41 @@ class Draft:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._name, dir_fd=self._folder)
         finally:
+            if self._readable >= 0:
+                os.close(self._readable)
             os.close(self.fd)
 
+    def __enter__(self) -> Self:
+        return self
 
-@contextlib.contextmanager
-def draft(folder: int, durability: Durability) -> Iterator[Draft]:
-    """A draft that is gone in the end, unless it was published."""
-    new = Draft(folder, durability)
-    try:
-        yield new
-    finally:
-        new.close()
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened_folder(self) -> int:
+        if self._readable < 0:
+            self._readable = os.open(".", _FOLDER, dir_fd=self._folder)
+        return self._readable
+
+    def _keep_from_sweeps(self) -> None:
+        """Keep the folder from being swept until the end; not where somebody else holds its lock for too long."""
+        try:
+            readable = self._opened_folder()
+        except PermissionError:  # then nobody sweeps it
+            return
+        for _ in range(_MOST_TRIES):
+            try:
+                fcntl.flock(readable, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_PAUSE_S)
+            except OSError:  # locks do not work here: then nothing is swept
+                return
+            else:
+                return
 
 
 def sync_folder(folder: int) -> None:
     """Make the names in a folder last (fsync(2): a file's own does not cover its name)."""
-    fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    fd = os.open(".", _FOLDER, dir_fd=folder)
     try:
         os.fsync(fd)
     finally:
@@ -185,7 +221,7 @@ def sweep(folder: int) -> int:
     A living writer holds the lock of its draft, in this server or another one; where locks do not work, nothing goes.
     Nor while anybody exchanges a draft: what has the draft's name then may be somebody's only version of a file.
     """
-    readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    readable = os.open(".", _FOLDER, dir_fd=folder)
     try:
         try:
             fcntl.flock(readable, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,29 +230,6 @@ def sweep(folder: int) -> int:
         with os.scandir(readable) as entries:
             found = [name for entry in entries if is_draft(name := os.fsencode(entry.name))]
         return sum(_remove_orphan(readable, name) for name in found)
-    finally:
-        os.close(readable)
-
-
-@contextlib.contextmanager
-def _unswept(folder: int) -> Iterator[None]:
-    """Keep a folder from being swept; not where somebody else holds its lock for longer than a sweep takes."""
-    try:
-        readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-    except PermissionError:  # then nobody sweeps it
-        yield
-        return
-    try:
-        for _ in range(_MOST_TRIES):
-            try:
-                fcntl.flock(readable, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(_PAUSE_S)
-            except OSError:  # locks do not work here: then nothing is swept
-                break
-            else:
-                break
-        yield
     finally:
         os.close(readable)
 
@@ -231,16 +244,17 @@ def changed() -> ToolFailure:
 
 def _create(folder: int) -> tuple[bytes, int]:
     """Make an empty file that is locked; a sweep that comes in between takes it away, and another is made."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     for _ in range(_MOST_TRIES):
         name = DRAFT_PREFIX + os.urandom(NAME_DIGITS // 2).hex().encode()
-        fd = os.open(name, flags, 0o600, dir_fd=folder)
-        with contextlib.suppress(OSError):
+        fd = os.open(name, _NEW, 0o600, dir_fd=folder)
+        try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(fd).st_nlink == 0:
-                os.close(fd)
-                continue
-        return name, fd
+            is_swept = os.fstat(fd).st_nlink == 0
+        except OSError:
+            is_swept = False  # locks do not work here: then nothing is swept
+        if not is_swept:
+            return name, fd
+        os.close(fd)
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 

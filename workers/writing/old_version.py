@@ -11,13 +11,15 @@ from filewarden.workers.paths.names import echo
 from filewarden.workers.writing.drafts import READ, changed
 from filewarden.workers.writing.identity import is_same
 from filewarden.workers.writing.target import Target, require_file
-from filewarden.workers.writing.write_failures import failures_of
+from filewarden.workers.writing.write_failures import failures_of, write_failure
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
 
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _BLOCK_BYTES = 1 << 20
+SMALL_BYTES = 1 << 16
+"""What is read at once where a part of it is asked for: the history needs all of it soon."""
 
 
 def checked_digest(expected: str | None) -> str | None:
@@ -28,17 +30,20 @@ def checked_digest(expected: str | None) -> str | None:
 
 
 def open_old(target: Target) -> Handle:
-    """Open the file at a target for reading.
+    """The file at a target, open for reading as long as the target is.
 
     Raises:
         ToolFailure: it is no file, cannot be read, or is another than a moment ago.
     """
+    if target.old is not None:
+        return target.old
     state = require_file(target)
-    with failures_of(target.asked):
+    try:
         fd = os.open(target.name, READ, dir_fd=target.folder.fd)
-    handle = Handle(fd, target.folder.root, target.names, target.asked, os.fstat(fd), is_readable=True)
+    except OSError as error:
+        raise write_failure(error, target.asked) from None
+    handle = target.old = Handle(fd, target.folder.root, target.names, target.asked, os.fstat(fd), is_readable=True)
     if not is_same(handle.stat, state):
-        handle.close()
         raise changed()
     return handle
 
@@ -50,16 +55,46 @@ def read_old(context: "Context", target: Target) -> bytes:
         ToolFailure: as `open_old`; too_large; conflict, if it changes meanwhile.
     """
     most = context.writing.max_file_bytes
-    with open_old(target) as handle, failures_of(target.asked):
-        size = handle.stat.st_size
-        if size > most:
-            raise too_large(target.asked, size, most)
-        data = bytearray()
-        while block := os.pread(handle.fd, min(_BLOCK_BYTES, size + 1 - len(data)), len(data)):
-            data += block
-        if len(data) != size or not is_same(os.fstat(handle.fd), handle.stat):
-            raise changed()
-    return bytes(data)
+    handle = open_old(target)
+    if handle.stat.st_size > most:
+        raise too_large(target.asked, handle.stat.st_size, most)
+    return _content(target, handle)
+
+
+def first_of_old(target: Target, length: int) -> bytes:
+    """So many bytes of the beginning.
+
+    Raises:
+        ToolFailure: as `read_old`.
+    """
+    handle = open_old(target)
+    if handle.stat.st_size <= SMALL_BYTES:
+        return _content(target, handle)[:length]
+    with failures_of(target.asked):
+        return os.pread(handle.fd, length, 0)
+
+
+def _content(target: Target, handle: Handle) -> bytes:
+    if target.content is None:
+        target.content = _whole(target, handle)
+    return target.content
+
+
+def _whole(target: Target, handle: Handle) -> bytes:
+    size = handle.stat.st_size
+    try:
+        data = os.pread(handle.fd, min(_BLOCK_BYTES, size + 1), 0)
+        if len(data) < size and data:
+            more = bytearray(data)
+            while block := os.pread(handle.fd, min(_BLOCK_BYTES, size + 1 - len(more)), len(more)):
+                more += block
+            data = bytes(more)
+        now = os.fstat(handle.fd)
+    except OSError as error:
+        raise write_failure(error, target.asked) from None
+    if len(data) != size or not is_same(now, handle.stat):
+        raise changed()
+    return data
 
 
 def require_digest(expected: str | None, found: str) -> None:

@@ -5,36 +5,43 @@ import os
 from typing import TYPE_CHECKING
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history.recorded import FileState
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing import renames
-from filewarden.workers.writing.drafts import NEW_MODE, READ, Draft, changed, draft, sweep, sync_folder
+from filewarden.workers.writing.drafts import NEW_MODE, Draft, changed, sweep, sync_folder
 from filewarden.workers.writing.identity import is_same_object
+from filewarden.workers.writing.old_version import open_old
 from filewarden.workers.writing.recording import content_change, state_of
 from filewarden.workers.writing.target import Target, require_own
-from filewarden.workers.writing.write_failures import failures_of
+from filewarden.workers.writing.write_failures import failures_of, write_failure
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
 
 
-def create(context: "Context", target: Target, data: bytes) -> None:
-    """Make a new file.
+def create(context: "Context", target: Target, data: bytes) -> FileState:
+    """Make a new file; what it is.
 
     Raises:
         ToolFailure: already_exists, if somebody was faster; or what the file system says.
     """
     require_room(context, target, len(data))
-    with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
-        new.write(data)
-        new.take_mode(NEW_MODE)
-        with content_change(context, target, state_of(data, NEW_MODE), new):
-            new.create(target.name)
-        new.last()
+    after = state_of(data, NEW_MODE)
+    try:
+        with Draft(target.folder.fd, context.writing.durability) as new:
+            new.write(data)
+            new.take_mode(NEW_MODE)
+            with content_change(context, target, after, new):
+                new.create(target.name)
+            new.last()
+    except OSError as error:
+        raise write_failure(error, target.asked) from None
     tidy(target)
+    return after
 
 
-def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> None:
+def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> FileState:
     """Put a new version in the place of a file that is still as it was `seen`: mode and attributes stay.
 
     Raises:
@@ -42,23 +49,34 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
     """
     require_own(target, seen)
     require_room(context, target, len(data))
-    with failures_of(target.asked), draft(target.folder.fd, context.writing.durability) as new:
-        keep(new, target)
-        new.write(data)
-        with content_change(context, target, state_of(data, os.fstat(new.fd).st_mode), new):
-            new.replace(target.name, seen)
-        new.last()
-    tidy(target)
-
-
-def keep(new: Draft, target: Target) -> None:
-    """Give a draft the mode and the attributes of the file that it replaces; raises ToolFailure, OSError."""
-    old = os.open(target.name, READ, dir_fd=target.folder.fd)
     try:
-        new.take_attributes(old)
-        new.take_mode(os.fstat(old).st_mode)
-    finally:
-        os.close(old)
+        with Draft(target.folder.fd, context.writing.durability) as new:
+            after = state_of(data, keep(new, target))
+            new.write(data)
+            with content_change(context, target, after, new):
+                new.replace(target.name, seen)
+            new.last()
+    except OSError as error:
+        raise write_failure(error, target.asked) from None
+    tidy(target)
+    let_go(context, target)
+    return after
+
+
+def keep(new: Draft, target: Target) -> int:
+    """Give a draft the mode and the attributes of the file that it replaces; its mode, then.
+
+    Raises ToolFailure, OSError.
+    """
+    old = open_old(target)
+    new.take_attributes(old.fd)
+    return new.take_mode(old.stat.st_mode)
+
+
+def let_go(context: "Context", target: Target) -> None:
+    """Close what was replaced, which has no name any more: its blocks go with that, and nobody has to wait for it."""
+    if target.old is not None:
+        context.journal.flusher.close(target.old.release())
 
 
 def settle_move(source: Target, destination: Target) -> None:

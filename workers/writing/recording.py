@@ -8,18 +8,20 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
+from filewarden.workers.history.segment import LONG_BYTES
 from filewarden.workers.history.store import History
 from filewarden.workers.paths.names import echo, show
 from filewarden.workers.rules.durability import Durability
-from filewarden.workers.writing.drafts import READ, Draft, changed
+from filewarden.workers.writing.drafts import Draft, changed
 from filewarden.workers.writing.identity import identity_of, is_same
 from filewarden.workers.writing.interrupted import resolve
+from filewarden.workers.writing.old_version import digest_of, open_old
 from filewarden.workers.writing.target import Target
 
 if TYPE_CHECKING:
@@ -35,28 +37,23 @@ def place_of(target: Target) -> str:
 
 def state_of(data: bytes, mode: int) -> FileState:
     """The state of a file with such content and permissions."""
-    return FileState(hashlib.sha256(data, usedforsecurity=False).hexdigest(), len(data), mode & 0o777)
+    return FileState(digest_of(data), len(data), stat.S_IMODE(mode))
 
 
-@contextlib.contextmanager
 def content_change(
     context: "Context", target: Target, after: FileState | None, draft: Draft | None = None
-) -> Iterator[None]:
+) -> "_Change":
     """Record that a file comes to be, gets other bytes, or goes, and make it within; `draft` holds what is to come."""
-    with _recorded(context, target, "content", displaces=True, after=after, draft=draft):
-        yield
+    return _Change(context, target, "content", displaces=True, after=after, draft=draft)
 
 
-@contextlib.contextmanager
-def folder_change(context: "Context", target: Target, *, comes: bool, mode: int) -> Iterator[None]:
+def folder_change(context: "Context", target: Target, *, comes: bool, mode: int) -> "_Change":
     """Record that an empty folder comes to be, or goes."""
     state = FileState("", 0, mode & 0o777)
     before, after = (None, state) if comes else (state, None)
-    with _recorded(context, target, "folder", before=before, after=after):
-        yield
+    return _Change(context, target, "folder", before=before, after=after)
 
 
-@contextlib.contextmanager
 def move_change(
     context: "Context",
     source: Target,
@@ -65,11 +62,11 @@ def move_change(
     displaces: bool,
     refilled: FileState | None = None,
     draft: Draft | None = None,
-) -> Iterator[None]:
+) -> "_Change":
     """Record a move, with what it displaces; `refilled` is what comes to be at its source, and `draft` holds it."""
     if source.state is None:
         raise changed()
-    with _recorded(
+    return _Change(
         context,
         destination,
         "move",
@@ -78,120 +75,151 @@ def move_change(
         after=refilled,
         identity=identity_of(source.state),
         draft=draft,
-    ):
-        yield
+    )
 
 
-@contextlib.contextmanager
 def trash_change(
     context: "Context", target: Target, trash_id: str, state: os.stat_result, *, action: Action
-) -> Iterator[None]:
+) -> "_Change":
     """Record a way into the trash, or out of it."""
-    with _recorded(context, target, action, trash_id=trash_id, identity=identity_of(state)):
-        yield
+    return _Change(context, target, action, trash_id=trash_id, identity=identity_of(state))
 
 
-@contextlib.contextmanager
-def removal(context: "Context", target: Target, state: os.stat_result) -> Iterator[None]:
+def removal(context: "Context", target: Target, state: os.stat_result) -> "_Change":
     """Record that something goes for good; what is neither a file nor an empty folder cannot be brought back."""
     if stat.S_ISREG(state.st_mode):
-        with content_change(context, target, None):
-            yield
-    else:
-        with _recorded(context, target, "removal"):
-            yield
+        return content_change(context, target, None)
+    return _Change(context, target, "removal")
 
 
-@contextlib.contextmanager
-def _recorded(
-    context: "Context",
-    target: Target,
-    action: Action,
-    *,
-    displaces: bool = False,
-    before: FileState | None = None,
-    after: FileState | None = None,
-    source: str = "",
-    identity: Identity | None = None,
-    trash_id: str = "",
-    draft: Draft | None = None,
-) -> Iterator[None]:
-    journal = context.journal
-    if journal.history is None:
-        yield
-        return
-    with contextlib.ExitStack() as stack:
-        with _keeping(target):
-            image, before = _taken(context, journal.history, stack, target if displaces else None, before)
-        recorded = Recorded(
-            operation=journal.operation,
-            principal=journal.principal,
-            call=journal.call,
-            action=action,
-            path=place_of(target),
-            source=source,
-            before=before,
-            after=after,
-            identity=identity,
-            trash_id=trash_id,
-            undoes=journal.undoes,
-        )
-        with _unforgotten(image):
-            _announce(context, target, image, recorded, draft)
-        with _settled(context, journal.history, image):
-            yield
+class _Change:
+    """One change: recorded before the block that makes it, and settled after it."""
 
+    def __init__(
+        self,
+        context: "Context",
+        target: Target,
+        action: Action,
+        *,
+        displaces: bool = False,
+        before: FileState | None = None,
+        after: FileState | None = None,
+        source: str = "",
+        identity: Identity | None = None,
+        trash_id: str = "",
+        draft: Draft | None = None,
+    ) -> None:
+        self._context = context
+        self._target = target
+        self._draft = draft
+        self._displaces = displaces
+        self._before = before
+        self._told = action, after, source, identity, trash_id
+        self._image: Image | None = None
 
-def _announce(context: "Context", target: Target, image: Image, recorded: Recorded, draft: Draft | None) -> None:
-    """Say what will be done, and make it last together with the draft.
+    def __enter__(self) -> None:
+        """Record it. What it is made of is flushed meanwhile, and both last when the block begins.
 
-    Raises:
-        ToolFailure: it cannot be kept.
-        OSError: the draft cannot be flushed.
-    """
-    with _keeping(target):
-        image.announce(recorded)
-        if context.writing.durability is not Durability.FULL:
+        Raises:
+            ToolFailure: it cannot be kept.
+            OSError: the draft cannot be flushed.
+        """
+        context = self._context
+        history = context.journal.history
+        if history is None:
             return
-        image.last()
-    failed: OSError | None = None
-    with _keeping(target), context.journal.flusher.flushing(image.fd):
+        is_lasting = context.writing.durability is Durability.FULL
+        flusher = context.journal.flusher
+        is_flushing = is_lasting and self._draft is not None and self._draft.begin_flush(flusher)
         try:
-            if draft is not None:
-                draft.flush()
-        except OSError as error:
-            failed = error
-    if failed is not None:
-        raise failed
+            self._record(history, is_lasting=is_lasting)
+        except BaseException as error:
+            if is_flushing:
+                with contextlib.suppress(OSError):
+                    flusher.finish()
+            self._forget()
+            if isinstance(error, OSError):
+                raise _unkept(self._target, error) from None
+            raise
+        if is_flushing:
+            self._finish(flusher)
 
+    def _finish(self, flusher: Flusher) -> None:
+        try:
+            flusher.finish()
+        except OSError:
+            self._forget()
+            raise
 
-@contextlib.contextmanager
-def _keeping(target: Target) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _unkept(target, error) from None
+    def _record(self, history: History, *, is_lasting: bool) -> None:
+        before = self._before
+        if self._displaces and self._target.state is not None:
+            image, before = self._keep(history)
+        else:
+            image = history.image(0)
+        self._image = image
+        action, after, source, identity, trash_id = self._told
+        journal = self._context.journal
+        image.announce(
+            Recorded(
+                operation=journal.operation,
+                principal=journal.principal,
+                call=journal.call,
+                action=action,
+                path=place_of(self._target),
+                source=source,
+                before=before,
+                after=after,
+                identity=identity,
+                trash_id=trash_id,
+                undoes=journal.undoes,
+            )
+        )
+        if is_lasting:
+            image.last()
 
+    def _keep(self, history: History) -> tuple[Image, FileState]:
+        """Keep the bytes of what is displaced."""
+        target = self._target
+        old = open_old(target)
+        seen = os.fstat(old.fd)
+        if target.state is None or not is_same(seen, target.state):
+            raise changed()
+        if seen.st_size > LONG_BYTES:
+            _require_room(self._context, history, target, seen.st_size)
+        image = history.image(seen.st_size)
+        if target.content is not None:
+            image.write(target.content)
+            return image, state_of(target.content, seen.st_mode)
+        try:
+            return image, _copied(self._context, old.fd, seen, image)
+        except BaseException:
+            image.close()
+            raise
 
-def _taken(
-    context: "Context",
-    history: History,
-    stack: contextlib.ExitStack,
-    displaced: Target | None,
-    before: FileState | None,
-) -> tuple[Image, FileState | None]:
-    """A new file in the history, with the bytes of what is displaced."""
-    if displaced is None or displaced.state is None:
-        return stack.enter_context(history.image(0)), before
-    old = os.open(displaced.name, READ, dir_fd=displaced.folder.fd)
-    stack.callback(os.close, old)
-    seen = os.fstat(old)
-    if not stat.S_ISREG(seen.st_mode) or not is_same(seen, displaced.state):
-        raise changed()
-    _require_room(context, history, displaced, seen.st_size)
-    image = stack.enter_context(history.image(seen.st_size))
-    with _unforgotten(image):
-        return image, _copied(context, old, seen, image)
+    def __exit__(self, _type: object, error: BaseException | None, _where: object) -> None:
+        """A change that was refused is forgotten; after a failure it is looked at; it stays where nobody knows."""
+        image = self._image
+        if image is None:
+            return
+        if error is None:
+            with contextlib.suppress(OSError):  # it was made: whoever finds it pending will see
+                image.settle()
+        elif isinstance(error, FileExistsError) or (
+            isinstance(error, ToolFailure) and error.details.get("outcome") != "unknown"
+        ):
+            self._forget()
+        elif isinstance(error, OSError) and self._context.journal.history is not None:
+            with contextlib.suppress(OSError, ToolFailure):
+                image.release()
+                resolve(self._context, self._context.journal.history, image.identifier)
+        image.close()
+
+    def _forget(self) -> None:
+        if self._image is not None:
+            with contextlib.suppress(OSError):  # it says what was not begun, or what can be seen not to be made
+                self._image.forget()
+            self._image.close()
 
 
 def _copied(context: "Context", old: int, seen: os.stat_result, image: Image) -> FileState:
@@ -207,42 +235,6 @@ def _copied(context: "Context", old: int, seen: os.stat_result, image: Image) ->
     if done != seen.st_size or not is_same(os.fstat(old), seen):
         raise changed()
     return FileState(digest.hexdigest(), done, stat.S_IMODE(seen.st_mode))
-
-
-@contextlib.contextmanager
-def _unforgotten(image: Image) -> Iterator[None]:
-    """Whatever is raised, the change is not made."""
-    try:
-        yield
-    except BaseException:
-        _forget(image)
-        raise
-
-
-@contextlib.contextmanager
-def _settled(context: "Context", history: History, image: Image) -> Iterator[None]:
-    """A change that was refused is forgotten; after a failure it is looked at, and stays pending where nobody knows."""
-    try:
-        yield
-    except ToolFailure as failure:
-        if failure.details.get("outcome") != "unknown":
-            _forget(image)
-        raise
-    except FileExistsError:
-        _forget(image)
-        raise
-    except OSError:
-        with contextlib.suppress(OSError, ToolFailure):
-            image.release()
-            resolve(context, history, image.identifier)
-        raise
-    with contextlib.suppress(OSError):  # it was made: whoever finds it pending will see
-        image.settle()
-
-
-def _forget(image: Image) -> None:
-    with contextlib.suppress(OSError):  # it says what was not begun, or what can be seen not to be made
-        image.forget()
 
 
 def _require_room(context: "Context", history: History, target: Target, size: int) -> None:

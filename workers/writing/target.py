@@ -22,7 +22,7 @@ _ARTICLES = {"pipe": "a named pipe", "socket": "a socket", "device": "a device",
 class Target:
     """A place that may be changed; `state` is what was there when it was opened, of a link itself, or None."""
 
-    __slots__ = ("asked", "folder", "name", "state")
+    __slots__ = ("asked", "content", "folder", "name", "old", "state")
 
     def __init__(self, folder: Handle, name: bytes, asked: str, state: os.stat_result | None) -> None:
         self.folder = folder
@@ -30,6 +30,10 @@ class Target:
         self.asked = asked
         """The client's own text."""
         self.state = state
+        self.old: Handle | None = None
+        """The file that is there, once it was opened for reading (`old_version.py`); it is closed with the folder."""
+        self.content: bytes | None = None
+        """What is in it, once all of it was read."""
 
     @property
     def names(self) -> Names:
@@ -46,7 +50,9 @@ class Target:
         return _look(self.folder, self.name)
 
     def close(self) -> None:
-        """Give the folder back."""
+        """Give back what was opened."""
+        if self.old is not None:
+            self.old.close()
         self.folder.close()
 
     def __enter__(self) -> Self:

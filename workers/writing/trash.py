@@ -20,7 +20,7 @@ from filewarden.workers.paths.root import Root
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.trash_bounds import stamp
 from filewarden.workers.writing import renames
-from filewarden.workers.writing.drafts import draft, sweep, sync_folder
+from filewarden.workers.writing.drafts import Draft, sweep, sync_folder
 from filewarden.workers.writing.identity import is_same_object
 from filewarden.workers.writing.subtree import remove
 from filewarden.workers.writing.target import Target
@@ -52,7 +52,7 @@ class Trash:
             try:
                 with contextlib.suppress(OSError):
                     fcntl.flock(entry.fd, fcntl.LOCK_EX)  # whoever tidies up leaves it alone
-                with draft(entry.fd, self._durability) as origin:
+                with Draft(entry.fd, self._durability) as origin:
                     origin.write(Told(b"/".join(target.names), size).encoded())
                     origin.create(ORIGIN)
                     origin.last()

@@ -17,7 +17,7 @@ from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.change_paths import client_path
 from filewarden.workers.writing.change_records import changed_since, require_as_left
-from filewarden.workers.writing.drafts import Draft, changed, draft, sync_folder
+from filewarden.workers.writing.drafts import Draft, changed, sync_folder
 from filewarden.workers.writing.identity import identity_of, is_same, mark
 from filewarden.workers.writing.publishing import keep, last_move, require_room, settle_move, tidy
 from filewarden.workers.writing.recording import content_change, folder_change, move_change
@@ -108,7 +108,7 @@ def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> N
 def _drafted(context: "Context", kept: Kept, target: Target, before: FileState) -> Iterator[Draft]:
     """A draft of the content that was there, with its mode, beside a target."""
     require_room(context, target, before.size)
-    with draft(target.folder.fd, context.writing.durability) as new:
+    with Draft(target.folder.fd, context.writing.durability) as new:
         new.take_mode(before.mode)
         digest = hashlib.sha256(usedforsecurity=False)
         for block in kept.blocks():

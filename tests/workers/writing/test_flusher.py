@@ -1,4 +1,4 @@
-"""Flushing two files at once."""
+"""What is flushed, and let go, beside the caller."""
 
 import errno
 import os
@@ -26,12 +26,12 @@ def fd(tmp_path: Path) -> Iterator[int]:
     os.close(fd)
 
 
-def test_a_file_is_flushed_when_the_block_ends(flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_flushed_when_it_was_waited_for(flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", flushed.append)
+    monkeypatch.setattr(os, "fsync", flushed.append)
     for number in range(3):
-        with flusher.flushing(fd):
-            pass
+        flusher.begin(fd)
+        flusher.finish()
         assert flushed == [fd] * (number + 1)
 
 
@@ -41,14 +41,15 @@ def test_the_thread_works_beside_the_caller(fd: int, monkeypatch: pytest.MonkeyP
     came = threading.Event()
     goes_on = threading.Event()
 
-    def fdatasync(_: int) -> None:
+    def fsync(_: int) -> None:
         came.set()
         assert goes_on.wait(20)
 
-    monkeypatch.setattr(os, "fdatasync", fdatasync)
-    with flusher.flushing(fd):
-        assert came.wait(20), "nothing is flushed while the caller works"
-        goes_on.set()
+    monkeypatch.setattr(os, "fsync", fsync)
+    flusher.begin(fd)
+    assert came.wait(20), "nothing is flushed while the caller works"
+    goes_on.set()
+    flusher.finish()
 
 
 def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,21 +57,20 @@ def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: 
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", fail)
-        with pytest.raises(OSError, match="Input/output") as raised, flusher.flushing(fd):
-            pass
+        patch.setattr(os, "fsync", fail)
+        flusher.begin(fd)
+        with pytest.raises(OSError, match="Input/output") as raised:
+            flusher.finish()
     assert raised.value.errno == errno.EIO
-    with flusher.flushing(fd):
-        pass
+    flusher.begin(fd)
+    flusher.finish()
 
 
-def test_what_the_caller_raises_goes_first_and_leaves_nothing_behind(
-    flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(KeyError), flusher.flushing(fd):
-        raise KeyError
-    flushed: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", flushed.append)
-    with flusher.flushing(fd):
-        pass
-    assert flushed == [fd]
+def test_a_descriptor_is_closed_and_an_error_of_that_belongs_to_nothing_else(flusher: Flusher, fd: int) -> None:
+    other = os.dup(fd)
+    flusher.close(other)
+    flusher.close(other)  # it is no descriptor any more
+    flusher.begin(fd)
+    flusher.finish()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(other)

@@ -17,7 +17,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.tools import copy_file, create_directory, delete_file, edit_file, move_file, write_file
 from filewarden.workers.writing import renames
-from filewarden.workers.writing.drafts import draft, sweep
+from filewarden.workers.writing.drafts import Draft, sweep
 
 Run = Callable[..., Any]
 Exchanging = Callable[..., AbstractContextManager[None]]
@@ -112,7 +112,7 @@ def test_t11_a_draft_that_was_swapped_is_an_error_and_not_a_success(root: Path) 
     """Somebody who can write to the folder puts a file of theirs under the draft's name."""
     folder = os.open(root, os.O_PATH | os.O_DIRECTORY)
     try:
-        with draft(folder, Durability.RENAME) as new:
+        with Draft(folder, Durability.RENAME) as new:
             new.write(b"ours")
             (name,) = [name for name in os.listdir(root) if "draft" in name]
             (root / "theirs").write_text("theirs")
@@ -323,7 +323,7 @@ def test_t10_names_of_drafts_cannot_be_guessed(root: Path) -> None:
     seen = set[str]()
     try:
         for _ in range(50):
-            with draft(folder, Durability.RENAME):
+            with Draft(folder, Durability.RENAME):
                 seen.update(name for name in os.listdir(root) if "draft" in name)
     finally:
         os.close(folder)
