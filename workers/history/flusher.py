@@ -1,4 +1,4 @@
-"""fsync(2) of one file beside what the caller does meanwhile, and what else may take its time behind its back.
+"""fdatasync(2) of one file beside what the caller does meanwhile, and what else may take its time behind its back.
 
 Journaling file systems write what several processes wait for in one go, and a disk that is told to flush its cache does
 so once for both: two files cost what one does. And what is only to be let go, such as the last descriptor of a file
@@ -39,8 +39,8 @@ class Flusher:
         self._is_started = True
 
     def begin(self, fd: int) -> None:
-        """Begin to flush an open file."""
-        self._give(os.fsync, fd)
+        """Begin to flush the content of an open file."""
+        self._give(os.fdatasync, fd)
 
     def finish(self) -> None:
         """Wait until what was begun is done; raises OSError if it could not be."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from filewarden.workers.history import entry
+from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.recorded import Recorded
 from filewarden.workers.history.segment import Segment
 
@@ -55,11 +56,11 @@ class Image:
         segment.begin(self.identifier, self._at + length)
         self._is_begun = True
 
-    def last(self) -> None:
-        """Make what was announced outlive a loss of power; raises OSError."""
+    def begin_flush(self, flusher: Flusher) -> None:
+        """Begin to make what was announced outlive a loss of power; raises OSError."""
         if self._segment is not None:
-            os.fdatasync(self._segment.fd)
             self._segment.last()
+            flusher.begin(self._segment.fd)
 
     def settle(self) -> None:
         """Say that it was done."""

@@ -283,13 +283,19 @@ class History:
         """
         if not _ID.fullmatch(identifier):
             raise unknown(identifier)
-        with self._locked("claims"), contextlib.ExitStack() as stack:
-            found = self._find(identifier, stack)
-            kept = None
-            if found is not None and self._progress(*found) == "interrupted" and found[2].mark != entry.UNMADE:
-                with contextlib.suppress(ToolFailure):  # it was not begun
-                    kept = Kept(found[1], found[2], "interrupted")
+        with contextlib.ExitStack() as stack:
+            kept = self._interrupted(identifier, stack)
+            if kept is not None:
+                stack.enter_context(self._locked("claims"))
+                kept = self._interrupted(identifier, stack)  # somebody else may have found out
             yield kept
+
+    def _interrupted(self, identifier: str, stack: contextlib.ExitStack) -> Kept | None:
+        found = self._find(identifier, stack)
+        if found is not None and self._progress(*found) == "interrupted":
+            with contextlib.suppress(ToolFailure):  # it was not begun
+                return Kept(found[1], found[2], "interrupted")
+        return None
 
     def settle(self, identifier: str) -> None:
         """Say of an interrupted change that it was made."""

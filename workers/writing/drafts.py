@@ -14,7 +14,6 @@ import time
 from typing import Self
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.paths.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing import renames
@@ -87,14 +86,6 @@ class Draft:
         if not self._is_flushed:
             os.fsync(self.fd)
             self._is_flushed = True
-
-    def begin_flush(self, flusher: Flusher) -> bool:
-        """Begin to make the content last; whether there is anything to wait for (`Flusher.finish`)."""
-        if self._is_flushed:
-            return False
-        flusher.begin(self.fd)
-        self._is_flushed = True
-        return True
 
     def create(self, name: bytes) -> None:
         """Publish it under a name that is free.

@@ -9,10 +9,10 @@ from filewarden.workers.history.recorded import FileState
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing import renames
-from filewarden.workers.writing.drafts import NEW_MODE, Draft, changed, sweep, sync_folder
+from filewarden.workers.writing.drafts import KEPT_MODE, NEW_MODE, Draft, changed, sweep, sync_folder
 from filewarden.workers.writing.identity import is_same_object
 from filewarden.workers.writing.old_version import open_old
-from filewarden.workers.writing.recording import content_change, state_of
+from filewarden.workers.writing.recording import early_content_change, state_of
 from filewarden.workers.writing.target import Target, require_own
 from filewarden.workers.writing.write_failures import failures_of, write_failure
 
@@ -29,11 +29,15 @@ def create(context: "Context", target: Target, data: bytes) -> FileState:
     require_room(context, target, len(data))
     after = state_of(data, NEW_MODE)
     try:
-        with Draft(target.folder.fd, context.writing.durability) as new:
+        with (
+            early_content_change(context, target, after) as change,
+            Draft(target.folder.fd, context.writing.durability) as new,
+        ):
             new.write(data)
             new.take_mode(NEW_MODE)
-            with content_change(context, target, after, new):
-                new.create(target.name)
+            new.flush()
+            change.last()
+            new.create(target.name)
             new.last()
     except OSError as error:
         raise write_failure(error, target.asked) from None
@@ -50,11 +54,16 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
     require_own(target, seen)
     require_room(context, target, len(data))
     try:
-        with Draft(target.folder.fd, context.writing.durability) as new:
-            after = state_of(data, keep(new, target))
+        after = state_of(data, seen.st_mode & KEPT_MODE)
+        with (
+            early_content_change(context, target, after) as change,
+            Draft(target.folder.fd, context.writing.durability) as new,
+        ):
+            keep(new, target)
             new.write(data)
-            with content_change(context, target, after, new):
-                new.replace(target.name, seen)
+            new.flush()
+            change.last()
+            new.replace(target.name, seen)
             new.last()
     except OSError as error:
         raise write_failure(error, target.asked) from None

@@ -1,17 +1,16 @@
 """How a call records its changes in the history, each before it is made.
 
-With durability, what is recorded outlives a loss of power before the change is made. A draft that the change is made of
-is flushed at the same time, and only then put in its place.
+With durability, what is recorded outlives a loss of power before the change is made. It is flushed while the draft that
+the change is made of is written and flushed, which is only then put in its place.
 """
 
 import contextlib
 import hashlib
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
 from filewarden.workers.history.segment import LONG_BYTES
@@ -40,18 +39,21 @@ def state_of(data: bytes, mode: int) -> FileState:
     return FileState(digest_of(data), len(data), stat.S_IMODE(mode))
 
 
-def content_change(
-    context: "Context", target: Target, after: FileState | None, draft: Draft | None = None
-) -> "_Change":
+def content_change(context: "Context", target: Target, after: FileState | None, draft: Draft | None = None) -> "Change":
     """Record that a file comes to be, gets other bytes, or goes, and make it within; `draft` holds what is to come."""
-    return _Change(context, target, "content", displaces=True, after=after, draft=draft)
+    return Change(context, target, "content", displaces=True, after=after, draft=draft)
 
 
-def folder_change(context: "Context", target: Target, *, comes: bool, mode: int) -> "_Change":
+def early_content_change(context: "Context", target: Target, after: FileState) -> "Change":
+    """Likewise, where it is known what is to come before there is a draft: wait for `Change.last` within."""
+    return Change(context, target, "content", displaces=True, after=after, is_early=True)
+
+
+def folder_change(context: "Context", target: Target, *, comes: bool, mode: int) -> "Change":
     """Record that an empty folder comes to be, or goes."""
     state = FileState("", 0, mode & 0o777)
     before, after = (None, state) if comes else (state, None)
-    return _Change(context, target, "folder", before=before, after=after)
+    return Change(context, target, "folder", before=before, after=after)
 
 
 def move_change(
@@ -62,11 +64,11 @@ def move_change(
     displaces: bool,
     refilled: FileState | None = None,
     draft: Draft | None = None,
-) -> "_Change":
+) -> "Change":
     """Record a move, with what it displaces; `refilled` is what comes to be at its source, and `draft` holds it."""
     if source.state is None:
         raise changed()
-    return _Change(
+    return Change(
         context,
         destination,
         "move",
@@ -80,19 +82,19 @@ def move_change(
 
 def trash_change(
     context: "Context", target: Target, trash_id: str, state: os.stat_result, *, action: Action
-) -> "_Change":
+) -> "Change":
     """Record a way into the trash, or out of it."""
-    return _Change(context, target, action, trash_id=trash_id, identity=identity_of(state))
+    return Change(context, target, action, trash_id=trash_id, identity=identity_of(state))
 
 
-def removal(context: "Context", target: Target, state: os.stat_result) -> "_Change":
+def removal(context: "Context", target: Target, state: os.stat_result) -> "Change":
     """Record that something goes for good; what is neither a file nor an empty folder cannot be brought back."""
     if stat.S_ISREG(state.st_mode):
         return content_change(context, target, None)
-    return _Change(context, target, "removal")
+    return Change(context, target, "removal")
 
 
-class _Change:
+class Change:
     """One change: recorded before the block that makes it, and settled after it."""
 
     def __init__(
@@ -108,50 +110,62 @@ class _Change:
         identity: Identity | None = None,
         trash_id: str = "",
         draft: Draft | None = None,
+        is_early: bool = False,
     ) -> None:
         self._context = context
         self._target = target
         self._draft = draft
+        self._is_early = is_early
+        self._is_flushing = False
         self._displaces = displaces
         self._before = before
         self._told = action, after, source, identity, trash_id
         self._image: Image | None = None
 
-    def __enter__(self) -> None:
-        """Record it. What it is made of is flushed meanwhile, and both last when the block begins.
+    def __enter__(self) -> Self:
+        """Record it, and make it last before the block begins, with what the change is made of.
 
         Raises:
             ToolFailure: it cannot be kept.
             OSError: the draft cannot be flushed.
         """
-        context = self._context
-        history = context.journal.history
+        history = self._context.journal.history
         if history is None:
-            return
-        is_lasting = context.writing.durability is Durability.FULL
-        flusher = context.journal.flusher
-        is_flushing = is_lasting and self._draft is not None and self._draft.begin_flush(flusher)
+            return self
         try:
-            self._record(history, is_lasting=is_lasting)
-        except BaseException as error:
-            if is_flushing:
-                with contextlib.suppress(OSError):
-                    flusher.finish()
+            self._record(history)
+        except OSError as error:
             self._forget()
-            if isinstance(error, OSError):
+            raise _unkept(self._target, error) from None
+        except BaseException:
+            self._forget()
+            raise
+        if not self._is_early:
+            self._finish()
+        return self
+
+    def _finish(self) -> None:
+        try:
+            if self._draft is not None:
+                self._draft.flush()
+            self.last()
+        except BaseException:
+            self._forget()
+            raise
+
+    def last(self) -> None:
+        """Wait until what was recorded outlives a loss of power, where changes are to: before the change is made.
+
+        Raises ToolFailure: it cannot be kept.
+        """
+        if self._is_flushing:
+            self._is_flushing = False
+            try:
+                self._context.journal.flusher.finish()
+            except OSError as error:
                 raise _unkept(self._target, error) from None
-            raise
-        if is_flushing:
-            self._finish(flusher)
 
-    def _finish(self, flusher: Flusher) -> None:
-        try:
-            flusher.finish()
-        except OSError:
-            self._forget()
-            raise
-
-    def _record(self, history: History, *, is_lasting: bool) -> None:
+    def _record(self, history: History) -> None:
         before = self._before
         if self._displaces and self._target.state is not None:
             image, before = self._keep(history)
@@ -175,8 +189,9 @@ class _Change:
                 undoes=journal.undoes,
             )
         )
-        if is_lasting:
-            image.last()
+        if self._context.writing.durability is Durability.FULL:
+            image.begin_flush(self._context.journal.flusher)
+            self._is_flushing = True
 
     def _keep(self, history: History) -> tuple[Image, FileState]:
         """Keep the bytes of what is displaced."""
@@ -199,6 +214,9 @@ class _Change:
 
     def __exit__(self, _type: object, error: BaseException | None, _where: object) -> None:
         """A change that was refused is forgotten; after a failure it is looked at; it stays where nobody knows."""
+        if self._is_flushing:
+            with contextlib.suppress(ToolFailure):  # the change was not made
+                self.last()
         image = self._image
         if image is None:
             return
@@ -216,6 +234,8 @@ class _Change:
         image.close()
 
     def _forget(self) -> None:
+        with contextlib.suppress(ToolFailure):
+            self.last()
         if self._image is not None:
             with contextlib.suppress(OSError):  # it says what was not begun, or what can be seen not to be made
                 self._image.forget()

@@ -28,7 +28,7 @@ def fd(tmp_path: Path) -> Iterator[int]:
 
 def test_a_file_is_flushed_when_it_was_waited_for(flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
-    monkeypatch.setattr(os, "fsync", flushed.append)
+    monkeypatch.setattr(os, "fdatasync", flushed.append)
     for number in range(3):
         flusher.begin(fd)
         flusher.finish()
@@ -41,11 +41,11 @@ def test_the_thread_works_beside_the_caller(fd: int, monkeypatch: pytest.MonkeyP
     came = threading.Event()
     goes_on = threading.Event()
 
-    def fsync(_: int) -> None:
+    def fdatasync(_: int) -> None:
         came.set()
         assert goes_on.wait(20)
 
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
     flusher.begin(fd)
     assert came.wait(20), "nothing is flushed while the caller works"
     goes_on.set()
@@ -57,7 +57,7 @@ def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: 
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
+        patch.setattr(os, "fdatasync", fail)
         flusher.begin(fd)
         with pytest.raises(OSError, match="Input/output") as raised:
             flusher.finish()
