@@ -8,7 +8,7 @@ from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.workers import wire
 from filewarden.workers.tool import Kind, Tool
-from filewarden.workers.wire import Answer, Ending, Question, Refusal, WireError
+from filewarden.workers.wire import Ending, Question, Refusal, WireError
 
 
 class AnswerReader:
@@ -23,21 +23,16 @@ class AnswerReader:
         Raises:
             Violation: the frame does not fit the tool.
         """
-        match frame:
-            case Answer():
-                return self._success(tool, frame)
-            case Refusal():
-                return Failed(frame.code, frame.message, frame.details)
-            case Question():
-                return _asked(frame)
-
-    def _success(self, tool: Tool, answer: Answer) -> Succeeded:
-        payload = answer.payload
+        if isinstance(frame, Refusal):
+            return Failed(frame.code, frame.message, frame.details)
+        if isinstance(frame, Question):
+            return _asked(frame)
+        payload = frame.payload
         if (tool.kind is Kind.STRUCTURED) != (payload is None):
             raise Violation("an answer of the wrong kind")
         decoder = self._decoders.get(tool.name) or self._new_decoder(tool)
         try:
-            result = decoder.decode(answer.body)
+            result = decoder.decode(frame.body)
             if payload is None:
                 return Succeeded(result)
             if tool.kind is Kind.TEXT:

@@ -15,18 +15,15 @@ class Crowd:
     """The clients behind limits and fairness. Times are monotonic seconds."""
 
     def __init__(self) -> None:
-        self._in_flight: dict[str, int] = {}
+        self.in_flight: dict[str, int] = {}
+        """How many calls of a client wait or run, where any does."""
         self._refusals: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._latest = ""
         self._latest_at = self._before_at = float("-inf")
 
-    def in_flight(self, client: str) -> int:
-        """How many calls of a client wait or run."""
-        return self._in_flight.get(client, 0)
-
     def came(self, call: Call) -> None:
         """It was admitted."""
-        client, in_flight = call.client, self._in_flight
+        client, in_flight = call.client, self.in_flight
         in_flight[client] = in_flight.get(client, 0) + 1
         if client != self._latest:
             self._latest, self._before_at = client, self._latest_at
@@ -34,11 +31,11 @@ class Crowd:
 
     def went(self, call: Call) -> None:
         """It is under way no longer."""
-        left = self._in_flight[call.client] - 1
+        left = self.in_flight[call.client] - 1
         if left:
-            self._in_flight[call.client] = left
+            self.in_flight[call.client] = left
         else:
-            del self._in_flight[call.client]
+            del self.in_flight[call.client]
 
     def refused(self, client: str, now: float) -> int:
         """One more call of a client was refused; how many of late, counted down as time passes."""

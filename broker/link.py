@@ -114,7 +114,9 @@ class Link:
 
         Ask before sleeping: the descriptor signals only changes (zmq_getsockopt(3)).
         """
-        events = self._events()
+        events = int(self._get(zmq.EVENTS))
+        if events == POLLOUT and self._is_joined:
+            return False  # nearly always
         return bool(events & POLLIN) or self._has_lost_its_peer(events)
 
     def check_sender(self, frame: zmq.Frame) -> None:

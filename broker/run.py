@@ -7,8 +7,8 @@ import msgspec
 from filewarden.broker.call import Call, Hearing
 from filewarden.broker.dispatcher import Caller, Dispatcher
 from filewarden.broker.protocol.actions import StartCall
-from filewarden.broker.protocol.outcome import Asked, Outcome
-from filewarden.broker.vouchers import Vouchers, takes_token
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
+from filewarden.broker.vouchers import Vouchers, carries, is_safe, takes_token
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.tool import Tool
 
@@ -38,10 +38,18 @@ class Run:
             ToolFailure: a cursor or token is not for this call.
             BadSealError: the state of a question is not.
         """
-        arguments = self.start.arguments
+        start = self.start
+        if (
+            start.state is None
+            and start.answers is None
+            and start.sealed_state is None
+            and not carries(start.arguments)
+        ):
+            self._submit(start.arguments, None, hearing)  # nearly every call
+            return
         principal = self.caller.principal.key
-        opened = self._vouchers.open_cursor(self.tool, arguments, principal)
-        self._submit(opened, self._inputs(principal), hearing)
+        arguments = self._vouchers.open_cursor(self.tool, start.arguments, principal)
+        self._submit(arguments, self._inputs(principal), hearing)
 
     def again(self, inputs: Inputs) -> None:
         """Run it once more with answers; nobody listens to its reports."""
@@ -70,7 +78,9 @@ class Run:
 
     def _deliver(self, outcome: Outcome) -> None:
         self._call = None
-        self.settle(self, self._made_safe(outcome))
+        if not isinstance(outcome, Failed) and not is_safe(outcome):
+            outcome = self._made_safe(outcome)
+        self.settle(self, outcome)
 
     def _made_safe(self, outcome: Outcome) -> Outcome:
         start, principal = self.start, self.caller.principal.key

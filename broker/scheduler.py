@@ -77,7 +77,7 @@ class Scheduler:
 
     def in_flight_of(self, client: str) -> int:
         """How many calls of a client wait or run."""
-        return self._crowd.in_flight(client)
+        return self._crowd.in_flight.get(client, 0)
 
     def lanes(self) -> list[LaneFigures]:
         """Every lane as it stands."""
@@ -97,7 +97,8 @@ class Scheduler:
         Raises:
             Overload: the queue is full of calls with no lesser claim, or the client has too many calls in flight.
         """
-        self._refuse_too_many(call)
+        if self._crowd.in_flight.get(call.client, 0) >= self._per_client_limit:
+            raise self._too_many(call)
         displaced = self._displaced_by(call) if self._is_full() else None
         self._crowd.came(call)
         self._queue_of(call).push(call)
@@ -110,19 +111,19 @@ class Scheduler:
         Raises:
             Overload: the client has too many calls in flight.
         """
-        self._refuse_too_many(call)
+        if self._crowd.in_flight.get(call.client, 0) >= self._per_client_limit:
+            raise self._too_many(call)
         self._crowd.came(call)
         self._queue_of(call).begin(call, now)
         self._is_scan_next |= not call.tool.writes
 
-    def _refuse_too_many(self, call: Call) -> None:
-        in_flight = self._crowd.in_flight(call.client)
-        if in_flight >= self._per_client_limit:
-            raise Overload(
-                f"Too many calls at once: {in_flight} of yours are in flight (limit: {self._per_client_limit}).",
-                self._retry_after_ms(self._crowd.refused(call.client, call.submitted_at)),
-                Reason.CLIENT_LIMIT,
-            )
+    def _too_many(self, call: Call) -> Overload:
+        return Overload(
+            f"Too many calls at once: {self.in_flight_of(call.client)} of yours are in flight "
+            f"(limit: {self._per_client_limit}).",
+            self._retry_after_ms(self._crowd.refused(call.client, call.submitted_at)),
+            Reason.CLIENT_LIMIT,
+        )
 
     def _displaced_by(self, call: Call) -> Call:
         """Make room by taking out the latest call of whoever has the most."""

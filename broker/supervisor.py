@@ -309,8 +309,15 @@ class Supervisor:
     def _on_link(self, worker: Worker) -> None:
         try:
             frame = worker.next_frame()
+            if isinstance(frame, Ready):
+                self._on_ready(worker, frame)
+            elif frame is not None:
+                now = self._reactor.now()
+                self.client.on_frame(worker, frame, now)
+                self._retirement.consider(worker, frame, now)
+                if self._on_empty is not None and _is_free(worker):
+                    self.condemn(worker, Exit.RECYCLED)
             if frame is not None:
-                self._on_frame(worker, frame)
                 self._mark_dirty(worker)  # after what that has set going for the end of this tick
         except Violation as violation:
             self.condemn_for(worker, violation)
@@ -327,14 +334,7 @@ class Supervisor:
         if resident_bytes(worker.pid):
             self.condemn_for(worker, Violation("its link ended"))
 
-    def _on_frame(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
-        if not isinstance(frame, Ready):
-            now = self._reactor.now()
-            self.client.on_frame(worker, frame, now)
-            self._retirement.consider(worker, frame, now)
-            if self._on_empty is not None and _is_free(worker):
-                self.condemn(worker, Exit.RECYCLED)
-            return
+    def _on_ready(self, worker: Worker, frame: Ready) -> None:
         report = worker.confined(frame, self._reactor.now())
         if not self.client.on_report(report):
             self.condemn(worker, Exit.PROTOCOL)

@@ -129,6 +129,16 @@ class Vouchers:
         return opened[NONCE_BYTES:]
 
 
+def carries(arguments: msgspec.Struct) -> bool:
+    """Whether a call brings a cursor or a token back."""
+    return getattr(arguments, "cursor", None) is not None or getattr(arguments, "confirmation_token", None) is not None
+
+
+def is_safe(outcome: Succeeded | Asked) -> bool:
+    """Whether an outcome can be handed out as it is: it neither goes on nor asks."""
+    return isinstance(outcome, Succeeded) and not isinstance(getattr(outcome.result, "next_cursor", None), str)
+
+
 def takes_token(tool: Tool) -> bool:
     """Whether a call of it can be confirmed in a second call."""
     return "confirmation_token" in tool.arguments.__struct_fields__

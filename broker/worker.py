@@ -38,13 +38,13 @@ class Worker(Process[Ready | Ending | Aside]):
             LinkLost: the link does not take the frame.
         """
         if self.call is None:
+            self.state = advance(self.state, Event.ASSIGNED)
             self._begin(call, now)
         else:
             self.next_call = call
         self.send(frame)
 
     def _begin(self, call: Call, now: float) -> None:
-        self.state = advance(self.state, Event.ASSIGNED)
         self.call = call
         self.principal = call.principal
         self.last_call = call.id
@@ -58,14 +58,15 @@ class Worker(Process[Ready | Ending | Aside]):
         Raises:
             Violation: it runs none, or another.
         """
-        call = self.call
+        call, following = self.call, self.next_call
         if call is None or self.state is not State.BUSY or call.id != call_id:
             raise Violation("an answer to a call that it does not run")
-        self.state = advance(self.state, Event.ANSWERED)
-        self.call = self.busy_since = None
         self.calls_total += 1
-        if self.next_call is not None:
-            following, self.next_call = self.next_call, None
+        if following is None:
+            self.state = advance(self.state, Event.ANSWERED)
+            self.call = self.busy_since = None
+        else:
+            self.next_call = None
             self._begin(following, now)
         return call
 

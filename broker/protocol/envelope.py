@@ -1,5 +1,6 @@
 """What every modern request brings along in `params._meta`, checked in the order that the protocol asks for."""
 
+import functools
 from typing import Any
 
 import msgspec
@@ -24,7 +25,11 @@ VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
 LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
-_MARK = VERSION_KEY.encode()
+MOST_KEPT = 64
+"""How many different terms are kept, of capabilities up to `MOST_KEPT_BYTES` long."""
+MOST_KEPT_BYTES = 1024
+MARK = VERSION_KEY.encode()
+"""Stands in every frame with an envelope, unless a backslash does: JSON may spell a key in other ways."""
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -70,7 +75,7 @@ _NAMES: dict[str, msgspec.json.Decoder[Any]] = {
 def has_envelope(params: Raw) -> bool:
     """Whether a request or notification names its protocol version, whatever it says."""
     raw = bytes(params)
-    if _MARK not in raw and b"\\" not in raw:  # JSON may spell a key in other ways, which all need a backslash
+    if MARK not in raw and b"\\" not in raw:
         return False
     try:
         meta = _PARAMS.decode(params).meta
@@ -113,21 +118,30 @@ def read_envelope(request: Request) -> Envelope:
 def terms_of(envelope: Envelope) -> Terms:
     """Steps 3 and 4: the version is served, capabilities are an object, the log level is known.
 
+    A client brings the same with each of its requests, so what was read of late is kept.
+
     Raises:
         ProtocolError: -32022 or -32602.
     """
-    if envelope.version not in MODERN_VERSIONS:
-        raise unsupported(envelope.version)
-    revision = REVISIONS[envelope.version]
+    capabilities = bytes(envelope.capabilities)
+    level = None if isinstance(envelope.log_level, UnsetType) else bytes(envelope.log_level)
+    read = _read_terms if len(capabilities) <= MOST_KEPT_BYTES else _read_terms.__wrapped__
+    return read(envelope.version, capabilities, level)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _read_terms(version: str, capabilities: bytes, log_level: bytes | None) -> Terms:
+    if version not in MODERN_VERSIONS:
+        raise unsupported(version)
     try:
-        capabilities = decode_open(CAPABILITIES, envelope.capabilities, CAPABILITIES_KEY)
+        found = decode_open(CAPABILITIES, Raw(capabilities), CAPABILITIES_KEY)
     except ProtocolError as error:
         raise _as_envelope(error) from None
     return Terms(
-        revision=revision,
-        askable=capabilities.askable(has_elicitation=True),
-        has_tasks=TASKS in (capabilities.extensions or {}),
-        log_level=_log_level(envelope.log_level),
+        revision=REVISIONS[version],
+        askable=found.askable(has_elicitation=True),
+        has_tasks=TASKS in (found.extensions or {}),
+        log_level=None if log_level is None else _log_level(log_level),
     )
 
 
@@ -157,9 +171,7 @@ def _as_envelope(error: ProtocolError) -> ProtocolError:
     return ProtocolError(error.code, error.message, is_envelope=True)
 
 
-def _log_level(raw: Raw | UnsetType) -> NoteLevel | None:
-    if isinstance(raw, UnsetType):
-        return None
+def _log_level(raw: bytes) -> NoteLevel:
     try:
         return NoteLevel[_STRING.decode(raw).upper()]
     except (msgspec.DecodeError, KeyError):

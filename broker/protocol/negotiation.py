@@ -8,7 +8,14 @@ from enum import Enum
 
 import msgspec
 
-from filewarden.broker.protocol.envelope import client_name, has_envelope, read_envelope, terms_of, unsupported
+from filewarden.broker.protocol.envelope import (
+    MARK,
+    client_name,
+    has_envelope,
+    read_envelope,
+    terms_of,
+    unsupported,
+)
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Request
 from filewarden.broker.protocol.messages import (
@@ -81,7 +88,11 @@ class Negotiation:
     def _answer_modern(self, request: Request) -> Answer:
         if request.method == "initialize" and self._allows_both and not has_envelope(request.params):
             raise unsupported(_requested_version(request))
-        return self._answer_on(request, terms_of(read_envelope(request)))
+        method = MODERN_METHODS.get(request.method)
+        terms = terms_of(read_envelope(request))
+        if method is None:
+            raise not_found(request)
+        return method(request, self._offer, terms)
 
     def _answer_on(self, request: Request, terms: Terms) -> Answer:
         method = MODERN_METHODS.get(request.method)
@@ -90,7 +101,8 @@ class Negotiation:
         return method(request, self._offer, terms)
 
     def _answer_legacy(self, request: Request) -> Answer:
-        if has_envelope(request.params) and request.method != "initialize":
+        raw = bytes(request.params)
+        if (MARK in raw or b"\\" in raw) and request.method != "initialize" and has_envelope(request.params):
             raise invalid("this connection is opened with initialize and takes no protocol version in _meta")
         method = LEGACY_METHODS.get(request.method)
         if method is not None and self._terms is not None:

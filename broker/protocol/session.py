@@ -121,7 +121,11 @@ class Session:
             return None
         if isinstance(outcome, Asked):
             return self._ask(running, call, outcome)
-        return self._end(running, call.respond(call, outcome))
+        del self._running[call.request_id]
+        exchange = running.exchange
+        exchange.responses.append(call.respond(call, outcome))
+        exchange.running -= 1
+        return None if exchange.running else exchange
 
     def resolve(self, action: Deferred, result: Json | ProtocolError) -> Exchange | None:
         """Answer something else that was deferred; otherwise like `complete`."""

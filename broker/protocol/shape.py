@@ -12,7 +12,7 @@ from filewarden.broker.protocol.notifications import SUBSCRIPTION_KEY
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.broker.protocol.response import HEAD, encode, error_response, result_response
 from filewarden.broker.protocol.revisions import Revision
-from filewarden.workers.content import Block, ResourceBlock
+from filewarden.workers.content import ResourceBlock
 from filewarden.workers.errors import Code
 from filewarden.workers.prompt import PromptMessages
 
@@ -65,27 +65,24 @@ def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
 
 
 def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, ...]:
-    blocks = _blocks(outcome.blocks, revision) if outcome.text is None else _text_and_notice(outcome)
+    if outcome.text is None:
+        blocks: tuple[bytes, ...] = (encode([content_block(block, revision) for block in outcome.blocks or ()])[1:],)
+    else:
+        # The text alone in its block; what a reader must know of it, which nobody shows from `_meta`, in a second one.
+        notice = getattr(outcome.result, "notice", msgspec.UNSET)
+        second = () if notice is msgspec.UNSET else (b"},", _TEXT, encode(notice))
+        blocks = (_TEXT, encode(outcome.text), *second, b"}]")
     if not revision.has_object_meta:
         return blocks
-    return (*blocks, *_meta(_facts_key(tool) + encode(outcome.result), revision))
+    facts = _facts_key(tool) + encode(outcome.result)
+    if revision.has_result_type:
+        return (*blocks, *_meta(facts, revision))
+    return (*blocks, _META, facts, b"}")
 
 
 @functools.cache
 def _facts_key(tool: str) -> bytes:
     return b'"' + FACTS_PREFIX + tool.encode() + b'":'
-
-
-def _text_and_notice(outcome: Succeeded) -> tuple[bytes, ...]:
-    """The text alone in its block; what a reader must know of it, which nobody shows from `_meta`, in a second one."""
-    notice = getattr(outcome.result, "notice", msgspec.UNSET)
-    if notice is msgspec.UNSET:
-        return (_TEXT, encode(outcome.text), b"}]")
-    return (_TEXT, encode(outcome.text), b"},", _TEXT, encode(notice), b"}]")
-
-
-def _blocks(blocks: tuple[Block, ...] | None, revision: Revision) -> tuple[bytes, ...]:
-    return (encode([content_block(block, revision) for block in blocks or ()])[1:],)
 
 
 def _failure(outcome: Failed, revision: Revision) -> tuple[bytes, ...]:
