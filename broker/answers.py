@@ -10,6 +10,8 @@ from filewarden.workers import wire
 from filewarden.workers.tool import Kind, Tool
 from filewarden.workers.wire import Ending, Question, Refusal, WireError
 
+_STRUCTURED, _TEXT = Kind.STRUCTURED, Kind.TEXT
+
 
 class AnswerReader:
     """Keeps one decoder for each tool."""
@@ -28,14 +30,14 @@ class AnswerReader:
         if isinstance(frame, Question):
             return _asked(frame)
         payload = frame.payload
-        if (tool.kind is Kind.STRUCTURED) != (payload is None):
+        if (tool.kind is _STRUCTURED) != (payload is None):
             raise Violation("an answer of the wrong kind")
         decoder = self._decoders.get(tool.name) or self._new_decoder(tool)
         try:
             result = decoder.decode(frame.body)
             if payload is None:
                 return Succeeded(result)
-            if tool.kind is Kind.TEXT:
+            if tool.kind is _TEXT:
                 return Succeeded(result, str(payload, "utf-8"))
             return Succeeded(result, None, wire.unpack_blocks(payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError) as error:

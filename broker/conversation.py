@@ -41,7 +41,7 @@ from filewarden.broker.watching import Lookouts
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.note_level import NoteLevel
-from filewarden.workers.task_use import TaskUse
+from filewarden.workers.task_use import AT_ONCE, WHEN_SLOW
 from filewarden.workers.wire import Aside, Note
 
 LIST_RESOURCES = "resources/list"
@@ -217,7 +217,7 @@ class Conversation:
         services = self._services
         run = Run(start, tool, self._caller, services.dispatcher, services.vouchers, self._settle)
         self._runs[id(start)] = run
-        if start.task is TaskUse.AT_ONCE:
+        if start.task is AT_ONCE:
             self._make_task(run)
         try:
             run.begin(self._hearing_of(start))
@@ -229,7 +229,7 @@ class Conversation:
             services.dispatcher.note_refused(self._caller, tool, start, _BAD_INPUTS)
             self._runs.pop(id(start), None)
             self._go_on(self.session.resolve(start, _BAD_STATE))
-        if start.task is TaskUse.WHEN_SLOW and id(start) in self._runs:
+        if start.task is WHEN_SLOW and id(start) in self._runs:
             services.reactor.at(services.reactor.now() + services.task_after_s, lambda: self._make_task(run))
 
     def _settle(self, run: Run, outcome: Outcome) -> None:

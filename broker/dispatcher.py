@@ -31,7 +31,7 @@ from filewarden.workers import wire
 from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
-from filewarden.workers.tool import Lane, Tool
+from filewarden.workers.tool import SCAN, Lane, Tool
 from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Progress, Refusal
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ class Dispatcher:
             return override
         if tool.writes:
             return self._deadlines.write_s
-        return self._deadlines.scan_s if lane is Lane.SCAN else self._deadlines.read_s
+        return self._deadlines.scan_s if lane is SCAN else self._deadlines.read_s
 
     # The pool.
 

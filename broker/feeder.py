@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from filewarden.broker.call import Call
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.placement import Placement
-from filewarden.broker.pool import Kind, pool_of
+from filewarden.broker.pool import READING, WRITING, Kind, pool_of
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
 from filewarden.workers import wire
-from filewarden.workers.tool import Lane
+from filewarden.workers.tool import QUICK, SCAN
 
 LONG_S = 0.005
 """How long a call may have run for another one to wait behind it: most end within a tenth of that."""
@@ -50,7 +50,7 @@ class Feeder:
         Raises:
             Overload: its client has too many calls in flight.
         """
-        if self._scheduler.depth or call.lane is Lane.SCAN:
+        if self._scheduler.depth or call.lane is SCAN:
             return False
         supervisor = self._supervisors.get(pool_of(call.tool))
         worker = None if supervisor is None else supervisor.roster.idle_for(call.principal)
@@ -82,7 +82,7 @@ class Feeder:
         for kind, supervisor in self._supervisors.items():
             if scheduler.has_waiting(kind):
                 self._feed_idle(kind, supervisor, now)
-        if scheduler.has_waiting(Kind.READING):
+        if scheduler.has_waiting(READING):
             self._feed_busy(now)
 
     def look(self, now: float) -> None:
@@ -93,7 +93,7 @@ class Feeder:
 
     def _feed_checks(self, now: float) -> None:
         """What somebody waits for whose change was stopped comes before new changes."""
-        supervisor = self._supervisors.get(Kind.WRITING)
+        supervisor = self._supervisors.get(WRITING)
         if supervisor is None:
             return
         placement = Placement(supervisor)
@@ -111,7 +111,7 @@ class Feeder:
             self._give(supervisor, placement.worker, call, now)
 
     def _feed_busy(self, now: float) -> None:
-        supervisor = self._supervisors.get(Kind.READING)
+        supervisor = self._supervisors.get(READING)
         if supervisor is None:
             return
         for worker in self._readers():
@@ -128,7 +128,7 @@ class Feeder:
         supervisor.assign(worker, call, _frame_of(call, now, mark), now)
 
     def _readers(self) -> list[Worker]:
-        supervisor = self._supervisors.get(Kind.READING)
+        supervisor = self._supervisors.get(READING)
         if supervisor is None:
             return []
         return [slot.worker for slot in supervisor.roster.slots if slot.worker is not None]
@@ -189,7 +189,7 @@ def _takes_another(worker: Worker, now: float) -> bool:
     call, busy_since = worker.call, worker.busy_since
     if worker.next_call is not None or call is None or busy_since is None:
         return False
-    return call.lane is Lane.QUICK and not call.is_disowned and now - busy_since < LONG_S
+    return call.lane is QUICK and not call.is_disowned and now - busy_since < LONG_S
 
 
 def _frame_of(call: Call, now: float, mark: str) -> bytes:

@@ -29,6 +29,11 @@ class Event(StrEnum):
     EXITED = "exited"
 
 
+STARTING, IDLE, BUSY, STOPPING, DEAD = State
+CONFINED, ASSIGNED, ANSWERED, CONDEMNED, EXITED = Event
+"""By plain names, for whoever asks at every call: a member of an enum takes ten times as long to look up."""
+
+
 class Exit(StrEnum):
     """Why a worker ended, as `/status` shows it."""
 

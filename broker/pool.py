@@ -19,6 +19,8 @@ class Kind(StrEnum):
     WRITING = "read-write"
 
 
+READING, WRITING = Kind
+"""By plain names, which are quicker to look up."""
 ROLES: dict[Kind, Role] = {Kind.READING: "ro", Kind.WRITING: "rw"}
 
 
@@ -42,7 +44,7 @@ def may_write(settings: Settings) -> bool:
 
 def pool_of(tool: Tool) -> Kind:
     """Where the calls of a tool run."""
-    return Kind.WRITING if tool.writes else Kind.READING
+    return WRITING if tool.writes else READING
 
 
 def reading_pool(settings: PoolSettings) -> Pool:

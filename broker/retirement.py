@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.lifecycle import IDLE, Exit
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.pool import Pool
 from filewarden.broker.roster import Roster
@@ -40,7 +40,7 @@ class Retirement:
         if isinstance(frame, ASIDES):
             return
         is_failure = isinstance(frame, Refusal) and frame.code is Code.IO_ERROR
-        if worker.state is not State.IDLE:
+        if worker.state is not IDLE:
             self.wear.note(worker.serial, is_failure=is_failure)
         elif self.wear.answered(worker.serial, is_failure=is_failure, now=now):
             self._log(f"worker {worker.pid} was replaced: everything it was asked failed with an error of the system")
@@ -61,7 +61,7 @@ class Retirement:
         used = [slot.worker for slot in self._roster.slots if slot.worker is not None and slot.worker.calls_total]
         self._heavy = {each.serial for each in used if self.wear.is_heavy(each.serial, resident_bytes(each.pid))}
         for worker in used:
-            if worker.state is State.IDLE and self._is_due(worker, now):
+            if worker.state is IDLE and self._is_due(worker, now):
                 self._condemn(worker, Exit.RECYCLED)
                 return
 

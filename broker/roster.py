@@ -1,7 +1,7 @@
 """Which worker holds which place of the pool, and which ones wait as spares. Pure."""
 
 from filewarden.broker.exits import Exits
-from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.lifecycle import BUSY, IDLE, STARTING, STOPPING, Exit
 from filewarden.broker.slot import Slot
 from filewarden.broker.worker import Worker
 
@@ -41,20 +41,24 @@ class Roster:
         """The idle worker of the lowest slot: its caches are warm, and the others may sleep."""
         for slot in self.slots:
             worker = slot.worker
-            if worker is not None and worker.state is State.IDLE and not worker.is_cut_off:
+            if worker is not None and worker.state is IDLE and not worker.is_cut_off:
                 return worker
         return None
 
     def has_several_idle(self) -> bool:
         """Whether more than one worker can take a call."""
-        return sum(slot.worker is not None and slot.worker.state is State.IDLE for slot in self.slots) > 1
+        count = 0
+        for slot in self.slots:
+            if slot.worker is not None and slot.worker.state is IDLE:
+                count += 1
+        return count > 1
 
     def idle_for(self, principal: str) -> Worker | None:
         """The idle worker that has served this principal already, else one that has served nobody."""
         fresh = None
         for slot in self.slots:
             worker = slot.worker
-            if worker is None or worker.state is not State.IDLE or worker.is_cut_off:
+            if worker is None or worker.state is not IDLE or worker.is_cut_off:
                 continue
             if worker.principal == principal:
                 return worker
@@ -64,37 +68,37 @@ class Roster:
 
     def rested_longest(self) -> Worker | None:
         """The idle worker whose latest call is the longest ago."""
-        idle = [slot.worker for slot in self.slots if slot.worker is not None and slot.worker.state is State.IDLE]
+        idle = [slot.worker for slot in self.slots if slot.worker is not None and slot.worker.state is IDLE]
         return min(idle, key=lambda worker: worker.last_call, default=None)
 
     def coming(self) -> int:
         """How many slots are about to get a worker that has served nobody."""
-        return sum(slot.worker is None or slot.worker.state is State.STARTING for slot in self.slots)
+        return sum(slot.worker is None or slot.worker.state is STARTING for slot in self.slots)
 
     def is_serving(self) -> bool:
         """Whether any worker is idle or busy."""
-        return any(worker.state in (State.IDLE, State.BUSY) for worker in self._workers.values())
+        return any(worker.state in (IDLE, BUSY) for worker in self._workers.values())
 
     def starting(self) -> int:
         """How many are on their way."""
-        return sum(worker.state is State.STARTING for worker in self._workers.values())
+        return sum(worker.state is STARTING for worker in self._workers.values())
 
     def missing(self) -> int:
         """How many more should be started."""
-        return self._wanted - sum(worker.state is not State.STOPPING for worker in self._workers.values())
+        return self._wanted - sum(worker.state is not STOPPING for worker in self._workers.values())
 
     def spares_ready(self) -> int:
         """How many confined workers wait to take a slot over."""
-        return sum(worker.state is State.IDLE for worker in self._spares())
+        return sum(worker.state is IDLE for worker in self._spares())
 
     def promote(self) -> None:
         """Put spares into empty slots, those that are ready first."""
-        spares = sorted(self._spares(), key=lambda worker: worker.state is not State.IDLE)
+        spares = sorted(self._spares(), key=lambda worker: worker.state is not IDLE)
         for slot in self.slots:
             if slot.worker is None and spares:
                 slot.worker = spares.pop(0)
                 slot.worker.place = slot.index
-                slot.has_been_ready |= slot.worker.state is State.IDLE
+                slot.has_been_ready |= slot.worker.state is IDLE
 
     def became_ready(self, worker: Worker) -> None:
         """It reported that it is confined."""
@@ -124,7 +128,5 @@ class Roster:
     def _spares(self) -> list[Worker]:
         held = {id(slot.worker) for slot in self.slots}
         return [
-            worker
-            for worker in self._workers.values()
-            if id(worker) not in held and worker.state in (State.STARTING, State.IDLE)
+            worker for worker in self._workers.values() if id(worker) not in held and worker.state in (STARTING, IDLE)
         ]

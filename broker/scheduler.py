@@ -16,10 +16,10 @@ from typing import NamedTuple
 from filewarden.broker.call import Call
 from filewarden.broker.crowd import Crowd
 from filewarden.broker.fair_queue import FairQueue, Fits, greedier
-from filewarden.broker.pool import Kind
+from filewarden.broker.pool import WRITING, Kind
 from filewarden.broker.protocol.outcome import Reason
 from filewarden.workers.errors import Code
-from filewarden.workers.tool import Lane
+from filewarden.workers.tool import QUICK
 
 RETRY_FLOOR_MS = 50
 RETRY_CEILING_MS = 5000
@@ -89,7 +89,7 @@ class Scheduler:
 
     def has_waiting(self, kind: Kind) -> bool:
         """Whether any call waits for a pool."""
-        return (self._writes.depth if kind is Kind.WRITING else self._quick.depth + self._scans.depth) > 0
+        return (self._writes.depth if kind is WRITING else self._quick.depth + self._scans.depth) > 0
 
     def admit(self, call: Call) -> Call | None:
         """Queue a call; the call that lost its place to it, if there is one, is to be refused like one that came late.
@@ -150,7 +150,7 @@ class Scheduler:
 
     def next_call(self, kind: Kind, fits: Fits, now: float) -> Call | None:
         """Take the call that should run now on a free worker of a pool, or None when none may."""
-        call = self._writes.pop(fits, now) if kind is Kind.WRITING else self._next_read(fits, now)
+        call = self._writes.pop(fits, now) if kind is WRITING else self._next_read(fits, now)
         if call is not None:
             self.depth -= 1
         return call
@@ -191,7 +191,7 @@ class Scheduler:
     def _queue_of(self, call: Call) -> FairQueue:
         if call.tool.writes:
             return self._writes
-        return self._quick if call.lane is Lane.QUICK else self._scans
+        return self._quick if call.lane is QUICK else self._scans
 
     def finished(self, call: Call, now: float) -> None:
         """A call from `next_call` no longer holds a worker."""

@@ -13,7 +13,7 @@ from filewarden.broker.exits import REMEMBERED_CRASHES
 from filewarden.broker.forkserver import is_dead_within
 from filewarden.broker.hung_roots import STUCK_AFTER_S
 from filewarden.broker.launcher import EditionLauncher
-from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.lifecycle import BUSY, DEAD, IDLE, STARTING, STOPPING, Exit
 from filewarden.broker.link import LinkError, Links
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.nursery import Nursery
@@ -74,7 +74,7 @@ class Client(Protocol):
 
 def _is_free(worker: Worker) -> bool:
     """Whether nobody waits for what it does."""
-    return worker.state is State.IDLE or (worker.call is not None and worker.call.is_disowned)
+    return worker.state is IDLE or (worker.call is not None and worker.call.is_disowned)
 
 
 def _nothing() -> None:
@@ -169,7 +169,7 @@ class Supervisor:
 
     def condemn(self, worker: Worker, cause: Exit) -> None:
         """Kill a worker; its slot is filled at once, its call is reported lost."""
-        if worker.state in (State.STOPPING, State.DEAD):
+        if worker.state in (STOPPING, DEAD):
             return
         self._unwatch_link(worker)
         call = worker.condemn(cause)
@@ -178,7 +178,7 @@ class Supervisor:
 
     def condemn_for(self, worker: Worker, violation: Violation) -> None:
         """Kill a worker for what no honest one does."""
-        if worker.state not in (State.STOPPING, State.DEAD):
+        if worker.state not in (STOPPING, DEAD):
             self._log(f"worker {worker.pid} broke the protocol: {violation}")
             self._tell_breach(worker, violation.what)
             self.condemn(worker, Exit.PROTOCOL)
@@ -206,7 +206,7 @@ class Supervisor:
         """Condemn what takes too long to become ready, and replace what is worn out."""
         self._retirement.look(now)
         for worker in self.roster.workers():
-            if worker.state is State.STARTING and now - worker.started_at > self.pool.start_timeout_s:
+            if worker.state is STARTING and now - worker.started_at > self.pool.start_timeout_s:
                 if worker.pid is None:
                     self._fork_server.give_up_zygote("it does not answer")
                     return
@@ -221,7 +221,7 @@ class Supervisor:
         self._on_empty = gone
         self._nursery.close()
         for worker in self.roster.workers():
-            if worker.state is not State.BUSY or _is_free(worker):
+            if worker.state is not BUSY or _is_free(worker):
                 self.condemn(worker, Exit.RECYCLED)
         self._look_if_empty()
 
@@ -365,7 +365,7 @@ class Supervisor:
 
     def _on_death(self, worker: Worker) -> None:
         self._hear_out(worker)
-        was_condemned = worker.state is State.STOPPING
+        was_condemned = worker.state is STOPPING
         self._unwatch_link(worker)
         if worker.pidfd is not None:
             self._reactor.forget(worker.pidfd)

@@ -3,7 +3,7 @@
 import msgspec
 
 from filewarden.broker.call import Call
-from filewarden.broker.lifecycle import Event, Exit, State, advance
+from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, Exit, advance
 from filewarden.broker.process import Process, Violation
 from filewarden.workers import wire
 from filewarden.workers.wire import Aside, Ending, Ready
@@ -38,7 +38,7 @@ class Worker(Process[Ready | Ending | Aside]):
             LinkLost: the link does not take the frame.
         """
         if self.call is None:
-            self.state = advance(self.state, Event.ASSIGNED)
+            self.state = advance(self.state, ASSIGNED)
             self._begin(call, now)
         else:
             self.next_call = call
@@ -59,11 +59,11 @@ class Worker(Process[Ready | Ending | Aside]):
             Violation: it runs none, or another.
         """
         call, following = self.call, self.next_call
-        if call is None or self.state is not State.BUSY or call.id != call_id:
+        if call is None or self.state is not BUSY or call.id != call_id:
             raise Violation("an answer to a call that it does not run")
         self.calls_total += 1
         if following is None:
-            self.state = advance(self.state, Event.ANSWERED)
+            self.state = advance(self.state, ANSWERED)
             self.call = self.busy_since = None
         else:
             self.next_call = None

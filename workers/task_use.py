@@ -10,3 +10,7 @@ class TaskUse(StrEnum):
     WHEN_SLOW = "when-slow"
     """Once it has taken longer than `deadlines.task_after_s`."""
     AT_ONCE = "at-once"
+
+
+NEVER, WHEN_SLOW, AT_ONCE = TaskUse
+"""By plain names, which are quicker to look up."""

@@ -34,7 +34,7 @@ from filewarden.broker.protocol.trace_context import read_trace_context
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.operations import Complete, GetPrompt, ListResources, ReadResource
 from filewarden.workers.prompt import Prompt
-from filewarden.workers.task_use import TaskUse
+from filewarden.workers.task_use import NEVER
 
 
 def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall:
@@ -67,7 +67,7 @@ def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall
         progress_token=meta.progress_token,
         answers=_answers(params, terms) if is_retry else None,
         sealed_state=_state(params, terms) if is_retry else None,
-        task=tool.task if terms.has_tasks else TaskUse.NEVER,
+        task=tool.task if terms.has_tasks else NEVER,
     )
 
 

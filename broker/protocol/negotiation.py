@@ -32,7 +32,7 @@ from filewarden.broker.protocol.methods import LEGACY_METHODS, MODERN_METHODS, A
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.refusals import not_found
 from filewarden.broker.protocol.response import result_response
-from filewarden.broker.protocol.revisions import OLDEST, Era, Revision, negotiate
+from filewarden.broker.protocol.revisions import LEGACY, MODERN, OLDEST, Era, Revision, negotiate
 from filewarden.broker.protocol.terms import Terms
 from filewarden.workers.note_level import NoteLevel
 
@@ -66,9 +66,9 @@ class Negotiation:
         Raises:
             ProtocolError: it cannot be served here.
         """
-        if self.era is Era.LEGACY:
+        if self.era is LEGACY:
             return self._answer_legacy(request)
-        if self.era is Era.MODERN:
+        if self.era is MODERN:
             return self._answer_modern(request)
         return self._answer_first(request)
 

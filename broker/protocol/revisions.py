@@ -15,6 +15,10 @@ class Era(StrEnum):
     MODERN = "modern"
 
 
+LEGACY, MODERN = Era
+"""By plain names, which are quicker to look up."""
+
+
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """One published revision."""
 
