@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 
+from bench.capacity.plan import as_text as plan_as_text, plan
 from bench.check import check
 from bench.connection import Broken
+from bench.gallery import record, recorded
 from bench.goals import MEASURES as OF_GOALS, as_rows, judge
 from bench.ground import build_ground, temporary
+from bench.growth import measure
 from bench.machine import describe_machine
 from bench.measures import FULL, MEASURES, QUICK, Measure
 from bench.peers import Peer, original_peer, our_peer, plain_peer, reference_peer
@@ -39,6 +42,14 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     if options.check or options.renew:
         return check(renews=options.renew)
+    if options.growth:
+        return _grow()
+    if options.redraw:
+        record(recorded())
+        return 0
+    if options.capacity:
+        print(plan_as_text(plan(recorded(), cores=options.cores, think_s=options.think)))
+        return 0
     scale = QUICK if options.quick else FULL
     rounds = options.rounds or (2 if options.quick else 5)
     wanted = options.only or (
@@ -74,6 +85,19 @@ def main(arguments: Sequence[str]) -> int:
         _record(options.record, as_markdown(results, verdicts))
         progress(f"recorded in {options.record}")
     return 1 if taking.broken else 0
+
+
+def _grow() -> int:
+    """Measure how figures grow, keep them and draw them; the exit status."""
+    with contextlib.ExitStack() as stack:
+        ground, home = temporary(stack), temporary(stack)
+        build_ground(ground, 1000)
+        try:
+            record(measure(describe_machine(), our_peer(ground), home))
+        except Broken as error:
+            progress(str(error))
+            return 1
+    return 0
 
 
 def _record(path: str, text: str) -> None:
@@ -155,6 +179,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", type=lambda text: _names(measures, text), default=[], help=",".join(measures))
     parser.add_argument("--check", action="store_true", help="compare with the recorded ratios to the floor, briefly")
     parser.add_argument("--renew", action="store_true", help="record these ratios anew in bench/ratios.json")
+    parser.add_argument(
+        "--growth", action="store_true", help="measure how figures grow; bench/growth.json, bench/plots"
+    )
+    parser.add_argument("--redraw", action="store_true", help="draw bench/plots from bench/growth.json")
+    parser.add_argument("--capacity", action="store_true", help="simulate replicas from the recorded growth")
+    parser.add_argument("--cores", type=int, default=4, metavar="N", help="of a simulated replica (default: 4)")
+    parser.add_argument("--think", type=float, default=10.0, metavar="S", help="between two calls of a simulated agent")
     parser.add_argument("--json", action="store_true", help="print every round as JSON instead of the table")
     parser.add_argument("--record", metavar="FILE", help="also write the table, with the machine, to this file")
     return parser.parse_args(list(arguments))

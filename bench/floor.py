@@ -1,7 +1,7 @@
 """The floor: a bare server of one loop and one process, without checks, limits or sandbox, on the standard library.
 
 `python floor.py FOLDER` does for each request the least that must be done: read a line, open, stat or list, write a
-line. Little that answers correctly in this language is faster, so ratios to it tell on any machine whether we got slower.
+line. Little that answers correctly in this language is faster, so ratios to it tell on any machine if we got slower.
 """
 
 import fnmatch

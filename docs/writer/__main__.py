@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docs.writer.commands_page import commands_page
+from docs.writer.figures_page import figures_page
 from docs.writer.metrics_page import metrics_page
 from docs.writer.settings_page import settings_page
 from docs.writer.tools_page import tools_page
@@ -12,6 +13,7 @@ from docs.writer.tools_page import tools_page
 DOCS = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
+    "reference/figures.md": figures_page,
     "reference/metrics.md": metrics_page,
     "reference/settings.md": settings_page,
     "reference/tools.md": tools_page,

@@ -1,0 +1,40 @@
+"""What a client carries for us: how often it is good, and where."""
+
+import msgspec
+import pytest
+
+from filewarden.broker.protocol.outcome import Asked
+from filewarden.broker.seal import Seal
+from filewarden.broker.vouchers import Vouchers
+from filewarden.workers.errors import ToolFailure
+from filewarden.workers.inquiry import InputRequest
+from filewarden.workers.tool import Tool
+from filewarden.workers.tools.delete_file import TOOL, DeleteFile
+
+KEY = bytes(range(32))
+
+
+def token_of(vouchers: Vouchers, tool: Tool, arguments: msgspec.Struct) -> str:
+    asked = Asked({"confirm": InputRequest("elicitation/create", {"message": "Delete it?"})})
+    found = vouchers.close_token(tool, arguments, "me", asked).details["confirmation_token"]
+    assert isinstance(found, str)
+    return found
+
+
+def test_a_confirmation_works_once_on_each_replica_as_documented() -> None:
+    """docs/scaling.md says so: what was spent is known to the replica that took it alone."""
+    here, there = Vouchers(Seal(KEY)), Vouchers(Seal(KEY))
+    arguments = DeleteFile(path="a.txt")
+    confirmed = DeleteFile(path="a.txt", confirmation_token=token_of(here, TOOL, arguments))
+    for replica in (here, there):
+        assert replica.open_token(TOOL, confirmed, "me") is not None
+        with pytest.raises(ToolFailure):
+            replica.open_token(TOOL, confirmed, "me")
+
+
+def test_a_confirmation_is_good_for_its_own_call_and_principal_alone() -> None:
+    here, there = Vouchers(Seal(KEY)), Vouchers(Seal(KEY))
+    token = token_of(here, TOOL, DeleteFile(path="a.txt"))
+    for arguments, principal in ((DeleteFile(path="b.txt"), "me"), (DeleteFile(path="a.txt"), "another")):
+        with pytest.raises(ToolFailure):
+            there.open_token(TOOL, msgspec.structs.replace(arguments, confirmation_token=token), principal)
