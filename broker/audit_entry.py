@@ -7,6 +7,7 @@ import msgspec
 
 from filewarden.broker.call import Call
 from filewarden.broker.path_arguments import PATH_NAMES, present, texts
+from filewarden.broker.protocol.principal import profile_of
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.paths.names import echo, parse, show
 
@@ -77,7 +78,9 @@ class Scribe:
         if len(self._parts) >= MOST_PARTS:
             self._parts.clear()
         principal, client, tool, word, worker, trace = map(_encode, key)
-        head = b',"principal":%s,"client":%s,"tool":%s,"outcome":%s,"ms":' % (principal, client, tool, word)
+        profile = profile_of(key[0])
+        named = b',"profile":%s' % _encode(profile) if profile else b""
+        head = b'%s,"principal":%s,"client":%s,"tool":%s,"outcome":%s,"ms":' % (named, principal, client, tool, word)
         tail = b',"worker":%s' % worker if key[4] else b""
         parts = head, tail + (b',"trace":%s' % trace if key[5] else b"")
         if not key[5]:  # traces are many

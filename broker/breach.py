@@ -16,3 +16,5 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whose calls it had run; empty for one that had served nobody."""
     call: int = 0
     """The call that it ran, 0 for none."""
+    profile: str = ""
+    """Whom it works for, where that is a profile."""

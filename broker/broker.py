@@ -2,65 +2,61 @@
 
 import itertools
 import os
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from filewarden.broker.announcements import Announcements
+from filewarden.broker.branch import Branch, Common
 from filewarden.broker.breach import Breach
-from filewarden.broker.call import Call, Witness
-from filewarden.broker.call_roots import CallRoots
+from filewarden.broker.call import Witness
 from filewarden.broker.charter import Charter
-from filewarden.broker.conversation import Conversation, Services
-from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.conversation import Conversation
+from filewarden.broker.dispatcher import Caller
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.guard import Guard
 from filewarden.broker.guests import Guests
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
 from filewarden.broker.launch import Launched
-from filewarden.broker.launcher import EditionLauncher, Launcher
+from filewarden.broker.launcher import Launcher
 from filewarden.broker.ledger import Ledger
-from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.memory import settle_down
-from filewarden.broker.offering import abilities, catalogue_of, instructions_of, offered_tools, templates_of
-from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.overview import Overview
 from filewarden.broker.patrol import Patrol
 from filewarden.broker.pool_profile import frame_bytes
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
-from filewarden.broker.protocol.session import Session
+from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.readiness import ACCEPTED_LEVELS
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower, Renewal
-from filewarden.broker.root_closures import RootClosures
-from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.staff import Staff
 from filewarden.broker.status import TelemetryStatus
 from filewarden.broker.supervisor import Client
-from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.trial import Trial
 from filewarden.broker.vitality import Vitality
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
-from filewarden.broker.worker import Worker
-from filewarden.broker.write_budgets import budgets_of
+from filewarden.config.profiles import OUTSIDE, served_names, settings_for, starting_names
 from filewarden.config.settings import Settings
 from filewarden.workers.catalogue import Catalogue
-from filewarden.workers.operations import FIND_OUTCOME
-from filewarden.workers.wire import Aside, Ending, Report
+from filewarden.workers.wire import Report
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
 
 CLOSE_TIMEOUT_S = 2.0
+REPAIR_AFTER_S = 30.0
+"""Until it is tried again to start the workers of a profile for which none could be started."""
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
+
+
+class NotServedError(Exception):
+    """Nobody is served by that profile any more."""
 
 
 class Broker:
@@ -91,63 +87,37 @@ class Broker:
         self._launched = launched
         self._audit = audit
         self._folder = folder
-        self._whole_catalogue = catalogue
-        self._catalogue = catalogue_of(catalogue, settings)
-        limits = settings.limits
-        self._links = Links(folder.path, frame_bytes(settings))
+        self._links = Links(folder.path, _frame_bytes(settings))
         self._ledger = Ledger()
         self.turned_away: dict[str, int] = {}
         """Requests that a listener refused before they were anybody's call, by a bounded set of reasons."""
         self.holdings = Holdings()
-        self._scheduler = Scheduler(
-            queue_limit=limits.queue,
-            per_client_limit=limits.per_client_in_flight,
-            scan_workers=settings.pool.scan_workers,
-        )
-        self._announcements = Announcements()
-        self._budgets = budgets_of(settings.writes, None)
         self._guard: Guard | None = None
         self._patrol = Patrol(reactor, self._look)
-        self._dispatcher = Dispatcher(
+        self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
+        self._edition = 1
+        self._in_force = InForce(settings)
+        self._leaving: list[Branch] = []
+        """Those of profiles that are gone, until their last calls have ended."""
+        self._common = Common(
             reactor=reactor,
-            scheduler=self._scheduler,
-            ledger=self._ledger,
-            deadlines=settings.deadlines,
-            patrol=self._patrol,
+            links=self._links,
+            serials=itertools.count(1),
             numbers=itertools.count(1),
-            on_list_changed=self._announcements.list_changed,
+            patrol=self._patrol,
+            ledger=self._ledger,
+            vouchers=Vouchers(Seal(*(sealing_keys or (os.urandom(SEALING_KEY_BYTES),)))),
+            catalogue=catalogue,
+            log=log,
             audit=audit,
             witnesses=witnesses,
-            budgets=self._budgets,
-            closures=self._closures(settings),
-            checks=OutcomeChecks(log.server, self._catalogue.operation(FIND_OUTCOME)),
+            judge=self._objection,
+            on_report=self._on_report,
+            on_broken=self._on_branch_broken,
+            on_breach=self._on_breach,
         )
-        self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
-        self._serials = itertools.count(1)
-        staff = self._hire(settings, self._launcher.edition(1), self)
-        self._in_force = InForce(settings, staff)
-        self.watches = Watches(reactor, staff.crew, [root.name for root in settings.roots], limits.max_watches)
-        self.offer = Offer(
-            offered_tools(self._catalogue, max_answer_chars=limits.max_answer_chars),
-            prompts=self._catalogue.prompts,
-            templates=self._catalogue.templates or templates_of(settings.roots),
-            abilities=abilities(self._catalogue),
-            instructions=instructions_of(settings.roots),
-        )
-        self._tasks = TaskRuns(limit=limits.tasks, ttl_s=limits.task_ttl_s, on_change=self._announcements.task_changed)
-        self._services = Services(
-            reactor=reactor,
-            dispatcher=self._dispatcher,
-            catalogue=self._catalogue,
-            vouchers=Vouchers(Seal(*(sealing_keys or (os.urandom(SEALING_KEY_BYTES),)))),
-            tasks=self._tasks,
-            announcements=self._announcements,
-            watches=self.watches,
-            abilities=self.offer.abilities,
-            ask_s=settings.deadlines.ask_s,
-            task_after_s=settings.deadlines.task_after_s,
-        )
-        self._conversations: weakref.WeakSet[Conversation] = weakref.WeakSet()
+        for profile in starting_names(settings):
+            self._open(profile)
         self._vitality = Vitality()
         self.guests = Guests()
         self._renewal = Renewal(
@@ -156,7 +126,7 @@ class Broker:
             launcher=self._launcher,
             log=log,
             judge=self._objection,
-            on_breach=self.on_breach,
+            on_breach=self._on_breach,
             hire=self._hire,
             take_over=self._take_over,
         )
@@ -165,8 +135,6 @@ class Broker:
             transport=transport,
             now=reactor.now,
             ledger=self._ledger,
-            scheduler=self._scheduler,
-            dispatcher=self._dispatcher,
             guests=self.guests,
             turned_away=self.turned_away,
             renewal=self._renewal,
@@ -177,15 +145,10 @@ class Broker:
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        staff = self._in_force.staff
-        self._dispatcher.attach(staff.supervisors)
-        self._guard = Guard(
-            staff.supervisors,
-            end_others=staff.crew.end_all,
-            frame_bytes=self._links.max_frame_bytes,
-            holdings=self.holdings,
-        )
-        self._patrol.posts.append(self._dispatcher)
+        self._guard = Guard((), end_others=self._end_watchers, frame_bytes=0, holdings=self.holdings)
+        for profile, branch in self._in_force.branches.items():
+            branch.start(has_zygote=profile == OUTSIDE)
+        self._watch_over_all()
         self._patrol.start()
         self._launcher.start()
         if self._audit is not None:
@@ -193,38 +156,86 @@ class Broker:
             self._audit.start(self._reactor, self._launched.ask_for_audit_file)
         self._reactor.at(self._reactor.now() + SETTLE_S, settle_down)
 
+    # Branches.
+
+    def _branch(self, profile: str) -> Branch:
+        """That of a profile, opened when somebody comes to it first.
+
+        Raises:
+            NotServedError: there is none.
+        """
+        branch = self._in_force.branches.get(profile)
+        if branch is not None:
+            return branch
+        if profile not in served_names(self._in_force.settings):
+            raise NotServedError(profile)
+        branch = self._open(profile)
+        branch.start()
+        if self._in_force.is_draining:
+            branch.dispatcher.drain()
+        self._watch_over_all()
+        return branch
+
+    def _open(self, profile: str, hired: Staff | None = None) -> Branch:
+        settings = settings_for(self._in_force.settings, profile)
+        branch = Branch(profile, settings, self._launcher.edition(self._edition, profile), self._common, hired)
+        self._in_force.branches[profile] = branch
+        return branch
+
+    def _all(self) -> Iterator[Branch]:
+        return itertools.chain(self._in_force.branches.values(), self._leaving)
+
+    def _watch_over_all(self) -> None:
+        """Guard the memory of all pools together: it is one process that they could fill."""
+        if self._guard is not None:
+            pools = [pool for branch in self._all() for pool in branch.dispatcher.pools]
+            self._guard.watch(pools, end_others=self._end_watchers, frame_bytes=self._links.max_frame_bytes)
+
+    def _end_watchers(self, reason: str) -> None:
+        for branch in self._all():
+            branch.staff.crew.end_all(reason)
+
     def _look(self, now: float) -> None:
         """All calls were looked after."""
         if self._guard is not None:
             self._guard.look(now)
+        if self._leaving and any(not branch.dispatcher.in_flight for branch in self._leaving):
+            self._forget_those_who_left()
         self.overview.look(now)
 
-    def _closures(self, settings: Settings) -> RootClosures:
-        return RootClosures(CallRoots(settings.roots), self._log.warning)
-
-    def _hire(self, settings: Settings, launcher: EditionLauncher, client: Client) -> Staff:
-        self._links.max_frame_bytes = max(self._links.max_frame_bytes, frame_bytes(settings))
-        return Staff(
-            settings=settings,
-            reactor=self._reactor,
-            links=self._links,
-            launcher=launcher,
-            serials=self._serials,
-            client=client,
-            judge=self._objection,
-            on_breach=self.on_breach,
-            log=self._log,
-        )
+    def _forget_those_who_left(self) -> None:
+        gone = [branch for branch in self._leaving if not branch.dispatcher.in_flight]
+        self._leaving = [branch for branch in self._leaving if branch not in gone]
+        for branch in gone:
+            self._patrol.posts.remove(branch.dispatcher)
+        self._watch_over_all()
 
     def open_conversation(
         self, caller: Caller, *, eras: Eras = Eras.BOTH, notify: Callable[[bytes], None] | None = None
     ) -> Conversation:
-        """A new client's conversation; `notify` takes frames that belong to no request of a legacy client."""
-        conversation = Conversation(
-            session=Session(self.offer, eras), services=self._services, caller=caller, notify=notify
-        )
-        self._conversations.add(conversation)
-        return conversation
+        """A new client's conversation; `notify` takes frames that belong to no request of a legacy client.
+
+        Raises:
+            NotServedError: the caller's profile is gone.
+        """
+        return self._branch(caller.principal.profile).open_conversation(caller, eras, notify)
+
+    def serves(self, principal: Principal) -> bool:
+        """Whether there is still what a principal was let in for."""
+        return principal.profile in self._in_force.branches or principal.profile in served_names(self.settings)
+
+    def offer_for(self, principal: Principal) -> Offer:
+        """What a principal is offered.
+
+        Raises:
+            NotServedError: its profile is gone.
+        """
+        return self._branch(principal.profile).offer
+
+    @property
+    def watches(self) -> Watches:
+        """The subscriptions of those whom no profile names."""
+        return self._branch(OUTSIDE).watches
 
     # Other settings.
 
@@ -241,62 +252,42 @@ class Broker:
         """Tell whoever else has to do something about new settings."""
         self._renewal.followers.append(follower)
 
-    def _take_over(self, charter: Charter, trial: Trial) -> Staff:
-        """Let the settings of `charter` count, and put the staff on trial to work in place of the one returned."""
-        before, self._in_force.staff = self._in_force.staff, trial.staff
-        old, settings = self._in_force.settings, charter.settings
-        self._in_force.settings = settings
-        self._in_force.report = trial.report
-        self._in_force.staff.succeed(before, self)
-        self._catalogue = catalogue_of(self._whole_catalogue, settings)
-        self._links.max_frame_bytes = frame_bytes(settings)
+    def _hire(self, charter: Charter, number: int, client: Client) -> dict[str, Staff]:
+        """Workers for every branch that is open and goes on, by the settings that were read as `number`."""
+        settings = charter.settings
+        self._links.max_frame_bytes = max(self._links.max_frame_bytes, _frame_bytes(settings))
+        names = {
+            *(name for name, branch in self._in_force.branches.items() if not branch.is_broken),
+            *starting_names(settings),
+        }
+        return {
+            name: self._common.hire(settings_for(settings, name), self._launcher.edition(number, name), client)
+            for name in served_names(settings)
+            if name in names
+        }
+
+    def _take_over(self, charter: Charter, trial: Trial, number: int) -> list[Staff]:
+        """Let the settings of `charter` count, and put those on trial to work in place of those returned."""
+        settings, in_force = charter.settings, self._in_force
+        in_force.settings, in_force.report = settings, trial.report or in_force.report
+        self._edition = number
+        self._links.max_frame_bytes = _frame_bytes(settings)
         self._log.renew(level=settings.log.level, log_format=settings.log.format)
-        self._renew_limits(settings)
-        self.watches.renew(
-            self._in_force.staff.crew, [root.name for root in settings.roots], settings.limits.max_watches
-        )
-        has_other_tools = self._renew_offer(settings)
-        self._budgets = budgets_of(settings.writes, self._budgets)
-        self._dispatcher.renew(
-            self._in_force.staff.supervisors,
-            deadlines=settings.deadlines,
-            budgets=self._budgets,
-            closures=self._closures(settings),
-            offers=lambda tool: self._catalogue.operation(tool.name) is tool,
-        )
-        if self._guard is not None:
-            self._guard.watch(
-                self._dispatcher.pools,
-                end_others=self._in_force.staff.crew.end_all,
-                frame_bytes=self._links.max_frame_bytes,
-            )
-        if has_other_tools:
-            self._announcements.list_changed("tools")
-        if settings.roots != old.roots:
-            self._announcements.roots_changed()
-        return before
-
-    def _renew_limits(self, settings: Settings) -> None:
-        limits, services = settings.limits, self._services
-        self._scheduler.renew(
-            queue_limit=limits.queue,
-            per_client_limit=limits.per_client_in_flight,
-            scan_workers=settings.pool.scan_workers,
-        )
-        self._tasks.renew(limit=limits.tasks, ttl_s=limits.task_ttl_s)
-        services.catalogue = self._catalogue
-        services.ask_s, services.task_after_s = settings.deadlines.ask_s, settings.deadlines.task_after_s
-
-    def _renew_offer(self, settings: Settings) -> bool:
-        """Offer what these settings allow; whether that are other tools."""
-        before = list(self.offer.tools)
-        self.offer.renew(
-            offered_tools(self._catalogue, max_answer_chars=settings.limits.max_answer_chars),
-            prompts=self._catalogue.prompts,
-            templates=self._catalogue.templates or templates_of(settings.roots),
-            instructions=instructions_of(settings.roots),
-        )
-        return before != list(self.offer.tools)
+        served = served_names(settings)
+        gone = [in_force.branches.pop(name) for name in list(in_force.branches) if name not in served]
+        for branch in gone:
+            branch.wind_up()
+        self._leaving += gone
+        retired = [branch.staff for branch in gone]
+        for name in served:
+            hired = trial.staffs.get(name)
+            if name in in_force.branches:
+                launcher = self._launcher.edition(number, name)
+                retired.append(in_force.branches[name].renew(settings_for(settings, name), launcher, hired))
+            elif hired is not None:
+                self._open(name, hired).start(has_zygote=True)
+        self._watch_over_all()
+        return retired
 
     @property
     def settings(self) -> Settings:
@@ -313,19 +304,22 @@ class Broker:
     def leave(self) -> None:
         """Say to probes that others should be asked, and end subscriptions; calls are still taken."""
         self._in_force.is_leaving = True
-        for conversation in list(self._conversations):
-            conversation.end_subscriptions()
+        for branch in self._in_force.branches.values():
+            branch.end_subscriptions()
 
     def drain(self, done: Callable[[], None]) -> None:
         """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
         self.leave()
         self._in_force.is_draining = True
-        self._dispatcher.drain()
+        for branch in self._all():
+            branch.dispatcher.drain()
         give_up_at = self._reactor.now() + self._in_force.settings.pool.drain_s
 
         def look() -> None:
-            if self._dispatcher.in_flight == 0 or self._reactor.now() >= give_up_at:
-                self._dispatcher.cancel_all()
+            is_over = not any(branch.dispatcher.in_flight for branch in self._all())
+            if is_over or self._reactor.now() >= give_up_at:
+                for branch in self._all():
+                    branch.dispatcher.cancel_all()
                 done()
             else:
                 self._reactor.at(min(give_up_at, self._reactor.now() + 0.02), look)
@@ -334,78 +328,32 @@ class Broker:
 
     def end_calls(self) -> None:
         """Answer every call that is still under way: the server stops."""
-        self._dispatcher.drain()
-        self._dispatcher.cancel_all()
+        for branch in self._all():
+            branch.dispatcher.drain()
+            branch.dispatcher.cancel_all()
 
     def close(self) -> None:
         """Leave no process, socket or folder behind."""
-        self._tasks.close()
         self._patrol.close()
-        self.watches.close()
         self._renewal.close()
-        self._in_force.staff.crew.close()
-        for supervisor in self._in_force.staff.supervisors:
-            supervisor.close()
+        for branch in self._all():
+            branch.close()
         if self._audit is not None:
             self._audit.close(lambda: self._launcher.hear(CLOSE_TIMEOUT_S))
-        self._in_force.staff.crew.await_deaths(CLOSE_TIMEOUT_S)
-        for supervisor in self._in_force.staff.supervisors:
-            supervisor.await_deaths(CLOSE_TIMEOUT_S)
+        for branch in self._all():
+            branch.await_deaths(CLOSE_TIMEOUT_S)
         self._renewal.await_deaths(CLOSE_TIMEOUT_S)
         if not self._launcher.close(CLOSE_TIMEOUT_S):
             self._log.error("the launcher process did not end in time")
         self._links.close()
         self._folder.close()
 
-    # What the supervisor tells.
+    # What the branches tell.
 
-    def on_idle(self) -> None:
-        """A worker can take a call."""
-        self._dispatcher.on_idle()
-
-    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
-        """A worker answered, or said something on the way."""
-        self._dispatcher.on_frame(worker, frame, now)
-
-    def on_returned(self, call: Call) -> None:
-        """The worker that would have run `call` next is gone."""
-        self._dispatcher.on_returned(call)
-
-    def on_lost(self, call: Call, cause: Exit) -> None:
-        """The worker that ran `call` is gone."""
-        log = self._log.debug if cause is Exit.CANCELLED else self._log.warning
-        log("a call lost its worker", call=call.id, tool=call.tool.name, cause=cause.value)
-        self._dispatcher.on_lost(call, cause)
-
-    def on_costly(self, call: Call) -> None:
-        """It has become known that `call` itself brought its worker down."""
-        self._dispatcher.on_costly(call)
-
-    def on_breach(self, breach: Breach) -> None:
+    def _on_breach(self, breach: Breach) -> None:
         """A worker or watcher did what no honest one does."""
         if self._audit is not None:
             self._audit.record_breach(breach)
-
-    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
-        """A worker is gone, or about to be."""
-        log = self._log.debug if cause in (Exit.RECYCLED, Exit.CANCELLED) else self._log.warning
-        log("a worker ended", place=place, pid=worker.pid, cause=cause.value)
-
-    def on_report(self, report: Report) -> bool:
-        """Judge a worker's confinement by what it measured."""
-        objection = self._objection(report)
-        if objection is not None:
-            self._on_broken(
-                f"{objection} Nothing is served in sandbox mode {self._in_force.settings.sandbox.mode!r}. "
-                'To run with less, choose --sandbox best-effort knowingly; "filewarden check" shows the settings.'
-            )
-            return False
-        if self._in_force.report is None:
-            self._announce(report)
-            for other in self._in_force.staff.supervisors[1:]:  # they wait for the first answer, which they would delay
-                other.start()
-        self._in_force.report = report
-        return True
 
     def _objection(self, report: Report) -> str | None:
         """Why a process with this confinement may not serve; None: it may."""
@@ -414,17 +362,32 @@ class Broker:
             return None
         return report.refusal or f"The sandbox reaches only the level {report.level!r}."
 
-    def on_broken(self, reason: str) -> None:
-        """No worker can be started any more."""
-        self._on_broken(reason)
+    def _on_report(self, report: Report) -> None:
+        """A worker is ready."""
+        if self._in_force.report is None:
+            self._log.info("ready", sandbox=report.level)
+            for sentence in report.degraded:
+                self._log.warning(f"sandbox {report.level}: {sentence}")
+        self._in_force.report = report
+
+    def _on_branch_broken(self, branch: Branch, reason: str) -> None:
+        """No worker of a branch can be started: without the one of everybody the server ends, else it serves others."""
+        if branch.profile == OUTSIDE:
+            self._on_broken(reason)
+        elif not branch.is_broken and branch in self._in_force.branches.values():
+            self._log.error("no worker can be started for a profile", profile=branch.profile, reason=reason)
+            branch.give_up()
+            self._reactor.at(self._reactor.now(), branch.staff.dismiss)  # not from within what one of them tells
+            self._reactor.at(self._reactor.now() + REPAIR_AFTER_S, lambda: self._repair(branch))
+
+    def _repair(self, branch: Branch) -> None:
+        is_open = self._in_force.branches.get(branch.profile) is branch
+        if branch.is_broken and is_open and not self._in_force.is_leaving:
+            branch.repair()
+            self._watch_over_all()
 
     def _on_launcher_lost(self) -> None:
         self._on_broken("the launcher process ended")
-
-    def _announce(self, report: Report) -> None:
-        self._log.info("ready", sandbox=report.level)
-        for sentence in report.degraded:
-            self._log.warning(f"sandbox {report.level}: {sentence}")
 
     # What operators ask.
 
@@ -434,13 +397,14 @@ class Broker:
         return self._in_force.report is not None
 
     def fault(self) -> str | None:
-        """Why the server should be started again, or None; a watchdog asks."""
-        now = self._reactor.now()
+        """Why the server should be started again, or None; a watchdog asks. That profiles fail is no reason."""
+        now, main = self._reactor.now(), self._in_force.main
+        pools = () if main is None else main.staff.supervisors
         return self._vitality.fault(
             now,
-            [(each.pool.kind, each.roster.is_serving()) for each in self._in_force.staff.supervisors],
+            [(each.pool.kind, each.roster.is_serving()) for each in pools],
             start_timeout_s=self._in_force.settings.pool.start_timeout_s,
-            overdue_s=self._dispatcher.overdue_s(now),
+            overdue_s=max((branch.dispatcher.overdue_s(now) for branch in self._all()), default=0.0),
         )
 
     def now(self) -> float:
@@ -450,3 +414,8 @@ class Broker:
     def turn_away(self, reason: str) -> None:
         """A listener refused a request; `reason` is one of a few."""
         self.turned_away[reason] = self.turned_away.get(reason, 0) + 1
+
+
+def _frame_bytes(settings: Settings) -> int:
+    """How large a frame of any worker may be."""
+    return max(frame_bytes(settings_for(settings, name)) for name in served_names(settings))

@@ -3,6 +3,7 @@
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.outcome import Outcome, word_for
+from filewarden.broker.protocol.principal import profile_of
 
 MESSAGE = "call"
 
@@ -24,6 +25,8 @@ class CallLog:
             "principal": call.principal,
             "client": call.client,
         }
+        if profile := profile_of(call.principal):
+            facts["profile"] = profile
         if call.worker:
             facts["worker"] = call.worker
         if call.trace:

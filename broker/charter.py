@@ -32,6 +32,8 @@ class Charter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     changes: tuple[str, ...] = ()
     """What this reading has changed, setting by setting."""
     warnings: tuple[str, ...] = ()
+    tokens: dict[str, bytes] = {}
+    """The digests of the tokens that profiles name, by their names."""
 
 
 def encode(charter: Charter) -> bytes:

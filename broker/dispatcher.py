@@ -104,7 +104,8 @@ class Dispatcher:
         self._closures = closures
         self._answers = AnswerReader()
         self._was_active = False
-        self._is_draining = False
+        self.closed: Failed | None = None
+        """What every new call hears, where none is taken."""
 
     def attach(self, supervisors: Sequence[Supervisor]) -> None:
         """Name the pools that run the calls."""
@@ -225,8 +226,8 @@ class Dispatcher:
 
     def _refusal(self, call: Call) -> Failed | None:
         """Why no worker is to be asked at all."""
-        if self._is_draining:
-            return verdicts.DRAINING
+        if self.closed is not None:
+            return self.closed
         if self._audit is not None and (refusal := self._audit.refusal) is not None:
             return refusal
         if self._quarantine.losses and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
@@ -255,7 +256,12 @@ class Dispatcher:
 
     def drain(self) -> None:
         """Take no new calls."""
-        self._is_draining = True
+        self.closed = verdicts.DRAINING
+
+    def close_with(self, verdict: Failed) -> None:
+        """Take no new calls, and answer those that wait with this."""
+        self.closed = verdict
+        self._turn_away(lambda _call: verdict)
 
     def cancel_all(self) -> None:
         """End every call with an answer."""

@@ -1,6 +1,10 @@
-"""What counts at the moment: the settings, those who work by them, and what they are confined to."""
+"""What counts at the moment: the settings, the branches that are open by them, and what workers are confined to."""
 
-from filewarden.broker.staff import Staff
+from collections.abc import Iterator
+
+from filewarden.broker.branch import Branch
+from filewarden.broker.supervisor import Supervisor
+from filewarden.config.profiles import OUTSIDE
 from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 
@@ -8,11 +12,23 @@ from filewarden.workers.wire import Report
 class InForce:
     """Changed by the broker alone, at a reload and as it stops; `report` is None until a worker was ready."""
 
-    def __init__(self, settings: Settings, staff: Staff) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.staff = staff
+        self.branches: dict[str, Branch] = {}
+        """By profile: those that somebody has come to."""
         self.report: Report | None = None
         self.is_leaving = False
         """Whether probes are told to ask others."""
         self.is_draining = False
         """Whether no new calls are taken."""
+
+    @property
+    def main(self) -> Branch | None:
+        """That of everybody whom no profile names; None where nobody else is served."""
+        return self.branches.get(OUTSIDE)
+
+    def supervisors(self) -> Iterator[tuple[str, Supervisor]]:
+        """The pools of all branches, each with its profile."""
+        for profile, branch in self.branches.items():
+            for supervisor in branch.staff.supervisors:
+                yield profile, supervisor

@@ -18,9 +18,9 @@ class Launched:
         self.control = control
         self.errors_fd = errors_fd
 
-    def send_profile(self, role: str, encoded: bytes, *, namespaces: bool) -> None:
-        """Tell the launcher what the zygotes of a role are for; the first one has begun its imports already."""
-        self._send(b" ".join((b"PN" if namespaces else b"P-", role.encode(), encoded)))
+    def send_profile(self, label: str, encoded: bytes, *, namespaces: bool) -> None:
+        """Tell the launcher what the zygotes of a label are for; the first one has begun its imports already."""
+        self._send(b" ".join((b"PN" if namespaces else b"P-", label.encode(), encoded)))
 
     def let_live_on(self, seconds: float) -> None:
         """Say how long these zygotes may live on when the configuration was read again: as long as a call can."""

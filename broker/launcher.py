@@ -7,7 +7,7 @@ from collections.abc import Callable
 from filewarden.broker.forkserver import ForkServer, Listener, is_dead_within
 from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import Reactor
-from filewarden.workers.profile import CONTROL_BYTES, Role
+from filewarden.workers.profile import CONTROL_BYTES, Role, label_of
 
 OnReading = Callable[[int, bytes | str], None]
 """Gets the number of what was read and its document (broker.charter), or 0 and why it is refused."""
@@ -45,9 +45,9 @@ class Launcher:
         self._fork_servers[label.encode()] = server
         return server
 
-    def edition(self, number: int) -> "EditionLauncher":
-        """The zygotes of what was read as `number`; 1 is the start."""
-        return EditionLauncher(self, number)
+    def edition(self, number: int, profile: str = "") -> "EditionLauncher":
+        """The zygotes of a profile, of what was read as `number`; 1 is the start."""
+        return EditionLauncher(self, number, profile)
 
     def give_up(self, label: str) -> None:
         """No zygote of that label is needed any more."""
@@ -129,11 +129,12 @@ class Launcher:
 
 
 class EditionLauncher:
-    """The launcher, for those who want zygotes of one edition of the configuration."""
+    """The launcher, for those who want zygotes of one profile, in one edition of the configuration."""
 
-    def __init__(self, launcher: Launcher, number: int) -> None:
+    def __init__(self, launcher: Launcher, number: int, profile: str) -> None:
         self._launcher = launcher
         self._number = number
+        self._profile = profile
 
     def fork_server(self, role: Role, listener: Listener) -> ForkServer:
         """The one place where a role's zygotes arrive."""
@@ -144,7 +145,8 @@ class EditionLauncher:
         self._launcher.give_up(self._label(role))
 
     def _label(self, role: Role) -> str:
-        return role if self._number == 1 else f"{role}.{self._number}"
+        name = label_of(role, self._profile)
+        return name if self._number == 1 else f"{name}.{self._number}"
 
 
 def _whole(fd: int) -> bytes:

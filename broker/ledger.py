@@ -62,9 +62,12 @@ class ToolFigures:
 
 
 class Ledger:
-    """The calls of one server since it started."""
+    """The calls of one server since it started, or those of one profile: these are told to that of the `whole` too."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: "Ledger | None" = None) -> None:
+        self._whole = whole
+        self._told = self._told_errors = 0
+        """What those of profiles have told."""
         self.total = 0
         self.errors = 0
         self.timeouts = 0
@@ -82,6 +85,8 @@ class Ledger:
         figures = self.by_tool.get(name)
         if figures is None:
             figures = self.by_tool[name] = ToolFigures()
+        if self._whole is not None:
+            self._whole.hear(call, outcome, took_s)
         self.total += 1
         figures.latencies_s.append(took_s)
         figures.answer_bytes += call.answer_bytes
@@ -91,14 +96,34 @@ class Ledger:
         else:
             figures.ended(OK if isinstance(outcome, Succeeded) else ASKED, took_s)
 
+    def hear(self, call: Call, outcome: Outcome, took_s: float) -> None:
+        """A call of a profile was answered."""
+        self._told_errors += isinstance(outcome, Failed)
+        self.hear_of_one()
+        self.count(call, outcome, took_s)
+
+    def hear_of_one(self) -> None:
+        """The ledger of a profile tells of a call."""
+        self._told += 1
+
+    @property
+    def own(self) -> tuple[int, int]:
+        """The calls, and the errors among them, of no other ledger."""
+        return self.total - self._told, self.errors - self._told_errors
+
     def count_cancelled(self, call: Call, took_s: float) -> None:
         """A caller lost interest before there was an answer."""
+        if self._whole is not None:
+            self._whole.count_cancelled(call, took_s)
+            self._whole.hear_of_one()
         self.total += 1
         self.cancelled += 1
         self.by_tool.setdefault(call.tool.name, ToolFigures()).ended(CANCELLED, took_s)
 
     def note_refused(self, call: Call, refusal: Failed) -> None:
         """Somebody else has refused a call, and answered it."""
+        if self._whole is not None:
+            self._whole.note_refused(call, refusal)
         if refusal.reason is not None:
             self.refusals[refusal.reason] += 1
         self.incidents.note(call, refusal)
@@ -116,4 +141,5 @@ class Ledger:
         figures.errors += 1
         self.timeouts += failure.code is Code.TIMEOUT
         self.rejected += failure.code is Code.OVERLOADED
-        self.note_refused(call, failure)
+        if self._whole is None:  # which has noted it already
+            self.note_refused(call, failure)

@@ -81,14 +81,26 @@ def abilities(catalogue: Catalogue) -> Abilities:
 def catalogue_of(catalogue: Catalogue, settings: Settings) -> Catalogue:
     """The tools that these settings allow."""
     return catalogue.offered(
-        scan=settings.pool.scan_workers > 0, write=may_write(settings), history=settings.history.enabled
+        scan=settings.pool.scan_workers > 0,
+        write=may_write(settings),
+        history=settings.history.enabled,
+        only=settings.tools.only,
     )
 
 
-def instructions_of(roots: Sequence[RootSettings]) -> str:
+def offered_templates(catalogue: Catalogue, roots: Iterable[RootSettings]) -> tuple[ResourceTemplate, ...]:
+    """The templates of a catalogue, or of the roots; none where resources cannot be read."""
+    if catalogue.operation("resources/read") is None:
+        return ()
+    return catalogue.templates or templates_of(roots)
+
+
+def instructions_of(roots: Sequence[RootSettings], catalogue: Catalogue) -> str:
     """What every client is told at first about the roots."""
+    lists = catalogue.find("list_directory") is not None
     access = "Access" if any(root.mode == "rw" for root in roots) else "Read-only access"
     if len(roots) == 1:
-        return f'{access} to one folder. Paths are relative to it; start with list_directory on ".".'
+        hint = '; start with list_directory on "."' if lists else ""
+        return f"{access} to one folder. Paths are relative to it{hint}."
     names = ", ".join(root.name for root in roots[:20])
     return f'{access} to several folders: {names}. A path starts with the folder\'s name; "." lists them.'

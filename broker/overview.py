@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filewarden.broker import snapshot
-from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.guests import Guests
 from filewarden.broker.in_force import InForce
 from filewarden.broker.ledger import Ledger
@@ -15,9 +14,9 @@ from filewarden.broker.operator_notes import OperatorNotes
 from filewarden.broker.process_figures import ProcessFigures, front_end_status
 from filewarden.broker.readiness import Condition, condition
 from filewarden.broker.renewal import Renewal
-from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.status import Report, Status, TelemetryStatus
 from filewarden.broker.timeline import Timeline, TimelineStatus
+from filewarden.config.profiles import starting_names
 from filewarden.config.version import NAME, VERSION
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ class Overview:
         transport: str,
         now: Callable[[], float],
         ledger: Ledger,
-        scheduler: Scheduler,
-        dispatcher: Dispatcher,
         guests: Guests,
         turned_away: Mapping[str, int],
         renewal: Renewal,
@@ -50,8 +47,6 @@ class Overview:
         self._ledger = ledger
         self._timeline = Timeline(ledger, self._started_at)
         self._notes = OperatorNotes()
-        self._scheduler = scheduler
-        self._dispatcher = dispatcher
         self._guests = guests
         self._turned_away = turned_away
         self._renewal = renewal
@@ -70,7 +65,8 @@ class Overview:
         if self._figures is None:
             self._figures = ProcessFigures()
         now, settings, ledger = self._now(), self._in_force.settings, self._ledger
-        staff = self._in_force.staff
+        branches = tuple(self._in_force.branches.values())
+        pools = tuple(self._in_force.supervisors())
         verdict = self._condition()
         return Status(
             status=verdict.status,
@@ -83,23 +79,18 @@ class Overview:
             replica=settings.http.replica,
             sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._in_force.report),
             pool=snapshot.pool_status(
-                staff.supervisors,
+                [supervisor for _, supervisor in pools],
                 settings.pool.worker_memory_mb * 1024 * 1024,
-                self._dispatcher.hung_roots,
+                self._hung_roots(),
                 now,
             ),
-            workers=snapshot.worker_rows(staff.supervisors, self._figures, now),
-            watchers=snapshot.watcher_rows(staff.crew, now),
-            queue=snapshot.queue_status(
-                self._scheduler,
-                settings.limits.queue,
-                ledger,
-                now,
-                has_writes=len(staff.supervisors) > 1,
-            ),
+            workers=snapshot.worker_rows(pools, self._figures, now),
+            watchers=tuple(row for branch in branches for row in snapshot.watcher_rows(branch.staff.crew, now)),
+            queue=snapshot.queue_status(branches, settings.limits.queue, ledger, now),
+            profiles=snapshot.profile_rows(settings, self._in_force.branches, self._guests),
             calls=snapshot.calls_status(ledger),
             clients=snapshot.clients_status(self._guests),
-            client_list=snapshot.client_rows(self._guests, self._scheduler, now),
+            client_list=snapshot.client_rows(self._guests, [branch.scheduler for branch in branches], now),
             configuration=self._renewal.status(),
             refusals={**{reason.value: count for reason, count in ledger.refusals.items()}, **self._turned_away},
             incidents=ledger.incidents.latest(),
@@ -124,15 +115,27 @@ class Overview:
             self._log.warning(sentence)
         refused = self._notes.on_refusals(self._ledger.refusals, now)
         if refused is not None:
-            self._log.warning("calls were refused", **refused, waiting=self._scheduler.waiting)
+            waiting = sum(branch.scheduler.waiting for branch in self._in_force.branches.values())
+            self._log.warning("calls were refused", **refused, waiting=waiting)
+
+    def _hung_roots(self) -> tuple[str, ...]:
+        """Those that are not served, the ones of a profile by its name too."""
+        return tuple(
+            f"{profile}: {root}" if profile else root
+            for profile, branch in self._in_force.branches.items()
+            for root in branch.dispatcher.hung_roots
+        )
 
     def _condition(self) -> Condition:
         mode = self._in_force.settings.sandbox.mode
+        counting = starting_names(self._in_force.settings)
+        facts = [snapshot.pool_facts(profile, supervisor) for profile, supervisor in self._in_force.supervisors()]
         return condition(
-            [snapshot.pool_facts(supervisor) for supervisor in self._in_force.staff.supervisors],
+            [pool for pool in facts if pool.profile in counting],
+            others=[pool for pool in facts if pool.profile not in counting],
             is_draining=self._in_force.is_leaving,
             mode=mode,
             level=snapshot.sandbox_status(mode, self._in_force.report).level,
             audit_trouble=None if self._audit is None else self._audit.trouble,
-            hung_roots=self._dispatcher.hung_roots,
+            hung_roots=self._hung_roots(),
         )

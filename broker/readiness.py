@@ -18,6 +18,12 @@ class PoolFacts(NamedTuple):
     ready: int
     size: int
     breaker: Breaker
+    profile: str = ""
+
+    @property
+    def name(self) -> str:
+        """As sentences call it."""
+        return f'{self.kind.value} pool of profile "{self.profile}"' if self.profile else f"{self.kind.value} pool"
 
     @property
     def can_serve(self) -> bool:
@@ -43,9 +49,14 @@ def condition(
     level: str,
     audit_trouble: str | None,
     hung_roots: Sequence[str] = (),
+    others: Sequence[PoolFacts] = (),
 ) -> Condition:
-    """Judge by the facts of one moment; `audit_trouble` is why the audit log cannot be written, where it cannot."""
-    problems = [*_of_pools(pools)]
+    """Judge by the facts of one moment; `audit_trouble` is why the audit log cannot be written, where it cannot.
+
+    `others` are pools that were started for some when they came: while they start, and when they fail, that is no
+    reason to send everybody away.
+    """
+    problems = [*_of_pools(pools), *_of_pools([pool for pool in others if pool.has_been_ready])]
     if level not in ACCEPTED_LEVELS:
         problems.append(f'The sandbox reaches only the level "{level}" (sandbox.mode is "{mode}").')
     if audit_trouble is not None:
@@ -63,9 +74,9 @@ def _of_pools(pools: Sequence[PoolFacts]) -> Iterator[str]:
     for pool in pools:
         if not pool.can_serve:
             state = "has no worker" if pool.ready == 0 else "is still starting"
-            yield f"The {pool.kind.value} pool {state}: {pool.ready} of {pool.size} are ready.{_why(pool.breaker)}"
+            yield f"The {pool.name} {state}: {pool.ready} of {pool.size} are ready.{_why(pool.breaker)}"
         elif pool.breaker is not Breaker.CLOSED:
-            yield f"Workers of the {pool.kind.value} pool fail to start: {pool.ready} of {pool.size} are ready."
+            yield f"Workers of the {pool.name} fail to start: {pool.ready} of {pool.size} are ready."
 
 
 def _why(breaker: Breaker) -> str:

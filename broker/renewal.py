@@ -8,7 +8,7 @@ ready (broker.trial), the settings count: calls that wait or come go to the new 
 are, and the launcher forgets the profiles before. Whatever fails on the way leaves everything as it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ from filewarden.broker import charter as charters
 from filewarden.broker.breach import Breach
 from filewarden.broker.charter import Charter
 from filewarden.broker.launch import Launched
-from filewarden.broker.launcher import EditionLauncher, Launcher
+from filewarden.broker.launcher import Launcher
 from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
@@ -25,7 +25,6 @@ from filewarden.broker.staff import Staff
 from filewarden.broker.status import ConfigurationStatus
 from filewarden.broker.supervisor import Client
 from filewarden.broker.trial import Trial
-from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 
 
@@ -35,8 +34,8 @@ class Follower(Protocol):
     def on_reloading(self) -> None:
         """The configuration is being read again."""
 
-    def on_reloaded(self, settings: Settings) -> None:
-        """These count from now on."""
+    def on_reloaded(self, charter: Charter) -> None:
+        """Its settings count from now on."""
 
     def on_refused(self, reason: str) -> None:
         """Nothing has changed."""
@@ -45,7 +44,8 @@ class Follower(Protocol):
 class Renewal:
     """One reload at a time; when another one is asked for meanwhile, it follows.
 
-    `hire` makes the staff for settings; `take_over` puts it to work and returns the one before, which retires.
+    `hire` makes a staff for each profile that is at work, by the settings that were read under a number; `take_over`
+    puts them to work and returns those before, which retire.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Renewal:
         log: Log,
         judge: Callable[[Report], str | None],
         on_breach: Callable[[Breach], None],
-        hire: Callable[[Settings, EditionLauncher, Client], Staff],
-        take_over: Callable[[Charter, Trial], Staff],
+        hire: Callable[[Charter, int, Client], Mapping[str, Staff]],
+        take_over: Callable[[Charter, Trial, int], list[Staff]],
     ) -> None:
         self._reactor = reactor
         self._launched = launched
@@ -99,7 +99,7 @@ class Renewal:
 
     def await_deaths(self, timeout_s: float) -> None:
         """Wait for the processes of those that have retired, or were on trial."""
-        for staff in (*self._retiring, *([] if self._trial is None else [self._trial.staff])):
+        for staff in (*self._retiring, *([] if self._trial is None else self._trial.staffs.values())):
             for supervisor in staff.supervisors:
                 supervisor.await_deaths(timeout_s)
             staff.crew.await_deaths(timeout_s)
@@ -132,14 +132,13 @@ class Renewal:
             self._launched.drop_edition(number)
             self._refuse(f"what was read cannot be understood: {error}")
             return
-        launcher = self._launcher.edition(number)
         self._trial = Trial(
             self._reactor,
             charter.settings,
-            lambda client: self._hire(charter.settings, launcher, client),
+            lambda client: self._hire(charter, number, client),
             self._judge,
             self._on_breach,
-            lambda _staff: self._passed(number, charter),
+            lambda: self._passed(number, charter),
             lambda reason: self._failed(number, reason),
         )
 
@@ -149,9 +148,10 @@ class Renewal:
             return
         self._launched.take_edition(number)
         self._retiring = [staff for staff in self._retiring if staff.size]
-        before = self._take_over(charter, trial)
-        before.retire()
-        self._retiring.append(before)
+        before = self._take_over(charter, trial, number)
+        for staff in before:
+            staff.retire()
+        self._retiring += before
         self._reloads += 1
         self._outcome = ReloadOutcome(
             edition=number,
@@ -167,7 +167,7 @@ class Renewal:
             self._log.warning("some of the configuration needs a restart and is left as it was", keys=keys)
         self._log.info("the new configuration is in force", edition=number, changes="; ".join(charter.changes))
         for follower in self.followers:
-            follower.on_reloaded(charter.settings)
+            follower.on_reloaded(charter)
         self._go_on()
 
     def _failed(self, number: int, reason: str) -> None:

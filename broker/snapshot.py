@@ -1,11 +1,13 @@
 """How the status document is made of the broker's parts: each function looks at some of them, and changes nothing."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from filewarden.broker.audit_entry import named_path
 from filewarden.broker.backoff import Breaker
+from filewarden.broker.branch import Branch
 from filewarden.broker.crew import Crew
 from filewarden.broker.guests import Guests
 from filewarden.broker.ledger import Ledger
@@ -13,8 +15,9 @@ from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.pool import Kind
 from filewarden.broker.process_figures import Figures, ProcessFigures
+from filewarden.broker.protocol.principal import profile_of
 from filewarden.broker.readiness import PoolFacts
-from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.scheduler import LaneFigures, Scheduler
 from filewarden.broker.slot import Slot
 from filewarden.broker.status import (
     CallsStatus,
@@ -23,6 +26,7 @@ from filewarden.broker.status import (
     LaneStatus,
     OutcomeReport,
     PoolStatus,
+    ProfileStatus,
     QueueStatus,
     SandboxStatus,
     ToolStatus,
@@ -30,6 +34,8 @@ from filewarden.broker.status import (
     WorkerStatus,
 )
 from filewarden.broker.supervisor import Supervisor
+from filewarden.config.profiles import served_names
+from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 
 MOST_CLIENTS = 100
@@ -63,24 +69,28 @@ def pool_status(
         ejections_total=sum(supervisor.ejections_total for supervisor in supervisors),
         stuck=sum(len(supervisor.stuck(now)) for supervisor in supervisors),
         hung_roots=hung_roots,
-        breaker=max((supervisor.breaker() for supervisor in supervisors), key=_BY_GRAVITY.index),
+        breaker=max(
+            (supervisor.breaker() for supervisor in supervisors), key=_BY_GRAVITY.index, default=Breaker.CLOSED
+        ),
         exits={cause: sum(roster.exits.by_cause[cause] for roster in rosters) for cause in Exit},
         worker_memory_bytes=worker_memory_bytes,
     )
 
 
-def worker_rows(supervisors: Sequence[Supervisor], figures: ProcessFigures, now: float) -> tuple[WorkerStatus, ...]:
-    """One row for each slot of each pool."""
-    workers = [worker for supervisor in supervisors for worker in supervisor.roster.workers()]
+def worker_rows(
+    pools: Sequence[tuple[str, Supervisor]], figures: ProcessFigures, now: float
+) -> tuple[WorkerStatus, ...]:
+    """One row for each slot of each pool, which come with the names of their profiles."""
+    workers = [worker for _, supervisor in pools for worker in supervisor.roster.workers()]
     figures.keep({worker.pid for worker in workers if worker.pid is not None})
     return tuple(
-        _row(slot, figures, now, supervisor.pool.kind if len(supervisors) > 1 else msgspec.UNSET)
-        for supervisor in supervisors
+        _row(slot, figures, now, profile, supervisor.pool.kind if len(pools) > 1 else msgspec.UNSET)
+        for profile, supervisor in pools
         for slot in supervisor.roster.slots
     )
 
 
-def _row(slot: Slot, figures: ProcessFigures, now: float, pool: Kind | msgspec.UnsetType) -> WorkerStatus:
+def _row(slot: Slot, figures: ProcessFigures, now: float, profile: str, pool: Kind | msgspec.UnsetType) -> WorkerStatus:
     worker = slot.worker
     pid = None if worker is None else worker.pid
     used = Figures() if pid is None else figures.of(pid)
@@ -89,6 +99,7 @@ def _row(slot: Slot, figures: ProcessFigures, now: float, pool: Kind | msgspec.U
     return WorkerStatus(
         slot=slot.index,
         pool=pool,
+        profile=profile or msgspec.UNSET,
         pid=pid,
         state=State.DEAD if worker is None else worker.state,
         tool=None if call is None else call.tool.name,
@@ -121,22 +132,59 @@ def watcher_rows(crew: Crew, now: float) -> tuple[WatcherStatus, ...]:
     )
 
 
-def queue_status(scheduler: Scheduler, limit: int, ledger: Ledger, now: float, *, has_writes: bool) -> QueueStatus:
-    """The calls that wait."""
+def queue_status(branches: Sequence[Branch], limit: int, ledger: Ledger, now: float) -> QueueStatus:
+    """The calls that wait in all branches; `limit` is that of a server in which nobody waits yet."""
+    lanes: dict[str, list[LaneFigures]] = {}
+    for branch in branches:
+        has_writes = len(branch.staff.supervisors) > 1
+        for lane in branch.scheduler.lanes():
+            if has_writes or lane.name != _WRITES:
+                lanes.setdefault(lane.name, []).append(lane)
     return QueueStatus(
-        depth=scheduler.waiting,
-        limit=limit,
+        depth=sum(branch.scheduler.waiting for branch in branches),
+        limit=sum(branch.settings.limits.queue for branch in branches) or limit,
         rejected_total=ledger.rejected,
-        lanes={
-            lane.name: LaneStatus(
-                waiting=lane.waiting,
-                running=lane.running,
-                limit=lane.limit,
-                oldest_ms=None if lane.oldest_at is None else round(1000 * (now - lane.oldest_at), 1),
-            )
-            for lane in scheduler.lanes()
-            if has_writes or lane.name != _WRITES
-        },
+        lanes={name: _lane(figures, now) for name, figures in lanes.items()},
+    )
+
+
+def _lane(figures: Sequence[LaneFigures], now: float) -> LaneStatus:
+    """One lane, of all branches together."""
+    limits = [lane.limit for lane in figures if lane.limit is not None]
+    oldest_at = min((lane.oldest_at for lane in figures if lane.oldest_at is not None), default=None)
+    return LaneStatus(
+        waiting=sum(lane.waiting for lane in figures),
+        running=sum(lane.running for lane in figures),
+        limit=sum(limits) if limits else None,
+        oldest_ms=None if oldest_at is None else round(1000 * (now - oldest_at), 1),
+    )
+
+
+def profile_rows(settings: Settings, branches: Mapping[str, Branch], guests: Guests) -> tuple[ProfileStatus, ...]:
+    """The profiles, one by one; none where there are none."""
+    if not settings.profiles:
+        return ()
+    clients = Counter(profile_of(guest.principal) for guest in guests.all())
+    return tuple(_profile(name, branches.get(name), clients[name]) for name in served_names(settings))
+
+
+def _profile(name: str, branch: Branch | None, clients: int) -> ProfileStatus:
+    if branch is None:
+        return ProfileStatus(name=name, state="resting", clients=clients)
+    slots = [slot for supervisor in branch.staff.supervisors for slot in supervisor.roster.slots]
+    calls, errors = branch.ledger.own
+    ready = sum(slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots)
+    return ProfileStatus(
+        name=name,
+        state="broken" if branch.is_broken else "serving" if ready else "starting",
+        clients=clients,
+        workers=len(slots),
+        ready=ready,
+        waiting=branch.scheduler.waiting,
+        in_flight=branch.dispatcher.in_flight,
+        calls_total=calls,
+        errors_total=errors,
+        hung_roots=branch.dispatcher.hung_roots,
     )
 
 
@@ -175,7 +223,7 @@ def clients_status(guests: Guests) -> ClientsStatus:
     return ClientsStatus(stdio=guests.count("stdio"), http=guests.count("http"), sse=guests.count("sse"))
 
 
-def client_rows(guests: Guests, scheduler: Scheduler, now: float) -> tuple[ClientStatus, ...]:
+def client_rows(guests: Guests, schedulers: Sequence[Scheduler], now: float) -> tuple[ClientStatus, ...]:
     """The clients, one by one."""
     return tuple(
         ClientStatus(
@@ -183,18 +231,20 @@ def client_rows(guests: Guests, scheduler: Scheduler, now: float) -> tuple[Clien
             transport=guest.transport,
             name=guest.name(),
             principal=guest.principal,
-            in_flight=scheduler.in_flight_of(guest.id),
+            in_flight=sum(scheduler.in_flight_of(guest.id) for scheduler in schedulers),
+            profile=profile_of(guest.principal) or msgspec.UNSET,
             connected_s=round(now - guest.since, 1),
         )
         for guest in guests.all()[:MOST_CLIENTS]
     )
 
 
-def pool_facts(supervisor: Supervisor) -> PoolFacts:
+def pool_facts(profile: str, supervisor: Supervisor) -> PoolFacts:
     """What readiness is judged by."""
     slots = supervisor.roster.slots
     return PoolFacts(
         kind=supervisor.pool.kind,
+        profile=profile,
         has_been_ready=all(slot.has_been_ready for slot in slots),
         ready=sum(slot.worker is not None and slot.worker.state in (State.IDLE, State.BUSY) for slot in slots),
         size=len(slots),

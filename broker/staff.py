@@ -1,4 +1,4 @@
-"""The workers of one edition of the settings: a supervisor for each pool of theirs, and the crew of watchers."""
+"""The workers of one profile in one edition of the settings: a supervisor for each pool, and the crew of watchers."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -72,11 +72,16 @@ class Staff:
         """How many of its processes are not known to be dead, watchers aside."""
         return sum(len(supervisor.roster.workers()) for supervisor in self.supervisors)
 
-    def succeed(self, other: "Staff", client: Client) -> None:
-        """Go on counting where those before have stopped, and serve `client`."""
-        counted = {supervisor.pool.kind: supervisor.roster for supervisor in other.supervisors}
+    def serve(self, client: Client) -> None:
+        """Work for `client` from now on."""
         for supervisor in self.supervisors:
             supervisor.client = client
+
+    def succeed(self, other: "Staff", client: Client) -> None:
+        """Go on counting where those before have stopped, and serve `client`."""
+        self.serve(client)
+        counted = {supervisor.pool.kind: supervisor.roster for supervisor in other.supervisors}
+        for supervisor in self.supervisors:
             if (before := counted.get(supervisor.pool.kind)) is not None:
                 supervisor.roster.go_on_from(before)
 

@@ -68,6 +68,8 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the client whose call it runs."""
     cpu_seconds: float = 0.0
     """Processor time of this process since it began."""
+    profile: str | msgspec.UnsetType = msgspec.UNSET
+    """Of those that serve one."""
 
 
 class WatcherStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +173,27 @@ class ClientStatus(msgspec.Struct, frozen=True, kw_only=True):
     principal: str
     in_flight: int
     connected_s: float
+    profile: str | msgspec.UnsetType = msgspec.UNSET
+    """That it is served by, where it is one."""
+
+
+class ProfileStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One profile; "" is what stands outside of all.
+
+    It is "resting" until somebody comes to it, "starting", "serving" while it has a worker, or "broken": none can be
+    started, and the log says why.
+    """
+
+    name: str
+    state: str
+    clients: int = 0
+    workers: int = 0
+    ready: int = 0
+    waiting: int = 0
+    in_flight: int = 0
+    calls_total: int = 0
+    errors_total: int = 0
+    hung_roots: tuple[str, ...] = ()
 
 
 class ConfigurationStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,6 +241,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     client_list: tuple[ClientStatus, ...] = ()
     """The clients one by one, the first hundred."""
     watchers: tuple[WatcherStatus, ...] = ()
+    profiles: tuple[ProfileStatus, ...] = ()
+    """Where there are any."""
     front_end: FrontEndStatus | msgspec.UnsetType = msgspec.UNSET
 
 

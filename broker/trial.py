@@ -4,7 +4,7 @@ What no check of a configuration can tell shows then: a root that cannot be open
 none, a sandbox that does not hold. Until the end of the trial everything is served as before.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call
@@ -29,10 +29,10 @@ class Trial:
         self,
         reactor: Reactor,
         settings: Settings,
-        hire: Callable[[Client], Staff],
+        hire: Callable[[Client], Mapping[str, Staff]],
         judge: Callable[[Report], str | None],
         on_breach: Callable[[Breach], None],
-        passed: Callable[[Staff], None],
+        passed: Callable[[], None],
         failed: Callable[[str], None],
     ) -> None:
         self._reactor = reactor
@@ -42,31 +42,38 @@ class Trial:
         self._passed = passed
         self._failed = failed
         self._reason: str | None = None
-        self._give_up_at = reactor.now() + ZYGOTES_S + settings.pool.start_timeout_s
         self.report: Report | None = None
         """What the latest worker measured of its confinement."""
-        self.staff = hire(self)
-        for supervisor in self.staff.supervisors:
-            supervisor.start()
+        self.staffs = hire(self)
+        """Those that are tried, by profile."""
+        self._give_up_at = reactor.now() + ZYGOTES_S * max(1, len(self.staffs)) + settings.pool.start_timeout_s
+        for staff in self.staffs.values():
+            for supervisor in staff.supervisors:
+                supervisor.start()
         self._timer: Timer = reactor.at(reactor.now() + TICK_S, self._tick)
 
     def stop(self) -> None:
         """End it without a word."""
         self._timer.cancel()
-        self.staff.dismiss()
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        for staff in self.staffs.values():
+            staff.dismiss()
 
     def _tick(self) -> None:
         """Look whether it is over; not from within what a supervisor tells, for it may end that supervisor."""
         now = self._reactor.now()
-        for supervisor in self.staff.supervisors:
-            supervisor.tick(now)
+        for staff in self.staffs.values():
+            for supervisor in staff.supervisors:
+                supervisor.tick(now)
         if self._reason is None and now >= self._give_up_at:
             self._reason = "the workers that it asks for did not become ready in time; the log may say why"
         if self._reason is not None:
-            self.staff.dismiss()
+            self._dismiss()
             self._failed(self._reason)
-        elif self.staff.is_complete:
-            self._passed(self.staff)
+        elif all(staff.is_complete for staff in self.staffs.values()):
+            self._passed()
         else:
             self._timer = self._reactor.at(now + TICK_S, self._tick)
 

@@ -23,6 +23,7 @@ QUEUED_TOO_LONG = Failed(
 )
 NEVER_RAN = Failed(Code.CANCELLED, "The call was cancelled.", {})
 NOT_OFFERED = Failed(Code.UNSUPPORTED, "The server's configuration has changed: this tool is not offered any more.", {})
+NOT_SERVED = Failed(Code.UNSUPPORTED, "The server's configuration has changed: nothing is served here any more.", {})
 NO_WORKER = Failed(
     Code.WORKER_CRASHED,
     "No worker can be started, so nothing can be served now. The server's log says why.",

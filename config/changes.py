@@ -34,8 +34,16 @@ def _tables(section: str, before: Mapping[str, msgspec.Struct], after: Mapping[s
 def _fields(prefix: str, before: msgspec.Struct, after: msgspec.Struct) -> Iterator[str]:
     for name in after.__struct_fields__:
         old, new = _both(name, before, after)
-        if old != new:
+        if old == new:
+            continue
+        if any(isinstance(each, msgspec.Struct) for each in (*_parts(old), *_parts(new))):
+            yield from _of(f"{prefix}.{name}", old, new)  # a table within a table, as those of profiles
+        else:
             yield f"{prefix}.{name}: {_shown(old)} -> {_shown(new)}"
+
+
+def _parts(value: object) -> Sequence[object]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _both(name: str, before: msgspec.Struct, after: msgspec.Struct) -> tuple[object, object]:

@@ -10,12 +10,14 @@ from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.flags import CommandLine, read_flags
 from filewarden.config.folders import config_file, home_folder, state_folder
 from filewarden.config.options import options
+from filewarden.config.profiles import OUTSIDE, Profiles, access_faults, read_profiles, served_names, settings_for
 from filewarden.config.root_policy import home_folders
 from filewarden.config.roots import DEFAULT, Roots, read_roots
 from filewarden.config.rules import examine
+from filewarden.config.sections.access import AccessSettings
 from filewarden.config.sections.pool import default_scan_workers
 from filewarden.config.settings import Settings
-from filewarden.config.sources import Given, Source
+from filewarden.config.sources import Given, GivenRoot, Source
 from filewarden.config.toml_file import read_toml_file
 
 NO_ROOT = (
@@ -34,6 +36,12 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration file that was read, absolute."""
     spellings: tuple[str, ...] = ()
     """The path of each root as it was given, made absolute: links may stand in it."""
+    profile_spellings: dict[str, tuple[str, ...]] = {}
+    """The same for the roots of each profile, by its name."""
+
+    def spellings_of(self, profile: str) -> tuple[str, ...]:
+        """The spellings of the roots that a profile serves, or of those outside of all."""
+        return self.spellings if profile == OUTSIDE else self.profile_spellings[profile]
 
 
 def load(
@@ -54,23 +62,41 @@ def load(
     origins = {key: given[key].origin if key in given else DEFAULT for key in options()}
     problems = [problem for source in sources for problem in source.problems]
     findings = examine(settings, origins, {problem.key for problem in problems})
-    roots = _roots(sources, line, home, _our_paths(settings, environ, home, file.file))
+    ours = _our_paths(settings, environ, home, file.file)
+    roots = _roots(sources, line, home, ours)
     problems += findings.problems + roots.problems
-    if (
-        needs_root
-        and not any(source.roots for source in sources)
-        and not any(p.key.startswith("roots") for p in problems)
-    ):
-        problems.append(Problem("roots", "", NO_ROOT))
+    profiles = _profiles(file, given, roots, home, ours)
+    problems += profiles.problems
+    origins = {**roots.origins, **profiles.origins, **origins}
+    settings = msgspec.structs.replace(settings, roots=tuple(roots.settings), profiles=tuple(profiles.settings))
+    if not problems:
+        problems += access_faults(settings, origins)
+    if needs_root and not any(p.key.startswith(("roots", "profiles")) for p in problems):
+        problems += _rootless(settings)
     if problems:
         raise ConfigError(problems)
     return Loaded(
-        settings=msgspec.structs.replace(settings, roots=tuple(roots.settings)),
-        origins={**roots.origins, **origins},
-        warnings=(*(text for source in sources for text in source.warnings), *roots.warnings, *findings.warnings),
+        settings=settings,
+        origins=origins,
+        warnings=(
+            *(text for source in sources for text in source.warnings),
+            *roots.warnings,
+            *profiles.warnings,
+            *findings.warnings,
+        ),
         file=file.file,
         spellings=tuple(roots.spellings),
+        profile_spellings=profiles.spellings,
     )
+
+
+def served(loaded: Loaded) -> Loaded:
+    """What a server with these settings serves: over HTTP all of it, on stdio one profile as if it were everything."""
+    settings, name = loaded.settings, loaded.settings.access.profile
+    if settings.http.enabled:
+        return loaded
+    alone = msgspec.structs.replace(settings_for(settings, name), access=AccessSettings(profile=name))
+    return msgspec.structs.replace(loaded, settings=alone, spellings=loaded.spellings_of(name), profile_spellings={})
 
 
 def _merged(sources: Sequence[Source]) -> dict[str, Given]:
@@ -95,6 +121,27 @@ def _roots(sources: Sequence[Source], line: CommandLine, home: str | None, ours:
     return read_roots(given, allows_writing=line.allows_writing, homes=home_folders(home) if given else (), ours=ours)
 
 
+def _profiles(
+    file: Source, outside: Mapping[str, Given], outer: Roots, home: str | None, ours: Mapping[str, str]
+) -> Profiles:
+    if not file.profiles:
+        return Profiles()
+    homes = home_folders(home)
+
+    def read(given: Sequence[GivenRoot], key: str) -> Roots:
+        return read_roots(given, allows_writing=False, homes=homes, ours=ours, key=key)
+
+    return read_profiles(file.profiles, outside, outer, _settings, read)
+
+
+def _rootless(settings: Settings) -> list[Problem]:
+    """Who would be served nothing."""
+    names = served_names(settings) if settings.http.enabled else [settings.access.profile]
+    rooted = {OUTSIDE: bool(settings.roots)} | {each.name: bool(each.roots) for each in settings.profiles}
+    rootless = [name for name in names if not rooted.get(name, True)]
+    return [Problem(f'profile "{name}"' if name else "roots", "", NO_ROOT) for name in rootless]
+
+
 def _our_paths(settings: Settings, environ: Mapping[str, str], home: str | None, file: str | None) -> dict[str, str]:
     """Our own files and folders that a root could hold, by real path."""
     paths = {
@@ -103,6 +150,7 @@ def _our_paths(settings: Settings, environ: Mapping[str, str], home: str | None,
         settings.http.jwks_file: "the issuer's keys",
         settings.http.sealing_keys_file: "the sealing keys",
         settings.telemetry.headers_file: "the collector's headers",
+        settings.access.tokens_folder: "the tokens of the profiles",
         settings.audit.file: "the audit log",
         settings.log.file: "the log",
     }

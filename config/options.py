@@ -9,6 +9,7 @@ from typing import Annotated, Literal, cast, get_args, get_origin
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from filewarden.config.sections.profiles import OVERRIDDEN, ProfileSettings
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
 
@@ -67,7 +68,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
 @functools.cache
 def options() -> dict[str, Option]:
-    """Every setting outside `[[roots]]` by its dotted key, in the order of the tree."""
+    """Every setting outside `[[roots]]` and `[[profiles]]` by its dotted key, in the order of the tree."""
     rows = [
         _option(section.name, field)
         for section in fields(Settings)
@@ -84,8 +85,15 @@ def root_options() -> dict[str, Option]:
 
 
 @functools.cache
+def profile_options() -> dict[str, Option]:
+    """List the settings of one `[[profiles]]` table by their names, without its roots and tables."""
+    own = (field for field in fields(ProfileSettings) if field.name not in ("roots", *OVERRIDDEN))
+    return {field.name: _option("", field) for field in own}
+
+
+@functools.cache
 def section_names() -> tuple[str, ...]:
-    """List the tables of the file, without `roots`."""
+    """List the tables of the file, without `roots` and `profiles`."""
     return tuple(dict.fromkeys(option.section for option in options().values()))
 
 

@@ -40,15 +40,20 @@ class _Placed(msgspec.Struct, frozen=True):
 
 
 def read_roots(
-    given: Sequence[GivenRoot], *, allows_writing: bool, homes: Sequence[str], ours: Mapping[str, str]
+    given: Sequence[GivenRoot],
+    *,
+    allows_writing: bool,
+    homes: Sequence[str],
+    ours: Mapping[str, str],
+    key: str = "roots",
 ) -> Roots:
-    """Check every root by itself, then all of them against each other."""
+    """Check every root by itself, then all of them against each other; `key` is the dotted key above them."""
     roots = Roots()
     placed: list[_Placed] = []
-    names = _names(given, roots.problems)
+    names = _names(given, roots.problems, key)
     for number, root in enumerate(given):
         if "path" in root:
-            placed += _place(f"roots.{number}", _with_mode(root, allows_writing), names[number], roots)
+            placed += _place(f"{key}.{number}", _with_mode(root, allows_writing), names[number], roots)
     for number, later in enumerate(placed):
         for earlier in placed[:number]:
             _compare(earlier, later, roots)
@@ -71,7 +76,7 @@ def name_fault(name: str) -> str | None:
     return None
 
 
-def _names(given: Sequence[GivenRoot], problems: list[Problem]) -> dict[int, str]:
+def _names(given: Sequence[GivenRoot], problems: list[Problem], key: str) -> dict[int, str]:
     """Find a name for each root: the given ones first, then the folders' own with -2, -3 where one is taken."""
     names: dict[int, str] = {}
     for number, root in enumerate(given):
@@ -79,7 +84,7 @@ def _names(given: Sequence[GivenRoot], problems: list[Problem]) -> dict[int, str
             name = str(root["name"].value)
             fault = "is the name of another root too" if name in names.values() else name_fault(name)
             if fault:
-                problems.append(Problem(f"roots.{number}.name", root["name"].origin, fault, written(name)))
+                problems.append(Problem(f"{key}.{number}.name", root["name"].origin, fault, written(name)))
             names[number] = name
     for number, root in enumerate(given):
         if "name" not in root and "path" in root:

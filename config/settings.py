@@ -7,6 +7,7 @@ help calls its value) and `is_path` (a leading `~` and relative paths are resolv
 
 import msgspec
 
+from filewarden.config.sections.access import AccessSettings
 from filewarden.config.sections.audit import AuditSettings
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.config.sections.history import HistorySettings
@@ -14,6 +15,7 @@ from filewarden.config.sections.http import HttpSettings
 from filewarden.config.sections.limits import LimitSettings
 from filewarden.config.sections.log import LogSettings
 from filewarden.config.sections.pool import PoolSettings
+from filewarden.config.sections.profiles import ProfileSettings
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.sections.sandbox import SandboxSettings
 from filewarden.config.sections.section import Section
@@ -27,6 +29,8 @@ class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     roots: tuple[RootSettings, ...] = ()
+    profiles: tuple[ProfileSettings, ...] = ()
+    access: AccessSettings = msgspec.field(default_factory=AccessSettings)
     pool: PoolSettings = msgspec.field(default_factory=PoolSettings)
     deadlines: DeadlineSettings = msgspec.field(default_factory=DeadlineSettings)
     limits: LimitSettings = msgspec.field(default_factory=LimitSettings)

@@ -19,11 +19,20 @@ GivenRoot = dict[str, Given]
 """A root's fields by name; without `path` where that was refused."""
 
 
+class GivenProfile(msgspec.Struct, kw_only=True):
+    """What a source says of one profile: its own fields, settings by dotted key, and roots if it has any itself."""
+
+    fields: dict[str, Given] = {}
+    values: dict[str, Given] = {}
+    roots: list[GivenRoot] | None = None
+
+
 class Source(msgspec.Struct, kw_only=True):
     """Everything that one source gives. `roots` is None where it says nothing about roots."""
 
     values: dict[str, Given] = {}
     roots: list[GivenRoot] | None = None
+    profiles: list[GivenProfile] = []
     problems: list[Problem] = []
     warnings: list[str] = []
     file: str | None = None

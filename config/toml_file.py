@@ -3,17 +3,12 @@
 import errno
 import os
 import stat
-from functools import partial
 
 from filewarden.config.errors import Problem, printable
-from filewarden.config.folders import located
-from filewarden.config.nearest import hint
-from filewarden.config.options import Option, options, root_options, section_names
-from filewarden.config.sources import GivenRoot, Source
-from filewarden.config.values import from_toml, written
+from filewarden.config.sources import Source
+from filewarden.config.toml_tables import TableReader
 
 MAX_FILE_BYTES = 1048576
-ROOTS = "roots"
 PARSER_REASONS = (
     "Cannot declare",
     "Cannot overwrite a value",
@@ -50,7 +45,7 @@ def read_toml_file(path: str, home: str | None, *, is_named: bool) -> Source:
             source.problems.append(Problem("--config" if is_named else "configuration file", path, str(error)))
         return source
     source.file = path
-    reader = _Reader(source, path, home)
+    reader = TableReader(source, path, home)
     for name, value in tables.items():
         reader.read_section(name, value)
     return source
@@ -117,66 +112,3 @@ def _fault(message: str, text: str) -> str:
     place = place.removesuffix(")").replace("end of document", f"line {text.count(chr(10)) + 1}, the end of the file")
     known = reason.startswith(PARSER_REASONS) and reason.isascii() and len(reason) < 80
     return (f" at {place}" if reason else "") + (f": {reason}" if known else "")
-
-
-class _Reader:
-    """Walks the parsed tables and fills a `Source`."""
-
-    def __init__(self, source: Source, path: str, home: str | None) -> None:
-        self._source = source
-        self._path = path
-        self._folder = os.path.dirname(path)
-        self._home = home
-
-    def read_section(self, name: str, value: object) -> None:
-        if name == ROOTS:
-            self._read_roots(value)
-        elif name not in section_names():
-            self._refuse(name, f"unknown section{hint(name, [*section_names(), ROOTS])}")
-        elif not isinstance(value, dict):
-            self._refuse(name, f"must be a table: write [{name}] on a line of its own")
-        else:
-            for key, item in value.items():
-                self._read(f"{name}.{key}", key, item)
-
-    def _read(self, dotted: str, key: str, value: object) -> None:
-        option = options().get(dotted)
-        if option is None:
-            section = dotted.partition(".")[0]
-            valid = [option.name for option in options().values() if option.section == section]
-            self._refuse(dotted, f"unknown key{hint(key, valid)}")
-            return
-        self._source.take(option, self._path, written(value), partial(self._value, option, value))
-
-    def _read_roots(self, value: object) -> None:
-        if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
-            self._refuse(ROOTS, "must be a list of tables: write [[roots]] above each")
-            return
-        self._source.roots = []
-        for number, table in enumerate(value):
-            self._source.roots.append(self._root(f"{ROOTS}.{number}", table))
-
-    def _root(self, key: str, table: dict[str, object]) -> GivenRoot:
-        part = Source()
-        for name, value in table.items():
-            option = root_options().get(name)
-            if option is None:
-                self._refuse(f"{key}.{name}", f"unknown key{hint(name, root_options())}")
-            else:
-                part.take(option, self._path, written(value), partial(self._value, option, value))
-        for problem in part.problems:
-            self._source.problems.append(
-                Problem(f"{key}.{problem.key}", problem.origin, problem.sentence, problem.value)
-            )
-        if "path" not in table:
-            self._refuse(f"{key}.path", "is missing: every [[roots]] needs the folder that it serves")
-        return part.values
-
-    def _value(self, option: Option, value: object) -> object:
-        checked = from_toml(option, value)
-        if option.is_path and isinstance(checked, str):
-            return located(checked, self._folder, self._home)
-        return checked
-
-    def _refuse(self, key: str, sentence: str) -> None:
-        self._source.problems.append(Problem(key, self._path, sentence))

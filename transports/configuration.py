@@ -3,15 +3,18 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import msgspec
 
-from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.errors import ConfigError, Problem, printable
 from filewarden.config.load import Loaded, load
+from filewarden.config.sections.roots import RootSettings
 from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
+from filewarden.transports.named_tokens import KEY as TOKENS_KEY, existing_tokens
 from filewarden.transports.plugins import catalogue_with_plugins
-from filewarden.transports.tool_settings import check_tool_names
+from filewarden.transports.tool_settings import check_globs, check_tool_names
 from filewarden.workers.catalogue import CATALOGUE
 
 
@@ -20,6 +23,7 @@ def check(arguments: Arguments) -> int:
     try:
         loaded = load(arguments.rest, os.environ)
         check_tool_names(loaded, catalogue_with_plugins(loaded, CATALOGUE))
+        check_globs(loaded.settings)
         if problems := list(_unusable_files(loaded)):
             raise ConfigError(problems)
     except ConfigError as error:
@@ -47,6 +51,10 @@ def _unusable_files(loaded: Loaded) -> Iterator[Problem]:
         from filewarden.transports.token import read_or_create_token
 
         yield from _problems(lambda: read_or_create_token(http.token_file))
+    for path in existing_tokens(loaded.settings, os.environ):
+        from filewarden.transports.token import read_or_create_token
+
+        yield from _problems(partial(read_or_create_token, path, TOKENS_KEY))
     telemetry = loaded.settings.telemetry
     if telemetry.otlp_endpoint:
         from filewarden.broker.log import Log
@@ -66,22 +74,32 @@ def _problems(use: Callable[[], object]) -> list[Problem]:
 def _sentences(loaded: Loaded) -> str:
     lines = [f"configuration: {loaded.file or 'no file, so defaults, environment and flags'}"]
     lines += [f"root {root.name}: {root.path} ({root.mode})" for root in loaded.settings.roots]
+    for profile in loaded.settings.profiles:
+        lines.append(f"profile {profile.name}: {', '.join(map(printable, profile.principals)) or 'nobody'}")
+        lines += [f"  root {root.name}: {root.path} ({root.mode})" for root in profile.roots]
     lines += [f"warning: {warning}" for warning in loaded.warnings]
     lines.append("Everything is in order.")
     return "\n".join(lines) + "\n"
 
 
 def _document(loaded: Loaded | None, problems: Sequence[Problem]) -> str:
-    """`{"ok", "file", "roots", "warnings", "problems"}`."""
-    roots = [] if loaded is None else loaded.settings.roots
+    """`{"ok", "file", "roots", "profiles", "warnings", "problems"}`."""
+    profiles = () if loaded is None else loaded.settings.profiles
     facts = {
         "ok": not problems,
         "file": None if loaded is None else loaded.file,
-        "roots": [{"name": root.name, "path": root.path, "mode": root.mode} for root in roots],
+        "roots": _rows(() if loaded is None else loaded.settings.roots),
+        "profiles": [
+            {"name": each.name, "principals": each.principals, "roots": _rows(each.roots)} for each in profiles
+        ],
         "warnings": [] if loaded is None else loaded.warnings,
         "problems": problems,
     }
     return msgspec.json.format(msgspec.json.encode(facts), indent=2).decode() + "\n"
+
+
+def _rows(roots: Sequence[RootSettings]) -> list[dict[str, str]]:
+    return [{"name": root.name, "path": root.path, "mode": root.mode} for root in roots]
 
 
 def show_settings(arguments: Arguments) -> int:

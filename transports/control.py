@@ -10,11 +10,11 @@ from typing import Protocol
 
 import msgspec
 
+from filewarden.broker.charter import Charter
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower
 from filewarden.broker.status import Status
-from filewarden.config.settings import Settings
 from filewarden.transports.local_socket import LocalSocket
 
 STATUS_SUFFIX = ".sock"
@@ -85,7 +85,7 @@ class Callers:
         """Whoever has asked until now waits for this one."""
         self._present, self._next = self._next, []
 
-    def on_reloaded(self, _settings: Settings) -> None:
+    def on_reloaded(self, _charter: Charter) -> None:
         """It counts."""
         self._answer()
 

@@ -12,10 +12,12 @@ from filewarden.broker.log import Log
 from filewarden.config.addresses import split_address
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import home_folder
+from filewarden.config.profiles import all_roots
 from filewarden.config.root_policy import home_folders
 from filewarden.config.sections.http import HttpSettings
 from filewarden.config.settings import Settings
 from filewarden.transports.http.sockets import adopt, bind, bracketed, port_of
+from filewarden.transports.named_tokens import read_named_tokens
 from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.sealing_keys import read_sealing_keys
 from filewarden.transports.surroundings import Surroundings
@@ -39,6 +41,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None
     token_path: str
     sealing_keys: tuple[bytes, ...]
+    tokens: dict[str, bytes]
+    """The digests of those that profiles name, by name."""
     issuer_keys: "Document | None"
     """None without an issuer."""
 
@@ -67,6 +71,7 @@ def open_door(surroundings: Surroundings) -> Opened:
         token=read_or_create_token(path) if path else None,
         token_path=path,
         sealing_keys=read_sealing_keys(http.sealing_keys_file) if http.sealing_keys_file else (),
+        tokens=read_named_tokens(surroundings.settings, surroundings.environ),
         issuer_keys=_issuer_keys(http),
     )
 
@@ -96,7 +101,7 @@ def _issuer_keys(http: HttpSettings) -> "Document | None":
 
 def reach_of_door(surroundings: Surroundings) -> Reach:
     """What serving takes beside our own files and processes: the issuer's keys, where there is one."""
-    http, roots = surroundings.settings.http, surroundings.settings.roots
+    http, roots = surroundings.settings.http, all_roots(surroundings.settings)
     if not http.issuer:
         return NOTHING
     from filewarden.transports.http.oauth.protection import reach_of_keys
@@ -120,6 +125,8 @@ def announce(settings: Settings, opened: Opened, log: Log) -> None:
         lines.append(f"Status pages on http://{bracketed(host)}:{port_of(opened.pages_sockets)}/status")
     if settings.http.issuer:
         lines.append(f"Clients bring access tokens of {settings.http.issuer}; our own token is for the status pages")
+    if opened.tokens:
+        lines.append(f"Tokens of profiles, a file each: {', '.join(opened.tokens)}")
     if opened.token is not None:
         lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
     if settings.log.format == "json" and not settings.log.file and not sys.stderr.isatty():

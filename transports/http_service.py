@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.charter import Charter
 from filewarden.broker.log import Log
-from filewarden.broker.pool import may_write
+from filewarden.broker.offering import catalogue_of
 from filewarden.config.addresses import split_address
-from filewarden.config.sections.http import HttpSettings
+from filewarden.config.profiles import clientele, served_names, settings_for
 from filewarden.config.settings import Settings
 from filewarden.transports.http.app import mcp_app, pages_app
 from filewarden.transports.http.authentication import LocalToken
@@ -50,11 +51,12 @@ class HttpService:
         self._broker = broker
         broker.turned_away.update(dict.fromkeys(TURN_AWAY_REASONS, 0))
         self._opened = opened
+        self._tokens = opened.tokens
         self._reactor = reactor
         self._doors = [sockets for sockets in (opened.sockets, opened.pages_sockets) if sockets]
         self._log = surroundings.log
         self._catalogue = surroundings.catalogue
-        self._shares = (_shares("sessions", http), _shares("streams", http))
+        self._shares = (_shares("sessions", settings), _shares("streams", settings))
         self._sessions = Sessions(broker, reactor, shares=self._shares[0], idle_s=http.session_idle_s)
         slow_readers = SlowReaders(surroundings.log, lambda: broker.turn_away(SLOW_READER))
         self._clients = SseClients(broker, slow_readers, self._shares[1])
@@ -97,6 +99,8 @@ class HttpService:
                 clients=self._clients,
                 holdings=broker.holdings,
                 turn_away=turn_away,
+                serves=broker.serves,
+                tokens=self._tokens,
                 protection=self._protection,
             )
         ]
@@ -117,16 +121,19 @@ class HttpService:
     def on_reloading(self) -> None:
         """What comes is served as before."""
 
-    def on_reloaded(self, settings: Settings) -> None:
-        """Answer by these settings from now on; sessions, streams and connections stay."""
-        http = settings.http
+    def on_reloaded(self, charter: Charter) -> None:
+        """Answer by its settings from now on; connections stay, and sessions and streams of whoever is still served."""
+        settings = charter.settings
+        http, self._tokens = settings.http, charter.tokens
         for shares in self._shares:
-            shares.renew(limit=http.max_sessions, per_principal=_share(http))
+            shares.renew(limit=http.max_sessions, per_principal=_share(settings))
         self._sessions.renew(idle_s=http.session_idle_s)
+        self._clients.renew()
         self._legacy.renew(http)
         self._modern.renew()
         if self._protection is not None:
             self._protection.rights.renew(_writing_tools(self._catalogue, settings))
+            self._protection.server.clientele = clientele(settings)
         for pages in self._pages:
             pages.renew(settings)
         for app, renewed in zip(self._apps, self._make_apps(settings), strict=True):
@@ -179,18 +186,20 @@ class HttpService:
             await listener.stop(LAST_ANSWERS_S)
 
 
-def _shares(what: str, http: HttpSettings) -> Shares:
-    return Shares(what, limit=http.max_sessions, per_principal=_share(http))
+def _shares(what: str, settings: Settings) -> Shares:
+    return Shares(what, limit=settings.http.max_sessions, per_principal=_share(settings))
 
 
-def _share(http: HttpSettings) -> int:
-    return share_of_principal(http.max_sessions_per_principal, limit=http.max_sessions, has_many=bool(http.issuer))
+def _share(settings: Settings) -> int:
+    http, has_many = settings.http, bool(settings.http.issuer or settings.profiles)
+    return share_of_principal(http.max_sessions_per_principal, limit=http.max_sessions, has_many=has_many)
 
 
 def _connections(settings: Settings, log: Log) -> int:
     """How many there may be: as many as sessions and their requests take, if there are descriptors for them."""
     wanted = 2 * settings.http.max_sessions + SPARE_CONNECTIONS
-    possible = room_for_connections(settings.pool, raise_descriptor_limit(2 * wanted + OWN_DESCRIPTORS))
+    pools = [settings.pool, *(profile.pool for profile in settings.profiles)]
+    possible = room_for_connections(pools, raise_descriptor_limit(2 * wanted + OWN_DESCRIPTORS))
     if possible < wanted:
         log.warning(
             "the limit on open files leaves room for fewer connections than go with http.max_sessions: raise it "
@@ -213,10 +222,15 @@ def _protection(surroundings: Surroundings, opened: Opened) -> "Protection | Non
         opened.issuer_keys,
         surroundings.log,
         writing_tools=_writing_tools(surroundings.catalogue, surroundings.settings),
+        clientele=clientele(surroundings.settings),
     )
 
 
-def _writing_tools(catalogue: Catalogue, settings: Settings) -> frozenset[str]:
-    """Every name of what is offered and changes files."""
-    offered = catalogue.offered(scan=True, write=may_write(settings))
-    return frozenset(name for tool in offered if tool.writes for name in (tool.name, *tool.other_names))
+def _writing_tools(catalogue: Catalogue, settings: Settings) -> dict[str, frozenset[str]]:
+    """Every name of what a profile is offered that changes files, by profile."""
+    found = {}
+    for profile in served_names(settings):
+        offered = catalogue_of(catalogue, settings_for(settings, profile))
+        names = (name for tool in offered if tool.writes for name in (tool.name, *tool.other_names))
+        found[profile] = frozenset(names)
+    return found

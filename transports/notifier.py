@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
+from filewarden.config.profiles import all_roots
 from filewarden.config.settings import Settings
 
 if TYPE_CHECKING:
     from filewarden.broker.broker import Broker
+    from filewarden.broker.charter import Charter
     from filewarden.transports.starter import Starter
 
 LOOK_EVERY_S = 0.02
@@ -60,9 +62,9 @@ class Notifier:
         usec = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={usec}", "Reading the configuration again")
 
-    def on_reloaded(self, settings: Settings) -> None:
+    def on_reloaded(self, charter: "Charter") -> None:
         """It counts."""
-        self._tell("READY=1", _serving(settings))
+        self._tell("READY=1", _serving(charter.settings))
 
     def on_refused(self, reason: str) -> None:
         """Nothing has changed: it serves as before."""
@@ -103,5 +105,5 @@ class Notifier:
 
 
 def _serving(settings: Settings) -> str:
-    names = ", ".join(root.name for root in settings.roots)
+    names = ", ".join(root.name for root in all_roots(settings))
     return f"Serving {names} with {settings.pool.workers} workers"

@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.charter import Charter
 from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.status import Report, Status
@@ -153,11 +154,11 @@ class PagesThread:
     def on_reloading(self) -> None:
         """What is asked is answered as before."""
 
-    def on_reloaded(self, settings: Settings) -> None:
+    def on_reloaded(self, charter: Charter) -> None:
         """Tell of these settings from now on."""
-        self._settings = settings
+        self._settings = charter.settings
         if self._pages is not None:
-            self._pages.renew(settings)
+            self._pages.renew(charter.settings)
 
     def on_refused(self, reason: str) -> None:
         """Nothing has changed."""

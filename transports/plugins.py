@@ -4,6 +4,7 @@ import os
 
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.load import Loaded
+from filewarden.config.profiles import all_roots
 from filewarden.workers.catalogue import Catalogue
 
 KEY = "tools.plugins"
@@ -38,7 +39,7 @@ def _writable_root(loaded: Loaded, path: str | None) -> str | None:
     if path is None:
         return None
     place = os.path.realpath(path)
-    for root in loaded.settings.roots:
+    for root in all_roots(loaded.settings):
         if root.mode == "rw" and os.path.commonpath([os.path.realpath(root.path), place]) == os.path.realpath(
             root.path
         ):

@@ -14,9 +14,11 @@ from filewarden.broker.pool import may_write
 from filewarden.broker.pool_profile import pool_profile
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, give_private_folder, state_folder
+from filewarden.config.load import Loaded
+from filewarden.config.profiles import served_names, settings_for
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.config.settings import Settings
-from filewarden.workers.profile import Profile, Role
+from filewarden.workers.profile import Profile, Role, label_of
 
 MOST_OWN_FILES = 1000
 HISTORY = "history"
@@ -28,27 +30,38 @@ TOO_LONG = "the configuration is too long for one message to the workers: name f
 
 
 def profiles(
-    settings: Settings,
+    loaded: Loaded,
     *,
-    file: str | None,
     environ: Mapping[str, str],
     account: Account | None,
     endpoints: str,
-    spellings: Sequence[str],
-) -> list[Profile]:
-    """The profile of each role that is needed, the one that reads first.
+) -> list[tuple[str, Profile]]:
+    """What the zygotes of each label are for: of each profile of the settings, each role that it needs.
+
+    What reads for everybody comes first.
 
     Raises:
         ConfigError: there can be no history.
     """
-    own = own_paths(settings, file, environ)
-    denied, history = denied_objects(own), history_folder(settings, environ, account)
-    roles: list[Role] = ["ro", "rw", "watch"] if may_write(settings) else ["ro", "watch"]
-    return [pool_profile(role, settings, account, denied, endpoints, own, spellings, history) for role in roles]
+    own = own_paths(loaded.settings, loaded.file, environ)
+    denied = denied_objects(own)
+    found = []
+    for name in served_names(loaded.settings):
+        settings, spellings = settings_for(loaded.settings, name), loaded.spellings_of(name)
+        history = history_folder(settings, environ, account, name or settings.access.profile)
+        roles: list[Role] = ["ro", "rw", "watch"] if may_write(settings) else ["ro", "watch"]
+        for role in roles:
+            profile = pool_profile(role, settings, account, denied, endpoints, own, spellings, history)
+            found.append((label_of(role, name), profile))
+    return found
 
 
-def longest_call_s(deadlines: DeadlineSettings) -> float:
+def longest_call_s(settings: Settings) -> float:
     """How long any call may hold its worker."""
+    return max(map(_longest_s, (settings.deadlines, *(profile.deadlines for profile in settings.profiles))))
+
+
+def _longest_s(deadlines: DeadlineSettings) -> float:
     soft = (deadlines.read_s, deadlines.scan_s, deadlines.write_s, *deadlines.tool.values())
     return max(soft) + deadlines.grace_s + MARGIN_S
 
@@ -57,6 +70,7 @@ def own_paths(settings: Settings, file: str | None, environ: Mapping[str, str]) 
     """What no tool touches, there already or not, by real path: our state, token, configuration, log, audit file."""
     http = settings.http
     keys = [http.token_file, http.jwks_file, http.sealing_keys_file, settings.telemetry.headers_file]
+    keys.append(settings.access.tokens_folder)
     paths = [file, *keys, settings.log.file, *_audit_files(settings)]
     with contextlib.suppress(ConfigError):
         paths.append(state_folder(environ))
@@ -82,24 +96,27 @@ def denied_objects(paths: Sequence[str]) -> list[tuple[int, int]]:
     return found
 
 
-def history_folder(settings: Settings, environ: Mapping[str, str], account: Account | None) -> str | None:
+def history_folder(
+    settings: Settings, environ: Mapping[str, str], account: Account | None, profile: str = ""
+) -> str | None:
     """The folder of the history, made for the account that will own it; None where nothing is kept.
 
-    Each account has its own: what one of them keeps is no business of another.
+    Each account and each profile has its own: what one of them keeps is no business of another.
 
     Raises:
         ConfigError: it cannot be made.
     """
     if not settings.history.enabled or not may_write(settings):
         return None
+    own = f"@{profile}" if profile else ""
     try:
         above = state_folder(environ)
         ensure_private_folder(above)
         if account is None:
-            folder = os.path.join(above, HISTORY)
+            folder = os.path.join(above, HISTORY + own)
             ensure_private_folder(folder)
         else:
-            folder = os.path.join(above, f"{HISTORY}-{account.uid}")
+            folder = os.path.join(above, f"{HISTORY}-{account.uid}{own}")
             give_private_folder(folder, account.uid, account.gid)
     except ConfigError as error:
         fix = Problem(

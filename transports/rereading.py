@@ -21,11 +21,13 @@ from filewarden.broker.charter import Charter
 from filewarden.config.changes import changes
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.fixed import keep_fixed
-from filewarden.config.load import Loaded, load
+from filewarden.config.load import Loaded, load, served
+from filewarden.config.profiles import all_roots
 from filewarden.config.root_policy import lies_in
+from filewarden.transports.named_tokens import read_named_tokens
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.profiles import TOO_LONG, longest_call_s, profiles
-from filewarden.transports.tool_settings import check_tool_names
+from filewarden.transports.tool_settings import check_globs, check_tool_names
 from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.profile import Profile, encode
 
@@ -46,13 +48,13 @@ def reread(document: int, channel: socket.socket) -> None:
         channel.send(b"Xthe configuration names something that is not UTF-8: " + repr(error.object).encode())
         return
     try:
-        for profile in new_profiles:
+        for label, profile in new_profiles:
             mode = b"PN" if profile.sandbox != "off" else b"P-"
-            channel.send(b" ".join((mode, profile.role.encode(), encode(profile))))
+            channel.send(b" ".join((mode, label.encode(), encode(profile))))
     except OSError:  # EMSGSIZE (unix(7))
         channel.send(b"X" + TOO_LONG.encode())
         return
-    channel.send(b"L%f" % longest_call_s(after.settings.deadlines))
+    channel.send(b"L%f" % longest_call_s(after.settings))
     new_document = os.memfd_create("charter", os.MFD_CLOEXEC)
     with open(new_document, "wb") as file:
         file.write(encoded)
@@ -60,7 +62,7 @@ def reread(document: int, channel: socket.socket) -> None:
         socket.send_fds(channel, [b"S"], [new_document])
 
 
-def _renewed(before: Charter) -> tuple[Charter, list[Profile]]:
+def _renewed(before: Charter) -> tuple[Charter, list[tuple[str, Profile]]]:
     """The next charter and its profiles.
 
     Raises:
@@ -69,9 +71,11 @@ def _renewed(before: Charter) -> tuple[Charter, list[Profile]]:
     environ = {os.fsdecode(name): os.fsdecode(value) for name, value in before.environ.items()}
     loaded = load([os.fsdecode(argument) for argument in before.arguments], environ)
     settings, needs_restart = keep_fixed(loaded.settings, before.settings)
-    loaded = msgspec.structs.replace(loaded, settings=settings)
+    loaded = served(msgspec.structs.replace(loaded, settings=settings))
+    settings = loaded.settings
     check_tool_names(loaded, catalogue_with_plugins(loaded, CATALOGUE))
-    roots = [root.path for root in settings.roots]
+    check_globs(settings)
+    roots = [root.path for root in all_roots(settings)]
     problems = [*_written_by_workers(before, loaded), *_readable_roots(before, roots)]
     if problems:
         raise ConfigError(problems)
@@ -87,14 +91,8 @@ def _renewed(before: Charter) -> tuple[Charter, list[Profile]]:
         changes=changes(before.settings, settings),
         warnings=loaded.warnings,
     )
-    return after, profiles(
-        settings,
-        file=loaded.file,
-        environ=environ,
-        account=before.account,
-        endpoints=before.endpoints,
-        spellings=loaded.spellings,
-    )
+    after = msgspec.structs.replace(after, tokens=read_named_tokens(settings, environ))
+    return after, profiles(loaded, environ=environ, account=before.account, endpoints=before.endpoints)
 
 
 def _written_by_workers(before: Charter, loaded: Loaded) -> list[Problem]:
@@ -110,7 +108,7 @@ def _written_by_workers(before: Charter, loaded: Loaded) -> list[Problem]:
             f"lies in {root.path}, or is reached through it, where workers may write, so it is not read while the "
             "server runs: restart the server, or keep the file elsewhere",
         )
-        for root in before.settings.roots
+        for root in all_roots(before.settings)
         if root.mode == "rw" and any(lies_in(place, root.path) for place in places)
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from filewarden.broker.pool import Kind
-from filewarden.broker.status import AuditStatus, Status, TelemetryStatus, WorkerStatus
+from filewarden.broker.status import AuditStatus, ProfileStatus, Status, TelemetryStatus, WorkerStatus
 from filewarden.config.errors import printable
 
 MEBIBYTE = 1024 * 1024
@@ -82,10 +82,20 @@ def headlines(status: Status) -> Iterator[str]:
     refused = ", ".join(f"{reason} {count}" for reason, count in status.refusals.items() if count)
     if refused:
         yield f"  refused before a worker saw it: {printable(refused)}"
+    yield from (_profile_line(profile) for profile in status.profiles)
     if isinstance(status.audit, AuditStatus):
         yield _audit_line(status.audit)
     if isinstance(status.telemetry, TelemetryStatus):
         yield _telemetry_line(status.telemetry)
+
+
+def _profile_line(profile: ProfileStatus) -> str:
+    name = f"profile {profile.name}" if profile.name else "outside of profiles"
+    return (
+        f"  {printable(name)}: {printable(profile.state)}, ready {profile.ready} of {profile.workers}, "
+        f"clients {profile.clients}, calls {profile.calls_total}, errors {profile.errors_total}, "
+        f"waiting {profile.waiting}"
+    )
 
 
 def _telemetry_line(telemetry: TelemetryStatus) -> str:
@@ -103,7 +113,7 @@ def _audit_line(audit: AuditStatus) -> str:
 def row_of(worker: WorkerStatus) -> tuple[str, ...]:
     """One worker, by the headings."""
     return (
-        f"{worker.slot} (writes)" if worker.pool is Kind.WRITING else str(worker.slot),
+        _place_of(worker),
         str(worker.pid or "-"),
         worker.state.value,
         worker.tool or "-",
@@ -114,3 +124,8 @@ def row_of(worker: WorkerStatus) -> tuple[str, ...]:
         str(worker.restarts),
         worker.last_exit.value if worker.last_exit else "-",
     )
+
+
+def _place_of(worker: WorkerStatus) -> str:
+    slot = f"{worker.slot} (writes)" if worker.pool is Kind.WRITING else str(worker.slot)
+    return f"{printable(worker.profile)} {slot}" if isinstance(worker.profile, str) else slot

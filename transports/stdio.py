@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.charter import Charter
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.principal import LOCAL
+from filewarden.broker.protocol.principal import LOCAL, Principal, key_of
 from filewarden.broker.reactor import Reactor
-from filewarden.config.settings import Settings
 from filewarden.transports.lines import LineSplitter, TooLong
 from filewarden.transports.outlet import Outlet
 
@@ -62,7 +62,9 @@ class Stdio:
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
         self._start_s = start_s
-        self._conversation = broker.open_conversation(Caller(CLIENT_ID, LOCAL), notify=self.send)
+        profile = broker.settings.access.profile
+        self._principal = Principal(key_of(profile, LOCAL.key)) if profile else LOCAL
+        self._conversation = broker.open_conversation(Caller(CLIENT_ID, self._principal), notify=self.send)
         self._is_reading = False
         self._has_left = False
 
@@ -72,7 +74,7 @@ class Stdio:
             Guest(
                 id=CLIENT_ID,
                 transport="stdio",
-                principal=LOCAL.key,
+                principal=self._principal.key,
                 name=lambda: self._conversation.session.client_name,
                 since=self._reactor.now(),
             )
@@ -156,9 +158,9 @@ class Stdio:
     def on_reloading(self) -> None:
         """What comes is served as before."""
 
-    def on_reloaded(self, settings: Settings) -> None:
+    def on_reloaded(self, charter: Charter) -> None:
         """Longer lines may be allowed, or shorter ones."""
-        self._max_line_bytes = settings.limits.max_message_bytes
+        self._max_line_bytes = charter.settings.limits.max_message_bytes
         self._lines.renew(self._max_line_bytes)
 
     def on_refused(self, reason: str) -> None:

@@ -19,8 +19,9 @@ from filewarden.broker.log import Log, open_log
 from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, runtime_folder
-from filewarden.config.load import Loaded, load
+from filewarden.config.load import Loaded, load, served
 from filewarden.config.options import VARIABLE_PREFIX
+from filewarden.config.profiles import all_roots
 from filewarden.config.settings import Settings
 from filewarden.transports.confinement import can_import_later, confine_front_end, libraries
 from filewarden.transports.control import ControlSocket
@@ -30,7 +31,7 @@ from filewarden.transports.preload import preload
 from filewarden.transports.profiles import TOO_LONG, longest_call_s, profiles
 from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.starter import Starter
-from filewarden.transports.tool_settings import check_tool_names
+from filewarden.transports.tool_settings import check_globs, check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import Profile, encode
 
@@ -73,17 +74,19 @@ def prepare(
     Raises:
         ConfigError: with every problem found.
     """
-    loaded = load(arguments, environ)
+    loaded = served(load(arguments, environ))
     catalogue = catalogue_with_plugins(loaded, catalogue)
     check_tool_names(loaded, catalogue)
     settings = loaded.settings
+    if settings.profiles:
+        check_globs(settings)
     log = _open_log(settings)
     starter = starter or Starter({})
     if starter.sockets and not settings.http.enabled:
         log.warning("sockets were handed over, which only a server over HTTP has a use for (http.enabled)")
     for warning in loaded.warnings:
         log.warning(warning)
-    roots = [root.path for root in settings.roots]
+    roots = [root.path for root in all_roots(settings)]
     account = None if settings.sandbox.mode == "off" else choose_account(settings.sandbox.user, roots[0])
     if account is not None:
         check_readable(account, roots)
@@ -164,25 +167,18 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None, rea
     for path in [folder.path] if control is None else [folder.path, *control.paths]:
         launched.take_away_at_the_end(path)
     settings, loaded = surroundings.settings, surroundings.loaded
-    for profile in profiles(
-        settings,
-        file=loaded.file,
-        environ=surroundings.environ,
-        account=account,
-        endpoints=folder.path,
-        spellings=loaded.spellings,
-    ):
-        _send_profile(launched, profile)
+    for label, profile in profiles(loaded, environ=surroundings.environ, account=account, endpoints=folder.path):
+        _send_profile(launched, label, profile)
     if surroundings.audit is not None:
         launched.keep_audit_log(settings.audit.file, settings.audit.keep)
-    launched.let_live_on(longest_call_s(settings.deadlines))
+    launched.let_live_on(longest_call_s(settings))
     _keep_charter(surroundings, reach)
     launched.seal()
 
 
-def _send_profile(launched: Launched, profile: Profile) -> None:
+def _send_profile(launched: Launched, label: str, profile: Profile) -> None:
     try:
-        launched.send_profile(profile.role, encode(profile), namespaces=profile.sandbox != "off")
+        launched.send_profile(label, encode(profile), namespaces=profile.sandbox != "off")
     except OSError as error:
         if error.errno != errno.EMSGSIZE:
             raise
@@ -194,7 +190,7 @@ def _keep_charter(surroundings: Surroundings, reach: Reach) -> None:
     settings = surroundings.settings
     confined = settings.sandbox.mode != "off"
     reach |= _reach_of_tracer(settings)
-    roots = [root.path for root in settings.roots]
+    roots = [root.path for root in all_roots(settings)]
     charter = Charter(
         arguments=tuple(map(os.fsencode, surroundings.arguments)),
         environ={
@@ -221,7 +217,7 @@ def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:
         preload()
         if surroundings.account is not None:
             become(surroundings.account)
-        roots = [root.path for root in settings.roots]
+        roots = [root.path for root in all_roots(settings)]
         reach |= _reach_of_tracer(settings)
         confine_front_end(roots, surroundings.folder.path, surroundings.log, reach)
     if surroundings.tracer is not None:
@@ -232,7 +228,7 @@ def preload_pages(surroundings: Surroundings) -> None:
     """Load what the pages import at first need, where that cannot be read any more once rights are given up."""
     settings = surroundings.settings
     is_late = settings.status.address == "off" or settings.sandbox.mode == "off"
-    roots = [root.path for root in settings.roots]
+    roots = [root.path for root in all_roots(settings)]
     if not is_late and (surroundings.account is not None or not can_import_later(roots)):
         from filewarden.transports.http.metrics import LATE_IMPORTS
 

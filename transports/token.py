@@ -29,38 +29,38 @@ def token_path(token_file: str, environ: Mapping[str, str]) -> str:
     return os.path.join(folder, "token")
 
 
-def read_or_create_token(path: str) -> str:
-    """The token in `path`, created when there is no file.
+def read_or_create_token(path: str, key: str = KEY) -> str:
+    """The token in `path`, created when there is no file; `key` is the setting that leads to it.
 
     Raises:
         ConfigError: the file cannot be used, with what to do about it.
     """
     try:
-        return _read(path)
+        return _read(path, key)
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _unfit(path, f"cannot be read: {error.strerror}") from None
+        raise _unfit(key, path, f"cannot be read: {error.strerror}") from None
     try:
         _create(path)
-        return _read(path)
+        return _read(path, key)
     except OSError as error:
-        raise _unfit(path, f"cannot be created: {error.strerror}; name another with http.token_file") from None
+        raise _unfit(key, path, f"cannot be created: {error.strerror}; name another with {key}") from None
 
 
-def _read(path: str) -> str:
+def _read(path: str, key: str) -> str:
     if stat.S_ISLNK(os.lstat(path).st_mode):
-        raise _unfit(path, "is a symbolic link: name the file itself with http.token_file, or remove the link")
+        raise _unfit(key, path, f"is a symbolic link: name the file itself with {key}, or remove the link")
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        insist_on_private(KEY, path, os.fstat(fd))
+        insist_on_private(key, path, os.fstat(fd))
         content = os.read(fd, LONGEST_FILE)
     finally:
         os.close(fd)
     token = content.removesuffix(b"\n").removesuffix(b"\r")
     if _TOKEN.fullmatch(token) is None:
         sentence = "holds no token (one line of at least 16 letters and digits): remove it, and a new one is created"
-        raise _unfit(path, sentence)
+        raise _unfit(key, path, sentence)
     return token.decode()
 
 
@@ -100,5 +100,5 @@ def _create(path: str) -> None:
         os.unlink(draft)
 
 
-def _unfit(path: str, sentence: str) -> ConfigError:
-    return ConfigError([Problem(KEY, "", f"{path} {sentence}")])
+def _unfit(key: str, path: str, sentence: str) -> ConfigError:
+    return ConfigError([Problem(key, "", f"{path} {sentence}")])

@@ -1,6 +1,6 @@
 """All tools, in the order in which clients see them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from filewarden.workers.methods import complete, find_outcome, list_resources, locate_resources, read_resource
 from filewarden.workers.operations import ResourceTemplate
@@ -26,6 +26,10 @@ from filewarden.workers.tools import (
     undo_change,
     write_file,
 )
+
+GROUPS = ("@read", "@scan", "@write", "@resources")
+"""What an operator may name instead of single tools; the last one is no tools, but resources and their completion."""
+_OF_RESOURCES = ("resources/", "completion/")
 
 
 class Catalogue:
@@ -59,14 +63,29 @@ class Catalogue:
         """Look up whatever a worker can run: a tool, or the operation behind a method."""
         return self._operations.get(name)
 
-    def offered(self, *, scan: bool, write: bool, history: bool = True) -> "Catalogue":
-        """Select the tools of a configuration: with a scan worker, a writable root, a history, or without."""
+    def offered(self, *, scan: bool, write: bool, history: bool = True, only: Collection[str] = ()) -> "Catalogue":
+        """Select the tools of a configuration: with a scan worker, a writable root, a history, or without.
+
+        Where `only` names any, no others: by their names, and by `GROUPS`.
+        """
         tools = (
             tool
             for tool in self.tools
-            if (scan or not tool.scans) and (write or not tool.writes) and (history or not tool.needs_history)
+            if (scan or not tool.scans)
+            and (write or not tool.writes)
+            and (history or not tool.needs_history)
+            and (not only or tool.name in only or _group_of(tool) in only)
         )
-        return Catalogue(tools, self.operations, self.prompts, self.templates)
+        if not only or "@resources" in only:
+            return Catalogue(tools, self.operations, self.prompts, self.templates)
+        operations = (each for each in self.operations if not each.name.startswith(_OF_RESOURCES))
+        return Catalogue(tools, operations, self.prompts)
+
+
+def _group_of(tool: Tool) -> str:
+    if tool.writes:
+        return "@write"
+    return "@scan" if tool.scans else "@read"
 
 
 CATALOGUE = Catalogue(

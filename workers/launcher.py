@@ -5,8 +5,8 @@ zygote starts its own imports within milliseconds. It keeps the privileges that 
 root below a private folder needs them, also when a zygote has to be replaced later. There is one zygote for each role
 that is in use (profile.Role). The protocol on the control socket (SEQPACKET, unix(7)):
 
-    PN <role> <profile>  what the zygotes of a role are for
-    P- <role> <profile>  the same, without namespaces: the sandbox is switched off
+    PN <label> <profile> what the zygotes of a label are for
+    P- <label> <profile> the same, without namespaces: the sandbox is switched off
     L<seconds>           how long they may live on when the configuration was read again
     T<path>              take away this socket, or this folder of sockets, when the front-end is gone, however it went
     A<keep> <path>       where the audit log is, and how many of its older files are kept
@@ -23,8 +23,9 @@ that is in use (profile.Role). The protocol on the control socket (SEQPACKET, un
 
 A file is answered with A and its descriptor, or A and why there is none; a reading with N<number> and the new document,
 or X and why it is refused. A zygote is announced by Z<label>, with its control socket attached. Its label is its role,
-and after a reading <role>.<number>. The first one, "ro", starts before anything has arrived and is announced once its
-profile is there; the others start when they are asked for.
+or <name>/<role> for a profile of the settings, and after a reading either with .<number> behind it. The first one,
+"ro", starts before anything has arrived and is announced once its profile is there, or ended at the seal when none has
+come; the others start when they are asked for.
 """
 
 import contextlib
@@ -164,6 +165,10 @@ class Launcher:
             self._audit = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), name, int(keep)
         elif kind == b"E":
             self._is_sealed = True
+            if self._early is not None:  # nobody is served by the profile that it was for
+                self._early.close()
+                self._early = None
+                self._kill_zygote(FIRST_ROLE)
         elif self._edition.take(kind, rest) == FIRST_ROLE and self._early is not None:
             self._hand_over_early(self._early)
 

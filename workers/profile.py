@@ -13,6 +13,11 @@ Role = Literal["ro", "rw", "watch"]
 """What a zygote's children do: reading calls, writing calls, or telling what changes."""
 
 
+def label_of(role: Role, whose: str) -> str:
+    """What the zygotes of a role are called, where `whose` is the name of a profile of the settings, or "" for none."""
+    return f"{whose}/{role}" if whose else role
+
+
 class RootProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One folder that workers serve. `path` is absolute; `deny` holds globs; the rest is as in the settings."""
 

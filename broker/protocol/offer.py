@@ -43,9 +43,8 @@ class Offer:
         abilities: Abilities | None = None,
         instructions: str | None = None,
     ) -> None:
-        self.abilities = abilities or Abilities()
         self._lists: dict[tuple[str, str], bytes] = {}
-        self.renew(tools, prompts=prompts, templates=templates, instructions=instructions)
+        self.renew(tools, prompts=prompts, templates=templates, abilities=abilities, instructions=instructions)
 
     def renew(
         self,
@@ -53,9 +52,11 @@ class Offer:
         *,
         prompts: Iterable[Prompt] = (),
         templates: Iterable[ResourceTemplate] = (),
+        abilities: Abilities | None = None,
         instructions: str | None = None,
     ) -> None:
-        """Offer this from now on, in sessions that are open too; the abilities stay as they were declared."""
+        """Offer this from now on, in sessions that are open too, whatever was declared there."""
+        self.abilities = abilities or Abilities()
         self.tools = {tool.name: tool for tool in tools}
         self._other_names = {other: tool for tool in self.tools.values() for other in tool.other_names}
         self.prompts = {prompt.name: prompt for prompt in prompts}

@@ -12,11 +12,14 @@ class Principal(msgspec.Struct, frozen=True):
     """Somebody whose credential was checked. Two requests are of the same principal when their `key` is the same."""
 
     key: str
-    """Names somebody without telling anything: no token, no user's name."""
+    """Names somebody without telling anything: no token, no user's name. It begins with the profile, if there is one:
+    what is kept for somebody is not found any more when another profile serves them."""
     scopes: frozenset[str] | None = None
     """None where rights are not split up: everything that the server offers."""
     expires_at: float | None = None
     """Until when the credential is good, in seconds of the wall clock; None for ever."""
+    profile: str = ""
+    """What they are served by; "" is what stands outside of all profiles."""
 
     def lacks(self, needed: tuple[str, ...]) -> bool:
         """Whether something of what is needed was not granted."""
@@ -29,3 +32,13 @@ class Principal(msgspec.Struct, frozen=True):
 
 LOCAL = Principal("local")
 """Whoever started us on stdio, or may reach a listener that asks for no credential."""
+
+
+def key_of(profile: str, who: str) -> str:
+    """The key of somebody whom a profile serves."""
+    return f"{profile}/{who}" if profile else who
+
+
+def profile_of(key: str) -> str:
+    """The profile that a key begins with, "" where it begins with none."""
+    return key.partition("/")[0] if "/" in key else ""

@@ -1,4 +1,4 @@
-"""The `[tools]` table: the operator's own tools beside the built-in ones."""
+"""The `[tools]` table: which tools are offered, and the operator's own beside the built-in ones."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from filewarden.config.sections.section import Section
 
 
 class ToolSettings(Section, frozen=True, kw_only=True):
-    """Plugins: Python functions that are offered as tools and run in the same confined workers."""
+    """Which tools are offered. Plugins are Python functions that run as tools in the same confined workers."""
 
     plugins: Annotated[
         tuple[Annotated[str, Meta(min_length=1)], ...],
@@ -16,5 +16,13 @@ class ToolSettings(Section, frozen=True, kw_only=True):
             max_length=32,
             description="Modules, entry points of the group filewarden.tools, or absolute paths of .py files. They are "
             "imported with the rights of the server; their functions run confined.",
+        ),
+    ] = ()
+    only: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...],
+        Meta(
+            max_length=300,
+            description="Names of the tools that are offered, or groups of them: @read, @scan, @write and @resources; "
+            "without any, all that roots and workers allow.",
         ),
     ] = ()

@@ -13,6 +13,7 @@ from filewarden.broker.status import (
     LaneStatus,
     OutcomeReport,
     PoolStatus,
+    ProfileStatus,
     QueueStatus,
     Report,
     SandboxStatus,
@@ -77,6 +78,10 @@ def example() -> Report:
             by_tool={"read_file": ToolStatus(total=4, errors=4, p50_ms=1.0, p99_ms=2.0, answer_bytes=512)},
         ),
         clients=clients_status(Guests()),
+        profiles=(
+            ProfileStatus(name="", state="serving", workers=2, ready=1, calls_total=4, errors_total=4, waiting=3),
+            ProfileStatus(name="builds", state="resting"),
+        ),
         refusals=dict.fromkeys((*Reason, *TURN_AWAY_REASONS), 0) | {"queue_full": 1},
         ready=True,
         audit=AuditStatus(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from docs.writer.markdown import block, code, page, paragraph, table
 from filewarden.config.fixed import FIXED
-from filewarden.config.options import Kind, Option, options, root_options, section_names
+from filewarden.config.options import Kind, Option, options, profile_options, root_options, section_names
+from filewarden.config.sections.profiles import OVERRIDDEN
 from filewarden.config.settings import Settings
 from filewarden.config.values import written
 
@@ -13,6 +14,8 @@ BY_MACHINE = {"pool.workers": "by cores, 2 to 4", "pool.scan_workers": "by cores
 LONGEST_DEFAULT = 60
 EXAMPLES = {
     "roots": '[[roots]]\npath = "/home/me/project"\nname = "project"\nmode = "ro"\ndeny = [".env", "secrets/**"]\n',
+    "profiles": '[[profiles]]\nname = "builds"\nprincipals = ["token:builds", "oauth:ci-*"]\n\n'
+    '[[profiles.roots]]\npath = "/srv/builds"\nmode = "rw"\n\n[profiles.pool]\nworkers = 2\n',
     "deadlines": "[deadlines]\nread_s = 5.0\n\n[deadlines.tool]\nsearch_text = 30.0\n",
     "http": '[http]\nenabled = true\nport = 8765\nallowed_hosts = ["files.example.org"]\n',
     "log": '[log]\nformat = "json"\ncalls = true\n',
@@ -41,7 +44,7 @@ def _parts() -> Iterator[str]:
         "commas, and tables are pairs such as `read_file=5,search_text=30`. SIGHUP has a server read all of it "
         'again while it runs, but for what "needs a new start".'
     )
-    sections = ("roots", *section_names())
+    sections = ("roots", "profiles", *section_names())
     yield "\n".join(f"- [`[{name}]`](#{name}): {_purpose(name)}" for name in sections)
     yield "## roots"
     yield paragraph(
@@ -50,6 +53,14 @@ def _parts() -> Iterator[str]:
     )
     yield block("toml", EXAMPLES["roots"])
     yield table(("key", "type", "default", "meaning"), [_root_row(option) for option in root_options().values()])
+    yield "## profiles"
+    yield paragraph(
+        f"{_purpose('profiles')} One `[[profiles]]` block for each; roots of its own stand in `[[profiles.roots]]`, "
+        f"and settings of its own in {', '.join(code(f'[profiles.{name}]') for name in OVERRIDDEN)}: the keys are "
+        "those of the tables below. [Profiles](../profiles.md) tells how they are used."
+    )
+    yield block("toml", EXAMPLES["profiles"])
+    yield table(("key", "type", "default", "meaning"), [_root_row(option) for option in profile_options().values()])
     for name in section_names():
         yield f"## {name}"
         yield _purpose(name)
@@ -63,6 +74,8 @@ def _purpose(section: str) -> str:
     """The sentence of the section's own class."""
     if section == "roots":
         return "The folders that are served."
+    if section == "profiles":
+        return "What some principals are served, apart from everybody else."
     made = getattr(Settings(), section)
     return (type(made).__doc__ or "").split("\n")[0]
 

@@ -24,6 +24,7 @@ SAMPLES: dict[str, object] = {
     "http.jwks_url": "https://issuer.example/keys",
     "http.resource": "https://files.example/mcp",
     "http.algorithms": ("ES384", "RS512"),
+    "tools.only": ("@read", "write_file"),
     "tools.plugins": ("own.tools", "/srv/tools/counting.py"),
     "writes.protected": ("Makefile", "**/.git"),
     "http.required_scopes": ("files:read", "team:blue"),
@@ -31,6 +32,8 @@ SAMPLES: dict[str, object] = {
     "telemetry.otlp_endpoint": "https://traces.example/v1/traces",
     "deadlines.tool": {"search_text": 30.0, "read_file": 1.5},
 }
+BESIDE = {"access.profile": "[[profiles]]\nname = 'value'\n"}
+"""What the file must have too, without which a setting is refused."""
 COMPANIONS = {"http.issuer": {"FILEWARDEN_HTTP_JWKS_FILE": "/srv/keys.json"}}
 """Variables without which a setting is refused."""
 
@@ -78,7 +81,7 @@ def in_toml(key: str, value: str) -> str:
 @pytest.mark.parametrize("key", KEYS)
 def test_the_file_sets_it(key: str, loaded: Load) -> None:
     value = sample(options()[key])
-    found = loaded(text=in_toml(key, written(value)), **COMPANIONS.get(key, {}))
+    found = loaded(text=in_toml(key, written(value)) + BESIDE.get(key, ""), **COMPANIONS.get(key, {}))
     assert value_in(found, key) == value
     assert found.origins[key] == found.file
 
@@ -89,7 +92,8 @@ def test_its_variable_sets_it_and_wins_over_the_file(key: str, loaded: Load) -> 
     value = sample(option)
     assert option.make_default is not None
     default = 0 if key == "pool.scan_workers" else option.make_default()
-    found = loaded(text=in_toml(key, written(default)), **{option.variable: text_of(value)}, **COMPANIONS.get(key, {}))
+    text = in_toml(key, written(default)) + BESIDE.get(key, "")
+    found = loaded(text=text, **{option.variable: text_of(value)}, **COMPANIONS.get(key, {}))
     assert value_in(found, key) == value
     assert found.origins[key] == option.variable
 
@@ -105,7 +109,7 @@ def test_its_flag_sets_it_and_wins_over_its_variable(key: str, joined: bool, loa
     elif joined:
         words = ["=".join(words)]
     assert option.make_default is not None
-    found = loaded(*words, **{option.variable: text_of(option.make_default())})
+    found = loaded(*words, text=BESIDE.get(key), **{option.variable: text_of(option.make_default())})
     assert value_in(found, key) == value
     assert found.origins[key] == option.flag
 

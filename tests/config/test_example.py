@@ -8,7 +8,7 @@ import pytest
 
 from filewarden.config.example import commented_file
 from filewarden.config.load import Loaded
-from filewarden.config.options import options, root_options
+from filewarden.config.options import options, profile_options, root_options
 
 Load = Callable[..., Loaded]
 
@@ -28,8 +28,9 @@ def test_as_printed_it_sets_nothing(loaded: Load) -> None:
 
 def test_with_every_setting_line_uncommented_it_names_every_setting_once() -> None:
     tables = tomllib.loads(uncommented())
-    (root,) = tables.pop("roots")
+    (root,), (profile,) = tables.pop("roots"), tables.pop("profiles")
     assert list(root) == list(root_options())
+    assert list(profile) == list(profile_options())
     found = {f"{section}.{name}" for section, table in tables.items() for name in table}
     assert found == set(options())
 

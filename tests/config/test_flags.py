@@ -15,7 +15,7 @@ Refuse = Callable[..., str]
 def test_the_flags_are_those_of_the_design() -> None:
     assert set(flags()) == {
         "--root", "--config", "--http", "--host", "--port", "--workers", "--allow-write", "--auth", "--sandbox",
-        "--status", "--log-level", "--log-format",
+        "--status", "--log-level", "--log-format", "--profile",
     }  # fmt: skip
 
 

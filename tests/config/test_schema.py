@@ -26,7 +26,7 @@ def test_it_is_a_closed_schema_of_the_file_that_json_can_carry() -> None:
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert schema["additionalProperties"] is False
     assert all(part["additionalProperties"] is False for part in schema["$defs"].values())
-    assert set(schema["properties"]) == {option.section for option in options().values()} | {"roots"}
+    assert set(schema["properties"]) == {option.section for option in options().values()} | {"roots", "profiles"}
     assert schema["$defs"]["RootSettings"]["required"] == ["path"]
 
 

@@ -94,8 +94,9 @@ def test_settings_in_examples_load(text: str, tmp_path: Path) -> None:
     document = tomllib.loads(text)
     if set(document) <= FOREIGN_TABLES:
         return
-    assert set(document) <= {"roots", *section_names()}
-    for number, root in enumerate(document.get("roots", [])):
+    assert set(document) <= {"roots", "profiles", *section_names()}
+    roots = [*document.get("roots", []), *(root for each in document.get("profiles", []) for root in each["roots"])]
+    for number, root in enumerate(roots):
         folder = tmp_path / f"root-{number}"
         folder.mkdir()
         text = text.replace(root["path"], str(folder), 1)

@@ -4,10 +4,13 @@ import json
 import socket
 from typing import Any
 
+from filewarden.broker.charter import Charter
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower
 from filewarden.config.settings import Settings
 from filewarden.transports.control import MOST_WAITING, Callers
+
+CHARTER = Charter(arguments=(), environ={}, account=None, endpoints="", readable=(), settings=Settings(), file=None)
 
 
 class Renewing:
@@ -32,7 +35,7 @@ class Renewing:
 
     def end(self) -> None:
         self.edition += 1
-        self.follower.on_reloaded(Settings())
+        self.follower.on_reloaded(CHARTER)
         self._is_under_way = False
         if self._is_wanted_again:
             self.reload()

@@ -12,9 +12,9 @@ from typing import Literal
 import msgspec
 
 from filewarden.broker.account import Account, choose_account
-from filewarden.broker.pool import may_write
 from filewarden.config.errors import ConfigError
-from filewarden.config.load import NO_ROOT, Loaded, load
+from filewarden.config.load import NO_ROOT, Loaded, load, served
+from filewarden.config.profiles import all_roots
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
@@ -62,11 +62,11 @@ def _examine(flags: Sequence[str], environ: Mapping[str, str], stack: contextlib
     answer.rows.extend(client_rows(environ))
     account = None
     if mode != "off":
-        account = choose_account(loaded.settings.sandbox.user, loaded.settings.roots[0].path)
+        account = choose_account(loaded.settings.sandbox.user, all_roots(loaded.settings)[0].path)
     ground = Playground(place, account)
     stack.callback(ground.close)
     _examine_worker(answer, _grounded(loaded.settings, ground, "ro"), account, ground)
-    if may_write(loaded.settings) and answer.layers:
+    if any(root.mode == "rw" for root in all_roots(loaded.settings)) and answer.layers:
         _examine_writer(answer, _grounded(loaded.settings, ground, "rw"), account, ground)
     return answer
 
@@ -85,7 +85,7 @@ def _temporary_folder() -> str:
 def _load(flags: Sequence[str], environ: Mapping[str, str], place: str) -> tuple[Loaded, list[str]]:
     """The settings; a machine without a folder to serve yet can be examined too."""
     try:
-        return load(flags, environ), []
+        return served(load(flags, environ)), []
     except ConfigError as error:
         if [problem.sentence for problem in error.problems] != [NO_ROOT]:
             raise

@@ -7,17 +7,19 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from filewarden.broker.holdings import Holdings
+from filewarden.broker.protocol.principal import Principal
 from filewarden.config.settings import Settings
 from filewarden.transports.http import streamable
 from filewarden.transports.http.answer import Answer
-from filewarden.transports.http.authentication import LocalToken
+from filewarden.transports.http.authentication import Authenticator, LocalToken
 from filewarden.transports.http.body import BodyReader
 from filewarden.transports.http.gate import Gate, own_hosts, own_origins
 from filewarden.transports.http.guard import Guard
 from filewarden.transports.http.legacy import Legacy
 from filewarden.transports.http.modern import Modern
+from filewarden.transports.http.named_tokens import NamedTokens, Nobody, holders
 from filewarden.transports.http.pages import FORMS, METHODS, Document, Pages
-from filewarden.transports.http.rights import refuse_nobody
+from filewarden.transports.http.rights import Refuse, refuse_nobody, refuse_unserved
 from filewarden.transports.http.sse import MessageEndpoint, SseClients, SseEndpoint
 from filewarden.transports.http.streamable import Streamable
 
@@ -38,14 +40,19 @@ def mcp_app(
     clients: SseClients,
     holdings: Holdings,
     turn_away: Callable[[str], None],
+    serves: Callable[[Principal], bool],
+    tokens: Mapping[str, bytes],
     protection: "Protection | None" = None,
 ) -> ASGIApp:
     """Everything that the main listener serves.
 
-    With `protection` MCP is for holders of the issuer's tokens alone, and the token is for the pages.
+    With `protection` MCP is for holders of the issuer's tokens, and the token is for the pages. Beside either, `tokens`
+    are the digests of those that profiles name.
     """
     bodies = BodyReader(settings.limits.max_message_bytes, holdings)
-    refuse = refuse_nobody if protection is None else protection.rights.refusal
+    refuse: Refuse = refuse_nobody if protection is None else protection.rights.refusal
+    if settings.profiles:
+        refuse = refuse_unserved(serves, refuse)
     endpoints = [
         Route("/mcp", Streamable(legacy, modern, bodies, refuse)),
         Route("/message", MessageEndpoint(clients, bodies, refuse)),
@@ -58,10 +65,20 @@ def mcp_app(
         endpoints += [Route(path, document) for path in protection.metadata_paths]
         open_paths |= frozenset(protection.metadata_paths)
         methods.update(dict.fromkeys(protection.metadata_paths, METHODS))
-        others.update(dict.fromkeys(MCP_METHODS, protection.server))
+    others.update(dict.fromkeys(MCP_METHODS, _authenticator(settings, tokens, operators, protection)))
     gate = _gate(settings, settings.http.host, port, methods)
     router = Router(endpoints, redirect_slashes=False)
     return Guard(router, gate, open_paths=open_paths, operators=operators, others=others, turn_away=turn_away)
+
+
+def _authenticator(
+    settings: Settings, tokens: Mapping[str, bytes], operators: LocalToken, protection: "Protection | None"
+) -> Authenticator:
+    """Who knows those that call."""
+    others: Authenticator = operators if settings.access.others == "serve" else Nobody()
+    if protection is not None:
+        others = protection.server
+    return NamedTokens(holders(settings, tokens), others) if tokens else others
 
 
 def pages_app(

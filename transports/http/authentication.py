@@ -30,13 +30,7 @@ class LocalToken:
 
     async def authenticate(self, fields: Fields, query: bytes = b"") -> Principal | Answer:
         """The one principal, or a challenge."""
-        if self.is_trusted(fields):
-            return self._holder
-        if bearer_token(fields) is None:
-            challenge, sentence = b'Bearer realm="mcp"', "send the server's token as Authorization: Bearer"
-        else:
-            challenge, sentence = b'Bearer realm="mcp", error="invalid_token"', "this is not the server's token"
-        return problem(401, sentence, (b"www-authenticate", challenge))
+        return self._holder if self.is_trusted(fields) else challenge(fields)
 
     def is_trusted(self, fields: Fields) -> bool:
         """Whether the request carries the token, or none is needed."""
@@ -50,6 +44,15 @@ class LocalToken:
     def is_right(self, token: bytes) -> bool:
         """Whether this is the token; where none is needed, every one is."""
         return self._token is None or hmac.compare_digest(token, self._token)
+
+
+def challenge(fields: Fields) -> Answer:
+    """What somebody hears without a token, or with a wrong one."""
+    if bearer_token(fields) is None:
+        scheme, sentence = b'Bearer realm="mcp"', "send the server's token as Authorization: Bearer"
+    else:
+        scheme, sentence = b'Bearer realm="mcp", error="invalid_token"', "this is not the server's token"
+    return problem(401, sentence, (b"www-authenticate", scheme))
 
 
 def fingerprint(*parts: str) -> str:

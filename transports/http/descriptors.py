@@ -1,6 +1,7 @@
 """How many connections the limit on open files leaves room for, beside what the server itself needs."""
 
 import sys
+from collections.abc import Sequence
 
 from filewarden.config.sections.pool import PoolSettings
 
@@ -28,8 +29,8 @@ def raise_descriptor_limit(wanted: int) -> int:
     return soft
 
 
-def room_for_connections(pool: PoolSettings, descriptors: int) -> int:
+def room_for_connections(pools: Sequence[PoolSettings], descriptors: int) -> int:
     """How many connections may be served: twice as many are accepted, to tell the others that they are too many."""
-    workers = pool.workers + pool.spares + pool.write_workers
+    workers = sum(pool.workers + pool.spares + pool.write_workers for pool in pools)
     left = descriptors - OWN_DESCRIPTORS // 2 - DESCRIPTORS_OF_WORKER * workers
     return max(FEWEST_CONNECTIONS, left // 2)

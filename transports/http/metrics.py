@@ -1,12 +1,12 @@
 """`GET /metrics`: the status as Prometheus reads it, made at each scrape and of nothing but the status.
 
 No label has a value that a client chose: tools are those of the catalogue, outcomes, reasons, causes, states, lanes,
-layers and transports are ours, slots are as many as the settings say. prometheus-client is imported at the first
-scrape: a server that nobody scrapes does not pay for it.
+layers and transports are ours, slots and profiles are as many as the settings say. prometheus-client is imported at
+the first scrape: a server that nobody scrapes does not pay for it.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from filewarden.broker.status import (
     AuditStatus,
     ConfigurationStatus,
     FrontEndStatus,
+    ProfileStatus,
     Report,
     Status,
     TelemetryStatus,
@@ -60,6 +61,7 @@ def families(report: Report) -> Iterator["Metric"]:
     yield from _queue(status)
     yield from _workers(status)
     yield from _clients(status)
+    yield from _profiles(status.profiles)
     yield from _sandbox(status)
     if isinstance(status.audit, AuditStatus):
         yield from _audit(status.audit)
@@ -150,7 +152,28 @@ def _workers(status: Status) -> Iterator["Metric"]:
 
 def _slot(row: WorkerStatus) -> tuple[str, str]:
     kind = row.pool if isinstance(row.pool, Kind) else Kind.READING
-    return kind.value, str(row.slot)
+    pool = f"{row.profile}/{kind.value}" if isinstance(row.profile, str) else kind.value
+    return pool, str(row.slot)
+
+
+def _profiles(profiles: Sequence[ProfileStatus]) -> Iterator["Metric"]:
+    """Of a server that has any; "" is what stands outside of them. Their number is bounded by access.max_profiles."""
+    if not profiles:
+        return
+    calls = {(each.name,): each.calls_total for each in profiles}
+    yield _counter("profile_calls", "Calls that have ended, by profile.", calls, "profile")
+    errors = {(each.name,): each.errors_total for each in profiles}
+    yield _counter("profile_errors", "Calls that have failed, by profile.", errors, "profile")
+    in_flight = {(each.name,): each.in_flight for each in profiles}
+    yield _gauge("profile_in_flight", "Calls that wait or run, by profile.", in_flight, "profile")
+    waiting = {(each.name,): each.waiting for each in profiles}
+    yield _gauge("profile_waiting", "Calls that wait, by profile.", waiting, "profile")
+    ready = {(each.name,): each.ready for each in profiles}
+    yield _gauge("profile_workers_ready", "Workers that are ready, by profile.", ready, "profile")
+    clients = {(each.name,): each.clients for each in profiles}
+    yield _gauge("profile_clients", "Connected clients, by profile.", clients, "profile")
+    broken = {(each.name,): each.state == "broken" for each in profiles}
+    yield _gauge("profile_broken", "Whether no worker can be started, by profile.", broken, "profile")
 
 
 def _clients(status: Status) -> Iterator["Metric"]:

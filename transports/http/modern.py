@@ -20,7 +20,7 @@ from filewarden.transports.http.answer import CLOSE, RETRY_AFTER, Answer, proble
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.peer import Peer, SlowReaders, peer_of
-from filewarden.transports.http.routing_headers import RoutingHeaders, header_params
+from filewarden.transports.http.routing_headers import HeaderParam, RoutingHeaders, header_params
 from filewarden.transports.http.streams import COMMENT, MESSAGE, EventStream, event, until_gone
 
 WATCH_AFTER_S = 0.05
@@ -60,16 +60,23 @@ class Modern:
         self._broker = broker
         self._slow_readers = slow_readers
         self._peers: set[int] = set()
-        self.renew()
+        self._annotated: dict[str, dict[str, tuple[HeaderParam, ...]]] = {}
+        """By profile, those of its tools that have arguments in header fields."""
 
     def renew(self) -> None:
-        """Know the tools that are offered now."""
-        self._annotated = {
-            name: params
-            for name, tool in self._broker.offer.tools.items()
-            if (params := header_params(tool.input_schema))
-        }
-        """Of those tools that have arguments in header fields."""
+        """Other tools may be offered now."""
+        self._annotated.clear()
+
+    def _annotated_for(self, principal: Principal) -> dict[str, tuple[HeaderParam, ...]]:
+        """The arguments that stand in header fields too, by tool, of what a principal is offered."""
+        found = self._annotated.get(principal.profile)
+        if found is None:
+            found = self._annotated[principal.profile] = {
+                name: params
+                for name, tool in self._broker.offer_for(principal).tools.items()
+                if (params := header_params(tool.input_schema))
+            }
+        return found
 
     async def post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
         """Answer one message; the answer is JSON or a stream."""
@@ -78,7 +85,7 @@ class Modern:
         headers = RoutingHeaders(scope["headers"])
         match message:
             case Request():
-                refusal = self._refusal(message, headers) or self._farewell(message)
+                refusal = self._refusal(message, headers, principal_of(scope)) or self._farewell(message)
                 if refusal is None:
                     await self._converse(message, scope, receive, send)
                     return
@@ -90,13 +97,15 @@ class Modern:
                 refusal = problem(400, "this protocol version takes one request or notification at a time")
         await send_answer(send, refusal)
 
-    def _refusal(self, request: Request, headers: RoutingHeaders) -> Answer | None:
+    def _refusal(self, request: Request, headers: RoutingHeaders, principal: Principal) -> Answer | None:
         """What the first steps of validation say: the metadata is whole, and the header fields agree with the body."""
         try:
             envelope = read_envelope(request)
             name = name_of(request.method, request.params)
             headers.check(version=envelope.version, method=request.method, name=name)
-            annotated = self._annotated.get(name or "") if request.method == "tools/call" else None
+            annotated = None
+            if request.method == "tools/call":
+                annotated = self._annotated_for(principal).get(name or "")
             if annotated is not None:
                 terms_of(envelope)  # a version that is not served is told first
                 params = decode_params(CALL_PARAMS, request.params)

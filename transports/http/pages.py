@@ -8,6 +8,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.broker.holdings import Holdings
+from filewarden.config.profiles import all_roots
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
 from filewarden.transports.http.answer import Answer, send_answer
@@ -111,7 +112,7 @@ class Pages:
         facts: dict[str, object] = {"status": "ok", "server": NAME, "version": VERSION}
         if self._operators.is_trusted(fields):
             clients = self._source.status().clients
-            facts["root"] = self._settings.roots[0].path
+            facts["root"] = all_roots(self._settings)[0].path
             facts["clients"] = clients.stdio + clients.http + clients.sse
             facts["platform"] = platform.system()
         return Answer(200, msgspec.json.encode(facts))

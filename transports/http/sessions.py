@@ -27,10 +27,11 @@ class HttpSession:
     """A conversation that its client names in a header. The id proves nothing about who that is: `owner` does."""
 
     def __init__(
-        self, session_id: str, owner: str, conversation: Conversation, events: SessionEvents, streams: Streams
+        self, session_id: str, owner: Principal, conversation: Conversation, events: SessionEvents, streams: Streams
     ) -> None:
         self.id = session_id
-        self.owner = owner
+        self.principal = owner
+        self.owner = owner.key
         self.conversation = conversation
         self.events = events
         self.streams = streams
@@ -77,7 +78,7 @@ class Sessions:
         conversation = self._broker.open_conversation(
             Caller(f"http-{self._minted}", principal), eras=Eras.LEGACY, notify=streams.general.send
         )
-        return HttpSession(secrets.token_urlsafe(ID_BYTES), principal.key, conversation, events, streams)
+        return HttpSession(secrets.token_urlsafe(ID_BYTES), principal, conversation, events, streams)
 
     def keep(self, session: HttpSession) -> None:
         """From now on it can be found."""
@@ -106,8 +107,11 @@ class Sessions:
         return found
 
     def renew(self, *, idle_s: float) -> None:
-        """End those that are idle for so long from now on."""
+        """End those that are idle for so long from now on, and now those whose profile is gone."""
         self._idle_s = idle_s
+        for session in list(self._sessions.values()):
+            if not self._broker.serves(session.principal):
+                self.end(session)
 
     def end(self, session: HttpSession) -> None:
         """Cancel its calls, close its streams and forget it."""

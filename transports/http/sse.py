@@ -34,9 +34,10 @@ PING = event(b"ping", b"{}")
 class SseClient:
     """A stream and the conversation that it carries, for the principal that opened it."""
 
-    def __init__(self, client_id: str, owner: str, conversation: Conversation, stream: EventStream) -> None:
+    def __init__(self, client_id: str, owner: Principal, conversation: Conversation, stream: EventStream) -> None:
         self.id = client_id
-        self.owner = owner
+        self.principal = owner
+        self.owner = owner.key
         self.conversation = conversation
         self.stream = stream
 
@@ -87,7 +88,7 @@ class SseClients:
             eras=Eras.LEGACY,
             notify=lambda frame: stream.push(event(MESSAGE, frame)),
         )
-        client = SseClient(client_id, principal.key, conversation, stream)
+        client = SseClient(client_id, principal, conversation, stream)
         if is_standard:
             stream.push(event(b"endpoint", f"/message?session_id={client_id}".encode()))
         else:
@@ -112,6 +113,12 @@ class SseClients:
         self._shares.give_back(client.owner)
         self._broker.guests.leave(client.conversation.client)
         client.conversation.close()
+
+    def renew(self) -> None:
+        """End the streams of those whose profile is gone."""
+        for client in list(self._clients.values()):
+            if not self._broker.serves(client.principal):
+                client.stream.end()
 
     def close(self, *, busy: bool) -> None:
         """End the streams; with `busy` also those that a call is still to be answered on."""

@@ -38,5 +38,5 @@ def test_the_share_is_half_of_all_where_there_are_many_principals(chosen: int, h
 
 def test_connections_leave_room_for_workers() -> None:
     few, many = PoolSettings(workers=2, scan_workers=1), PoolSettings(workers=64, scan_workers=1)
-    assert room_for_connections(many, 1024) < room_for_connections(few, 1024) < 512
-    assert room_for_connections(many, 256) == FEWEST_CONNECTIONS
+    assert room_for_connections([many], 1024) < room_for_connections([few], 1024) < 512
+    assert room_for_connections([many], 256) == FEWEST_CONNECTIONS

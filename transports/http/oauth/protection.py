@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.principal import WRITE_SCOPE
 from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.principals import Clientele
 from filewarden.config.root_policy import lies_in
 from filewarden.config.sections.http import HttpSettings
 from filewarden.transports.http.oauth.challenge import Challenges
@@ -98,7 +99,13 @@ def _is_small(folder: str, roots: Sequence[str], homes: Sequence[str]) -> bool:
 
 
 def protect(
-    http: HttpSettings, port: int, document: Document, log: Log, *, writing_tools: frozenset[str]
+    http: HttpSettings,
+    port: int,
+    document: Document,
+    log: Log,
+    *,
+    writing_tools: Mapping[str, frozenset[str]],
+    clientele: Clientele,
 ) -> Protection:
     """Everything for a listener on `port`."""
     resource = http.resource or f"http://{bracketed(http.host).lower()}:{port}/mcp"
@@ -110,9 +117,11 @@ def protect(
     parse = partial(parse_keys, algorithms=http.algorithms)
     keys = KeySource(document, parse, freshness, time.monotonic, log)
     issued = Issued(issuer=http.issuer, algorithms=http.algorithms, resource=resource)
-    scopes = dict.fromkeys((*http.required_scopes, WRITE_SCOPE) if writing_tools else http.required_scopes)
+    scopes = dict.fromkeys(
+        (*http.required_scopes, WRITE_SCOPE) if any(writing_tools.values()) else http.required_scopes
+    )
     return Protection(
-        server=ResourceServer(issued, keys, challenges, time.time),
+        server=ResourceServer(issued, keys, challenges, time.time, clientele),
         rights=Rights(http.required_scopes, writing_tools, challenges),
         keys=keys,
         metadata=metadata_document(resource, http.issuer, tuple(scopes)),

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable
 
-from filewarden.broker.protocol.principal import Principal
+from filewarden.broker.protocol.principal import Principal, key_of
+from filewarden.config.principals import Clientele
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, problem
 from filewarden.transports.http.authentication import fingerprint
 from filewarden.transports.http.fields import Fields, bearer_token, query_value
@@ -22,13 +23,23 @@ from filewarden.transports.http.oauth.token import (
 
 MOST_REMEMBERED = 1000
 """Tokens whose signature is not checked again; beyond, the oldest is forgotten."""
+_NOT_SERVED = problem(403, "nothing is served to the subject of this token")
 _NO_KEYS = problem(503, "the issuer's keys cannot be had now, so nobody can be let in; try again", RETRY_AFTER)
 
 
 class ResourceServer:
     """Lets in who brings a token that was `issued` for us. `now` is the wall clock in seconds."""
 
-    def __init__(self, issued: Issued, keys: KeySource, challenges: Challenges, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        issued: Issued,
+        keys: KeySource,
+        challenges: Challenges,
+        now: Callable[[], float],
+        clientele: Clientele | None = None,
+    ) -> None:
+        self.clientele = clientele or Clientele(())
+        """Which profile serves whom."""
         self._issued = issued
         self._keys = keys
         self._challenges = challenges
@@ -48,11 +59,19 @@ class ResourceServer:
         if b"," in token:
             return self._challenges.malformed("send one Authorization field with one token")
         try:
-            return _principal(await self._genuine(token))
+            return self._principal(await self._genuine(token))
         except InvalidTokenError as error:
             return self._challenges.invalid(str(error))
         except KeysUnavailableError:
             return _NO_KEYS
+
+    def _principal(self, claims: Claims) -> Principal | Answer:
+        """Whom a token stands for, unless nobody serves them."""
+        profile = self.clientele.of_subject(claims.sub)
+        if profile is None:
+            return _NOT_SERVED
+        key = key_of(profile, f"oauth:{fingerprint(claims.iss, claims.sub, claims.client)}")
+        return Principal(key, claims.scopes, claims.exp + LEEWAY_S, profile)
 
     async def _genuine(self, token: bytes) -> Claims:
         """What a token says that holds here and now.
@@ -89,9 +108,3 @@ class ResourceServer:
         if len(self._known) >= MOST_REMEMBERED:
             del self._known[next(iter(self._known))]
         self._known[digest] = claims
-
-
-def _principal(claims: Claims) -> Principal:
-    return Principal(
-        f"oauth:{fingerprint(claims.iss, claims.sub, claims.client)}", claims.scopes, claims.exp + LEEWAY_S
-    )

@@ -1,5 +1,7 @@
 """What a request needs of its principal: a pure function of the message, asked before any session sees it."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from filewarden.broker.protocol.errors import ProtocolError
@@ -17,14 +19,16 @@ _NAMED = msgspec.json.Decoder(_Named)
 
 
 class Rights:
-    """Every request needs the `required` scopes; a call of one of `writing_tools` needs more."""
+    """Every request needs the `required` scopes; a call of one of the `writing_tools` of its profile needs more."""
 
-    def __init__(self, required: tuple[str, ...], writing_tools: frozenset[str], challenges: Challenges) -> None:
+    def __init__(
+        self, required: tuple[str, ...], writing_tools: Mapping[str, frozenset[str]], challenges: Challenges
+    ) -> None:
         self._required = required
         self._challenges = challenges
         self.renew(writing_tools)
 
-    def renew(self, writing_tools: frozenset[str]) -> None:
+    def renew(self, writing_tools: Mapping[str, frozenset[str]]) -> None:
         """Know the tools that write now."""
         self._writing_tools = writing_tools
 
@@ -33,17 +37,19 @@ class Rights:
         if principal.scopes is None:
             return None
         needed = self._required
-        if message is not None and self._is_writing(message) and WRITE_SCOPE not in needed:
+        writing = self._writing_tools.get(principal.profile, frozenset())
+        if message is not None and _is_writing(message, writing) and WRITE_SCOPE not in needed:
             needed = (*needed, WRITE_SCOPE)
         return self._challenges.insufficient(needed) if principal.lacks(needed) else None
 
-    def _is_writing(self, message: Message | Batch) -> bool:
-        if isinstance(message, Batch):
-            try:
-                return any(self._is_writing(each) for each in members(message))
-            except ProtocolError:
-                return False  # nothing in it will be run
-        return isinstance(message, Request) and message.method == "tools/call" and _tool(message) in self._writing_tools
+
+def _is_writing(message: Message | Batch, writing: frozenset[str]) -> bool:
+    if isinstance(message, Batch):
+        try:
+            return any(_is_writing(each, writing) for each in members(message))
+        except ProtocolError:
+            return False  # nothing in it will be run
+    return isinstance(message, Request) and message.method == "tools/call" and _tool(message) in writing
 
 
 def _tool(request: Request) -> str:

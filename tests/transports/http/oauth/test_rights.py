@@ -24,7 +24,7 @@ def call(tool: Any) -> dict[str, Any]:
 
 def needed(held: set[str] | None, *messages: Any, required: tuple[str, ...] = (READ,)) -> str | None:
     """The scopes of the challenge; None when the messages may pass."""
-    rights = Rights(required, frozenset({"write_file"}), Challenges(METADATA, required))
+    rights = Rights(required, {"": frozenset({"write_file"})}, Challenges(METADATA, required))
     principal = Principal("x", None if held is None else frozenset(held))
     document = messages[0] if len(messages) == 1 else list(messages)
     refusal = rights.refusal(principal, decode(json.dumps(document).encode()) if messages else None)
@@ -75,15 +75,22 @@ def test_an_endpoint_needs_the_required_scopes() -> None:
 
 
 def test_an_escaped_name_is_the_name() -> None:
-    rights = Rights((READ,), frozenset({"write_file"}), Challenges(METADATA, (READ,)))
+    rights = Rights((READ,), {"": frozenset({"write_file"})}, Challenges(METADATA, (READ,)))
     body = rb'{"jsonrpc":"2.0","id":1,"method":"tools\/call","params":{"name":"x","name":"write\u005ffile"}}'
     assert rights.refusal(Principal("x", frozenset({READ})), decode(body)) is not None
 
 
 def test_tools_that_write_come_with_other_settings() -> None:
-    rights = Rights((READ,), frozenset(), Challenges(METADATA, (READ,)))
+    rights = Rights((READ,), {}, Challenges(METADATA, (READ,)))
     writing = decode(json.dumps(call("write_file")).encode())
     reader = Principal("x", frozenset({READ}))
     assert rights.refusal(reader, writing) is None
-    rights.renew(frozenset({"write_file"}))
+    rights.renew({"": frozenset({"write_file"})})
     assert rights.refusal(reader, writing) is not None
+
+
+def test_a_profile_has_tools_that_write_of_its_own() -> None:
+    rights = Rights((READ,), {"": frozenset({"write_file"}), "builds": frozenset()}, Challenges(METADATA, (READ,)))
+    writing = decode(json.dumps(call("write_file")).encode())
+    assert rights.refusal(Principal("x", frozenset({READ})), writing) is not None
+    assert rights.refusal(Principal("builds/x", frozenset({READ}), profile="builds"), writing) is None

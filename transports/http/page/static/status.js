@@ -21,7 +21,7 @@ const latency = new Chart(find("latency"), [
 ], milliseconds, true);
 
 const workers = new Table(find("workers"), "Workers", [
-  { label: "Worker", show: text((row) => [`${row.slot}${row.pool ? ` ${row.pool}` : ""}`, row.pid && `pid ${row.pid}`]) },
+  { label: "Worker", show: text((row) => [`${row.profile ? `${row.profile} ` : ""}${row.slot}${row.pool ? ` ${row.pool}` : ""}`, row.pid && `pid ${row.pid}`]) },
   { label: "State", show: pill((row) => [row.state, STATES[row.state] || "quiet"]) },
   { label: "Call", kind: "wide", show: text((row) => [row.tool, row.path, row.client && `for ${row.client}`]) },
   { label: "Running", kind: "bar", show: gauge(runningTime) },
@@ -52,7 +52,7 @@ const tools = new Table(find("tools"), "Tools", [
 ], "No tool was called yet.");
 
 const clients = new Table(find("clients"), "Clients", [
-  { label: "Client", kind: "wide", show: text((row) => [row.name || "(no name)", row.id]) },
+  { label: "Client", kind: "wide", show: text((row) => [row.name || "(no name)", row.id, row.profile && `profile ${row.profile}`]) },
   { label: "Transport", show: text((row) => row.transport) },
   { label: "In flight", kind: "number", show: text((row) => count(row.in_flight)) },
   { label: "Connected", kind: "number", show: text((row) => seconds(row.connected_s)) },
@@ -221,8 +221,15 @@ function showServer(status) {
   rows.push(["Audit log", audit ? `${audit.state}, ${counted(audit.lines_total, "line", "lines")}${audit.lost_total ? `, ${count(audit.lost_total)} lost` : ""}` : "off", audit && audit.reason ? "bad" : ""]);
   const traces = status.telemetry;
   if (traces) rows.push(["Traces", traces.reason ? `cannot be sent: ${traces.reason}` : `sent for ${counted(traces.exported_total, "call", "calls")}`, traces.reason ? "bad" : ""]);
+  rows.push(...(status.profiles || []).map(profileRow));
   rows.push(...configurationRows(status.configuration));
   serverFacts.update(rows);
+}
+
+function profileRow(profile) {
+  const facts = profile.workers ? [`${profile.ready} of ${counted(profile.workers, "worker", "workers")}`, counted(profile.calls_total, "call", "calls"), counted(profile.clients, "client", "clients")] : [];
+  const tones = { broken: "bad", serving: "ok" };
+  return [profile.name ? `Profile ${profile.name}` : "Outside of profiles", [profile.state, ...facts].join(", "), tones[profile.state] || ""];
 }
 
 function configurationRows(configuration) {
@@ -239,7 +246,7 @@ function announce(status) {
   if (!last) return;
   const sentences = last.status === status.status ? [] : [`The status is ${status.status}.`];
   for (const row of status.workers) {
-    const before = last.workers.find((each) => each.slot === row.slot && each.pool === row.pool);
+    const before = last.workers.find((each) => each.slot === row.slot && each.pool === row.pool && each.profile === row.profile);
     if (before && row.restarts > before.restarts) sentences.push(`Worker ${row.slot} was replaced: ${exit(row.last_exit)}.`);
   }
   if (sentences.length) setText(find("announcer"), sentences.join(" "));

@@ -1,0 +1,288 @@
+"""Profiles over HTTP: each principal has roots, tools and workers of its own, and what is another's does not exist."""
+
+import json
+import os
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.drivers.http import HttpServer, Reply
+from tests.drivers.messages import CLIENT, calling, rpc
+from tests.drivers.process import PRODUCT
+
+pytestmark = pytest.mark.integration
+
+Json = dict[str, Any]
+FEW = "[pool]\nworkers = 2\nscan_workers = 1\nspares = 0\n"
+PROFILES = """
+[[profiles]]
+name = "builds"
+principals = ["token:builds", "token:nightly"]
+
+[[profiles.roots]]
+path = "{folder}/builds"
+mode = "rw"
+
+[[profiles]]
+name = "audits"
+principals = ["token:audits"]
+
+[[profiles.roots]]
+path = "{folder}/audits"
+[[profiles.roots]]
+path = "{folder}/papers"
+deny = ["*.key"]
+
+[profiles.tools]
+only = ["@read", "@resources"]
+
+[profiles.limits]
+max_results = 7
+"""
+
+
+class Crowd:
+    """A server for several principals, by what each calls itself: "" is the holder of the server's own token."""
+
+    def __init__(self, server: HttpServer, environ: dict[str, str], file: Path) -> None:
+        self.server = server
+        self.folder = Path(environ["XDG_STATE_HOME"]) / "filewarden" / "tokens"
+        self.file = file
+
+    def token(self, name: str) -> str:
+        return (self.folder / name).read_text().strip() if name else self.server.token or ""
+
+    def bearer(self, name: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token(name)}"}
+
+    def ask(self, name: str, method: str, params: Json | None = None) -> Reply:
+        return self.server.modern(method, params, **self.bearer(name))
+
+    def call(self, name: str, tool: str, **arguments: Any) -> Json:
+        found: Json = self.ask(name, "tools/call", {"name": tool, "arguments": arguments}).json["result"]
+        return found
+
+    def text(self, name: str, path: str) -> str:
+        return str(self.call(name, "read_file", path=path)["content"][0]["text"])
+
+    def tools(self, name: str) -> set[str]:
+        return {tool["name"] for tool in self.ask(name, "tools/list").json["result"]["tools"]}
+
+    def profiles(self) -> dict[str, Json]:
+        return {row["name"]: row for row in self.server.status()["profiles"]}
+
+    def reload(self, text: str) -> Json:
+        before = self.server.status()["configuration"]
+        self.file.write_text(text)
+        os.kill(self.server.pid, signal.SIGHUP)
+
+        def is_over(status: Json) -> bool:
+            now = status["configuration"]
+            sums = [each["reloads_total"] + each["refused_total"] for each in (before, now)]
+            return not now["reloading"] and sums[1] == sums[0] + 1
+
+        found: Json = self.server.wait_for_status(is_over, 20.0)["configuration"]
+        return found
+
+
+def folders(above: Path) -> Path:
+    """The roots of all profiles, each with a file that names it."""
+    for name in ("common", "builds", "audits", "papers"):
+        (above / name).mkdir()
+        (above / name).chmod(0o777)
+        (above / name / "whose.txt").write_text(name)
+        (above / name / "whose.txt").chmod(0o644)
+    (above / "papers" / "seal.key").write_text("secret")
+    return above
+
+
+def configured(above: Path, profiles: str = PROFILES, more: str = FEW) -> str:
+    return f'[[roots]]\npath = "{above}/common"\n{profiles.format(folder=above)}\n{more}'
+
+
+Start = Callable[..., Crowd]
+
+
+@pytest.fixture(scope="module")
+def start_crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    servers: list[HttpServer] = []
+
+    def start(text: Callable[[Path], str] = configured, **variables: str) -> Crowd:
+        above = tmp_path_factory.mktemp("crowd")
+        above.chmod(0o755)
+        file = above / "filewarden.toml"
+        file.write_text(text(folders(above)))
+        environ = {"HOME": str(above), "PATH": os.defpath, "XDG_STATE_HOME": str(above / "state"), **variables}
+        server = HttpServer(("--config", str(file)), environ, PRODUCT)
+        servers.append(server)
+        server.root = above
+        server.wait_until_ready()
+        return Crowd(server, environ, file)
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def crowd(start_crowd: Start) -> Crowd:
+    """One server for the tests that leave it as it is."""
+    return start_crowd()
+
+
+def test_workers_of_a_profile_start_when_somebody_comes_to_it(start_crowd: Start) -> None:
+    crowd = start_crowd()
+    rows = crowd.profiles()
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "": "serving",
+        "builds": "resting",
+        "audits": "resting",
+    }
+    before = len(crowd.server.descendants())
+    assert crowd.text("builds", "whose.txt") == "builds"
+    rows = crowd.profiles()
+    assert (rows["builds"]["state"], rows["builds"]["calls_total"], rows[""]["calls_total"]) == ("serving", 1, 0)
+    assert rows["audits"]["state"] == "resting"
+    assert len(crowd.server.descendants()) > before
+    assert {worker.get("profile") for worker in crowd.server.status()["workers"]} == {None, "builds"}
+
+
+def test_each_token_is_a_private_file_and_opens_its_profile_alone(crowd: Crowd) -> None:
+    for name in ("builds", "nightly", "audits"):
+        assert stat.S_IMODE((crowd.folder / name).stat().st_mode) == 0o600
+        assert crowd.token(name) not in crowd.server.errors
+        assert crowd.server.get("/status", **crowd.bearer(name)).status == 401
+        assert "root" not in crowd.server.get("/health", **crowd.bearer(name)).json
+    assert crowd.text("", "whose.txt") == "common"
+    assert crowd.text("nightly", "whose.txt") == "builds"
+    assert crowd.text("audits", "audits/whose.txt") == "audits"
+
+
+def test_each_is_offered_what_its_profile_allows(crowd: Crowd) -> None:
+    assert "write_file" in crowd.tools("builds")
+    assert "write_file" not in crowd.tools("")
+    assert "search_files" in crowd.tools("")
+    assert "read_file" in crowd.tools("audits")
+    assert not {"search_files", "search_text", "write_file"} & crowd.tools("audits")
+    for name, roots in (("", {"common"}), ("builds", {"builds"}), ("audits", {"audits", "papers"})):
+        listed = crowd.call(name, "list_allowed_directories")["structuredContent"]
+        assert {root["name"] for root in listed["directories"]} == roots
+
+
+def same_but_for(replies: tuple[Reply, Reply], names: tuple[str, str]) -> bool:
+    """Whether the second is byte for byte the first, had that been asked for the other name."""
+    ours, theirs = (reply.body for reply in replies)
+    return replies[0].status == replies[1].status and ours == theirs.replace(names[1].encode(), names[0].encode())
+
+
+@pytest.mark.parametrize(
+    ("there", "nowhere", "method", "params"),
+    [
+        ("builds/whose.txt", "bwilds/whose.txt", "tools/call", {"name": "read_file", "arguments": {"path": "%s"}}),
+        ("common", "commom", "tools/call", {"name": "list_directory", "arguments": {"path": "%s"}}),
+        ("papers/seal.key", "papers/meal.key", "tools/call", {"name": "get_file_info", "arguments": {"path": "%s"}}),
+        ("%(above)s/builds", "%(above)s/bwilds", "tools/call", {"name": "list_directory", "arguments": {"path": "%s"}}),
+        ("write_file", "writs_file", "tools/call", {"name": "%s", "arguments": {"path": "a", "content": "b"}}),
+        ("search_text", "search_test", "tools/call", {"name": "%s", "arguments": {"pattern": "a"}}),
+        ("file://%(above)s/builds/whose.txt", "file://%(above)s/bwilds/whose.txt", "resources/read", {"uri": "%s"}),
+    ],
+)
+def test_what_is_another_profiles_is_answered_as_what_does_not_exist(
+    there: str, nowhere: str, method: str, params: Json, crowd: Crowd
+) -> None:
+    names = tuple(name % {"above": crowd.server.root} if "%" in name else name for name in (there, nowhere))
+    replies = [crowd.ask("audits", method, json.loads(json.dumps(params) % name)) for name in names]
+    assert same_but_for((replies[0], replies[1]), (names[0], names[1])), [reply.body for reply in replies]
+    assert (
+        replies[0].status >= 400
+        or b'"isError":true' in replies[0].body.replace(b" ", b"")
+        or b"error" in replies[0].body
+    )
+
+
+def test_sessions_cursors_and_tasks_are_their_profiles(crowd: Crowd) -> None:
+    for number in range(500):
+        (crowd.server.root / "builds" / f"{number:0100}.txt").touch()
+    reply = crowd.server.post(rpc("initialize", CLIENT), **crowd.bearer("builds"))
+    session = str(reply.headers["Mcp-Session-Id"])
+    body = calling("list_directory", path=".")
+    assert crowd.server.post(body, mcp_session_id=session, **crowd.bearer("builds")).status == 200
+    stolen = crowd.server.post(body, mcp_session_id=session, **crowd.bearer("audits"))
+    unknown = crowd.server.post(body, mcp_session_id="x" * len(session), **crowd.bearer("audits"))
+    assert (stolen.status, stolen.body) == (unknown.status, unknown.body) == (404, stolen.body)
+    page = crowd.call("builds", "list_directory", path=".")["structuredContent"]
+    cursor = page["next_cursor"]
+    assert not crowd.call("builds", "list_directory", path=".", cursor=cursor).get("isError")
+    for name in ("audits", ""):
+        answers = [
+            crowd.ask(name, "tools/call", {"name": "list_directory", "arguments": {"path": ".", "cursor": each}}).body
+            for each in (cursor, "A" * len(cursor))
+        ]
+        assert answers[0] == answers[1]
+        assert b"isError" in answers[0]
+
+
+def test_a_worker_of_a_profile_has_no_way_to_the_root_of_another(crowd: Crowd) -> None:
+    crowd.text("builds", "whose.txt")
+    crowd.text("audits", "audits/whose.txt")
+    status = crowd.server.status()
+    pids = {worker["profile"]: worker["pid"] for worker in status["workers"] if worker.get("profile")}
+    assert set(pids) == {"builds", "audits"}
+    if os.geteuid() == 0 and status["sandbox"]["layers"].get("namespaces", {}).get("active", True):
+        for name, pid in pids.items():
+            mounts = Path(f"/proc/{pid}/mountinfo").read_text()
+            assert f"{crowd.server.root}/{'builds' if name == 'audits' else 'audits'}" not in mounts
+
+
+def test_the_metrics_and_the_audit_log_name_the_profile(start_crowd: Start, tmp_path: Path) -> None:
+    crowd = start_crowd(lambda above: configured(above, more=f'{FEW}\n[audit]\nfile = "{above}/audit.log"\n'))
+    crowd.text("builds", "whose.txt")
+    crowd.text("", "whose.txt")
+    metrics = crowd.server.get("/metrics").body.decode()
+    assert 'filewarden_profile_calls_total{profile="builds"} 1' in metrics
+    assert 'filewarden_profile_calls_total{profile=""} 1' in metrics
+    lines = [json.loads(line) for line in (crowd.server.root / "audit.log").read_text().splitlines()]
+    found = {line["paths"][0]: line.get("profile") for line in lines if line.get("tool") == "read_file"}
+    assert [line.get("profile") for line in lines if line.get("tool") == "read_file"] == ["builds", None], found
+
+
+def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_crowd: Start) -> None:
+    crowd = start_crowd()
+    assert crowd.text("builds", "whose.txt") == "builds"
+    assert crowd.text("audits", "audits/whose.txt") == "audits"
+    builds = crowd.token("builds")
+    session = str(crowd.server.open_session())
+    removed = crowd.server.post(rpc("initialize", CLIENT), **crowd.bearer("builds"))
+    gone = str(removed.headers["Mcp-Session-Id"])
+    text = configured(crowd.server.root)
+    renamed = text.replace(
+        'name = "builds"\nprincipals = ["token:builds", "token:nightly"]',
+        'name = "papers"\nprincipals = ["token:reader"]',
+    )
+    renamed = renamed.replace('/builds"\nmode = "rw"', '/papers"').replace("max_results = 7", "max_results = 8")
+    configuration = crowd.reload(renamed)
+    assert configuration["problem"] is None, configuration
+    assert crowd.server.post(calling("read_file", path="whose.txt"), mcp_session_id=session).status == 200
+    assert crowd.text("audits", "audits/whose.txt") == "audits"
+    assert crowd.text("reader", "whose.txt") == "papers"
+    lost: dict[str, Any] = {"authorization": f"Bearer {builds}"}
+    assert crowd.server.modern("tools/list", **lost).status == 401
+    assert crowd.server.post(calling("read_file", path="whose.txt"), mcp_session_id=gone, **lost).status == 401
+    assert set(crowd.profiles()) == {"", "audits", "papers"}
+    refused = crowd.reload(text.replace('name = "audits"', 'name = "builds"'))
+    assert "is the name of another profile too" in refused["problem"]
+    assert crowd.text("reader", "whose.txt") == "papers"
+
+
+def test_where_others_are_refused_only_profiles_are_served(start_crowd: Start) -> None:
+    crowd = start_crowd(lambda above: PROFILES.format(folder=above) + FEW + '[access]\nothers = "refuse"\n')
+    main = crowd.server.modern("tools/list")
+    unknown = crowd.server.modern("tools/list", authorization="Bearer " + "x" * 43)
+    assert (main.status, main.body) == (unknown.status, unknown.body) == (401, main.body)
+    assert crowd.text("audits", "papers/whose.txt") == "papers"
+    assert set(crowd.profiles()) == {"builds", "audits"}
+    assert crowd.server.get("/status").status == 200
