@@ -4,6 +4,7 @@ import mmap
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -24,9 +25,11 @@ from filewarden.workers.profile import Profile, Spawn
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
-from filewarden.workers.tool import Content, Text, Tool
+from filewarden.workers.tool import Content, Operation, Text
 from filewarden.workers.writing.housekeeping import SECONDS, Housekeeper, settle_history
 
+Known = tuple[Operation, Callable[[bytes], Any]]
+"""What runs a tool, and what decodes its arguments."""
 BALLAST_BYTES = 8 * 1024 * 1024
 
 
@@ -38,7 +41,7 @@ class Worker:
         self._profile = profile
         self._place = place
         self._space = Space(place.roots, frozenset(profile.denied))
-        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+        self._known: dict[str, Known] = {}
         writes = profile.writes
         self._writing = WriteRules(
             protection=protection(writes.protected),
@@ -95,10 +98,7 @@ class Worker:
             journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
         )
         try:
-            tool = self._catalogue.operation(call.tool)
-            if tool is None:
-                raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
-            return self._run(tool, context, call)
+            return self._run(context, call)
         except ToolFailure as failure:
             return (wire.refuse(call.call, failure),)
         except Inquiry as inquiry:
@@ -122,16 +122,23 @@ class Worker:
             journal=Journal(self._history, flusher=self._flusher),
         )
 
-    def _run(self, tool: Tool, context: Context, call: wire.Call) -> wire.Pieces:
-        decoder = self._decoders.get(tool.name)
-        if decoder is None:
-            decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.arguments)
-        result = tool.run(context, decoder.decode(call.arguments))
+    def _run(self, context: Context, call: wire.Call) -> wire.Pieces:
+        known = self._known.get(call.tool)
+        if known is None:
+            known = self._known[call.tool] = self._learn(call.tool)
+        run, decode = known
+        result = run(context, decode(call.arguments))
         if isinstance(result, Text):
             return wire.answer(call.call, result.facts, result.text)
         if isinstance(result, Content):
             return wire.answer(call.call, result.facts, wire.pack_blocks(result.blocks))
         return wire.answer(call.call, result)
+
+    def _learn(self, name: str) -> Known:
+        tool = self._catalogue.operation(name)
+        if tool is None:
+            raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
+        return tool.run, msgspec.msgpack.Decoder(tool.arguments).decode
 
 
 def _no_threads() -> None:

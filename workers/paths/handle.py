@@ -67,10 +67,10 @@ class Handle:
 def has_changed(handle: Handle) -> bool:
     """Whether the file is another than it was when it was opened."""
     before, after = handle.stat, os.fstat(handle.fd)
-    return (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ctime_ns,
+    return (
+        before.st_mtime_ns != after.st_mtime_ns
+        or before.st_ctime_ns != after.st_ctime_ns
+        or before.st_size != after.st_size
     )
 
 

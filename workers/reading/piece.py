@@ -20,6 +20,7 @@ _WIDEST = 3
 """Times `max_file_bytes`: what a frame holds, as a byte may become three in UTF-8 and a number precede each line."""
 _ENDING_BYTES = 65536
 _PLAIN_BYTES = 65536
+_RETURN = ord("\r")
 
 _Value = TypeVar("_Value")
 
@@ -56,7 +57,9 @@ def plain(handle: Handle, text: bytes, encoding: Encoding) -> Reading | None:
 
     None where there may be: `told` looks closer.
     """
-    if len(text) > _PLAIN_BYTES or not text.isascii() or b"\r" in text or count_controls(text) or has_changed(handle):
+    if len(text) > _PLAIN_BYTES or not text.isascii() or _RETURN in text:
+        return None
+    if count_controls(text) or has_changed(handle):
         return None
     feeds = text.count(b"\n")
     is_ended = text.endswith(b"\n")

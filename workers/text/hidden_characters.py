@@ -3,10 +3,11 @@
 import re
 
 _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\f\r")
-_ALARMING = (b"\x1b", b"\x07", b"\x08", b"\x0b", b"\x0e", b"\x0f", b"\x7f")
-"""Those that terminals act on: a search for each is ten times faster than a count of all, and mostly finds none."""
-_SHORT_BYTES = 8192
-"""Up to here one count of all costs less than to begin seven searches."""
+_ALARMING = b"\x1b\x07\x08\x0b\x0e\x0f\x7f"
+"""Those that terminals act on: a search for each is faster than a count of all, and mostly finds none.
+
+As numbers, which is many times faster than as bytes of length one.
+"""
 _SINGLE = (
     *("\u00ad", "\u061c", "\u200b", "\u200e", "\u200f", "\ufeff", "\ufff9", "\ufffa", "\ufffb"),
     *map(chr, (*range(0x202A, 0x202F), *range(0x2060, 0x2070))),
@@ -21,10 +22,9 @@ _INVISIBLE = re.compile(f"[{''.join(_SINGLE)}{_TAGS}]")
 
 def count_controls(text: bytes) -> int:
     """Count control characters of ASCII other than tab, form feed and line ends, if a terminal may act on one."""
-    if len(text) > _SHORT_BYTES and not any(one in text for one in _ALARMING):
+    if not any(map(text.__contains__, _ALARMING)):
         return 0
-    controls = len(text) - len(text.translate(None, _CONTROLS))
-    return controls if controls and any(one in text for one in _ALARMING) else 0
+    return len(text) - len(text.translate(None, _CONTROLS))
 
 
 def count_invisible(text: bytes) -> int:

@@ -1,5 +1,6 @@
 """The tool `get_file_info`: what is known about one path without reading it."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -8,6 +9,8 @@ from filewarden.workers.reading.file_info import FileInfo
 from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filewarden.workers.context import Context
 
 
@@ -18,11 +21,17 @@ class GetFileInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     checksum: Annotated[bool, msgspec.Meta(description="Add the SHA-256 of a file.")] = False
 
 
-def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
-    """Describe one path; a link that leads nowhere allowed is described itself."""
+@cache
+def _describe() -> "Callable[..., FileInfo]":
+    """Found once, in the worker: an import takes its time even where it finds everything there."""
     from filewarden.workers.reading.description import describe
 
-    return describe(context, arguments.path, with_checksum=arguments.checksum)
+    return describe
+
+
+def run(context: "Context", arguments: GetFileInfo) -> FileInfo:
+    """Describe one path; a link that leads nowhere allowed is described itself."""
+    return _describe()(context, arguments.path, with_checksum=arguments.checksum)
 
 
 TOOL = Tool(

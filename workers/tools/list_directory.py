@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -15,8 +16,11 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filewarden.workers.context import Context
     from filewarden.workers.paths.handle import Entry, Handle
+    from filewarden.workers.searching.budget import Budget
 
 _CHECK_EVERY = 1024
 _SHORTEST_ITEM_CHARS = 64
@@ -93,14 +97,31 @@ class _Recent:
 _recent = _Recent()
 
 
+class _Late(msgspec.Struct, frozen=True):
+    """What this takes from modules that the front-end, which needs but the schema, does not load."""
+
+    budget: "type[Budget]"
+    show: "Callable[[bytes], str]"
+    format: int
+    plain: dict[int, str]
+
+
+@cache
+def _late() -> _Late:
+    """Made once, in the worker: an import takes its time even where it finds everything there."""
+    from filewarden.workers.paths.handle import FORMAT, PLAIN
+    from filewarden.workers.paths.names import show
+    from filewarden.workers.searching.budget import Budget
+
+    return _Late(Budget, show, FORMAT, PLAIN)
+
+
 class _Page:
     """One run over a folder: finds the sort keys of what comes next, then shows entries until the budget is spent."""
 
     def __init__(self, context: "Context", folder: "Handle", arguments: ListDirectory) -> None:
-        from filewarden.workers.paths.handle import FORMAT, PLAIN
-        from filewarden.workers.paths.names import show
-
-        self._show, self._format, self._plain = show, FORMAT, PLAIN
+        late = _late()
+        self._show, self._format, self._plain = late.show, late.format, late.plain
         self._context = context
         self._space = context.space
         self._folder = folder
@@ -220,15 +241,11 @@ def _size(kind: str, state: os.stat_result) -> int | None:
 
 def run(context: "Context", arguments: ListDirectory) -> Listing:
     """List one folder, or the roots when there are several and none is named."""
-    from filewarden.workers import cursors
-    from filewarden.workers.searching.budget import Budget
-
     if context.space.names_all_roots(arguments.path):
         return _list_roots(context, arguments.sort_by)
-    asked = cursors.fingerprint(arguments.path, arguments.show_hidden, arguments.sort_by)
-    after = _after(arguments, asked)
+    after = _after(arguments)
     entries: list[Item] = []
-    budget = Budget(context.limits.max_answer_chars)
+    budget = _late().budget(context.limits.max_answer_chars)
     last: _Key | None = None
     with context.space.open_directory(arguments.path) as folder:
         page = _Page(context, folder, arguments)
@@ -243,7 +260,7 @@ def run(context: "Context", arguments: ListDirectory) -> Listing:
             if item is not None:
                 entries.append(item)
         path = folder.path
-    next_cursor = cursors.write(_Position(asked, last[0], last[2])) if truncated and last else msgspec.UNSET
+    next_cursor = _cursor(arguments, last) if truncated and last else msgspec.UNSET
     return Listing(
         path=path,
         total=len(entries),
@@ -254,13 +271,25 @@ def run(context: "Context", arguments: ListDirectory) -> Listing:
     )
 
 
-def _after(arguments: ListDirectory, asked: int) -> _Key | None:
+def _cursor(arguments: ListDirectory, last: _Key) -> str:
     from filewarden.workers import cursors
 
+    return cursors.write(_Position(_fingerprint(arguments), last[0], last[2]))
+
+
+def _fingerprint(arguments: ListDirectory) -> int:
+    from filewarden.workers import cursors
+
+    return cursors.fingerprint(arguments.path, arguments.show_hidden, arguments.sort_by)
+
+
+def _after(arguments: ListDirectory) -> _Key | None:
     if arguments.cursor is None:
         return None
+    from filewarden.workers import cursors
+
     position = cursors.read(arguments.cursor, _Position)
-    if position.asked != asked:
+    if position.asked != _fingerprint(arguments):
         raise cursors.foreign()
     return position.number, os.fsdecode(position.name).casefold(), position.name
 

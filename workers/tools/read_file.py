@@ -1,5 +1,6 @@
 """The tool `read_file`: a file's text, whole or a range of lines or bytes; what is no text comes as base64."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -8,6 +9,8 @@ from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Kind, Text, Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from filewarden.workers.context import Context
     from filewarden.workers.reading.piece import Reading
 
@@ -47,27 +50,36 @@ class _Binary(msgspec.Struct, frozen=True):
     data: str
 
 
-def run(context: "Context", arguments: ReadFile) -> Text:
-    """Read a file; raises ToolFailure."""
+@cache
+def _operation() -> "Callable[[Context, ReadFile], Text]":
+    """Made once, in the worker: an import takes its time even where it finds everything there."""
     from filewarden.workers.reading.text_reading import read
     from filewarden.workers.text.decoding import known_name
     from filewarden.workers.text.part import Part, check
 
-    part = Part(
-        encoding=known_name(arguments.encoding),
-        offset=arguments.offset,
-        limit=arguments.limit,
-        head=arguments.head,
-        tail=arguments.tail,
-        byte_offset=arguments.byte_offset,
-        byte_limit=arguments.byte_limit,
-        line_numbers=arguments.line_numbers,
-        max_line_chars=arguments.max_line_chars,
-    )
-    check(part)
-    with context.space.open_file(arguments.path) as handle:
-        reading = read(context, handle, part)
-    return Text(text=_in_base64(reading) if reading.facts.binary else reading.data, facts=reading.facts)
+    def run(context: "Context", arguments: ReadFile) -> Text:
+        part = Part(
+            encoding=known_name(arguments.encoding),
+            offset=arguments.offset,
+            limit=arguments.limit,
+            head=arguments.head,
+            tail=arguments.tail,
+            byte_offset=arguments.byte_offset,
+            byte_limit=arguments.byte_limit,
+            line_numbers=arguments.line_numbers,
+            max_line_chars=arguments.max_line_chars,
+        )
+        check(part)
+        with context.space.open_file(arguments.path) as handle:
+            reading = read(context, handle, part)
+        return Text(text=_in_base64(reading) if reading.facts.binary else reading.data, facts=reading.facts)
+
+    return run
+
+
+def run(context: "Context", arguments: ReadFile) -> Text:
+    """Read a file; raises ToolFailure."""
+    return _operation()(context, arguments)
 
 
 def _in_base64(reading: "Reading") -> bytes:
