@@ -1,10 +1,10 @@
 """The ASGI applications: endpoints by path behind their guard, one application for each listener."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.protocol.principal import Principal
@@ -53,8 +53,8 @@ def mcp_app(
     refuse: Refuse = refuse_nobody if protection is None else protection.rights.refusal
     if settings.profiles:
         refuse = refuse_unserved(serves, refuse)
+    streamable_http = Streamable(legacy, modern, bodies, refuse)
     endpoints = [
-        Route("/mcp", Streamable(legacy, modern, bodies, refuse)),
         Route("/message", MessageEndpoint(clients, bodies, refuse)),
         Route("/sse", SseEndpoint(clients, refuse)),
         *pages.routes(),
@@ -68,7 +68,21 @@ def mcp_app(
     others.update(dict.fromkeys(MCP_METHODS, _authenticator(settings, tokens, operators, protection)))
     gate = _gate(settings, settings.http.host, port, methods)
     router = Router(endpoints, redirect_slashes=False)
-    return Guard(router, gate, open_paths=open_paths, operators=operators, others=others, turn_away=turn_away)
+    app = _Usual("/mcp", streamable_http, router)
+    return Guard(app, gate, open_paths=open_paths, operators=operators, others=others, turn_away=turn_away)
+
+
+class _Usual:
+    """Goes straight to the one endpoint that is asked all the time; a router knows the way to the others."""
+
+    def __init__(self, path: str, endpoint: ASGIApp, router: ASGIApp) -> None:
+        self._path = path
+        self._endpoint = endpoint
+        self._router = router
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Let it answer."""
+        return (self._endpoint if scope["path"] == self._path else self._router)(scope, receive, send)
 
 
 def _authenticator(

@@ -64,6 +64,7 @@ class Connection(HttpToolsProtocol):
         self._is_head_open = False
         self._is_request_open = False
         self._head_bytes = 0
+        self._fields_bytes = 0
         self._refusal: Answer | None = None
         self._followers: list[Callable[[], None]] = []
         self._patience: asyncio.TimerHandle | None = None
@@ -103,7 +104,7 @@ class Connection(HttpToolsProtocol):
         if self._is_head_open:
             self._head_bytes += len(data)
         if self._is_head_open or not self._is_request_open:
-            data = _UPGRADE.sub(_NO_UPGRADE, data)
+            data = _without_upgrade(data)
         super().data_received(data)
         if self._is_head_open and self._head_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))
@@ -117,7 +118,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
         self._is_head_open = self._is_request_open = True
-        self._head_bytes = 0
+        self._head_bytes = self._fields_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Part of the request's target."""
@@ -130,8 +131,9 @@ class Connection(HttpToolsProtocol):
         if not self._is_head_open:
             return
         super().on_header(name, value)
-        size = sum(len(each) + len(content) for each, content in self.headers) + len(self.url)
-        if len(self.headers) > self._limits.head_fields or size > self._limits.head_bytes:
+        self._fields_bytes += len(name) + len(value)
+        limits = self._limits
+        if len(self.headers) > limits.head_fields or self._fields_bytes + len(self.url) > limits.head_bytes:
             self._stop_parsing()
 
     def on_headers_complete(self) -> None:
@@ -212,6 +214,10 @@ class Connection(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    return _UPGRADE.sub(_NO_UPGRADE, data) if b"\r\nupgrade:" in data.lower() else data
 
 
 def _too_large_head(limits: ConnectionLimits) -> Answer:

@@ -1,5 +1,6 @@
 """What the fields of an HTTP request mean: pure functions over bytes (RFC 9110)."""
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.types import Scope
@@ -12,6 +13,9 @@ SCOPE_KEY = "filewarden.fields"
 JSON = b"application/json"
 EVENTS = b"text/event-stream"
 FORM = b"application/x-www-form-urlencoded"
+MOST_KEPT = 64
+"""How many answers to what a client accepts are kept, for fields up to `MOST_KEPT_BYTES` long."""
+MOST_KEPT_BYTES = 512
 
 
 def read_fields(headers: Sequence[tuple[bytes, bytes]]) -> Fields:
@@ -33,8 +37,11 @@ def fields_of(scope: Scope) -> Fields:
 def accepts(fields: Fields, media_type: bytes) -> bool:
     """Whether the client takes `media_type`: the most specific range that matches decides; no field means anything."""
     accept = fields.get(b"accept")
-    if accept is None:
-        return True
+    return accept is None or (_admits if len(accept) <= MOST_KEPT_BYTES else _admits.__wrapped__)(accept, media_type)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _admits(accept: bytes, media_type: bytes) -> bool:
     kind = media_type.partition(b"/")[0]
     ranks = {b"*/*": 0, kind + b"/*": 1, media_type: 2}
     best, is_accepted = -1, False
@@ -52,7 +59,12 @@ def asks_for(fields: Fields, media_type: bytes) -> bool:
 
 def is_json(fields: Fields) -> bool:
     """Whether the body is JSON in UTF-8."""
-    name, *parameters = fields.get(b"content-type", b"").lower().split(b";")
+    content_type = fields.get(b"content-type", b"")
+    return content_type == JSON or _is_json(content_type)
+
+
+def _is_json(content_type: bytes) -> bool:
+    name, *parameters = content_type.lower().split(b";")
     charsets = [value for key, _, value in (each.partition(b"=") for each in parameters) if key.strip() == b"charset"]
     return name.strip() == JSON and all(each.strip().strip(b'"') in (b"utf-8", b"utf8") for each in charsets)
 

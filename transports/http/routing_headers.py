@@ -20,6 +20,7 @@ NAME = b"mcp-name"
 PARAM = b"mcp-param-"
 ANNOTATION = "x-mcp-header"
 
+_MARK = b"=?"
 _ENCODED = re.compile(rb"=\?base64\?(.*)\?=", re.DOTALL)
 _UNPRINTABLE = re.compile(rb"[^\t\x20-\x7e]")
 _WHOLE = re.compile(r"(-?[0-9]{1,17})(?:\.0{1,17})?", re.ASCII)
@@ -104,7 +105,7 @@ def decoded(field: bytes, value: bytes) -> str:
     """
     if _UNPRINTABLE.search(value):
         raise _mismatch(field, "has bytes that no field may have")
-    found = _ENCODED.fullmatch(value)
+    found = _ENCODED.fullmatch(value) if value.startswith(_MARK) else None
     if found is None:
         return value.decode("ascii")
     try:
