@@ -30,6 +30,7 @@ from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
+from filewarden.workers.operations import FoundOutcome
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import SCAN, Lane, Tool
 from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Progress, Refusal
@@ -301,14 +302,18 @@ class Dispatcher:
         outcome = self._answers.outcome(call.tool, frame)
         if isinstance(frame, Answer):
             call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
+        is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
+        unstarted = worker.take_next() if is_exhausted else None  # such a worker takes no other call
         worker.answered(call.id, now)
         if self._closures.is_any:
             self._closures.answered(call)
         if not call.is_disowned:
             self._end(call, outcome, now)
-        if isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT:
+        if is_exhausted:
             self._quarantine.lost(_identity(call), now)
             self._condemn(worker, Exit.MEMORY)
+            if unstarted is not None:
+                self.on_returned(unstarted)
         else:
             self._feeder.feed()
 
@@ -324,8 +329,31 @@ class Dispatcher:
             hearing.overhear(call, aside)
 
     def on_returned(self, call: Call) -> None:
-        """The worker that would have run `call` next is gone."""
-        self._feeder.returned(call)
+        """The worker that would have run `call` next is gone; it may have begun with a change before anybody knew."""
+        if not changes_something(call):
+            self._feeder.returned(call)
+            return
+        now = self._reactor.now()
+        check = self._checks.admit(self._numbers, call, Exit.CRASH, now, partial(self._on_returned_change, call))
+        if check is None or self._is_draining:
+            self._lose_returned(call, None)
+        else:
+            self._live[check.id] = check
+            self._feeder.feed()
+
+    def _on_returned_change(self, call: Call, found: Outcome) -> None:
+        """What has become of a change that waited in a lost worker: where it has changed nothing, it is next again."""
+        result = found.result if isinstance(found, Succeeded) else None
+        if isinstance(result, FoundOutcome) and result.outcome == "unchanged" and not call.is_settled:
+            self._feeder.returned(call)
+            self._feeder.feed()
+        else:
+            self._lose_returned(call, found)
+
+    def _lose_returned(self, call: Call, found: Outcome | None) -> None:
+        call.began_at = now = self._reactor.now()
+        code, sentence = verdicts.LOST[Exit.RECYCLED if self._is_draining else Exit.CRASH]
+        self._end(call, told(Failed(code, sentence, {}), found), now)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""

@@ -5,6 +5,11 @@ the short calls of one client get through. Nobody pays for that: only the short 
 another one of the same principal that has just begun, never while a scan may run or somebody else's turn has come. What
 waits in a worker is still in the queue for all who ask: it can be cancelled, its deadline runs, and it is taken back
 when the call before it takes long, and put back when the worker is lost. A read may run twice; only one is answered.
+
+A change must never run twice. So one waits behind another change only where a single worker makes them all, which it
+would have to wait for anyway, and where a history tells afterwards whether it has changed anything. It is never taken
+back, and may not be overdue before the one ahead of it. When its worker is lost, the history is asked, and it is put
+back if nothing was changed for it (`Dispatcher.on_returned`).
 """
 
 from collections.abc import Mapping
@@ -84,6 +89,8 @@ class Feeder:
                 self._feed_idle(kind, supervisor, now)
         if scheduler.has_waiting(READING):
             self._feed_busy(now)
+        if scheduler.has_waiting(Kind.WRITING):
+            self._feed_writer(now)
 
     def look(self, now: float) -> None:
         """Time has passed."""
@@ -121,6 +128,21 @@ class Feeder:
                     self._may_wait_in_workers = True
                     self._give(supervisor, worker, call, now)
 
+    def _feed_writer(self, now: float) -> None:
+        """Let a change wait in the one worker that makes changes."""
+        supervisor = self._supervisors.get(Kind.WRITING)
+        if supervisor is None or len(supervisor.roster.slots) > 1 or not self._checks.can_tell:
+            return
+        worker = supervisor.roster.slots[0].worker
+        ahead = None if worker is None or worker.next_call is not None else worker.call
+        if worker is None or ahead is None or ahead.is_disowned or ahead.is_check:
+            return
+        if supervisor.may_take_next(worker, now):
+            call = self._scheduler.next_change_behind(ahead, now)
+            if call is not None:
+                self._may_wait_in_workers = True
+                self._give(supervisor, worker, call, now)
+
     def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
         call.worker = supervisor.name_of(worker)
         call.assigned_at = now
@@ -129,6 +151,12 @@ class Feeder:
 
     def _readers(self) -> list[Worker]:
         supervisor = self._supervisors.get(READING)
+        if supervisor is None:
+            return []
+        return [slot.worker for slot in supervisor.roster.slots if slot.worker is not None]
+
+    def _writers(self) -> list[Worker]:
+        supervisor = self._supervisors.get(Kind.WRITING)
         if supervisor is None:
             return []
         return [slot.worker for slot in supervisor.roster.slots if slot.worker is not None]
@@ -164,7 +192,7 @@ class Feeder:
     def _count_waiting(self) -> int:
         if not self._may_wait_in_workers:
             return 0
-        following = (worker.next_call for worker in self._readers())
+        following = (worker.next_call for worker in (*self._readers(), *self._writers()))
         return sum(1 for call in following if call is not None and not call.is_disowned)
 
     def _take_back(self, worker: Worker, call: Call) -> None:
@@ -173,7 +201,7 @@ class Feeder:
 
     def _take_back_behind_long(self, now: float) -> None:
         """Let calls wait for the next free worker instead of for one that is not done soon."""
-        self._may_wait_in_workers = False
+        self._may_wait_in_workers = any(worker.next_call is not None for worker in self._writers())
         for worker in self._readers():
             call, busy_since = worker.next_call, worker.busy_since
             if call is None or call.is_disowned or busy_since is None:

@@ -48,6 +48,11 @@ class OutcomeChecks:
         """Whether any check waits."""
         return bool(self._waiting)
 
+    @property
+    def can_tell(self) -> bool:
+        """Whether anything can be found out."""
+        return self._operation is not None
+
     def mark(self, call: Call) -> str:
         """What a call that changes something is known by in the history, among all calls of all servers."""
         return f"{self._server}-{call.id}" if call.tool.writes else ""

@@ -173,6 +173,20 @@ class Scheduler:
         self.depth -= 1
         return call
 
+    def next_change_behind(self, ahead: Call, now: float) -> Call | None:
+        """Take the change whose turn it is, to wait behind another one that runs.
+
+        None when it may not be given out together with that, or would be overdue before it.
+        """
+        call = self._writes.first()
+        if call is None or call.principal != ahead.principal or call.hard_at < ahead.hard_at:
+            return None
+        if not call.may_wait_in_worker or not self.may_take_last(call, now):
+            return None
+        self._writes.take(call, now)
+        self.depth -= 1
+        return call
+
     def put_back(self, call: Call) -> None:
         """A call that was taken has not run: its client's next one is that again, as if nothing had happened."""
         self._queue_of(call).put_back(call)

@@ -114,3 +114,57 @@ def test_a_change_that_ended_so_is_not_tried_again(server: Any, owned: Path) -> 
     row = next(row for row in server.wait_until_ready()["workers"] if row["pool"] == "read-write")
     assert row["calls_total"] == 1  # the check alone
     assert not server.call("write_file", path="made.txt", content=NEW).get("isError")
+
+
+# Changes that wait in the worker behind one that brings it down.
+
+
+def running(status: Json) -> list[Json]:
+    """The workers that run a stalled call."""
+    return [worker for worker in status["workers"] if worker["tool"] == "stall"]
+
+
+@pytest.mark.parametrize("at", ["announced", "made"])
+def test_changes_behind_one_whose_worker_dies_are_made_once(
+    owned: Path, start_server: Callable[..., Any], at: str
+) -> None:
+    server = start_server("--allow-write", faulty=True)
+    server.initialize()
+    server.wait_until_ready()
+    ahead = server.start_call("stall", tool="write_file", arguments=WAYS["create"][1], at=at)
+    status = server.wait_for_status(lambda status: bool(running(status)))
+    behind = [server.start_call("write_file", path=f"new{number}.txt", content=f"{number}") for number in range(4)]
+    server.request("ping")  # by now one of them has been given out
+    server.wait_for_status(lambda _: at == "announced" or (owned / "made.txt").exists())
+    os.kill(running(status)[0]["pid"], signal.SIGKILL)
+    error = server.answer(ahead)["result"]["structuredContent"]["error"]
+    assert (error["code"], error["outcome"]) == ("worker_crashed", "changed" if at == "made" else "unchanged")
+    for call in behind:
+        assert not server.answer(call)["result"].get("isError"), "a change behind the lost one was lost with it"
+    changes = server.call("list_changes")["structuredContent"]["changes"]
+    made = sorted(change["path"] for change in changes)
+    assert made == [*(["made.txt"] if at == "made" else []), *(f"new{number}.txt" for number in range(4))]
+
+
+@pytest.mark.parametrize("way", ["cancelled", "too late"])
+def test_a_change_that_waits_behind_another_one_can_be_given_up(
+    owned: Path, start_server: Callable[..., Any], way: str
+) -> None:
+    deadline = {"FILEWARDEN_DEADLINES_WRITE_S": "1.0"} if way == "too late" else {}
+    server = start_server("--allow-write", faulty=True, **deadline)
+    server.initialize()
+    server.wait_until_ready()
+    ahead = server.start_call("stall", tool="write_file", arguments=WAYS["create"][1], at="announced")
+    server.wait_for_status(lambda status: bool(running(status)))
+    behind = server.start_call("write_file", path="new.txt", content="new")
+    server.request("ping")
+    if way == "cancelled":
+        server.notify("notifications/cancelled", {"requestId": behind})
+        server.notify("notifications/cancelled", {"requestId": ahead})
+    else:
+        assert server.answer(ahead)["result"]["structuredContent"]["error"]["code"] == "timeout"
+        result = server.answer(behind)["result"]  # a moment was left for it, or not
+        assert (owned / "new.txt").exists() == (not result.get("isError"))
+        assert not result.get("isError") or result["structuredContent"]["error"]["code"] == "timeout"
+    assert not server.call("write_file", path="last.txt", content="last").get("isError")
+    assert "made.txt" not in look(owned)
