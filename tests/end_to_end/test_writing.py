@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ WRITING = (
     "list_changes",
     "undo_change",
 )
+LANES = 4
+"""Front-ends that are killed at a time."""
 FEW, MANY = 30, 200
 
 
@@ -259,24 +262,31 @@ def test_a_worker_killed_at_any_moment_leaves_the_old_or_the_new(writer: Any, ow
     assert drafts(owned) == []
 
 
-@pytest.mark.parametrize("kills", [pytest.param(2, id="few"), pytest.param(40, id="many", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [pytest.param(1, id="few"), pytest.param(50, id="many", marks=pytest.mark.slow)])
 @pytest.mark.timeout(300)
 def test_a_front_end_killed_at_any_moment_leaves_the_old_or_the_new(
     owned: Path, start_server: Callable[..., Any], all_gone: Callable[[set[int], float], bool], kills: int
 ) -> None:
-    """Its workers die with it, in the middle of what they do."""
+    """Its workers die with it, in the middle of what they do; several servers at a time change one root."""
     versions = {number: (f"version {number:06}\n" * 300_000)[:300_000] for number in range(2)}
-    path, moments = owned / "a.txt", random.Random(7)
-    for number in range(kills):
-        server = start_server("--allow-write")
-        server.initialize()
-        data(server.call("write_file", path="a.txt", content=versions[number % 2], overwrite=True))
-        workers = {child.pid for child in psutil.Process(server.pid).children(recursive=True)}
-        server.start_call("write_file", path="a.txt", content=versions[1 - number % 2], overwrite=True)
-        threading.Event().wait(moments.uniform(0, 0.02))
-        server.kill()
-        assert all_gone(workers, 10.0)
-        assert path.read_text() in versions.values(), "a mix"
+    small = {f"FILEWARDEN_POOL_{name}": value for name, value in (("WORKERS", "1"), ("SCAN_WORKERS", "0"))}
+
+    def work(lane: int) -> None:
+        path, moments = owned / f"{lane}.txt", random.Random(lane)
+        for number in range(kills):
+            server = start_server("--allow-write", FILEWARDEN_POOL_SPARES="0", **small)
+            server.initialize()
+            data(server.call("write_file", path=path.name, content=versions[number % 2], overwrite=True))
+            workers = {child.pid for child in psutil.Process(server.pid).children(recursive=True)}
+            server.start_call("write_file", path=path.name, content=versions[1 - number % 2], overwrite=True)
+            threading.Event().wait(moments.uniform(0, 0.02))
+            server.kill()
+            assert all_gone(workers, 10.0)
+            assert path.read_text() in versions.values(), "a mix"
+
+    with ThreadPoolExecutor(LANES) as lanes:
+        for done in [lanes.submit(work, lane) for lane in range(LANES)]:
+            done.result()
     last = start_server("--allow-write")
     last.initialize()
     data(last.call("write_file", path="a.txt", content="end", overwrite=True))

@@ -105,3 +105,17 @@ def test_a_cursor_of_changes_is_for_whoever_got_it(callers: Start) -> None:
     assert found["ann"].code("list_changes", path="new1", cursor=cursor) == "invalid_argument"
     assert found["ann"].code("restore_deleted", cursor=cursor) == "invalid_argument"
     assert found["ann"].code("list_changes", cursor=cursor) == "ok"
+
+
+@pytest.mark.parametrize(("setting", "limit"), [("MAX_FILES_PER_MINUTE", "2"), ("MAX_BYTES_PER_MINUTE", "25")])
+def test_what_one_principal_may_write_in_a_minute_is_not_spent_by_another(
+    callers: Start, tree: Path, setting: str, limit: str
+) -> None:
+    found = callers(**{f"FILEWARDEN_WRITES_{setting}": limit})
+    for name in ("ann", "bob"):
+        for number in range(2):
+            assert found[name].code("write_file", path=f"{name}{number}", content="1234567890") == "ok", name
+    for name in ("ann", "bob"):
+        error = found[name].call("write_file", path=f"{name}2", content="1234567890")["structuredContent"]["error"]
+        assert (error["code"], error["budget"]) == ("overloaded", f"writes.{setting.lower()}")
+        assert not (tree / f"{name}2").exists()
