@@ -335,7 +335,7 @@ class Dispatcher:
             return
         now = self._reactor.now()
         check = self._checks.admit(self._numbers, call, Exit.CRASH, now, partial(self._on_returned_change, call))
-        if check is None or self._is_draining:
+        if check is None or self.closed is not None:
             self._lose_returned(call, None)
         else:
             self._live[check.id] = check
@@ -352,7 +352,7 @@ class Dispatcher:
 
     def _lose_returned(self, call: Call, found: Outcome | None) -> None:
         call.began_at = now = self._reactor.now()
-        code, sentence = verdicts.LOST[Exit.RECYCLED if self._is_draining else Exit.CRASH]
+        code, sentence = verdicts.LOST[Exit.CRASH if self.closed is None else Exit.RECYCLED]
         self._end(call, told(Failed(code, sentence, {}), found), now)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
