@@ -6,6 +6,8 @@ from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, Exit, advance
 from filewarden.broker.process import Process, Violation
 from filewarden.workers import wire
+from filewarden.workers.slices import ANSWERING_S, SCANNING_S, set_slice
+from filewarden.workers.tool import Lane
 from filewarden.workers.wire import Aside, Ending, Ready
 
 
@@ -30,6 +32,7 @@ class Worker(Process[Ready | Ending | Aside]):
         self.calls_total = 0
         self.serves_since: float | None = None
         """When it got its first call."""
+        self._keeps_its_processor = False
 
     def assign(self, call: Call, frame: bytes, now: float) -> None:
         """Give it a call: to run at once, or after the one that it runs.
@@ -51,6 +54,13 @@ class Worker(Process[Ready | Ending | Aside]):
         self.busy_since = call.began_at = now
         if self.serves_since is None:
             self.serves_since = now
+        if (call.lane is Lane.SCAN) is not self._keeps_its_processor:
+            self._take_slice_for(call.lane)
+
+    def _take_slice_for(self, lane: Lane) -> None:
+        self._keeps_its_processor = lane is Lane.SCAN
+        if self.pid is not None:
+            set_slice(self.pid, SCANNING_S if self._keeps_its_processor else ANSWERING_S)
 
     def answered(self, call_id: int, now: float) -> Call:
         """Take back the call that it answers; the next one, if it has one, is what it runs now.

@@ -34,6 +34,7 @@ from filewarden.transports.starter import Starter
 from filewarden.transports.tool_settings import check_globs, check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import Profile, encode
+from filewarden.workers.slices import ANSWERING_S, set_slice
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -115,6 +116,7 @@ def make_broker(
     sealing_keys: Sequence[bytes] = (),
 ) -> Broker:
     """The broker for these settings; without `sealing_keys` it makes its own."""
+    set_slice(0, ANSWERING_S)
     return Broker(
         reactor=reactor,
         launched=surroundings.launched,

@@ -25,6 +25,7 @@ from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.plugins.refusal import PluginError
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
 from filewarden.workers.rules.protection import protection
+from filewarden.workers.slices import ANSWERING_S, set_slice
 
 GATE_FDS = 1
 NOT_FOR_WORKERS = (
@@ -75,6 +76,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     set_process_name("fw-zygote")
     _import_worker_side()
     tune_allocator(single_arena=True)
+    set_slice(0, ANSWERING_S)
     landlock.abi()
     seccomp.program("ro")  # for the one that is started before it has a profile; it has the time
     be_an_early_victim()

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from filewarden.workers.slices import ANSWERING_S, SCANNING_S
+from tests.drivers.slices import attributes_of
+
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
@@ -55,6 +58,22 @@ def test_every_thread_of_every_worker_is_confined(workers: list[int]) -> None:
                 assert int(facts[held], 16) == 0, held
             assert "0" not in facts["Uid"].split()
             assert "0" not in facts["Gid"].split()
+
+
+def test_what_answers_takes_the_processor_from_what_scans(start_server: Callable[..., Any], tree: Path) -> None:
+    if not attributes_of(0)[2]:
+        pytest.skip("this kernel has no slices (Linux 6.12 has)")
+    server = start_server(faulty=True)
+    server.initialize()
+    server.wait_until_ready()
+    server.start_call("scan", seconds=20)
+    rows = server.wait_for_status(lambda status: status["pool"]["busy"] == 1)["workers"]
+    [busy] = [row["pid"] for row in rows if row["tool"] == "scan"]
+    others = {row["pid"] for row in rows} - {busy}
+    assert attributes_of(busy)[2] == SCANNING_S
+    assert {attributes_of(pid)[2] for pid in others} == {ANSWERING_S}
+    threads = [int(task.name) for task in Path(f"/proc/{server.pid}/task").iterdir()]
+    assert {attributes_of(thread)[2] for thread in threads} == {ANSWERING_S}
 
 
 def test_every_thread_of_the_front_end_is_confined(serving: Any) -> None:
