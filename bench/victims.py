@@ -5,6 +5,8 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.ground import TREE_FOLDER
 from bench.peers import Peer, Question
@@ -24,6 +26,12 @@ PIPES = 64
 PIPES_PAUSE_S = 0.25
 """Between two rounds of pipes: where they do not hang this would otherwise be a flood."""
 BOMBS = ("a glob bomb", "a regex bomb", "64 pipes")
+BOMB_DEADLINE_S = 0.5
+"""Short, so that bombs meet it within a turn of reads."""
+BOMB_SETTINGS = {
+    "FILEWARDEN_DEADLINES_SCAN_S": str(BOMB_DEADLINE_S),
+    "FILEWARDEN_LIMITS_PER_CLIENT_IN_FLIGHT": "128",
+}
 BOMB_FIGURES: Mapping[str, str] = {
     name: unit
     for bomb in BOMBS
@@ -31,6 +39,7 @@ BOMB_FIGURES: Mapping[str, str] = {
         (f"small read beside {bomb}, p99", "ms"),
         (f"small read in turn with {bomb}, p99", "ms"),
         (f"small read beside {bomb} / alone", "times"),
+        (f"{bomb}, longest life at a deadline of {BOMB_DEADLINE_S * 1000:.0f} ms", "ms"),
     )
 }
 
@@ -52,16 +61,20 @@ def beside_bombs(peer: Peer, home: str, reads: int, *, is_quick: bool) -> dict[s
     build_haystack(os.path.join(peer.ground, FOLDER), QUICK_FILES if is_quick else FILES)
     figures = {}
     for bomb, trouble in _troubles(peer.ground).items():
-        alone, beside = list[float](), list[float]()
-        with Connection(peer, home) as server:
-            _warm_up(server, peer.questions["read"])
+        alone, beside, lives = list[float](), list[float](), list[float]()
+        read = peer.questions["read"]
+        with Connection(msgspec.structs.replace(peer, environ=BOMB_SETTINGS), home) as server:
+            _warm_up(server, read)
             for _ in range(TURNS):
-                alone += reads_beside(server, peer.questions["read"], (), reads // TURNS, BOMB_PAUSE_S)
-                beside += reads_beside(server, peer.questions["read"], trouble, reads // TURNS, BOMB_PAUSE_S)
+                alone += reads_beside(server, read, (), reads // TURNS, BOMB_PAUSE_S)
+                beside += reads_beside(server, read, trouble, reads // TURNS, BOMB_PAUSE_S, lives)
         quiet, loud = (percentile(taken, 0.99) * 1000 for taken in (alone, beside))
         figures[f"small read beside {bomb}, p99"] = loud
         figures[f"small read in turn with {bomb}, p99"] = quiet
         figures[f"small read beside {bomb} / alone"] = loud / quiet
+        if not lives:
+            raise Broken(f"{bomb} never ended, though its deadline is {BOMB_DEADLINE_S} s")
+        figures[f"{bomb}, longest life at a deadline of {BOMB_DEADLINE_S * 1000:.0f} ms"] = max(lives) * 1000
     return figures
 
 
@@ -87,14 +100,19 @@ def _warm_up(server: Connection, question: Question) -> None:
 
 
 def reads_beside(
-    server: Connection, read: Question, troubles: Sequence[Question], reads: int, pause_s: float
+    server: Connection,
+    read: Question,
+    troubles: Sequence[Question],
+    reads: int,
+    pause_s: float,
+    lives: list[float] | None = None,
 ) -> list[float]:
     """Read so often while the troubles run, each begun again when it ends; the seconds of each read.
 
     A read is timed from the moment it was due: one that could not be sent because the pipe was full has waited too.
-    What still runs at the end is cancelled.
+    How long each trouble lived that ended by itself goes to `lives`; what still runs at the end is cancelled.
     """
-    running = {server.send(trouble, may_fail=True): trouble for trouble in troubles}
+    running = {server.send(trouble, may_fail=True): (time.perf_counter(), trouble) for trouble in troubles}
     waiting: collections.deque[tuple[float, Question]] = collections.deque()
     sent: dict[int, float] = {}
     taken: list[float] = []
@@ -111,13 +129,15 @@ def reads_beside(
             continue
         while waiting and waiting[0][0] <= now:
             trouble = waiting.popleft()[1]
-            running[server.send(trouble, may_fail=True)] = trouble
+            running[server.send(trouble, may_fail=True)] = (now, trouble)
         ident = server.receive(max(0.0, due - now) if asked < reads else 0.1)
         if ident in sent:
             taken.append(time.perf_counter() - sent.pop(ident))
         elif ident in running:
-            again_s = now + (PIPES_PAUSE_S if len(troubles) == PIPES else 0.0)
-            waiting.append((again_s, running.pop(ident)))
+            since, trouble = running.pop(ident)
+            if lives is not None:
+                lives.append(time.perf_counter() - since)
+            waiting.append((now + (PIPES_PAUSE_S if len(troubles) == PIPES else 0.0), trouble))
     for ident in running:
         server.cancel(ident)
     return taken
