@@ -98,3 +98,16 @@ def test_a_path_is_kept_in_part_and_shows_what_it_hides(ledger: Ledger, naming: 
     shown = [each.path for each in ledger.incidents.latest()]
     assert all(len(path) <= 200 and path.isprintable() for path in shown)
     assert shown[0] != "a\x1b[2Jb\u202e"
+
+
+def test_what_a_profile_counts_counts_for_the_whole_too(make_call: MakeCall) -> None:
+    whole = Ledger()
+    profile = Ledger(whole)
+    whole.count(make_call(), DONE, 0.1)
+    profile.count(make_call(), DENIED, 0.1)
+    profile.count(make_call(), FULL, 0.1)
+    profile.count_cancelled(make_call(), 0.1)
+    assert (whole.total, whole.errors, whole.cancelled) == (4, 2, 1)
+    assert (whole.own, profile.own) == ((1, 0), (3, 2))
+    assert whole.refusals[Reason.QUEUE_FULL] == 1
+    assert sum(each.count for each in whole.incidents.latest()) == 2

@@ -55,3 +55,23 @@ def test_clients_are_told_which_answers_may_be_long() -> None:
     assert usual["list_directory"] is usual["read_media_file"] is None
     assert hints(120_000)["list_directory"] == 120_000
     assert long["list_directory"] == 500_000
+
+
+@pytest.mark.parametrize(
+    ("only", "tools", "has_resources"),
+    [
+        ((), {"plain", "walks", "writes"}, True),
+        (("@read",), {"plain"}, False),
+        (("@scan", "writes", "@resources"), {"walks", "writes"}, True),
+        (("@write", "plain"), {"plain", "writes"}, False),
+    ],
+)
+def test_only_the_tools_that_are_named_are_offered(only: tuple[str, ...], tools: set[str], has_resources: bool) -> None:
+    whole = Catalogue(
+        [tool("plain"), tool("walks", scans=True), tool("writes", writes=True)],
+        [tool("resources/read"), tool("completion/complete"), tool("find_outcome")],
+    )
+    offered = whole.offered(scan=True, write=True, only=only)
+    assert {each.name for each in offered} == tools
+    assert abilities(offered).resources is abilities(offered).completions is has_resources
+    assert offered.operation("find_outcome") is not None

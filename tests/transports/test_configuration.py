@@ -83,3 +83,20 @@ def test_a_collector_s_address_and_headers_are_looked_at(home: Path, capsys: Cap
     assert "telemetry.headers_file" in capsys.readouterr().err
     assert check(home, '[telemetry]\notlp_endpoint = "localhost:4317"\n') == 2
     assert "must be an http or https address" in capsys.readouterr().err
+
+
+def test_profiles_are_told_with_whom_they_are_for(home: Path, capsys: Capture) -> None:
+    text = '[http]\nenabled = true\n[[profiles]]\nname = "a"\nprincipals = ["token:ci"]\n'
+    text += f'[[profiles.roots]]\npath = "{home}"\n'
+    assert check(home, text) == 0
+    said = capsys.readouterr().out
+    assert "profile a: token:ci" in said
+    assert f"  root {home.name}: {home} (ro)" in said
+    assert not (home / ".local").exists()
+    assert check(home, text, "--json") == 0
+    (profile,) = json.loads(capsys.readouterr().out)["profiles"]
+    assert (profile["name"], profile["principals"]) == ("a", ["token:ci"])
+    (home / "tokens").mkdir()
+    (home / "tokens" / "ci").write_text("short")
+    assert check(home, f'{text}[access]\ntokens_folder = "{home}/tokens"\n') == 2
+    assert "access.tokens_folder: " in capsys.readouterr().err

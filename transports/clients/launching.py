@@ -39,7 +39,7 @@ def _absolute(serve: Sequence[str], loaded: Loaded) -> list[str]:
 
 def _names_roots(loaded: Loaded) -> bool:
     """Roots of the configuration file stay there: it is read again at each start."""
-    return loaded.file is None or loaded.origins["roots.0.path"] != loaded.file
+    return loaded.file is None or loaded.origins.get("roots.0.path", loaded.file) != loaded.file
 
 
 def _own_command(environ: Mapping[str, str]) -> list[str]:

@@ -91,6 +91,7 @@ def _list(context: "Context", cursor: str | None) -> Restored:
 
 def _find(context: "Context", arguments: RestoreDeleted, trash_id: str) -> Restored:
     from filewarden.workers.errors import Code, ToolFailure
+    from filewarden.workers.writing.deletions import is_hidden
     from filewarden.workers.writing.trash import find_trash
     from filewarden.workers.writing.trash_entry import unknown
     from filewarden.workers.writing.write_failures import failures_of
@@ -104,6 +105,8 @@ def _find(context: "Context", arguments: RestoreDeleted, trash_id: str) -> Resto
             except ToolFailure as failure:
                 if failure.code is not Code.NOT_FOUND:
                     raise
+                continue
+            if is_hidden(context, root, origin):
                 continue
             default = context.space.display(root, tuple(origin.split(b"/")))
             return _restore(context, trash, root, trash_id, arguments.destination or default)

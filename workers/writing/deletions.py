@@ -48,13 +48,19 @@ def waiting(context: "Context", root: Root, identifier: str) -> Waiting | None:
             told, state = trash.look(identifier)
     except ToolFailure:
         return None
-    names = tuple(told.place.split(b"/"))
-    is_closed = context.space.judge(root)
-    if is_closed is not None and any(is_closed(names[:end]) for end in range(1, len(names) + 1)):
+    if is_hidden(context, root, told.place):
         return None
+    names = tuple(told.place.split(b"/"))
     kind = kind_of(state.st_mode)
     size = state.st_size if told.size is None and kind == "file" else told.size
     return Waiting(trash_id=identifier, path=context.space.display(root, names), type=kind, size=size)
+
+
+def is_hidden(context: "Context", root: Root, place: bytes) -> bool:
+    """Whether what lay there, or a folder above it, is closed to these clients: others may have deleted it."""
+    names = tuple(place.split(b"/"))
+    is_closed = context.space.judge(root)
+    return is_closed is not None and any(is_closed(names[:end]) for end in range(1, len(names) + 1))
 
 
 def deleted_at(identifier: str) -> str:

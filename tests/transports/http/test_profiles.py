@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from tests.drivers.process import PRODUCT
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
+CAPTURED = (str(Path(__file__).parents[2] / "hostile" / "captured" / "server.py"),)
+REFUSED = {"ENOENT", "EACCES", "EPERM", "EROFS", "FileNotFoundError", "PermissionError"}
 FEW = "[pool]\nworkers = 2\nscan_workers = 1\nspares = 0\n"
 PROFILES = """
 [[profiles]]
@@ -62,7 +66,7 @@ class Crowd:
     def ask(self, name: str, method: str, params: Json | None = None) -> Reply:
         return self.server.modern(method, params, **self.bearer(name))
 
-    def call(self, name: str, tool: str, **arguments: Any) -> Json:
+    def call(self, name: str, tool: str, /, **arguments: Any) -> Json:
         found: Json = self.ask(name, "tools/call", {"name": tool, "arguments": arguments}).json["result"]
         return found
 
@@ -108,16 +112,17 @@ Start = Callable[..., Crowd]
 
 
 @pytest.fixture(scope="module")
-def start_crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+def start_crowd() -> Iterator[Start]:
+    """Start servers on folders that any local user may enter, so that nothing but the server keeps them apart."""
     servers: list[HttpServer] = []
 
-    def start(text: Callable[[Path], str] = configured, **variables: str) -> Crowd:
-        above = tmp_path_factory.mktemp("crowd")
+    def start(text: Callable[[Path], str] = configured, program: tuple[str, ...] = PRODUCT, **variables: str) -> Crowd:
+        above = Path(tempfile.mkdtemp(prefix="fw-crowd-"))
         above.chmod(0o755)
         file = above / "filewarden.toml"
         file.write_text(text(folders(above)))
         environ = {"HOME": str(above), "PATH": os.defpath, "XDG_STATE_HOME": str(above / "state"), **variables}
-        server = HttpServer(("--config", str(file)), environ, PRODUCT)
+        server = HttpServer(("--config", str(file)), environ, program)
         servers.append(server)
         server.root = above
         server.wait_until_ready()
@@ -126,6 +131,7 @@ def start_crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     yield start
     for server in servers:
         server.kill()
+        shutil.rmtree(server.root, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -226,16 +232,20 @@ def test_sessions_cursors_and_tasks_are_their_profiles(crowd: Crowd) -> None:
         assert b"isError" in answers[0]
 
 
-def test_a_worker_of_a_profile_has_no_way_to_the_root_of_another(crowd: Crowd) -> None:
-    crowd.text("builds", "whose.txt")
-    crowd.text("audits", "audits/whose.txt")
-    status = crowd.server.status()
-    pids = {worker["profile"]: worker["pid"] for worker in status["workers"] if worker.get("profile")}
-    assert set(pids) == {"builds", "audits"}
-    if os.geteuid() == 0 and status["sandbox"]["layers"].get("namespaces", {}).get("active", True):
-        for name, pid in pids.items():
-            mounts = Path(f"/proc/{pid}/mountinfo").read_text()
-            assert f"{crowd.server.root}/{'builds' if name == 'audits' else 'audits'}" not in mounts
+def attempt(crowd: Crowd, name: str, what: str, target: Path) -> str:
+    """What came of what an attacker does who runs code in a worker of a profile."""
+    result = crowd.call(name, "attempt", name=what, target=str(target))
+    return str(result["structuredContent"].get("outcome", result["structuredContent"]))
+
+
+def test_a_captured_worker_of_a_profile_has_no_way_to_the_root_of_another(start_crowd: Start) -> None:
+    text = PROFILES.replace('only = ["@read", "@resources"]', "")
+    crowd = start_crowd(lambda above: configured(above, text), program=CAPTURED)
+    for mine, theirs in (("builds", "audits"), ("audits", "builds"), ("", "builds"), ("audits", "common")):
+        for what in ("open", "list", "stat", "O_PATH", "write", "create", "chdir", "readlink"):
+            target = crowd.server.root / theirs / ("" if what in {"list", "chdir"} else "whose.txt")
+            assert attempt(crowd, mine, what, target) in REFUSED, (mine, theirs, what)
+    assert {worker.get("profile") for worker in crowd.server.status()["workers"]} == {None, "builds", "audits"}
 
 
 def test_the_metrics_and_the_audit_log_name_the_profile(start_crowd: Start, tmp_path: Path) -> None:
@@ -280,9 +290,35 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
 
 def test_where_others_are_refused_only_profiles_are_served(start_crowd: Start) -> None:
     crowd = start_crowd(lambda above: PROFILES.format(folder=above) + FEW + '[access]\nothers = "refuse"\n')
+    assert len(crowd.server.descendants()) == 1  # the launcher alone: nobody has come yet
     main = crowd.server.modern("tools/list")
     unknown = crowd.server.modern("tools/list", authorization="Bearer " + "x" * 43)
     assert (main.status, main.body) == (unknown.status, unknown.body) == (401, main.body)
     assert crowd.text("audits", "papers/whose.txt") == "papers"
     assert set(crowd.profiles()) == {"builds", "audits"}
     assert crowd.server.get("/status").status == 200
+
+
+def test_a_profile_whose_root_has_gone_is_refused_and_bothers_nobody_else(start_crowd: Start) -> None:
+    crowd = start_crowd()
+    (crowd.server.root / "builds").rename(crowd.server.root / "elsewhere")
+    refused = crowd.call("builds", "read_file", path="whose.txt")
+    assert "No worker can be started" in refused["content"][0]["text"]
+    assert crowd.text("", "whose.txt") == "common"
+    assert crowd.text("audits", "papers/whose.txt") == "papers"
+    assert crowd.profiles()["builds"]["state"] == "broken"
+    assert crowd.server.get("/readyz").status == 200
+    assert "no worker can be started for a profile" in crowd.server.errors
+    (crowd.server.root / "elsewhere").rename(crowd.server.root / "builds")
+    assert crowd.reload(configured(crowd.server.root))["problem"] is None
+    assert crowd.text("builds", "whose.txt") == "builds"
+
+
+def test_a_change_of_one_profile_is_told_and_undone_there_alone(crowd: Crowd) -> None:
+    crowd.call("builds", "write_file", path="new.txt", content="one")
+    assert crowd.call("builds", "list_changes")["structuredContent"]["changes"]
+    assert (crowd.server.root / "builds" / "new.txt").read_text() == "one"
+    listed = [crowd.ask("", "tools/call", {"name": name, "arguments": {}}) for name in ("list_changes", "lost_changes")]
+    assert same_but_for((listed[0], listed[1]), ("list_changes", "lost_changes"))
+    kept = [path.name for path in crowd.folder.parent.iterdir() if path.name.startswith("history")]
+    assert [name.partition("@")[2] for name in kept] == ["builds"]

@@ -257,10 +257,16 @@ def test_list_and_restoring_are_not_mixed(writable: Context, run: Run, arguments
     assert raised.value.code is Code.INVALID_ARGUMENT
 
 
-def test_what_was_closed_since_is_not_listed(
+def test_what_is_closed_is_neither_listed_nor_restored(
     open_space: Callable[..., Any], make_context: Any, writable: Context, run: Run, deleted: Callable[..., str]
 ) -> None:
     shown = deleted("open/f")
-    deleted("closed/f")
+    hidden = deleted("closed/f")
     stricter = msgspec.structs.replace(writable, space=open_space(deny=("closed/**",), writable=True))
     assert [each.trash_id for each in run(stricter, restore_deleted.TOOL).deletions] == [shown]
+    answers = []
+    for trash_id in (hidden, hidden[:-1] + ("0" if hidden[-1] != "0" else "1")):
+        with pytest.raises(ToolFailure) as raised:
+            run(stricter, restore_deleted.TOOL, trash_id=trash_id, destination="open/g")
+        answers.append((raised.value.code, raised.value.message.replace(trash_id, "")))
+    assert answers[0] == answers[1]
