@@ -47,7 +47,7 @@ def check_readable(account: Account, roots: Sequence[str]) -> None:
     """
     handles = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for root in roots]
     try:
-        with _acting_as(account):
+        with acting_as(account):
             problems = [
                 _unreadable(root, handle, account)
                 for root, handle in zip(roots, handles, strict=True)
@@ -62,7 +62,7 @@ def check_readable(account: Account, roots: Sequence[str]) -> None:
 
 def can_enter(account: Account, folder: str) -> bool:
     """Ask the kernel whether `account` can reach what lies in a folder by its path."""
-    with _acting_as(account):
+    with acting_as(account):
         try:
             os.stat(os.path.join(folder, "."))
         except OSError:
@@ -71,7 +71,7 @@ def can_enter(account: Account, folder: str) -> bool:
 
 
 @contextlib.contextmanager
-def _acting_as(account: Account) -> Iterator[None]:
+def acting_as(account: Account) -> Iterator[None]:
     """Have the rights of `account` for a moment: root can take its own back."""
     groups = os.getgroups()
     os.setgroups([])

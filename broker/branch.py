@@ -22,7 +22,7 @@ from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
-from filewarden.broker.offering import abilities, catalogue_of, instructions_of, offered_templates, offered_tools
+from filewarden.broker.offering import OfferedTools, abilities, catalogue_of, instructions_of, offered_templates
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import Patrol
 from filewarden.broker.protocol.negotiation import Eras
@@ -128,7 +128,7 @@ class Branch:
         limits, roots = settings.limits, [root.name for root in settings.roots]
         self.watches = Watches(common.reactor, self.staff.crew, roots, limits.max_watches)
         self.offer = Offer(
-            offered_tools(self._catalogue, max_answer_chars=limits.max_answer_chars),
+            OfferedTools(self._catalogue, max_answer_chars=limits.max_answer_chars),
             prompts=self._catalogue.prompts,
             templates=offered_templates(self._catalogue, settings.roots),
             abilities=abilities(self._catalogue),
@@ -223,16 +223,16 @@ class Branch:
 
     def _renew_offer(self, settings: Settings) -> bool:
         """Offer what these settings allow; whether that are other tools."""
-        before = list(self.offer.tools)
+        before = self.offer.tools.names
         self.offer.renew(
-            offered_tools(self._catalogue, max_answer_chars=settings.limits.max_answer_chars),
+            OfferedTools(self._catalogue, max_answer_chars=settings.limits.max_answer_chars),
             prompts=self._catalogue.prompts,
             templates=offered_templates(self._catalogue, settings.roots),
             abilities=abilities(self._catalogue),
             instructions=instructions_of(settings.roots, self._catalogue),
         )
         self._services.abilities = self.offer.abilities
-        return before != list(self.offer.tools)
+        return before != self.offer.tools.names
 
     def repair(self) -> None:
         """Begin again with workers, where none could be started before."""

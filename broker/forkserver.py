@@ -1,14 +1,13 @@
 """The broker's side of one zygote: spawn messages go there, handles on new workers come back."""
 
 import os
-import socket
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from filewarden.broker.reactor import Reactor
-from filewarden.workers import profile as messages
+from filewarden.workers import attached, profile as messages
 from filewarden.workers.profile import CONTROL_BYTES, Exited, Spawn, Spawned, Unusable
 
 
@@ -38,14 +37,14 @@ class ForkServer:
         self._reactor = reactor
         self._ask_for_zygote = ask_for_zygote
         self._listener = listener
-        self._zygote: socket.socket | None = None
+        self._zygote: attached.Socket | None = None
 
     @property
     def is_ready(self) -> bool:
         """Whether spawn messages are taken."""
         return self._zygote is not None
 
-    def adopt(self, zygote: socket.socket) -> None:
+    def adopt(self, zygote: attached.Socket) -> None:
         """Take the control socket of a zygote that has just been started."""
         self.close()
         self._zygote = zygote
@@ -65,9 +64,8 @@ class ForkServer:
         """Ask for a worker; `gate` is closed here."""
         try:
             if self._zygote is not None:
-                socket.send_fds(
-                    self._zygote, [messages.encode(Spawn(serial, os.path.basename(endpoint), secret))], [gate]
-                )
+                spawn = messages.encode(Spawn(serial, os.path.basename(endpoint), secret))
+                attached.send(self._zygote, spawn, gate)
         except OSError:
             self._lose_zygote("its control socket is closed")
         finally:
@@ -77,7 +75,7 @@ class ForkServer:
         if self._zygote is None:
             return
         try:
-            data, fds, _flags, _address = socket.recv_fds(self._zygote, CONTROL_BYTES, 1)
+            data, fds = attached.receive(self._zygote, CONTROL_BYTES)
             message = messages.decode_from_zygote(data) if data else Unusable("it ended")
         except BlockingIOError:
             return

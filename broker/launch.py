@@ -1,10 +1,13 @@
 """Starting the launcher process: the first thing a server does, before any other import."""
 
-import contextlib
 import os
-import socket
 import sys
-from collections.abc import Sequence
+
+from filewarden.workers import attached
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Sequence
 
 LAUNCHER_MODULE = "from filewarden.workers.launcher import main; main()"
 CONTROL_FD = 3
@@ -13,7 +16,7 @@ CONTROL_FD = 3
 class Launched:
     """A launcher process: its id, our end of its control socket, and the read end of its standard error."""
 
-    def __init__(self, pid: int, control: socket.socket, errors_fd: int) -> None:
+    def __init__(self, pid: int, control: attached.Socket, errors_fd: int) -> None:
         self.pid = pid
         self.control = control
         self.errors_fd = errors_fd
@@ -31,7 +34,7 @@ class Launched:
         document = os.memfd_create("charter", os.MFD_CLOEXEC)
         try:
             _write_whole(document, encoded)
-            socket.send_fds(self.control, [b"C"], [document])
+            attached.send(self.control, b"C", document)
         except (BrokenPipeError, ConnectionResetError):  # as in `_send`
             return
         finally:
@@ -75,8 +78,10 @@ class Launched:
 
     def _send(self, message: bytes) -> None:
         """A launcher that is gone is noticed where its socket is watched, and ends the server with the reason."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        try:
             self.control.send(message)
+        except (BrokenPipeError, ConnectionResetError):
+            return
 
 
 def _write_whole(fd: int, data: bytes) -> None:
@@ -85,13 +90,13 @@ def _write_whole(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def launch(program: Sequence[str] = ("-c", LAUNCHER_MODULE)) -> Launched:
+def launch(program: "Sequence[str]" = ("-c", LAUNCHER_MODULE)) -> Launched:
     """Spawn the launcher in a fresh isolated interpreter that inherits nothing but its control socket.
 
     `program` is what the interpreter runs. Its standard error is a pipe of ours, so that whatever runs in a worker can
     neither reach the terminal nor flood it.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = attached.pair()
     errors_fd, errors_write = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)
     pid = os.posix_spawn(

@@ -1,12 +1,12 @@
 """The broker's side of the launcher: its zygotes are handed to whoever asked for them, its words to the log."""
 
 import os
-import socket
 from collections.abc import Callable
 
 from filewarden.broker.forkserver import ForkServer, Listener, is_dead_within
 from filewarden.broker.launch import Launched
 from filewarden.broker.reactor import Reactor
+from filewarden.workers import attached
 from filewarden.workers.profile import CONTROL_BYTES, Role, label_of
 
 OnReading = Callable[[int, bytes | str], None]
@@ -75,7 +75,7 @@ class Launcher:
 
     def _on_launcher(self) -> None:
         try:
-            data, fds, _flags, _address = socket.recv_fds(self._launched.control, CONTROL_BYTES, 1)
+            data, fds = attached.receive(self._launched.control, CONTROL_BYTES)
         except OSError:  # it died with something of ours unread
             data, fds = b"", []
         kind, rest = data[:1], data[1:]
@@ -94,7 +94,7 @@ class Launcher:
                 self.on_reading(0, rest.decode("utf-8", "replace"))
 
     def _adopt(self, label: bytes, fd: int) -> None:
-        zygote = socket.socket(fileno=fd)
+        zygote = attached.Socket(fileno=fd)
         server = self._fork_servers.get(label)
         if server is None:  # it was given up while it was on its way
             zygote.close()

@@ -6,12 +6,15 @@ The end of the connection shows without a monitor socket: a PAIR that had a peer
 and its descriptor signals that change like any other.
 """
 
+import _socket
 import contextlib
 import os
-import socket as sockets
 import struct
 
-import zmq
+from filewarden.config.first_imports import load_zmq
+
+load_zmq()
+import zmq  # noqa: E402 # its own way is longer
 
 IPC_FILTER_PID = 58
 POLLIN, POLLOUT, NOBLOCK = int(zmq.POLLIN), int(zmq.POLLOUT), int(zmq.NOBLOCK)
@@ -128,8 +131,11 @@ class Link:
             LinkError: not the worker's process, or not under this process's account.
         """
         try:
-            with sockets.socket(fileno=os.dup(int(frame.get(zmq.SRCFD)))) as connection:
-                raw = connection.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, _CREDENTIALS.size)
+            connection = _socket.socket(fileno=os.dup(int(frame.get(zmq.SRCFD))))
+            try:
+                raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
+            finally:
+                connection.close()
         except (OSError, zmq.ZMQError) as error:
             raise LinkError(f"a connection without credentials: {error.strerror}") from None
         pid, uid, _gid = _CREDENTIALS.unpack(raw)

@@ -1,7 +1,7 @@
 """What of the catalogue is offered to clients, as the protocol core sees it."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from filewarden.broker.pool import may_write
 from filewarden.broker.protocol.offer import Abilities
@@ -24,24 +24,49 @@ MOST_CHARS = 500_000
 """What it keeps at the most."""
 
 
-def offered_tools(catalogue: Catalogue, *, max_answer_chars: int) -> tuple[OfferedTool, ...]:
-    """Every tool of the catalogue, in its order; `max_answer_chars` is how long a structured answer may be."""
-    return tuple(
-        OfferedTool(
+class OfferedTools:
+    """Every tool of a catalogue, in its order, each loaded when it is first asked for.
+
+    `max_answer_chars` is how long a structured answer may be.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, max_answer_chars: int) -> None:
+        self._catalogue = catalogue
+        self._max_answer_chars = max_answer_chars
+        self._names = {other: entry.name for entry in catalogue.entries for other in entry.other_names}
+        self._names |= {entry.name: entry.name for entry in catalogue.entries}
+        self._made: dict[str, OfferedTool] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each."""
+        return [entry.name for entry in self._catalogue.entries]
+
+    def find(self, name: str) -> OfferedTool | None:
+        """Look one up by its name, or another that it answers to."""
+        made = self._made.get(name)
+        if made is None and (own_name := self._names.get(name)) is not None:
+            made = self._made[name] = self._made.get(own_name) or self._make(own_name)
+        return made
+
+    def __iter__(self) -> Iterator[OfferedTool]:
+        return (tool for name in self.names if (tool := self.find(name)) is not None)
+
+    def _make(self, name: str) -> OfferedTool:
+        tool = self._catalogue.find(name)
+        assert tool is not None  # noqa: S101 - its name is the catalogue's
+        return OfferedTool(
             name=tool.name,
             title=tool.title,
             description=tool.description,
-            input_schema=input_schema(tool),
-            output_schema=output_schema(tool),
+            schemas=lambda: (input_schema(tool), output_schema(tool)),
             annotations=dict(annotations(tool)),
             check=ArgumentCheck(tool),
-            meta=_size_hint(tool, max_answer_chars),
+            meta=_size_hint(tool, self._max_answer_chars),
             other_names=tool.other_names,
             task=tool.task,
             needs_task=tool.needs_task,
         )
-        for tool in catalogue
-    )
 
 
 def _size_hint(tool: Tool, max_answer_chars: int) -> dict[str, object]:
@@ -64,12 +89,12 @@ def templates_of(roots: Iterable[RootSettings]) -> tuple[ResourceTemplate, ...]:
 
 def abilities(catalogue: Catalogue) -> Abilities:
     """What a catalogue makes possible beside its tools."""
-    changing = {tool.changes for tool in catalogue}
-    can_watch = catalogue.operation("resources/subscribe") is not None
+    changing = {entry.changes for entry in catalogue.entries}
+    can_watch = catalogue.has_operation("resources/subscribe")
     return Abilities(
-        resources=catalogue.operation("resources/read") is not None,
+        resources=catalogue.has_operation("resources/read"),
         watching=can_watch,
-        completions=catalogue.operation("completion/complete") is not None,
+        completions=catalogue.has_operation("completion/complete"),
         logging=True,
         tasks=True,
         changing_tools=True,  # with another configuration, if by nothing else
@@ -90,14 +115,14 @@ def catalogue_of(catalogue: Catalogue, settings: Settings) -> Catalogue:
 
 def offered_templates(catalogue: Catalogue, roots: Iterable[RootSettings]) -> tuple[ResourceTemplate, ...]:
     """The templates of a catalogue, or of the roots; none where resources cannot be read."""
-    if catalogue.operation("resources/read") is None:
+    if not catalogue.has_operation("resources/read"):
         return ()
     return catalogue.templates or templates_of(roots)
 
 
 def instructions_of(roots: Sequence[RootSettings], catalogue: Catalogue) -> str:
     """What every client is told at first about the roots."""
-    lists = catalogue.find("list_directory") is not None
+    lists = catalogue.has_tool("list_directory")
     access = "Access" if any(root.mode == "rw" for root in roots) else "Read-only access"
     if len(roots) == 1:
         hint = '; start with list_directory on "."' if lists else ""

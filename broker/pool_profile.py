@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from filewarden.broker.account import Account
 from filewarden.config.settings import Settings
 from filewarden.workers import wire
-from filewarden.workers.context import Limits
+from filewarden.workers.limits import Limits
 from filewarden.workers.profile import HistoryProfile, Profile, Role, RootProfile, WriteProfile
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.durability import Durability

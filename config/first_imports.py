@@ -1,26 +1,66 @@
-"""The imports of a start: hundreds of modules at once, of which next to nothing is garbage."""
+"""The imports of a start: hundreds of modules at once, of which next to nothing is garbage.
+
+Two libraries import what they hardly use, and it costs each process of a start more than they do themselves. While they
+are imported something stands in for it; whoever else imports it finds it as ever.
+"""
 
 import gc
+import os
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import ModuleType
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported before msgspec asks for it
+    from collections.abc import Mapping
+
+
+class _Platform:
+    """As much of `platform` as is asked for at an import: by `uuid` until Python 3.12, and by ZeroMQ's library."""
+
+    @staticmethod
+    def system() -> str:
+        """The name of this system's kernel."""
+        return os.uname().sysname
+
+    @staticmethod
+    def python_implementation() -> str:
+        """The name of the interpreter, as far as it is asked about."""
+        return "PyPy" if sys.implementation.name == "pypy" else "CPython"
+
+
+class _Pickle:
+    """As much of `pickle` as ZeroMQ's library asks for at its import; nothing here sends or takes pickled objects."""
+
+    DEFAULT_PROTOCOL = None
+
+
+class _Nothing:
+    """What is imported and not used."""
 
 
 def begin() -> None:
-    """Let the collector rest until somebody wakes it, and load msgspec by itself.
+    """Let the collector rest until somebody wakes it, and load msgspec without what it has no use for.
 
     Where `typing_extensions` is installed, msgspec takes from it what `typing` has as well since our oldest Python, and
-    with it come `inspect`, `ast` and `tokenize`: 10 ms of each process's start. Others find it as ever.
+    with it come `inspect`, `ast` and `tokenize`: 10 ms.
     """
     gc.disable()
-    name = "typing_extensions"
-    if name in sys.modules or "msgspec" in sys.modules:
+    _load("msgspec", {"typing_extensions": None, "platform": _Platform})
+
+
+def load_zmq() -> None:
+    """Load ZeroMQ's library without what its more comfortable methods would need, which nothing here calls: 6 ms."""
+    _load("zmq", {"platform": _Platform, "pickle": _Pickle, "random": _Nothing, "json": _Nothing})
+
+
+def _load(library: str, stand_ins: "Mapping[str, object]") -> None:
+    """Import a library; None stands for a module that does not exist."""
+    if library in sys.modules:
         return
-    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment] # None: "there is none" (import)
-    modules[name] = None
+    modules: dict[str, object] = sys.modules  # type: ignore[assignment] # they need not be modules (import)
+    absent = [name for name in stand_ins if name not in modules]
+    modules.update({name: stand_ins[name] for name in absent})
     try:
-        import msgspec  # noqa: F401 # for its effect
+        __import__(library)
     finally:
-        del modules[name]
+        for name in absent:
+            del modules[name]

@@ -7,12 +7,13 @@ Exit statuses: 0 fine, 1 failure at run time, 2 bad configuration or usage.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Callable, Sequence
+
     from filewarden.transports.commands.reading import Arguments
 
 LAUNCHER = """
@@ -43,7 +44,7 @@ def main() -> int:
         return EXIT_FAILURE
 
 
-def _serve(arguments: Sequence[str]) -> int:
+def _serve(arguments: "Sequence[str]") -> int:
     if sys.platform != "linux":
         return _refuse_system()
     from filewarden.transports.stop_signals import StopSignals
@@ -75,7 +76,7 @@ def _refuse_system() -> int:
     return EXIT_FAILURE
 
 
-def _run(name: str, arguments: Sequence[str]) -> int:
+def _run(name: str, arguments: "Sequence[str]") -> int:
     from filewarden.transports.commands.help import help_of, overview
     from filewarden.transports.commands.reading import UsageError, read
     from filewarden.transports.commands.table import find, group
@@ -111,7 +112,7 @@ def _fill_standard_descriptors() -> None:
     os.close(fd)
 
 
-def _asks_for_help(arguments: Sequence[str]) -> bool:
+def _asks_for_help(arguments: "Sequence[str]") -> bool:
     return any(argument in HELP_FLAGS for argument in arguments)
 
 

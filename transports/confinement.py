@@ -8,11 +8,10 @@ It is a second line: where the kernel lacks a layer, the log says so and the ser
 """
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from filewarden.broker.log import Log
-from filewarden.config.root_policy import lies_in
+from filewarden.transports.libraries import libraries
 from filewarden.transports.reach import NOTHING, Reach
 
 
@@ -39,6 +38,13 @@ def confine_front_end(roots: Sequence[str], endpoints: str, log: Log, reach: Rea
     return True
 
 
+def has_landlock() -> bool:
+    """Whether what is out of reach by its path stays so for somebody who holds a folder open."""
+    from filewarden.workers.confine import landlock
+
+    return landlock.abi() > 0
+
+
 def _with_handles(rights: Mapping[str, int], restrict: Callable[[list[tuple[int, int]]], object]) -> None:
     """Open every path, and hand the descriptors with their rights over."""
     rules: list[tuple[int, int]] = []
@@ -49,24 +55,3 @@ def _with_handles(rights: Mapping[str, int], restrict: Callable[[list[tuple[int,
     finally:
         for fd, _granted in rules:
             os.close(fd)
-
-
-def can_import_later(roots: Sequence[str]) -> bool:
-    """Whether every folder of modules stays readable to a front-end that keeps its account."""
-    return not any(_is_served(real, roots) for real in _folders())
-
-
-def libraries(roots: Sequence[str]) -> Iterable[str]:
-    """Where modules are imported from, but for what is served: what is needed from there is loaded already."""
-    return (real for real in _folders() if not _is_served(real, roots))
-
-
-def _folders() -> Iterable[str]:
-    for path in sys.path:
-        real = os.path.realpath(path)
-        if path and os.path.isdir(real):
-            yield real
-
-
-def _is_served(real: str, roots: Sequence[str]) -> bool:
-    return any(lies_in(real, root) or lies_in(root, real) for root in roots)

@@ -231,6 +231,6 @@ def _writing_tools(catalogue: Catalogue, settings: Settings) -> dict[str, frozen
     found = {}
     for profile in served_names(settings):
         offered = catalogue_of(catalogue, settings_for(settings, profile))
-        names = (name for tool in offered if tool.writes for name in (tool.name, *tool.other_names))
+        names = (name for each in offered.entries if each.writes for name in (each.name, *each.other_names))
         found[profile] = frozenset(names)
     return found

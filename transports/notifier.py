@@ -5,8 +5,8 @@ begins; a sentence for people with each; `WATCHDOG=1` at half the time that is a
 and only while it and the pools do their work.
 """
 
+import _socket
 import contextlib
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,14 @@ class Notifier:
     def __init__(self, starter: "Starter", log: Log) -> None:
         self._log = log
         self._watchdog_s = starter.watchdog_s
-        self._socket: socket.socket | None = None
+        self._socket: _socket.socket | None = None
         self._is_stopping = False
         self._has_warned = False
         if not starter.notify_address:
             return
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._socket = _socket.socket(
+            _socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+        )
         address = starter.notify_address
         try:
             self._socket.connect(f"\0{address[1:]}" if address.startswith("@") else address)

@@ -25,6 +25,7 @@ LATE_IMPORTS = (
     "msgpack",
     "resource",
     "select",
+    "socket",
     "threading",
     "traceback",
 )

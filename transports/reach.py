@@ -1,7 +1,6 @@
 """What a confined front-end may reach while it serves, and what it takes to reach an address."""
 
 import os
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -27,6 +26,8 @@ NOTHING = Reach()
 
 def reach_of_address(address: str) -> Reach:
     """What it takes to ask a web server: the resolver and its port."""
+    from urllib.parse import urlsplit
+
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return Reach(tuple(path for path in RESOLVER_FILES if os.path.exists(path)), (port, DNS_PORT))

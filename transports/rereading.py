@@ -9,7 +9,6 @@ Whatever is wrong refuses the whole, and the server goes on as it is. Beyond wha
 """
 
 import os
-import socket
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -28,13 +27,14 @@ from filewarden.transports.named_tokens import read_named_tokens
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.profiles import TOO_LONG, longest_call_s, profiles
 from filewarden.transports.tool_settings import check_globs, check_tool_names
+from filewarden.workers import attached
 from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.profile import Profile, encode
 
 LONGEST_REFUSAL_BYTES = 60_000
 
 
-def reread(document: int, channel: socket.socket) -> None:
+def reread(document: int, channel: attached.Socket) -> None:
     """Say on `channel` what the configuration is now, or why it is refused (workers.editions)."""
     os.umask(0o022)
     before = charters.decode(os.pread(document, os.fstat(document).st_size, 0))
@@ -59,7 +59,7 @@ def reread(document: int, channel: socket.socket) -> None:
     with open(new_document, "wb") as file:
         file.write(encoded)
         file.flush()
-        socket.send_fds(channel, [b"S"], [new_document])
+        attached.send(channel, b"S", new_document)
 
 
 def _renewed(before: Charter) -> tuple[Charter, list[tuple[str, Profile]]]:

@@ -1,7 +1,7 @@
 """The `serve` command: everything put together, run, and taken apart again."""
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -115,7 +115,7 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
 
 def _forget_the_starter() -> None:
     """Undo what whoever started us may have set for itself, and what we cannot work with."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would leave us no child to wait for
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, it would leave us no child to wait for
     os.umask(0o022)
 
 

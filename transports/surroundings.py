@@ -23,8 +23,9 @@ from filewarden.config.load import Loaded, load, served
 from filewarden.config.options import VARIABLE_PREFIX
 from filewarden.config.profiles import all_roots
 from filewarden.config.settings import Settings
-from filewarden.transports.confinement import can_import_later, confine_front_end, libraries
+from filewarden.transports.confinement import confine_front_end, has_landlock
 from filewarden.transports.control import ControlSocket
+from filewarden.transports.libraries import can_import_later, hold_libraries, libraries
 from filewarden.transports.notifier import Notifier
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.preload import preload
@@ -216,14 +217,23 @@ def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:
     """Become the account of the workers when started as root, and keep only what serving takes."""
     settings = surroundings.settings
     if settings.sandbox.mode != "off":
-        preload()
+        roots = [root.path for root in all_roots(settings)]
+        if not _can_import_later(surroundings.account, roots):
+            preload()
+            surroundings.catalogue.load()
         if surroundings.account is not None:
             become(surroundings.account)
-        roots = [root.path for root in all_roots(settings)]
         reach |= _reach_of_tracer(settings)
         confine_front_end(roots, surroundings.folder.path, surroundings.log, reach)
     if surroundings.tracer is not None:
         surroundings.tracer.start()
+
+
+def _can_import_later(account: Account | None, roots: Sequence[str]) -> bool:
+    """Whether what is not loaded yet can still be loaded when the rights are given up; all of it, or nothing counts."""
+    if not can_import_later(roots):
+        return False
+    return account is None or (has_landlock() and hold_libraries(account))
 
 
 def preload_pages(surroundings: Surroundings) -> None:

@@ -16,7 +16,7 @@ def check_tool_names(loaded: Loaded, catalogue: Catalogue) -> None:
     Raises:
         ConfigError: with every name that no tool has.
     """
-    names = [tool.name for tool in catalogue]
+    names = [entry.name for entry in catalogue.entries]
     problems = list(_problems(loaded, "", loaded.settings, names))
     for number, profile in enumerate(loaded.settings.profiles):
         problems += _problems(loaded, f"profiles.{number}.", profile, names)

@@ -4,9 +4,9 @@ ZeroMQ's own would bring two threads, two wake-ups for every call, and a dozen d
 process. What is read and written is `zmtp`'s affair.
 """
 
+import _socket
 import os
 import select
-import socket
 import struct
 import time
 
@@ -39,10 +39,10 @@ class Channel:
         """
         self._parent_pid = parent_pid
         self._reader = Reader(max_request_bytes)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         patience = _TIMEVAL.pack(self.PARENT_CHECK_S, 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, patience)
+        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, patience)
         self._readable = select.poll()
         self._readable.register(self._socket, select.POLLIN)
         try:

@@ -6,6 +6,7 @@ import msgspec
 
 from filewarden.workers.history.journal import NO_JOURNAL, Journal
 from filewarden.workers.inquiry import Inputs, Json
+from filewarden.workers.limits import Limits
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import SILENT, Reporter
@@ -13,15 +14,6 @@ from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.write_rules import WriteRules
 
 _NO_INPUTS = Inputs()
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """The bounds an operation keeps to; each is a setting under `[limits]`."""
-
-    max_file_bytes: int
-    max_media_bytes: int
-    max_answer_chars: int
-    max_results: int
 
 
 class Context(msgspec.Struct, frozen=True):

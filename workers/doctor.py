@@ -1,9 +1,8 @@
 """The worker of `filewarden doctor`: the product's launcher and zygote with one tool, which no server has."""
 
-import socket
-
 import msgspec
 
+from filewarden.workers import attached
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.confine.namespaces import Isolation
 from filewarden.workers.context import Context
@@ -34,7 +33,7 @@ TOOL = Tool(
 )
 
 
-def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
+def serve_zygote(control: attached.Socket, isolation: Isolation) -> None:
     """Become a zygote that knows this tool alone."""
     from filewarden.workers.zygote import serve
 

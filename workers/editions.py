@@ -11,19 +11,23 @@ document that the launcher got before it was sealed, so nobody chooses them late
 and ends. An edition is offered to the front-end, which tries it with fresh workers and has it taken or dropped.
 """
 
-import contextlib
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-import signal
-import socket
+import sys
 import time
-from collections.abc import Callable
+
+from filewarden.workers import attached
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Callable
+
+    Reread = Callable[[int, attached.Socket], None]
+    """Read the configuration again: the descriptor of the document, and where to say what came of it."""
 
 PROFILE_BYTES = 262_144
 READING_S = 30.0
 """How long reading may take: a root may lie on a file system that does not answer."""
-
-Reread = Callable[[int, socket.socket], None]
-"""Read the configuration again: the descriptor of the document, and where to say what came of it."""
 
 
 class Profile:
@@ -71,11 +75,11 @@ class Edition:
 class Reading:
     """The child that reads, and what it has said so far."""
 
-    def __init__(self, number: int, document: int, reread: Reread, inherited: socket.socket) -> None:
+    def __init__(self, number: int, document: int, reread: "Reread", inherited: attached.Socket) -> None:
         """Start it; `inherited` is what it must not keep."""
         self.give_up_at = time.monotonic() + READING_S
         self._edition = Edition(number)
-        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel, theirs = attached.pair()
         launcher = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
@@ -87,7 +91,7 @@ class Reading:
     def hear(self) -> "Edition | str | None":
         """Take what the child has said: an edition when that was all, a sentence when there will be none, else None."""
         try:
-            message, fds, _flags, _address = socket.recv_fds(self.channel, PROFILE_BYTES, 1)
+            message, fds = attached.receive(self.channel, PROFILE_BYTES)
         except OSError as error:
             return f"the reading of the configuration failed: {error.strerror}"
         kind, rest = message[:1], message[1:]
@@ -106,12 +110,14 @@ class Reading:
     def end(self, *, has_answered: bool) -> None:
         """Leave no process behind; one that may hang in the kernel is killed and not waited for."""
         self.channel.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+        try:  # noqa: SIM105 - nothing is imported for it here
+            os.kill(self._pid, _signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         os.waitpid(self._pid, 0 if has_answered else os.WNOHANG)
 
 
-def _read(document: int, channel: socket.socket, reread: Reread, launcher: int) -> None:
+def _read(document: int, channel: attached.Socket, reread: "Reread", launcher: int) -> None:
     """Live as that child."""
     status = 1
     try:
@@ -121,8 +127,6 @@ def _read(document: int, channel: socket.socket, reread: Reread, launcher: int) 
         reread(document, channel)
         status = 0
     except BaseException:
-        import traceback
-
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)

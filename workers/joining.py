@@ -1,7 +1,7 @@
 """How a zygote's child becomes one of ours: it confines itself, joins its link, confines the rest, and proves it."""
 
 import os
-import random
+import sys
 from collections.abc import Callable
 
 from filewarden.workers import wire
@@ -50,4 +50,5 @@ def join(
 
 def _forget_the_zygote() -> None:
     """Undo what a fork inherits and a child must not share. Signals that ask to stop stay ignored."""
-    random.seed()
+    if (random := sys.modules.get("random")) is not None:
+        random.seed()

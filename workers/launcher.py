@@ -28,27 +28,28 @@ or <name>/<role> for a profile of the settings, and after a reading either with 
 come; the others start when they are asked for.
 """
 
-import contextlib
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-import signal
-import socket
+import sys
 import time
-from collections.abc import Callable
 
-from filewarden.workers.editions import PROFILE_BYTES, Edition, Profile, Reading, Reread
-from filewarden.workers.leftovers import remove_sockets
+from filewarden.workers import attached
+from filewarden.workers.editions import PROFILE_BYTES, Edition, Profile, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Callable
+
     from filewarden.workers.confine.namespaces import Isolation
+    from filewarden.workers.editions import Reread
+
+    ServeZygote = Callable[[attached.Socket, Isolation], None]
 
 CONTROL_FD = 3
 FIRST_ROLE = b"ro"
 
-ServeZygote = Callable[[socket.socket, "Isolation"], None]
 
-
-def serve_product(control: socket.socket, isolation: "Isolation") -> None:
+def serve_product(control: attached.Socket, isolation: "Isolation") -> None:
     """Become a zygote that knows the product's tools."""
     from filewarden.config.first_imports import begin
 
@@ -59,17 +60,16 @@ def serve_product(control: socket.socket, isolation: "Isolation") -> None:
     serve(control, isolation, CATALOGUE)
 
 
-def main(serve_zygote: ServeZygote = serve_product, reread: Reread | None = None) -> None:
+def main(serve_zygote: "ServeZygote" = serve_product, reread: "Reread | None" = None) -> None:
     """Serve the control socket until the front-end closes it or dies; then leave no process behind.
 
     Without `reread` the configuration is read once only.
     """
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(
-            number, signal.SIG_IGN
-        )  # one for the whole group is the front-end's to answer: it lets calls finish
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a starter that ignores it would leave us no child to wait for
-    control = socket.socket(fileno=CONTROL_FD)
+    for number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
+        # One for the whole group is the front-end's to answer: it lets calls finish.
+        _signal.signal(number, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # a starter that ignores it would leave us no child to wait for
+    control = attached.Socket(fileno=CONTROL_FD)
     launcher = Launcher(control, serve_zygote, reread)
     try:
         launcher.start_zygote()
@@ -83,7 +83,7 @@ def main(serve_zygote: ServeZygote = serve_product, reread: Reread | None = None
 class Launcher:
     """The zygotes of one server, one for each role at most in each edition of the configuration."""
 
-    def __init__(self, control: socket.socket, serve_zygote: ServeZygote, reread: Reread | None) -> None:
+    def __init__(self, control: attached.Socket, serve_zygote: "ServeZygote", reread: "Reread | None") -> None:
         self._control = control
         self._serve_zygote = serve_zygote
         self._reread = reread
@@ -99,7 +99,7 @@ class Launcher:
         self._is_sealed = False
         self._zygotes: dict[bytes, int] = {}
         """The process of each label's zygote, or the one that waits for it."""
-        self._early: socket.socket | None = None
+        self._early: attached.Socket | None = None
         """The control socket of the zygote that has no profile yet."""
         self._leftovers: list[bytes] = []
         self._audit: tuple[int, str, int] | None = None
@@ -110,7 +110,7 @@ class Launcher:
         while True:
             if (self._reading is not None or self._overdue) and not self._attend():
                 continue
-            message, fds, _flags, _address = socket.recv_fds(self._control, PROFILE_BYTES, 1)
+            message, fds = attached.receive(self._control, PROFILE_BYTES)
             if not message:
                 return
             for fd in fds:
@@ -183,7 +183,7 @@ class Launcher:
         except OSError as error:
             self._control.send(b"A" + reason_of(error).encode())
             return
-        socket.send_fds(self._control, [b"A"], [fd])
+        attached.send(self._control, b"A", fd)
         os.close(fd)
 
     # Reading the configuration again.
@@ -213,7 +213,7 @@ class Launcher:
             self._control.send(b"X" + heard.encode())
             return
         self._offered = heard
-        socket.send_fds(self._control, [b"N%d" % heard.number], [heard.document])
+        attached.send(self._control, b"N%d" % heard.number, heard.document)
 
     def _decide(self, number: bytes, *, is_taken: bool) -> None:
         offered, before = self._offered, self._edition
@@ -241,7 +241,7 @@ class Launcher:
         offered = {} if self._offered is None else self._offered.profiles
         return self._edition.profiles.get(label) or offered.get(label)
 
-    def _hand_over_early(self, early: socket.socket) -> None:
+    def _hand_over_early(self, early: attached.Socket) -> None:
         """The profile of the first zygote has come."""
         if self._edition.profiles[FIRST_ROLE].wants_namespaces:
             self._hand_over(FIRST_ROLE, early)
@@ -254,7 +254,7 @@ class Launcher:
     def start_zygote(self, label: bytes = FIRST_ROLE) -> None:
         """Fork a zygote; without a profile it has its imports to do and is handed over later."""
         profile = self._profile(label)
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = attached.pair()
         pid = os.fork()
         if pid == 0:
             self._become_zygote(theirs, ours, wants_namespaces=profile is None or profile.wants_namespaces)
@@ -265,25 +265,27 @@ class Launcher:
         else:
             self._hand_over(label, ours)
 
-    def _hand_over(self, label: bytes, channel: socket.socket) -> None:
+    def _hand_over(self, label: bytes, channel: attached.Socket) -> None:
         """Give a zygote its profile, then its control socket to the front-end: in this order, whoever is faster."""
         profile = self._profile(label)
-        with channel:
+        try:
             if profile is not None:
-                with contextlib.suppress(OSError):  # it died meanwhile; the front-end sees its socket closed
-                    channel.send(profile.encoded)
-            socket.send_fds(self._control, [b"Z" + label], [channel.fileno()])
+                channel.send(profile.encoded)
+        except OSError:
+            pass  # it died meanwhile; the front-end sees its socket closed
+        try:
+            attached.send(self._control, b"Z" + label, channel.fileno())
+        finally:
+            channel.close()
 
-    def _become_zygote(self, control: socket.socket, front_end: socket.socket, *, wants_namespaces: bool) -> None:
+    def _become_zygote(self, control: attached.Socket, front_end: attached.Socket, *, wants_namespaces: bool) -> None:
         status = 1
         try:
             front_end.close()
             self._leave_behind()
             status = self._live_as_zygote(control, wants_namespaces=wants_namespaces)
         except BaseException:
-            import traceback
-
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
 
@@ -300,7 +302,7 @@ class Launcher:
             if edition is not None:
                 edition.forget()
 
-    def _live_as_zygote(self, control: socket.socket, *, wants_namespaces: bool) -> int:
+    def _live_as_zygote(self, control: attached.Socket, *, wants_namespaces: bool) -> int:
         """Become the zygote itself or, in namespaces of its own, the parent that waits for it; the exit status."""
         from filewarden.workers.confine.namespaces import Isolation, isolate
         from filewarden.workers.confine.privileges import die_with_parent
@@ -316,7 +318,7 @@ class Launcher:
     def _kill_zygote(self, label: bytes) -> None:
         """End what is left of it, living or dead: the front-end asks for another when one is lost or hangs."""
         if (pid := self._zygotes.pop(label, None)) is not None:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, _signal.SIGKILL)
             os.waitpid(pid, 0)
 
     def end(self) -> None:
@@ -325,6 +327,13 @@ class Launcher:
             self._reading.end(has_answered=False)
         for label in tuple(self._zygotes):
             self._kill_zygote(label)
+        self._take_away()
+
+    def _take_away(self) -> None:
+        from filewarden.workers.leftovers import remove_sockets
+
         for path in self._leftovers:
-            with contextlib.suppress(OSError):
+            try:
                 remove_sockets(path)
+            except OSError:
+                continue

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from filewarden.workers.context import Limits
+from filewarden.workers.limits import Limits
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.trash_bounds import TrashBounds

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,6 @@ from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.journal import Journal
-from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.joining import join
 from filewarden.workers.paths.space import Space
@@ -26,7 +25,10 @@ from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.tool import Content, Operation, Text
-from filewarden.workers.writing.housekeeping import SECONDS, Housekeeper, settle_history
+
+if TYPE_CHECKING:  # only where something is written
+    from filewarden.workers.history.store import History
+    from filewarden.workers.writing.housekeeping import Housekeeper
 
 Known = tuple[Operation, Callable[[bytes], Any]]
 """What runs a tool, and what decodes its arguments."""
@@ -65,10 +67,7 @@ class Worker:
     def _serve(self, channel: Channel) -> None:
         # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
         ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        keeper = Housekeeper(self._space, self._profile.writes.trash) if self._profile.role == "rw" else None
-        if keeper is not None:
-            keeper.begin()
-            settle_history(self._own_context())
+        keeper = self._housekeeper() if self._profile.role == "rw" else None
         while True:
             call = wire.unpack_to_worker(channel.receive())
             if not isinstance(call, wire.Call):
@@ -84,6 +83,15 @@ class Worker:
                 return
             if keeper is not None:
                 keeper.rest()
+
+    def _housekeeper(self) -> "Housekeeper":
+        """What puts in order, before the first call, what a worker before left half done."""
+        from filewarden.workers.writing.housekeeping import SECONDS, Housekeeper, settle_history
+
+        keeper = Housekeeper(self._space, self._profile.writes.trash)
+        keeper.begin()
+        settle_history(self._own_context(SECONDS))
+        return keeper
 
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
         context = Context(
@@ -112,12 +120,12 @@ class Worker:
             sys.excepthook(*sys.exc_info())
             return (wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error.")),)
 
-    def _own_context(self) -> Context:
+    def _own_context(self, seconds: float) -> Context:
         """Of work that no client has asked for."""
         return Context(
             space=self._space,
             limits=self._profile.limits,
-            soft_deadline=time.monotonic() + SECONDS,
+            soft_deadline=time.monotonic() + seconds,
             writing=self._writing,
             journal=Journal(self._history, flusher=self._flusher),
         )
@@ -145,10 +153,12 @@ def _no_threads() -> None:
     pass
 
 
-def _history(profile: Profile, place: Place) -> History | None:
+def _history(profile: Profile, place: Place) -> "History | None":
     bounds = profile.history
     if bounds is None or place.history is None:
         return None
+    from filewarden.workers.history.store import History
+
     return History(place.history, max_bytes=bounds.max_bytes, max_age_s=bounds.max_age_s)
 
 

@@ -5,15 +5,15 @@ It imports and calls every lazy path once, settles in the place where its worker
 workers, each of which confines itself.
 """
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import gc
 import os
 import select
-import signal
-import socket
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
-from filewarden.workers import profile as messages
+from filewarden.workers import attached, profile as messages
 from filewarden.workers.allocator import tune_allocator
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.confine import landlock, seccomp
@@ -27,33 +27,25 @@ from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Sp
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.slices import ANSWERING_S, set_slice
 
-GATE_FDS = 1
 NOT_FOR_WORKERS = (
     "__main__",
     ".audit",
     ".doctor",
     ".doctor_attacks",
+    ".methods",
     ".notices",
     ".plugins",
+    ".probe",
+    ".tools",
     ".watch_wire",
     ".watched",
     ".watcher",
 )
-STANDARD_MODULES = (
-    "base64",
-    "binascii",
-    "encodings.idna",
-    "encodings.latin_1",
-    "encodings.utf_16",
-    "encodings.utf_32",
-    "hashlib",
-    "linecache",
-    "msgpack",
-    "resource",
-    "stringprep",
-    "traceback",
-    "unicodedata",
-)
+"""The catalogue loads tools and methods."""
+NOT_FOR_READERS = (*NOT_FOR_WORKERS, ".confirmation", ".history", ".leftovers", ".text_file", ".writing")
+STANDARD_MODULES = ("base64", "binascii", "hashlib", "resource", "unicodedata")
+MORE_FOR_PLUGINS = ("encodings.idna", "linecache", "stringprep", "traceback")
+"""What the standard library itself imports late, where somebody else's code may lead it."""
 
 
 BecomeChild = Callable[[Spawn, int, int], None]
@@ -69,12 +61,14 @@ class Child:
         self.pidfd = pidfd
 
 
-def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) -> None:
+def serve(control: attached.Socket, isolation: Isolation, catalogue: Catalogue) -> None:
     """Serve spawn messages until the front-end closes `control` or dies; then kill every worker and return."""
     parent_pid = os.getppid()  # 0 when it is in another process id namespace
     die_with_parent(parent_pid)
     set_process_name("fw-zygote")
-    _import_worker_side()
+    _import_worker_side(NOT_FOR_READERS)
+    readers = catalogue.offered(scan=True, write=False)
+    readers.load()
     tune_allocator(single_arena=True)
     set_slice(0, ANSWERING_S)
     landlock.abi()
@@ -86,7 +80,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
     profile = messages.decode_profile(data)
     seccomp.program(profile.role)
     try:
-        child = _child(profile, catalogue)
+        child = _child(profile, catalogue if profile.role == "rw" else readers)
         place = settle(profile, isolation)
     except OSError as error:
         _refuse(control, f"a root cannot be opened: {error.strerror}")
@@ -105,8 +99,7 @@ def serve(control: socket.socket, isolation: Isolation, catalogue: Catalogue) ->
         return
     die_with_parent(parent_pid)  # a change of account cancels the parent-death signal (prctl(2))
     gc.enable()  # it rests while everything is imported
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a look at all of it, of which next to nothing is garbage
     Zygote(control, child(place)).run()
 
 
@@ -123,28 +116,35 @@ def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeCh
         from filewarden.workers.plugins.loading import with_plugins
 
         _import_all(package)
-
+        _import(MORE_FOR_PLUGINS)
         catalogue = with_plugins(catalogue, profile.plugins)
+    if profile.role == "rw":
+        _import_worker_side(NOT_FOR_WORKERS)
+        catalogue.load()
     protection(profile.writes.protected)  # a glob that is none is found here, and every worker finds them compiled
     return lambda place: Worker(catalogue, profile, place).run  # made here, so that no child has to
 
 
-def _refuse(control: socket.socket, reason: str) -> None:
+def _refuse(control: attached.Socket, reason: str) -> None:
     """Say why, and wait to be left: with a spawn message unread, an end from here would reach the other side first."""
     control.send(messages.encode(Unusable(reason)))
     while control.recv(CONTROL_BYTES):
         pass
 
 
-def _import_worker_side() -> None:
+def _import_worker_side(but: tuple[str, ...]) -> None:
     """Import what workers import at first need: after the change of account and the confinement nothing can be."""
-    import importlib
-
     import filewarden.workers as package
 
-    for name in STANDARD_MODULES:
+    _import(STANDARD_MODULES)
+    _import_all(package, but)
+
+
+def _import(names: tuple[str, ...]) -> None:
+    import importlib
+
+    for name in names:
         importlib.import_module(name)
-    _import_all(package, NOT_FOR_WORKERS)
 
 
 def _import_all(package: ModuleType, but: tuple[str, ...] = ()) -> None:
@@ -170,7 +170,7 @@ def _import_all(package: ModuleType, but: tuple[str, ...] = ()) -> None:
 class Zygote:
     """The loop of one zygote: forks, reaps, reports."""
 
-    def __init__(self, control: socket.socket, become_child: BecomeChild) -> None:
+    def __init__(self, control: attached.Socket, become_child: BecomeChild) -> None:
         self._control = control
         self._become_child = become_child
         self._workers: dict[int, Child] = {}
@@ -192,7 +192,7 @@ class Zygote:
             self._kill_all()
 
     def _obey(self) -> bool:
-        data, fds, _flags, _address = socket.recv_fds(self._control, CONTROL_BYTES, GATE_FDS)
+        data, fds = attached.receive(self._control, CONTROL_BYTES)
         if not data:
             return False
         message = messages.decode_spawn(data)
@@ -210,7 +210,7 @@ class Zygote:
         worker = Child(message.serial, pid, os.pidfd_open(pid))
         self._workers[worker.pidfd] = worker
         self._poll.register(worker.pidfd, select.POLLIN)
-        socket.send_fds(self._control, [messages.encode(Spawned(message.serial, pid))], [worker.pidfd])
+        attached.send(self._control, messages.encode(Spawned(message.serial, pid)), worker.pidfd)
 
     def _live_as_child(self, message: Spawn, gate: int) -> None:
         zygote_pid = os.getppid()
@@ -222,9 +222,7 @@ class Zygote:
             self._become_child(message, gate, zygote_pid)
             status = 0
         except BaseException:
-            import traceback
-
-            traceback.print_exc()
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
 
@@ -236,6 +234,6 @@ class Zygote:
 
     def _kill_all(self) -> None:
         for worker in self._workers.values():
-            signal.pidfd_send_signal(worker.pidfd, signal.SIGKILL)
+            _signal.pidfd_send_signal(worker.pidfd, _signal.SIGKILL)
         for worker in self._workers.values():
             os.waitpid(worker.pid, 0)

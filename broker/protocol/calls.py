@@ -40,7 +40,7 @@ from filewarden.workers.task_use import NEVER
 def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall:
     """Arguments that fail their check are the model's to mend: they end in a tool result, not in an error."""
     params = decode_params(CALL_PARAMS, request.params)
-    tool = offer.tools.get(params.name) or offer.find_tool(params.name)
+    tool = offer.tools.find(params.name)
     if tool is None:
         raise ProtocolError(ErrorCode.INVALID_PARAMS, f"Unknown tool: {shown(params.name)}")
     if tool.needs_task and not terms.has_tasks:

@@ -1,11 +1,9 @@
 """The entries of the lists that clients get: tools, prompts, resource templates."""
 
-from filewarden.broker.protocol.offered import OfferedTool
+from filewarden.broker.protocol.offered import Json, OfferedTool
 from filewarden.broker.protocol.revisions import Revision
 from filewarden.workers.operations import ResourceTemplate
 from filewarden.workers.prompt import Prompt
-
-Json = dict[str, object]
 
 
 def tool_entry(tool: OfferedTool, revision: Revision) -> Json:
@@ -14,9 +12,9 @@ def tool_entry(tool: OfferedTool, revision: Revision) -> Json:
     if revision.has_titles:
         entry["title"] = tool.title
     entry["description"] = tool.description
-    entry["inputSchema"] = tool.input_schema
-    if tool.output_schema is not None and _may_declare(tool.output_schema, revision):
-        entry["outputSchema"] = tool.output_schema
+    entry["inputSchema"], output_schema = tool.schemas()
+    if output_schema is not None and _may_declare(output_schema, revision):
+        entry["outputSchema"] = output_schema
     if revision.has_tool_annotations:
         entry["annotations"] = tool.annotations
     if revision.has_object_meta and tool.meta:

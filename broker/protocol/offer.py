@@ -1,12 +1,12 @@
 """What all clients with the same rights are offered, and the answers that never differ between them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from filewarden.broker.protocol import listing, shape
 from filewarden.broker.protocol.identity import server_info
-from filewarden.broker.protocol.offered import OfferedTool
+from filewarden.broker.protocol.offered import MadeTools, OfferedTool, Tools
 from filewarden.broker.protocol.response import encode
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS, Era, Revision
 from filewarden.broker.protocol.shape import LISTED
@@ -36,7 +36,7 @@ class Offer:
 
     def __init__(
         self,
-        tools: Iterable[OfferedTool],
+        tools: Tools | Sequence[OfferedTool],
         *,
         prompts: Iterable[Prompt] = (),
         templates: Iterable[ResourceTemplate] = (),
@@ -48,7 +48,7 @@ class Offer:
 
     def renew(
         self,
-        tools: Iterable[OfferedTool],
+        tools: Tools | Sequence[OfferedTool],
         *,
         prompts: Iterable[Prompt] = (),
         templates: Iterable[ResourceTemplate] = (),
@@ -57,33 +57,28 @@ class Offer:
     ) -> None:
         """Offer this from now on, in sessions that are open too, whatever was declared there."""
         self.abilities = abilities or Abilities()
-        self.tools = {tool.name: tool for tool in tools}
-        self._other_names = {other: tool for tool in self.tools.values() for other in tool.other_names}
+        self.tools: Tools = MadeTools(tools) if isinstance(tools, Sequence) else tools
         self.prompts = {prompt.name: prompt for prompt in prompts}
         self.templates = tuple(templates)
         self._instructions = instructions
         self._lists.clear()
 
-    def find_tool(self, name: str) -> OfferedTool | None:
-        """Look a tool up by its name, or another that it answers to."""
-        return self.tools.get(name) or self._other_names.get(name)
-
     def tools_list(self, revision: Revision) -> bytes:
         """The result of `tools/list`: the same bytes for every client of the revision."""
-        return self._list("tools", revision, [listing.tool_entry(each, revision) for each in self.tools.values()])
+        return self._list("tools", revision, lambda: [listing.tool_entry(each, revision) for each in self.tools])
 
     def prompts_list(self, revision: Revision) -> bytes:
         """The result of `prompts/list`."""
-        return self._list("prompts", revision, [listing.prompt_entry(each) for each in self.prompts.values()])
+        return self._list("prompts", revision, lambda: list(map(listing.prompt_entry, self.prompts.values())))
 
     def templates_list(self, revision: Revision) -> bytes:
         """The result of `resources/templates/list`."""
-        entries = [listing.template_entry(each) for each in self.templates]
-        return self._list("resourceTemplates", revision, entries)
+        return self._list("resourceTemplates", revision, lambda: list(map(listing.template_entry, self.templates)))
 
-    def _list(self, member: str, revision: Revision, entries: list[dict[str, object]]) -> bytes:
+    def _list(self, member: str, revision: Revision, make: Callable[[], list[dict[str, object]]]) -> bytes:
         found = self._lists.get((member, revision.name))
         if found is None:
+            entries = make()
             body: dict[str, object] = {member: shape.known(entries, revision) if member != "tools" else entries}
             found = self._lists[member, revision.name] = encode(shape.complete(body, revision, LISTED))
         return found

@@ -17,7 +17,7 @@ from filewarden.broker.call import DEAF, Call, Deliver, Hearing
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.dispatcher import Caller
 from filewarden.broker.link import Links
-from filewarden.broker.offering import offered_tools
+from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import Principal
@@ -231,7 +231,7 @@ class Desk:
         announcements = Announcements()
         can_watch = catalogue.operation("resources/subscribe") is not None
         self.offer = Offer(
-            offered_tools(catalogue, max_answer_chars=100_000),
+            OfferedTools(catalogue, max_answer_chars=100_000),
             abilities=Abilities(
                 logging=True, tasks=True, resources=True, watching=can_watch, changing_resources=can_watch
             ),

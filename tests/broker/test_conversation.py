@@ -8,7 +8,7 @@ import pytest
 
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.dispatcher import Caller
-from filewarden.broker.offering import offered_tools
+from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.protocol.principal import Principal
@@ -89,7 +89,7 @@ def conversation(dispatcher: Dispatcher) -> Conversation:
         ask_s=1.0,
         task_after_s=1.0,
     )
-    session = Session(Offer(offered_tools(catalogue, max_answer_chars=40_000), instructions=""))
+    session = Session(Offer(OfferedTools(catalogue, max_answer_chars=40_000), instructions=""))
     found = Conversation(session=session, services=services, caller=Caller("a", Principal("ann", frozenset())))
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     say(found, "initialize", client)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from filewarden.broker.offering import abilities, offered_tools
+from filewarden.broker.offering import OfferedTools, abilities
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.tool import Tool
@@ -47,7 +47,7 @@ def test_abilities_are_those_of_the_catalogue(catalogue: Catalogue, declared: di
 
 def test_clients_are_told_which_answers_may_be_long() -> None:
     def hints(max_answer_chars: int) -> dict[str, object]:
-        offered = offered_tools(CATALOGUE, max_answer_chars=max_answer_chars)
+        offered = OfferedTools(CATALOGUE, max_answer_chars=max_answer_chars)
         return {tool.name: tool.meta.get("anthropic/maxResultSizeChars") for tool in offered}
 
     usual, long = hints(40_000), hints(10_000_000)

@@ -22,10 +22,14 @@ START_MAY_NOT_IMPORT = {
     "argparse",
     "asyncio",
     "dataclasses",
+    "hashlib",
     "http",
+    "inspect",
+    "ipaddress",
     "json",
     "logging",
     "pathlib",
+    "platform",
     "prometheus_client",
     "re2",
     "psutil",
@@ -35,6 +39,7 @@ START_MAY_NOT_IMPORT = {
     "subprocess",
     "tempfile",
     "tomllib",
+    "traceback",
     "urllib",
     "uvicorn",
     "uvloop",
@@ -83,10 +88,21 @@ STDIO = """
 import json, sys
 before = set(sys.modules)
 import filewarden.transports.cli, filewarden.broker.launch
+from filewarden.config.first_imports import begin
+begin()
 import filewarden.transports.serve, filewarden.transports.stdio, filewarden.workers.catalogue
 from filewarden.config.load import load
 load([sys.argv[1]], {"HOME": "/nonexistent"})
 print(json.dumps(sorted(set(sys.modules) - before - {"json"})))
+"""
+LAUNCH = """
+import sys
+before = set(sys.modules)
+import filewarden.transports.cli, filewarden.transports.stop_signals, filewarden.transports.starter
+import filewarden.broker.launch
+names = sorted(set(sys.modules) - before)
+import json
+print(json.dumps(names))
 """
 ZYGOTE = """
 import sys
@@ -100,7 +116,7 @@ print(json.dumps(names))
 WORKER = """
 import json, sys
 import filewarden.workers.zygote, filewarden.workers.worker
-filewarden.workers.zygote._import_worker_side()
+filewarden.workers.zygote._import_worker_side(filewarden.workers.zygote.NOT_FOR_WORKERS)
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -117,12 +133,12 @@ def test_the_way_to_a_first_answer_on_stdio_imports_nothing_heavy(tmp_path: Path
     assert not _imported(STDIO, str(tmp_path)) & START_MAY_NOT_IMPORT
 
 
+def test_the_launcher_is_started_before_anything_else_is_imported() -> None:
+    assert _imported(LAUNCH) <= {"_signal", "_socket", "filewarden"}
+
+
 def test_the_launcher_imports_next_to_nothing() -> None:
-    assert _imported(ZYGOTE) <= {
-        "_bisect", "_heapq", "_socket", "array", "collections", "contextlib", "enum", "errno", "filewarden",
-        "functools", "itertools", "keyword", "math", "operator", "reprlib", "select", "selectors", "signal", "socket",
-        "types", "_collections", "_functools", "_operator", "_signal", "copyreg",
-    }  # fmt: skip
+    assert _imported(ZYGOTE) <= {"_signal", "_socket", "filewarden", "time"}
 
 
 def test_workers_have_no_zeromq_library() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from filewarden.config.protected import CODE_EXECUTION
 from filewarden.workers.arguments import ArgumentCheck
-from filewarden.workers.context import Context, Limits
+from filewarden.workers.context import Context
+from filewarden.workers.limits import Limits
 from filewarden.workers.paths import openat2
 from filewarden.workers.paths.resolution import KernelResolver, Resolver, WalkingResolver
 from filewarden.workers.paths.root import Root, open_root

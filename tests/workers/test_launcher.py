@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from filewarden.broker.launch import Launched, launch
+from filewarden.workers import attached
 
 PROGRAM = """
 from filewarden.workers.launcher import main
@@ -55,7 +56,7 @@ def zygote(launched: Launched) -> Receive:
     """The role of the zygote that is announced next, and what it was given."""
 
     def receive() -> tuple[bytes, bytes]:
-        role, fds, _flags, _address = socket.recv_fds(launched.control, 1000, 1)
+        role, fds = attached.receive(launched.control, 1000)
         with socket.socket(fileno=fds[0]) as control:
             control.settimeout(TIMEOUT_S)
             return role, control.recv(1000)
@@ -66,7 +67,7 @@ def zygote(launched: Launched) -> Receive:
 def is_silent(launched: Launched) -> bool:
     """Whether nothing was announced, once the launcher has obeyed all that it was told before."""
     launched.ask_for_zygote("ro")
-    role, fds, _flags, _address = socket.recv_fds(launched.control, 1000, 1)
+    role, fds = attached.receive(launched.control, 1000)
     socket.close(fds[0])
     return role == b"Zro" and not select.select([launched.control], [], [], 0)[0]
 
@@ -129,7 +130,7 @@ def begin(launched: Launched, zygote: Receive) -> Callable[[str], None]:
 
 def offered(launched: Launched) -> tuple[int, bytes]:
     """The number of what was read, and its document."""
-    message, fds, _flags, _address = socket.recv_fds(launched.control, 1000, 1)
+    message, fds = attached.receive(launched.control, 1000)
     assert message[:1] == b"N", message
     with open(fds[0], "rb") as document:
         return int(message[1:]), os.pread(document.fileno(), 1000, 0)
@@ -162,7 +163,7 @@ def test_zygotes_of_before_are_ended_though_the_front_end_keeps_them(
     begin("5")
     assert offered(launched)[0] == 2
     launched.ask_for_zygote("ro")
-    message, fds, _flags, _address = socket.recv_fds(launched.control, 1000, 1)
+    message, fds = attached.receive(launched.control, 1000)
     assert message == b"Zro"
     with socket.socket(fileno=fds[0]) as kept:
         kept.settimeout(TIMEOUT_S)

@@ -72,9 +72,9 @@ class Modern:
         found = self._annotated.get(principal.profile)
         if found is None:
             found = self._annotated[principal.profile] = {
-                name: params
-                for name, tool in self._broker.offer_for(principal).tools.items()
-                if (params := header_params(tool.input_schema))
+                tool.name: params
+                for tool in self._broker.offer_for(principal).tools
+                if (params := header_params(tool.schemas()[0]))
             }
         return found
 

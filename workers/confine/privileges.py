@@ -4,10 +4,10 @@ The order matters. The bounding set needs a capability that the change of user t
 process undumpable or dumpable by rules of its own and clears the parent-death signal, so both come after it.
 """
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import ctypes
 import errno
 import os
-import signal
 import struct
 
 from filewarden.workers.confine.syscalls import syscall
@@ -70,7 +70,7 @@ def die_with_parent(expected_parent_pid: int) -> None:
 
     Raises OSError: ESRCH when the parent has gone already and the signal would never come.
     """
-    syscall("prctl", _SET_PDEATHSIG, signal.SIGKILL)
+    syscall("prctl", _SET_PDEATHSIG, _signal.SIGKILL)
     if os.getppid() != expected_parent_pid:
         raise OSError(errno.ESRCH, "the parent process has ended")
 

@@ -1,9 +1,13 @@
 """Where a call records its changes."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from filewarden.workers.history.flusher import Flusher
-from filewarden.workers.history.store import History
+
+if TYPE_CHECKING:  # only where something is written
+    from filewarden.workers.history.store import History
 
 _IN_TURN = Flusher()
 
@@ -14,7 +18,7 @@ class Journal(msgspec.Struct, frozen=True):
     `call` names it among all calls of all servers.
     """
 
-    history: History | None = None
+    history: "History | None" = None
     operation: str = ""
     principal: str = ""
     call: str = ""

@@ -6,11 +6,10 @@ other way round, as on a kernel without it.
 
 import errno
 import os
-import socket
 import sys
 from typing import NoReturn
 
-from filewarden.workers import worker
+from filewarden.workers import attached, worker
 from filewarden.workers.confine import landlock, namespaces
 from filewarden.workers.paths.resolution import Names, Resolved, Start, Unresolved
 from filewarden.workers.paths.root import Root
@@ -48,7 +47,7 @@ def absent(*_arguments: object) -> NoReturn:
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
 
-def serve_zygote(control: socket.socket, isolation: namespaces.Isolation) -> None:
+def serve_zygote(control: attached.Socket, isolation: namespaces.Isolation) -> None:
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.zygote import serve
 

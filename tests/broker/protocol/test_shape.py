@@ -142,13 +142,13 @@ def test_the_published_schemas_do_refuse(validate: Validator) -> None:
 
 def test_schemas_go_out_as_they_are(tools: list[OfferedTool]) -> None:
     odd: Json = {"type": "object", "$defs": {"a": {"$anchor": "x"}}, "allOf": [{"anyOf": [{}]}], "if": {}, "then": {}}
-    tool = msgspec.structs.replace(tools[0], input_schema=odd)
+    tool = msgspec.structs.replace(tools[0], schemas=lambda: (odd, None))
     result = msgspec.json.decode(Offer([tool]).tools_list(REVISIONS["2025-11-25"]))
     assert result["tools"][0]["inputSchema"] == odd
 
 
 def test_an_output_schema_without_object_root_is_left_to_the_modern_revision(tools: list[OfferedTool]) -> None:
-    offer = Offer([msgspec.structs.replace(tools[0], output_schema={"type": "array"})])
+    offer = Offer([msgspec.structs.replace(tools[0], schemas=lambda: ({}, {"type": "array"}))])
     shown = {
         name: "outputSchema" in msgspec.json.decode(offer.tools_list(each))["tools"][0]
         for name, each in REVISIONS.items()

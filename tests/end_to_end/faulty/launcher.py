@@ -1,13 +1,13 @@
 """The launcher of a server whose workers also know the misbehaving tools."""
 
-import socket
 import sys
 from pathlib import Path
 
+from filewarden.workers import attached
 from filewarden.workers.confine.namespaces import Isolation
 
 
-def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
+def serve_zygote(control: attached.Socket, isolation: Isolation) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     from tools import FAULTY  # type: ignore[import-not-found,unused-ignore] # lies beside this script
 
@@ -16,7 +16,7 @@ def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
     serve(control, isolation, FAULTY)
 
 
-def reread(document: int, channel: socket.socket) -> None:
+def reread(document: int, channel: attached.Socket) -> None:
     from filewarden.transports.rereading import reread
 
     reread(document, channel)

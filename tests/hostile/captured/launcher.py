@@ -1,13 +1,13 @@
 """The launcher of a server whose workers can be captured."""
 
-import socket
 import sys
 from pathlib import Path
 
+from filewarden.workers import attached
 from filewarden.workers.confine.namespaces import Isolation
 
 
-def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
+def serve_zygote(control: attached.Socket, isolation: Isolation) -> None:
     sys.path.insert(0, str(Path(__file__).parent))
     from tools import CAPTURED  # type: ignore[import-not-found,unused-ignore] # lies beside this script
 

@@ -144,7 +144,8 @@ def test_no_server_has_the_tool(server: Any) -> None:
 
 def test_no_worker_of_a_server_even_knows_the_attacks() -> None:
     program = (
-        "import sys; from filewarden.workers.zygote import _import_worker_side as load; load();"
+        "import sys; from filewarden.workers.zygote import NOT_FOR_WORKERS, _import_worker_side as load;"
+        "from filewarden.workers.catalogue import CATALOGUE; load(NOT_FOR_WORKERS); CATALOGUE.load();"
         "print([name for name in sys.modules if 'doctor' in name], 'filewarden.workers.tools.read_file' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=20, check=True)

@@ -1,11 +1,11 @@
 """The launcher of a server whose watchers speak as no honest one does, or may watch nothing. Its argument is how."""
 
 import os
-import socket
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from filewarden.workers import attached
 from filewarden.workers.channel import Channel
 from filewarden.workers.confine.namespaces import Isolation
 from filewarden.workers.watching.watch_wire import Changed, Pong, Watched, unpack_to_watcher
@@ -50,7 +50,7 @@ def refuse(*_: object, **__: object) -> None:
     raise OSError("OS file watch limit reached. about [...]")
 
 
-def serve_zygote(control: socket.socket, isolation: Isolation) -> None:
+def serve_zygote(control: attached.Socket, isolation: Isolation) -> None:
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.watching import notices, watcher
     from filewarden.workers.zygote import serve

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from filewarden.workers.context import Context, Limits
+from filewarden.workers.context import Context
+from filewarden.workers.limits import Limits
 from filewarden.workers.paths.names import parse
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from filewarden.workers.context import Context, Limits
+from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.limits import Limits
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import Reporter
