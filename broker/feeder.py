@@ -70,14 +70,14 @@ class Feeder:
 
     def feed(self) -> None:
         """Give out what can be given out once this tick has heard all that there is to hear."""
-        if not self._is_set and (self._scheduler.depth or self._may_wait_in_workers or self._checks):
+        if not self._is_set and (self._scheduler.depth or self._may_wait_in_workers or self._checks.waiting):
             self._is_set = True
             self._reactor.settle(self._give_out)
 
     def _give_out(self) -> None:
         self._is_set = False
         now = self._reactor.now()
-        if self._checks:
+        if self._checks.waiting:
             self._feed_checks(now)
         scheduler = self._scheduler
         if self._may_wait_in_workers and not scheduler.depth:

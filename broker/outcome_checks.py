@@ -42,11 +42,8 @@ class OutcomeChecks:
     def __init__(self, server: str, operation: Tool | None) -> None:
         self._server = server
         self._operation = operation
-        self._waiting: deque[Call] = deque()
-
-    def __bool__(self) -> bool:
-        """Whether any check waits."""
-        return bool(self._waiting)
+        self.waiting: deque[Call] = deque()
+        """The checks that no worker has begun; mostly there is none."""
 
     @property
     def can_tell(self) -> bool:
@@ -75,18 +72,18 @@ class OutcomeChecks:
             deliver=deliver,
             is_check=True,
         )
-        self._waiting.append(check)
+        self.waiting.append(check)
         return check
 
     def next_check(self, fits: Fits) -> Call | None:
         """Take the check that has waited longest, if a worker can take it."""
-        return self._waiting.popleft() if self._waiting and fits(self._waiting[0]) else None
+        return self.waiting.popleft() if self.waiting and fits(self.waiting[0]) else None
 
     def withdraw(self, check: Call) -> bool:
         """Take a waiting check out; False when it does not wait."""
-        if check not in self._waiting:
+        if check not in self.waiting:
             return False
-        self._waiting.remove(check)
+        self.waiting.remove(check)
         return True
 
 

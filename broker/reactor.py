@@ -59,6 +59,10 @@ class PendingTimer:
         return self.when < other.when
 
 
+def _nothing() -> None:
+    """Nobody watches any more."""
+
+
 class EpollReactor:
     """A loop over epoll(7): no task, no future, and no import of asyncio on the way to a first answer."""
 
@@ -106,17 +110,24 @@ class EpollReactor:
     def run(self) -> None:
         """Run until `stop`."""
         self._is_stopping = False
-        watched = self._watched
+        watched, timers = self._watched, self._timers
         while True:
             if self._settling:
                 self._end_tick()
             if self._is_stopping:
                 return
-            ready = [(fd, watched.get(fd)) for fd, _events in self._epoll.poll(self._sleep_s())]
-            for fd, action in ready:
-                if action is not None and watched.get(fd) is action:  # not forgotten by an earlier one of this tick
-                    action()
-            self._run_timers()
+            events = self._epoll.poll(self._sleep_s())
+            if len(events) == 1:
+                watched.get(events[0][0], _nothing)()
+            elif events:
+                self._run_ready([(fd, watched.get(fd)) for fd, _ in events])
+            if timers and timers[0].when <= time.monotonic():
+                self._run_timers()
+
+    def _run_ready(self, ready: list[tuple[int, Action | None]]) -> None:
+        for fd, action in ready:
+            if action is not None and self._watched.get(fd) is action:  # not forgotten by an earlier one of this tick
+                action()
 
     def _end_tick(self) -> None:
         while self._settling:
@@ -133,8 +144,6 @@ class EpollReactor:
 
     def _run_timers(self) -> None:
         now = time.monotonic()
-        if not self._timers or self._timers[0].when > now:
-            return
         due = []  # collected first: an action that asks for another at once must not keep the loop here
         while self._timers and self._timers[0].when <= now:
             due.append(heapq.heappop(self._timers))

@@ -4,6 +4,7 @@ import os
 import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from filewarden.broker.backoff import Breaker
@@ -263,7 +264,7 @@ class Supervisor:
             self._log(str(error))
             self.condemn(worker, Exit.CRASH)
         if worker.link_fd is not None:
-            self._reactor.watch(worker.link_fd, lambda: self._on_link(worker))
+            self._reactor.watch(worker.link_fd, partial(self._on_link, worker))
 
     def on_exited(self, serial: int, status: int) -> None:
         """The zygote reaped a worker: only now is it known what killed it."""

@@ -55,9 +55,10 @@ class Turns:
 
     def serve_at_once(self, member: str, expected_s: float) -> None:
         """It gets a worker without having to wait: what `join`, `serve` and `leave` amount to where nobody waits."""
-        tag = max(self._served, self._debts.pop(member, 0.0))
-        self._served = tag
-        self._remember(member, tag + expected_s)
+        tag = self._debts.pop(member, 0.0)
+        if tag > self._served:
+            self._served = tag
+        self._remember(member, self._served + expected_s)
 
     def charge(self, member: str, cost_s: float) -> None:
         """It has had more than was presumed, or with a negative cost less."""
@@ -65,8 +66,9 @@ class Turns:
         if member in tags:
             tags[member] = max(0.0, tags[member] + cost_s)
             return
-        tag = max(self._served, self._debts.pop(member, 0.0)) + cost_s
-        if tag > self._served:
+        debts, served = self._debts, self._served
+        tag = max(served, debts.pop(member, 0.0)) + cost_s
+        if tag > served:
             self._remember(member, tag)
 
     def _remember(self, member: str, tag: float) -> None:

@@ -30,7 +30,8 @@ class LineSplitter:
         lines: list[bytes | TooLong] = [first, *whole] if first else [*whole]
         if len(data) > self._limit:
             lines = [line if isinstance(line, TooLong) or len(line) <= self._limit else TOO_LONG for line in lines]
-        self._keep(tail)
+        if tail:
+            self._keep(tail)
         return [line for line in lines if line is TOO_LONG or (isinstance(line, bytes) and line and not line.isspace())]
 
     def end(self) -> bytes | TooLong | None:

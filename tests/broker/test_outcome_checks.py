@@ -81,7 +81,7 @@ def test_a_check_asks_about_its_call_with_a_deadline_of_its_own() -> None:
     assert (check.principal, check.hard_at) == ("p", 102.0 + SECONDS)
     assert checks.next_check(lambda _call: False) is None
     assert checks.next_check(lambda _call: True) is check
-    assert not checks
+    assert not checks.waiting
 
 
 @pytest.mark.parametrize(
