@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from bench import promises
 from bench.capacity.plan import as_text as plan_as_text, plan
 from bench.check import check
 from bench.connection import Broken
@@ -79,8 +80,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     print(as_json(results) if options.json else as_text(results))
     verdicts = as_rows(judge(results)) if options.peers == EVERYONE else []
-    if verdicts and not options.json:
-        print("\n" + aligned(verdicts))
+    for rows in (verdicts, promises.as_rows(results)):
+        if rows and not options.json:
+            print("\n" + aligned(rows))
     if options.record:
         _record(options.record, as_markdown(results, verdicts))
         progress(f"recorded in {options.record}")
