@@ -15,6 +15,9 @@ class FileState(msgspec.Struct, frozen=True):
     sha256: str
     size: int
     mode: int
+    owner: int | None = None
+    """Of a file that was there, by number."""
+    group: int | None = None
 
 
 Identity = tuple[int, int, int, int]

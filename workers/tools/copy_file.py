@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from filewarden.workers.tool import Tool
-from filewarden.workers.tools.write_file import Path, Token
+from filewarden.workers.tools.write_file import Lost, Path, Token
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
@@ -33,6 +33,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     sha256: str
     replaced: bool
+    unkept: Lost = msgspec.UNSET
 
 
 def run(context: "Context", arguments: CopyFile) -> Copied:
@@ -45,13 +46,14 @@ def run(context: "Context", arguments: CopyFile) -> Copied:
     ):
         _require_place(source, destination, overwrite=arguments.overwrite)
         _confirm(context, arguments, source, destination)
-        size, digest = _copy(context, source, destination)
+        size, digest, unkept = _copy(context, source, destination)
         return Copied(
             source=source.path,
             destination=context.space.display(destination.folder.root, destination.names),
             size=size,
             sha256=digest,
             replaced=destination.state is not None,
+            unkept=unkept,
         )
 
 
@@ -88,8 +90,8 @@ def _confirm(context: "Context", arguments: CopyFile, source: "Handle", destinat
     )
 
 
-def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[int, str]:
-    """Copy the bytes; their number and their SHA-256."""
+def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[int, str, Lost]:
+    """Copy the bytes; their number, their SHA-256, and what of the file that was there could not be kept."""
     import os
 
     from filewarden.workers.history.recorded import FileState
@@ -114,7 +116,7 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
                 new.replace(destination.name, destination.state)
         new.last()
     tidy(destination)
-    return found
+    return *found, new.unkept or msgspec.UNSET
 
 
 def _transfer(context: "Context", source: "Handle", new: "Draft") -> tuple[int, str]:

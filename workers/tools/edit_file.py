@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from filewarden.workers.tool import Tool
-from filewarden.workers.tools.write_file import Digest, Path, Token
+from filewarden.workers.tools.write_file import Digest, Lost, Path, Token
 
 if TYPE_CHECKING:
     import os
@@ -53,6 +53,7 @@ class FileEdited(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     sha256: str
     diff: str
+    unkept: Lost = msgspec.UNSET
 
 
 def run(context: "Context", arguments: EditFile) -> FileEdited:
@@ -69,8 +70,9 @@ def run(context: "Context", arguments: EditFile) -> FileEdited:
         file = open_text(old, arguments.encoding, arguments.path)
         edited = _edited(context, arguments, file.text)
         data = file.encoded(edited.text)
+        unkept: Lost = msgspec.UNSET
         if not arguments.dry_run:
-            _publish(context, target, seen, data, digest_of(old))
+            unkept = _publish(context, target, seen, data, digest_of(old))
         path = context.space.display(target.folder.root, target.names)
         return FileEdited(
             path=path,
@@ -79,6 +81,7 @@ def run(context: "Context", arguments: EditFile) -> FileEdited:
             size=len(data),
             sha256=digest_of(data),
             diff=_diff(context, arguments, path, file.text, edited.text),
+            unkept=unkept,
         )
 
 
@@ -108,7 +111,7 @@ def _refusal(error: "EditError", count: int) -> Exception:
     return ToolFailure(code, message, edit=error.number, candidates=places)
 
 
-def _publish(context: "Context", target: "Target", seen: "os.stat_result", data: bytes, digest: str) -> None:
+def _publish(context: "Context", target: "Target", seen: "os.stat_result", data: bytes, digest: str) -> Lost:
     from filewarden.workers.confirmation import confirm
     from filewarden.workers.paths.names import echo
     from filewarden.workers.writing.old_version import too_large
@@ -117,7 +120,7 @@ def _publish(context: "Context", target: "Target", seen: "os.stat_result", data:
     if len(data) > context.writing.max_file_bytes:
         raise too_large(target.asked, len(data), context.writing.max_file_bytes)
     confirm(context, f"Edit '{echo(target.asked)}'?", destructive=True, seen=digest.encode())
-    replace(context, target, seen, data)
+    return replace(context, target, seen, data).unkept or msgspec.UNSET
 
 
 def _diff(context: "Context", arguments: EditFile, path: str, old: str, new: str) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 
 from filewarden.workers.tool import Tool
-from filewarden.workers.tools.write_file import Token
+from filewarden.workers.tools.write_file import Lost, Token
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
@@ -27,6 +27,7 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
     """`restored`, `removed` or `moved`."""
     size: int
     """Of the content that was put back."""
+    unkept: Lost = msgspec.UNSET
 
 
 def run(context: "Context", arguments: UndoChange) -> Undone:
@@ -48,8 +49,8 @@ def run(context: "Context", arguments: UndoChange) -> Undone:
         raise ToolFailure(Code.CONFLICT, "That change was interrupted and never made, so there is nothing to undo.")
     with history.kept(arguments.id) as kept:
         journal = context.journal.undoing(arguments.id)
-        path, done = undo(msgspec.structs.replace(context, journal=journal), kept)
-        return Undone(id=arguments.id, path=path, done=done, size=kept.size)
+        path, done, unkept = undo(msgspec.structs.replace(context, journal=journal), kept)
+        return Undone(id=arguments.id, path=path, done=done, size=kept.size, unkept=unkept or msgspec.UNSET)
 
 
 TOOL = Tool(

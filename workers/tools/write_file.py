@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from filewarden.workers.rules.unkept import Unkept
 from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ Digest = Annotated[
     Annotated[str, msgspec.Meta(max_length=64)] | None,
     msgspec.Meta(description="Of the file as you know it; another one is a conflict."),
 ]
+Lost = tuple[Unkept, ...] | msgspec.UnsetType
+"""What could not be kept of the file that was there: its owner, or its group, whose rights are then everybody's."""
 Token = Annotated[
     Annotated[str, msgspec.Meta(max_length=4096)] | None,
     msgspec.Meta(description="From a confirmation_required error."),
@@ -43,6 +46,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     created: bool
     size: int
     sha256: str
+    unkept: Lost = msgspec.UNSET
 
 
 def run(context: "Context", arguments: WriteFile) -> Written:
@@ -58,8 +62,8 @@ def run(context: "Context", arguments: WriteFile) -> Written:
         expected_sha256=arguments.expected_sha256,
         encoding=arguments.encoding,
     )
-    path, state, created = write(context, asked)
-    return Written(path=path, created=created, size=state.size, sha256=state.sha256)
+    path, (state, unkept), created = write(context, asked)
+    return Written(path=path, created=created, size=state.size, sha256=state.sha256, unkept=unkept or msgspec.UNSET)
 
 
 TOOL = Tool(

@@ -16,6 +16,7 @@ from typing import Self
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.rules.unkept import Unkept
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.identity import is_same
 
@@ -41,7 +42,9 @@ class Draft:
     def __init__(self, folder: int, durability: Durability) -> None:
         self._folder = folder
         self._durability = durability
-        self._name, self.fd = _create(folder)
+        self._name, self.fd, self._group = _create(folder)
+        self.unkept: tuple[Unkept, ...] = ()
+        """What of the file that it replaces it could not take."""
         self._is_published = False
         self._is_flushed = durability is not Durability.FULL
         self._holds_old = False
@@ -54,10 +57,24 @@ class Draft:
         while view:
             view = view[os.write(self.fd, view) :]
 
-    def take_mode(self, mode: int) -> int:
-        """Give it the permissions of `mode`; what it has then."""
+    def take_mode(self, mode: int) -> None:
+        """Give it the permissions of `mode`."""
         os.fchmod(self.fd, mode & KEPT_MODE)
-        return mode & KEPT_MODE
+
+    def take_rights(self, mode: int, owner: int | None, group: int | None) -> None:
+        """Give it the permissions of the file in whose place it comes; None: nobody knows whose that was.
+
+        Its owner is the server's account, and its group that account's, or the folder's where that has the
+        set-group-id bit: no worker may call chown(2). Where that is another one, it gets no right that everybody has
+        not: those were for somebody else.
+        """
+        self.unkept = ()
+        if owner not in (None, os.geteuid()):
+            self.unkept = ("owner",)
+        if group not in (None, self._group):
+            self.unkept = (*self.unkept, "group")
+            mode &= ~0o070 | (mode & 0o007) << 3
+        self.take_mode(mode)
 
     def take_attributes(self, old: int) -> None:
         """Give it the extended attributes of an open file, access control lists among them.
@@ -233,18 +250,23 @@ def changed() -> ToolFailure:
     )
 
 
-def _create(folder: int) -> tuple[bytes, int]:
-    """Make an empty file that is locked; a sweep that comes in between takes it away, and another is made."""
+def _create(folder: int) -> tuple[bytes, int, int]:
+    """Make an empty file that is locked; a sweep that comes in between takes it away, and another is made.
+
+    Its name, its descriptor and its group.
+    """
     for _ in range(_MOST_TRIES):
         name = DRAFT_PREFIX + os.urandom(NAME_DIGITS // 2).hex().encode()
         fd = os.open(name, _NEW, 0o600, dir_fd=folder)
-        try:
+        with contextlib.suppress(OSError):  # locks do not work here: then nothing is swept
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_swept = os.fstat(fd).st_nlink == 0
-        except OSError:
-            is_swept = False  # locks do not work here: then nothing is swept
-        if not is_swept:
-            return name, fd
+        try:
+            state = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        if state.st_nlink:
+            return name, fd, state.st_gid
         os.close(fd)
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 

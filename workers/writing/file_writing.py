@@ -6,7 +6,6 @@ import msgspec
 
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.recorded import FileState
 from filewarden.workers.paths.names import echo
 from filewarden.workers.reading.checksum import sha256
 from filewarden.workers.rules.confirm_policy import Policy
@@ -23,7 +22,7 @@ from filewarden.workers.writing.old_version import (
     require_digest,
     too_large,
 )
-from filewarden.workers.writing.publishing import create, replace
+from filewarden.workers.writing.publishing import Published, create, replace
 from filewarden.workers.writing.target import Target, open_target, require_file
 from filewarden.workers.writing.write_failures import failures_of
 
@@ -43,8 +42,8 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str | None
 
 
-def write(context: "Context", asked: Writing) -> tuple[str, FileState, bool]:
-    """Write a file: its path, what it is now, and whether it is new; raises ToolFailure, Inquiry."""
+def write(context: "Context", asked: Writing) -> tuple[str, Published, bool]:
+    """Write a file: its path, what is there now, and whether it is new; raises ToolFailure, Inquiry."""
     if asked.overwrite and asked.append:
         raise ToolFailure(Code.INVALID_ARGUMENT, "Give either overwrite or append.")
     expected = checked_digest(asked.expected_sha256)
@@ -73,7 +72,7 @@ def _opened(context: "Context", asked: Writing) -> Target:
     return open_target(context, path, follow=True)
 
 
-def _change(context: "Context", target: Target, asked: Writing, expected: str | None, data: bytes) -> FileState:
+def _change(context: "Context", target: Target, asked: Writing, expected: str | None, data: bytes) -> Published:
     seen = require_file(target)
     if asked.append:
         data = _appended(context, target, asked, expected)

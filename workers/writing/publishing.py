@@ -2,12 +2,13 @@
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history.recorded import FileState
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.rules.unkept import Unkept
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.drafts import KEPT_MODE, NEW_MODE, Draft, changed, sweep, sync_folder
 from filewarden.workers.writing.identity import is_same_object
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from filewarden.workers.context import Context
 
 
-def create(context: "Context", target: Target, data: bytes) -> FileState:
+class Published(NamedTuple):
+    """What is there now, and what could not be kept of what was replaced."""
+
+    state: FileState
+    unkept: tuple[Unkept, ...] = ()
+
+
+def create(context: "Context", target: Target, data: bytes) -> Published:
     """Make a new file; what it is.
 
     Raises:
@@ -42,10 +50,10 @@ def create(context: "Context", target: Target, data: bytes) -> FileState:
     except OSError as error:
         raise write_failure(error, target.asked) from None
     tidy(target)
-    return after
+    return Published(after)
 
 
-def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> FileState:
+def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> Published:
     """Put a new version in the place of a file that is still as it was `seen`: mode and attributes stay.
 
     Raises:
@@ -69,17 +77,14 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
         raise write_failure(error, target.asked) from None
     tidy(target)
     let_go(context, target)
-    return after
+    return Published(after, new.unkept)
 
 
-def keep(new: Draft, target: Target) -> int:
-    """Give a draft the mode and the attributes of the file that it replaces; its mode, then.
-
-    Raises ToolFailure, OSError.
-    """
+def keep(new: Draft, target: Target) -> None:
+    """Give a draft the rights and the attributes of the file that it replaces; raises ToolFailure, OSError."""
     old = open_old(target)
     new.take_attributes(old.fd)
-    return new.take_mode(old.stat.st_mode)
+    new.take_rights(old.stat.st_mode, old.stat.st_uid, old.stat.st_gid)
 
 
 def let_go(context: "Context", target: Target) -> None:

@@ -205,7 +205,7 @@ class Change:
         image = history.image(seen.st_size)
         if target.content is not None:
             image.write(target.content)
-            return image, state_of(target.content, seen.st_mode)
+            return image, _owned(state_of(target.content, seen.st_mode), seen)
         try:
             return image, _copied(self._context, old.fd, seen, image)
         except BaseException:
@@ -254,7 +254,11 @@ def _copied(context: "Context", old: int, seen: os.stat_result, image: Image) ->
         done += len(block)
     if done != seen.st_size or not is_same(os.fstat(old), seen):
         raise changed()
-    return FileState(digest.hexdigest(), done, stat.S_IMODE(seen.st_mode))
+    return _owned(FileState(digest.hexdigest(), done, stat.S_IMODE(seen.st_mode)), seen)
+
+
+def _owned(state: FileState, seen: os.stat_result) -> FileState:
+    return FileState(state.sha256, state.size, state.mode, seen.st_uid, seen.st_gid)
 
 
 def _require_room(context: "Context", history: History, target: Target, size: int) -> None:

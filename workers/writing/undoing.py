@@ -14,6 +14,7 @@ from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.history.store import History, unknown
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.rules.unkept import Unkept
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.change_paths import client_path
 from filewarden.workers.writing.change_records import changed_since, require_as_left
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 RESTORED, REMOVED, MOVED = "restored", "removed", "moved"
 
 
-def undo(context: "Context", kept: Kept) -> tuple[str, str]:
-    """Take a change back; the path of what was changed, and what was done to it.
+def undo(context: "Context", kept: Kept) -> tuple[str, str, tuple[Unkept, ...]]:
+    """Take a change back; the path of what was changed, what was done to it, and what could not be brought back.
 
     Raises:
         ToolFailure: conflict, if it is not as the change has left it; or why a change of it is refused.
@@ -45,14 +46,15 @@ def undo(context: "Context", kept: Kept) -> tuple[str, str]:
         raise unknown(kept.identifier)
     if kept.progress == "under_way":
         raise ToolFailure(Code.CONFLICT, f"The change of '{echo(path)}' is being made right now. Try again.")
+    unkept: tuple[Unkept, ...] = ()
     with open_target(context, path) as target, failures_of(path):
         match kept.recorded.action:
             case "content":
-                done = _undo_content(context, kept, target)
+                done, unkept = _undo_content(context, kept, target)
             case "folder":
                 done = _undo_folder(context, kept, target)
             case "move":
-                done = _undo_move(context, kept, target)
+                done, unkept = _undo_move(context, kept, target)
             case "trash":
                 done = _undo_trash(context, kept, target)
             case "restore":
@@ -62,20 +64,19 @@ def undo(context: "Context", kept: Kept) -> tuple[str, str]:
                     Code.UNSUPPORTED,
                     f"'{echo(path)}' was removed for good, and was no single file: it cannot be brought back.",
                 )
-        return context.space.display(target.folder.root, target.names), done
+        return context.space.display(target.folder.root, target.names), done, unkept
 
 
 def _ask(context: "Context", target: Target) -> None:
     confirm(context, f"Undo the change of '{echo(target.asked)}'?", destructive=True, seen=mark(target.state))
 
 
-def _undo_content(context: "Context", kept: Kept, target: Target) -> str:
+def _undo_content(context: "Context", kept: Kept, target: Target) -> tuple[str, tuple[Unkept, ...]]:
     recorded = kept.recorded
     require_as_left(context, target, recorded.after, recorded.before)
     _ask(context, target)
     if recorded.before is not None:
-        _put(context, kept, target, recorded.before)
-        return RESTORED
+        return RESTORED, _put(context, kept, target, recorded.before)
     seen = target.state
     if seen is None:
         raise changed()
@@ -85,16 +86,16 @@ def _undo_content(context: "Context", kept: Kept, target: Target) -> str:
             raise changed()
         os.unlink(target.name, dir_fd=target.folder.fd)
     _last(context, target)
-    return REMOVED
+    return REMOVED, ()
 
 
-def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> None:
-    """Write the content that was there, with its mode."""
+def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> tuple[Unkept, ...]:
+    """Write the content that was there, with its mode; what else could not be brought back."""
     with _drafted(context, kept, target, before) as new:
         if target.state is not None:
             require_own(target, target.state)
             keep(new, target)
-            new.take_mode(before.mode)
+            new.take_rights(before.mode, before.owner, before.group)
         with content_change(context, target, before, new):
             if target.state is None:
                 new.create(target.name)
@@ -102,6 +103,7 @@ def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> N
                 new.replace(target.name, target.state)
         new.last()
     tidy(target)
+    return new.unkept
 
 
 @contextlib.contextmanager
@@ -109,7 +111,7 @@ def _drafted(context: "Context", kept: Kept, target: Target, before: FileState) 
     """A draft of the content that was there, with its mode, beside a target."""
     require_room(context, target, before.size)
     with Draft(target.folder.fd, context.writing.durability) as new:
-        new.take_mode(before.mode)
+        new.take_rights(before.mode, before.owner, before.group)
         digest = hashlib.sha256(usedforsecurity=False)
         for block in kept.blocks():
             if context.is_overdue():
@@ -147,7 +149,7 @@ def _not_empty(error: OSError, target: Target) -> Exception:
     return changed_since(target.asked) if error.errno in (errno.ENOTEMPTY, errno.EEXIST) else error
 
 
-def _undo_move(context: "Context", kept: Kept, target: Target) -> str:
+def _undo_move(context: "Context", kept: Kept, target: Target) -> tuple[str, tuple[Unkept, ...]]:
     recorded = kept.recorded
     origin = client_path(context.space, recorded.source)
     if origin is None:
@@ -172,7 +174,7 @@ def _undo_move(context: "Context", kept: Kept, target: Target) -> str:
                 if new is not None:
                     _put_there(new, target)
             last_move(context, target, source)
-    return MOVED
+    return MOVED, () if new is None else new.unkept
 
 
 def _refill(
