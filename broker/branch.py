@@ -15,8 +15,9 @@ from filewarden.broker.announcements import Announcements
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call, Witness
 from filewarden.broker.call_roots import CallRoots
+from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation, Services
-from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
@@ -189,7 +190,8 @@ class Branch:
         self._budgets = budgets_of(settings.writes, self._budgets)
         before = self._employ(staff)
         if self.is_broken:
-            self.is_broken, self.dispatcher.closed = False, None
+            self.is_broken = False
+            self.dispatcher.open_again()
         self._has_reported = hired is not None
         if hired is None:
             staff.supervisors[0].start()
@@ -238,7 +240,7 @@ class Branch:
         """Begin again with workers, where none could be started before."""
         self._employ(self._common.hire(self.settings, self._launcher, self))
         self.is_broken = self._has_reported = False
-        self.dispatcher.closed = None
+        self.dispatcher.open_again()
         self.staff.supervisors[0].start()
 
     def give_up(self) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from filewarden.broker.branch import Branch, Common
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Witness
+from filewarden.broker.caller import Caller
 from filewarden.broker.charter import Charter
 from filewarden.broker.conversation import Conversation
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.endpoints import EndpointFolder
 from filewarden.broker.guard import Guard
 from filewarden.broker.guests import Guests

@@ -8,7 +8,8 @@ import msgspec
 
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import DEAF, Call, Hearing
-from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.caller import Caller
+from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.protocol.actions import (
     AwaitAnswers,
     CancelCall,

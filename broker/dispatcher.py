@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filewarden.broker import verdicts
+from filewarden.broker.admission import Admission
 from filewarden.broker.answers import AnswerReader
+from filewarden.broker.asides import pass_on
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
+from filewarden.broker.caller import Caller
 from filewarden.broker.feeder import Feeder
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
@@ -18,8 +21,6 @@ from filewarden.broker.pool import Kind
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
-from filewarden.broker.protocol.principal import Principal
-from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Overload, Scheduler
@@ -27,26 +28,16 @@ from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
 from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.sections.deadlines import DeadlineSettings
-from filewarden.workers import wire
 from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.operations import FoundOutcome
-from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
-from filewarden.workers.tool import SCAN, Lane, Tool
-from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Progress, Refusal
+from filewarden.workers.tool import Tool
+from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Refusal
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
 
-ASIDES_AT_ONCE = MOST_NOTES + 2 * BURST
-ASIDES_PER_SECOND = 2 * REPORTS_PER_SECOND
-"""Twice what an honest worker sends, whose clock and ours may differ."""
-
 _COSTLY = (Exit.DEADLINE, Exit.MEMORY, Exit.PROTOCOL, Exit.VIOLATION)
-
-
-def _identity(call: Call) -> Key:
-    return call.principal, call.tool.name, wire.pack(call.arguments)
 
 
 def _runs_too_long(worker: Worker, now: float) -> bool:
@@ -56,13 +47,6 @@ def _runs_too_long(worker: Worker, now: float) -> bool:
 
 def _to_nobody(_outcome: Outcome) -> None:
     """Whoever refused the call has told its client."""
-
-
-class Caller(msgspec.Struct, frozen=True):
-    """Who calls: the connection, session or stream that limits go by, and the rights that pools go by."""
-
-    client: str
-    principal: Principal
 
 
 class Dispatcher:
@@ -84,29 +68,24 @@ class Dispatcher:
         budgets: WriteBudgets | None = None,
         checks: OutcomeChecks | None = None,
     ) -> None:
-        """`numbers` are the ids of calls; who shares a server shares them."""
         self._reactor = reactor
         self._scheduler = scheduler
         self._ledger = ledger
-        self._deadlines = deadlines
         self._patrol = patrol
-        self._numbers = numbers
+        self._admission = Admission(
+            numbers=numbers, deadlines=deadlines, closures=closures, budgets=budgets, audit=audit
+        )
         self._on_list_changed = on_list_changed
         self._audit = audit
         self._witnesses = tuple(witnesses)
-        self._budgets = budgets
         self._checks = OutcomeChecks("", None) if checks is None else checks
         self._supervisors: dict[Kind, Supervisor] = {}
         self._feeder = Feeder(reactor, scheduler, self._supervisors, self._checks)
         self._retiring: list[Supervisor] = []
         """Those that end with the calls that they run."""
         self._live: dict[int, Call] = {}
-        self._quarantine = Quarantine()
-        self._closures = closures
         self._answers = AnswerReader()
         self._was_active = False
-        self.closed: Failed | None = None
-        """What every new call hears, where none is taken."""
 
     def attach(self, supervisors: Sequence[Supervisor]) -> None:
         """Name the pools that run the calls."""
@@ -130,7 +109,7 @@ class Dispatcher:
         self._supervisors = {supervisor.pool.kind: supervisor for supervisor in supervisors}
         self._feeder.close()
         self._feeder = Feeder(self._reactor, self._scheduler, self._supervisors, self._checks)
-        self._deadlines, self._budgets, self._closures = deadlines, budgets, closures
+        self._admission.renew(deadlines, budgets, closures)
         self._turn_away(lambda call: None if offers(call.tool) else verdicts.NOT_OFFERED)
         self._feeder.feed()
 
@@ -142,7 +121,7 @@ class Dispatcher:
     @property
     def hung_roots(self) -> tuple[str, ...]:
         """The roots to which calls are refused because their file systems hang."""
-        return self._closures.names
+        return self._admission.closures.names
 
     @property
     def in_flight(self) -> int:
@@ -166,8 +145,8 @@ class Dispatcher:
         origin: StartCall | None = None,
     ) -> Call:
         """Admit a call. `deliver` gets its outcome: at once when it is refused, else later, never after `cancel`."""
-        call = self._call(caller, tool, arguments, deliver, hearing, inputs, origin)
-        refusal = self._refusal(call)
+        call = self._admission.call(caller, tool, arguments, deliver, hearing, inputs, origin, self._reactor.now())
+        refusal = self._admission.refusal(call)
         if refusal is not None:
             self._settle(call, refusal, call.submitted_at)
             return call
@@ -192,55 +171,10 @@ class Dispatcher:
 
     def note_refused(self, caller: Caller, tool: Tool, start: StartCall, refusal: Failed) -> None:
         """A call was refused before it came here: the operator and the audit log hear of it all the same."""
-        call = self._call(caller, tool, start.arguments, _to_nobody, DEAF, None, start)
+        now = self._reactor.now()
+        call = self._admission.call(caller, tool, start.arguments, _to_nobody, DEAF, None, start, now)
         self._ledger.note_refused(call, refusal)
         self._tell(call, refusal, call.submitted_at)
-
-    def _call(
-        self,
-        caller: Caller,
-        tool: Tool,
-        arguments: msgspec.Struct,
-        deliver: Deliver,
-        hearing: Hearing,
-        inputs: Inputs | None,
-        origin: StartCall | None,
-    ) -> Call:
-        now = self._reactor.now()
-        lane = tool.lane(arguments)
-        soft_at = now + self._soft_s(tool, lane)
-        return Call(
-            id=next(self._numbers),
-            client=caller.client,
-            principal=caller.principal.key,
-            tool=tool,
-            arguments=arguments,
-            lane=lane,
-            submitted_at=now,
-            soft_at=soft_at,
-            hard_at=soft_at + self._deadlines.grace_s,
-            deliver=deliver,
-            hearing=hearing,
-            inputs=inputs,
-            origin=origin,
-        )
-
-    def _refusal(self, call: Call) -> Failed | None:
-        """Why no worker is to be asked at all."""
-        if self.closed is not None:
-            return self.closed
-        if self._audit is not None and (refusal := self._audit.refusal) is not None:
-            return refusal
-        if self._quarantine.losses and (closed_s := self._quarantine.closed_for_s(_identity(call), call.submitted_at)):
-            return verdicts.refused_for(closed_s)
-        if self._closures.is_any and (refusal := self._closures.refusal(call, call.submitted_at)) is not None:
-            return refusal
-        if self._budgets is not None:
-            spending = self._budgets.reserve(call.principal, call.tool, call.arguments, call.submitted_at)
-            if isinstance(spending, Failed):
-                return spending
-            call.spending = spending
-        return None
 
     def cancel(self, call: Call) -> None:
         """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed."""
@@ -251,17 +185,21 @@ class Dispatcher:
         self._ledger.count_cancelled(call, now - call.submitted_at)
         self._tell(call, None, now)
         if self._withdraw(call):
-            self._settle_spending(call, verdicts.NEVER_RAN)
+            self._admission.settle_spending(call, verdicts.NEVER_RAN)
             return
         self._kill_runner(call, Exit.CANCELLED)
 
     def drain(self) -> None:
         """Take no new calls."""
-        self.closed = verdicts.DRAINING
+        self._admission.closed = verdicts.DRAINING
+
+    def open_again(self) -> None:
+        """Take new calls again."""
+        self._admission.closed = None
 
     def close_with(self, verdict: Failed) -> None:
         """Take no new calls, and answer those that wait with this."""
-        self.closed = verdict
+        self._admission.closed = verdict
         self._turn_away(lambda _call: verdict)
 
     def cancel_all(self) -> None:
@@ -272,14 +210,6 @@ class Dispatcher:
                 self._settle(call, verdicts.STOPPED, now)
             else:
                 self._kill_runner(call, Exit.RECYCLED)
-
-    def _soft_s(self, tool: Tool, lane: Lane) -> float:
-        override = self._deadlines.tool.get(tool.name)
-        if override is not None:
-            return override
-        if tool.writes:
-            return self._deadlines.write_s
-        return self._deadlines.scan_s if lane is SCAN else self._deadlines.read_s
 
     # The pool.
 
@@ -297,7 +227,7 @@ class Dispatcher:
         if call is None or call.id != frame.call:
             raise Violation("a frame about a call that it does not run")
         if isinstance(frame, ASIDES):
-            self._overhear(call, frame, now)
+            pass_on(call, frame, now)
             return
         outcome = self._answers.outcome(call.tool, frame)
         if isinstance(frame, Answer):
@@ -305,28 +235,17 @@ class Dispatcher:
         is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
         unstarted = worker.take_next() if is_exhausted else None  # such a worker takes no other call
         worker.answered(call.id, now)
-        if self._closures.is_any:
-            self._closures.answered(call)
+        if self._admission.closures.is_any:
+            self._admission.closures.answered(call)
         if not call.is_disowned:
             self._end(call, outcome, now)
         if is_exhausted:
-            self._quarantine.lost(_identity(call), now)
+            self._admission.note_loss(call, now)
             self._condemn(worker, Exit.MEMORY)
             if unstarted is not None:
                 self.on_returned(unstarted)
         else:
             self._feeder.feed()
-
-    def _overhear(self, call: Call, aside: Aside, now: float) -> None:
-        hearing = call.hearing
-        is_wanted = hearing.wants_progress if isinstance(aside, Progress) else hearing.log_level is not None
-        if not is_wanted:
-            raise Violation("a report that nobody asked for")
-        call.asides += 1
-        if call.asides > ASIDES_AT_ONCE + ASIDES_PER_SECOND * (now - call.submitted_at):
-            raise Violation("reports without an end")
-        if hearing.overhear is not None and not (call.is_settled or call.is_disowned):
-            hearing.overhear(call, aside)
 
     def on_returned(self, call: Call) -> None:
         """The worker that would have run `call` next is gone; it may have begun with a change before anybody knew."""
@@ -334,8 +253,10 @@ class Dispatcher:
             self._feeder.returned(call)
             return
         now = self._reactor.now()
-        check = self._checks.admit(self._numbers, call, Exit.CRASH, now, partial(self._on_returned_change, call))
-        if check is None or self.closed is not None:
+        check = self._checks.admit(
+            self._admission.numbers, call, Exit.CRASH, now, partial(self._on_returned_change, call)
+        )
+        if check is None or self._admission.closed is not None:
             self._lose_returned(call, None)
         else:
             self._live[check.id] = check
@@ -352,13 +273,13 @@ class Dispatcher:
 
     def _lose_returned(self, call: Call, found: Outcome | None) -> None:
         call.began_at = now = self._reactor.now()
-        code, sentence = verdicts.LOST[Exit.CRASH if self.closed is None else Exit.RECYCLED]
+        code, sentence = verdicts.LOST[Exit.CRASH if self._admission.closed is None else Exit.RECYCLED]
         self._end(call, told(Failed(code, sentence, {}), found), now)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
         if cause in _COSTLY and not call.is_check:
-            self._quarantine.lost(_identity(call), self._reactor.now())
+            self._admission.note_loss(call, self._reactor.now())
         code, sentence = verdicts.LOST[cause]
         lost, now = Failed(code, sentence, {}), self._reactor.now()
         if not changes_something(call):
@@ -369,7 +290,11 @@ class Dispatcher:
     def _check(self, call: Call, cause: Exit, lost: Failed, now: float) -> None:
         """Find out what a call has changed whose worker was ended, and only then say how it ended."""
         check = self._checks.admit(
-            self._numbers, call, cause, now, lambda found: self._settle(call, told(lost, found), self._reactor.now())
+            self._admission.numbers,
+            call,
+            cause,
+            now,
+            lambda found: self._settle(call, told(lost, found), self._reactor.now()),
         )
         if check is None:
             self._end(call, told(lost, None), now)
@@ -381,7 +306,7 @@ class Dispatcher:
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
-        self._quarantine.lost(_identity(call), self._reactor.now())
+        self._admission.note_loss(call, self._reactor.now())
 
     def _withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""
@@ -406,7 +331,7 @@ class Dispatcher:
             call.deliver(outcome)
             return
         if call.spending is not None:
-            self._settle_spending(call, outcome)
+            self._admission.settle_spending(call, outcome)
         self._ledger.count(call, outcome, now - call.submitted_at)
         call.deliver(outcome)
         if self._witnesses or self._audit is not None:
@@ -420,10 +345,6 @@ class Dispatcher:
             witness(call, outcome, now - call.submitted_at)
         if self._audit is not None:
             self._audit.record(call, outcome)
-
-    def _settle_spending(self, call: Call, outcome: Outcome) -> None:
-        if call.spending is not None and self._budgets is not None:
-            self._budgets.settle(call.spending, outcome)
 
     def _kill_runner(self, call: Call, cause: Exit) -> None:
         for supervisor in self.pools:
@@ -448,8 +369,8 @@ class Dispatcher:
         for kind, supervisor in self._supervisors.items():
             if supervisor.is_down():
                 self._turn_away(partial(verdicts.without_worker, kind))
-        if self._closures.look([call for each in self.pools for call in each.stuck(now)]):
-            self._turn_away(lambda call: self._closures.refusal(call, now))
+        if self._admission.closures.look([call for each in self.pools for call in each.stuck(now)]):
+            self._turn_away(lambda call: self._admission.closures.refusal(call, now))
         self._feeder.look(now)
         return is_active
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from filewarden.broker.call import Call, Hearing
-from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.caller import Caller
+from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
 from filewarden.broker.vouchers import Vouchers, carries, is_safe, takes_token

@@ -8,7 +8,8 @@ from functools import partial
 
 import msgspec
 
-from filewarden.broker.dispatcher import Caller, Dispatcher
+from filewarden.broker.caller import Caller
+from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.subscription import Subscription
 from filewarden.broker.watches import Watches

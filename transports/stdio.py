@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.caller import Caller
 from filewarden.broker.charter import Charter
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.principal import LOCAL, Principal, key_of

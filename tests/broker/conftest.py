@@ -14,8 +14,8 @@ import pytest
 from filewarden.broker import task_runs, tasks, vouchers
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing
+from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation, Services
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.link import Links
 from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.offer import Abilities, Offer

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from filewarden.broker.asides import ASIDES_AT_ONCE, ASIDES_PER_SECOND
 from filewarden.broker.call import Hearing
 from filewarden.broker.call_roots import CallRoots
-from filewarden.broker.dispatcher import ASIDES_AT_ONCE, ASIDES_PER_SECOND, Caller, Dispatcher
+from filewarden.broker.caller import Caller
+from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.patrol import Patrol
 from filewarden.broker.process import Violation

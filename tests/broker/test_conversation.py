@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation, Services
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Failed

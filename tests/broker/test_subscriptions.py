@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from filewarden.broker.announcements import MOST_LISTENS, Announcements
-from filewarden.broker.dispatcher import Caller
+from filewarden.broker.caller import Caller
 from filewarden.broker.protocol.actions import Exchange, Listen
 from filewarden.broker.protocol.messages import Filter
 from filewarden.broker.protocol.offer import Abilities

@@ -6,7 +6,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.broker import Broker
-from filewarden.broker.dispatcher import Caller
+from filewarden.broker.caller import Caller
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.envelope import VERSION_KEY, client_name, name_of, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ProtocolError, RequestId

@@ -3,8 +3,8 @@
 import secrets
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal

@@ -10,8 +10,8 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.jsonrpc import decode
 from filewarden.broker.protocol.negotiation import Eras

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from filewarden.broker.broker import Broker
+from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation
-from filewarden.broker.dispatcher import Caller
 from filewarden.broker.launch import launch
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import EpollReactor
