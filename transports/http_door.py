@@ -17,7 +17,7 @@ from filewarden.config.root_policy import home_folders
 from filewarden.config.sections.http import HttpSettings
 from filewarden.config.settings import Settings
 from filewarden.transports.http.sockets import adopt, bind, bracketed, port_of
-from filewarden.transports.named_tokens import read_named_tokens
+from filewarden.transports.named_tokens import read_named_tokens, tokens_folder
 from filewarden.transports.reach import NOTHING, Reach
 from filewarden.transports.sealing_keys import read_sealing_keys
 from filewarden.transports.surroundings import Surroundings
@@ -43,6 +43,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     sealing_keys: tuple[bytes, ...]
     tokens: dict[str, bytes]
     """The digests of those that profiles name, by name."""
+    tokens_folder: str
+    """Where those are; "" where there are none."""
     issuer_keys: "Document | None"
     """None without an issuer."""
 
@@ -63,6 +65,8 @@ def open_door(surroundings: Surroundings) -> Opened:
     elif pages_fds:
         sentence = f"a socket named {PAGES!r} was handed over: name its address here, or do not hand it over"
         raise ConfigError([Problem("status.address", "", sentence, address)])
+    settings, environ = surroundings.settings, surroundings.environ
+    tokens = read_named_tokens(settings, environ)
     path = token_path(http.token_file, surroundings.environ) if http.auth == "token" else ""
     return Opened(
         sockets=sockets,
@@ -71,7 +75,8 @@ def open_door(surroundings: Surroundings) -> Opened:
         token=read_or_create_token(path) if path else None,
         token_path=path,
         sealing_keys=read_sealing_keys(http.sealing_keys_file) if http.sealing_keys_file else (),
-        tokens=read_named_tokens(surroundings.settings, surroundings.environ),
+        tokens=tokens,
+        tokens_folder=tokens_folder(settings, environ) if tokens else "",
         issuer_keys=_issuer_keys(http),
     )
 
@@ -126,7 +131,7 @@ def announce(settings: Settings, opened: Opened, log: Log) -> None:
     if settings.http.issuer:
         lines.append(f"Clients bring access tokens of {settings.http.issuer}; our own token is for the status pages")
     if opened.tokens:
-        lines.append(f"Tokens of profiles, a file each: {', '.join(opened.tokens)}")
+        lines.append(f"Tokens of profiles, a file each in {opened.tokens_folder}: {', '.join(opened.tokens)}")
     if opened.token is not None:
         lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
     if settings.log.format == "json" and not settings.log.file and not sys.stderr.isatty():
