@@ -7,6 +7,7 @@ import signal
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.drivers.http import HttpServer, Reply
 from tests.drivers.messages import CLIENT, calling, rpc
-from tests.drivers.process import PRODUCT
+from tests.drivers.process import FAULTY, PRODUCT
 
 pytestmark = pytest.mark.integration
 
@@ -181,7 +182,7 @@ def test_each_is_offered_what_its_profile_allows(crowd: Crowd) -> None:
 
 def same_but_for(replies: tuple[Reply, Reply], names: tuple[str, str]) -> bool:
     """Whether the second is byte for byte the first, had that been asked for the other name."""
-    ours, theirs = (reply.body for reply in replies)
+    ours, theirs = (b"".join(reply.texts) for reply in replies)
     return replies[0].status == replies[1].status and ours == theirs.replace(names[1].encode(), names[0].encode())
 
 
@@ -220,6 +221,14 @@ def test_sessions_cursors_and_tasks_are_their_profiles(crowd: Crowd) -> None:
     stolen = crowd.server.post(body, mcp_session_id=session, **crowd.bearer("audits"))
     unknown = crowd.server.post(body, mcp_session_id="x" * len(session), **crowd.bearer("audits"))
     assert (stolen.status, stolen.body) == (unknown.status, unknown.body) == (404, stolen.body)
+    reply = crowd.server.post(rpc("initialize", CLIENT), **crowd.bearer("audits"))
+    own = {"mcp_session_id": str(reply.headers["Mcp-Session-Id"]), **crowd.bearer("audits")}
+    watched = [
+        crowd.server.post(rpc("resources/subscribe", {"uri": f"file://{crowd.server.root}/{name}/whose.txt"}), **own)
+        for name in ("builds", "bwilds")
+    ]
+    assert same_but_for((watched[0], watched[1]), ("builds", "bwilds"))
+    assert "error" in watched[0].json
     page = crowd.call("builds", "list_directory", path=".")["structuredContent"]
     cursor = page["next_cursor"]
     assert not crowd.call("builds", "list_directory", path=".", cursor=cursor).get("isError")
@@ -260,8 +269,12 @@ def test_the_metrics_and_the_audit_log_name_the_profile(start_crowd: Start, tmp_
     assert [line.get("profile") for line in lines if line.get("tool") == "read_file"] == ["builds", None], found
 
 
+def wait_until_running(crowd: Crowd, tool: str) -> None:
+    crowd.server.wait_for_status(lambda status: any(row["tool"] == tool for row in status["workers"]))
+
+
 def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_crowd: Start) -> None:
-    crowd = start_crowd()
+    crowd = start_crowd(program=FAULTY)
     assert crowd.text("builds", "whose.txt") == "builds"
     assert crowd.text("audits", "audits/whose.txt") == "audits"
     builds = crowd.token("builds")
@@ -274,8 +287,12 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
         'name = "papers"\nprincipals = ["token:reader"]',
     )
     renamed = renamed.replace('/builds"\nmode = "rw"', '/papers"').replace("max_results = 7", "max_results = 8")
-    configuration = crowd.reload(renamed)
-    assert configuration["problem"] is None, configuration
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(crowd.call, "builds", "sleep", seconds=3.0)
+        wait_until_running(crowd, "sleep")
+        configuration = crowd.reload(renamed)
+        assert configuration["problem"] is None, configuration
+        assert not running.result(timeout=20).get("isError")  # it ended where it was
     assert crowd.server.post(calling("read_file", path="whose.txt"), mcp_session_id=session).status == 200
     assert crowd.text("audits", "audits/whose.txt") == "audits"
     assert crowd.text("reader", "whose.txt") == "papers"
