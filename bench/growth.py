@@ -75,9 +75,10 @@ def _clients(peer: Peer, home: str) -> tuple[list[Point], Service]:
             before, own = _run_ns(server.pid), time.process_time_ns()
             rate, times = repeat(server, peer.questions["read"], number, SECONDS)
             if number == SERVICE_AT:
-                spent = [after - at for after, at in zip(_run_ns(server.pid), before, strict=True)]
-                calls = 1e6 * len(times)
-                service = Service((time.process_time_ns() - own) / calls, spent[0] / calls, spent[1] / calls)
+                spent = _spent_ns(before, _run_ns(server.pid))
+                front_end, calls = spent.pop(server.pid), 1e6 * len(times)
+                own_ns = time.process_time_ns() - own
+                service = Service(own_ns / calls, front_end / calls, sum(spent.values()) / calls)
             points.append(_point(number, times, rate, server.pid))
     return points, service
 
@@ -113,9 +114,14 @@ def _point(at: int, times: Sequence[float], rate: float, pid: int) -> Point:
     return Point(at, middle, late, round(rate, 2), round(tree_pss_bytes(pid) / MIB, 2))
 
 
-def _run_ns(pid: int) -> tuple[int, int]:
-    """Nanoseconds that the front-end's threads, and those of all processes below it, have run."""
-    return _threads_ns(pid), sum(_threads_ns(member) for member in tree(pid)[1:])
+def _run_ns(pid: int) -> dict[int, int]:
+    """Nanoseconds that the threads of the process, and of each below it, have run."""
+    return {member: _threads_ns(member) for member in tree(pid)}
+
+
+def _spent_ns(before: Mapping[int, int], after: Mapping[int, int]) -> dict[int, int]:
+    """What each has run meanwhile; of workers that were replaced, what the new ones have."""
+    return {pid: total - before.get(pid, 0) for pid, total in after.items()}
 
 
 def _threads_ns(pid: int) -> int:

@@ -70,12 +70,11 @@ REPLICA = Replica(front_end_s=0.0002, worker_s=0.0002, scan_s=0.05)
 
 
 def test_the_measured_curve_is_what_the_simulation_says() -> None:
-    """Of the recorded run. Where other work took processors meanwhile, measured rates can only be lower."""
+    """Of the recorded run: if this fails after a new one, other work took processors meanwhile, or the model is wrong."""
     growth = recorded()
+    assert min(growth.service.client_ms, growth.service.front_end_ms, growth.service.worker_ms) > 0
     for clients, measured, simulated in curve(growth):
-        assert measured < 1.3 * simulated, clients
-        if growth.machine.load < 1:
-            assert measured > simulated / 1.6, clients
+        assert simulated / 1.6 < measured < 1.3 * simulated, clients
 
 
 def test_beyond_its_means_a_replica_gives_what_its_busiest_station_can() -> None:
