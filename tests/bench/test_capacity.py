@@ -70,7 +70,7 @@ REPLICA = Replica(front_end_s=0.0002, worker_s=0.0002, scan_s=0.05)
 
 
 def test_the_measured_curve_is_what_the_simulation_says() -> None:
-    """Of the recorded run: if this fails after a new one, other work took processors meanwhile, or the model is wrong."""
+    """Of the recorded run: where this fails after a new one, other work took processors, or the model is wrong."""
     growth = recorded()
     assert min(growth.service.client_ms, growth.service.front_end_ms, growth.service.worker_ms) > 0
     for clients, measured, simulated in curve(growth):
