@@ -82,6 +82,7 @@ class Worker:
             if ballast.closed:
                 return
             if keeper is not None:
+                self._flusher.rest()
                 keeper.rest()
 
     def _housekeeper(self) -> "Housekeeper":

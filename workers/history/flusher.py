@@ -1,28 +1,27 @@
-"""fdatasync(2) of one file beside what the caller does meanwhile, and what else may take its time behind its back.
+"""fdatasync(2) of one file beside what the caller does meanwhile, and what is done when nobody waits any more.
 
 Journaling file systems write what several processes wait for in one go, and a disk that is told to flush its cache does
-so once for both: two files cost what one does. And what is only to be let go, such as the last descriptor of a file
-that has no name any more, whose blocks the kernel then gives back, nobody has to wait for. One thread more is all it
-takes. It is started before the confinement is complete, so that everything that binds the worker binds it too.
+so once for both: two files cost what one does. One thread more is all it takes. It is started before the confinement is
+complete, so that everything that binds the worker binds it too. And what is only to be let go, such as the last
+descriptor of a file that has no name any more, whose blocks the kernel then gives back, is closed after the answer.
 """
 
 import _thread
 import contextlib
 import os
-from collections.abc import Callable
 
 STACK_BYTES = 1 << 18
 """It calls one function."""
 
 
 class Flusher:
-    """Does one thing at a time beside its caller; without its thread, at once."""
+    """Flushes one file at a time beside its caller; without its thread, at once."""
 
     def __init__(self) -> None:
         self._asked = _thread.allocate_lock()
         self._answered = _thread.allocate_lock()
-        self._task: Callable[[int], None] = os.close
         self._fd = -1
+        self._let_go: list[int] = []
         self._error: OSError | None = None
         self._is_started = False
         self._is_busy = False
@@ -40,7 +39,14 @@ class Flusher:
 
     def begin(self, fd: int) -> None:
         """Begin to flush the content of an open file."""
-        self._give(os.fdatasync, fd)
+        with contextlib.suppress(OSError):  # of what nobody has waited for
+            self.finish()
+        self._fd = fd
+        if self._is_started:
+            self._is_busy = True
+            self._asked.release()
+        else:
+            self._work()
 
     def finish(self) -> None:
         """Wait until what was begun is done; raises OSError if it could not be."""
@@ -51,23 +57,21 @@ class Flusher:
         if error is not None:
             raise error
 
-    def close(self, fd: int) -> None:
-        """Close a descriptor; nobody hears of an error."""
-        self._give(os.close, fd)
+    def let_go(self, fd: int) -> None:
+        """Close a descriptor at `rest`; without a thread, whose owner rests now and then, at once."""
+        self._let_go.append(fd)
+        if not self._is_started:
+            self.rest()
 
-    def _give(self, task: Callable[[int], None], fd: int) -> None:
-        with contextlib.suppress(OSError):  # of a descriptor that was closed
-            self.finish()
-        self._task, self._fd = task, fd
-        if self._is_started:
-            self._is_busy = True
-            self._asked.release()
-        else:
-            self._work()
+    def rest(self) -> None:
+        """Nobody waits."""
+        while self._let_go:
+            with contextlib.suppress(OSError):
+                os.close(self._let_go.pop())
 
     def _work(self) -> None:
         try:
-            self._task(self._fd)
+            os.fdatasync(self._fd)
         except OSError as error:
             self._error = error
 

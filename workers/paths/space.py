@@ -144,8 +144,10 @@ class Space:
             raise denied(path)
         return folder, names[-1]
 
-    def open_parent(self, path: str) -> tuple[Handle, bytes]:
+    def open_parent(self, path: str) -> tuple[Handle, bytes, os.stat_result | None]:
         """Open the folder in which `path` is to be made, changed or removed; the last name comes back unfollowed.
+
+        With it comes what is told of what has that name now, None for nothing.
 
         That name is a plain one, so that a call on (descriptor, name) can reach nothing else: a root itself, and a path
         that ends in `/`, `.` or `..`, are refused. What is there already, if anything, may be seen by clients.
@@ -161,14 +163,16 @@ class Space:
         if found is None:
             raise denied(path)
         folder, name = found
+        state: os.stat_result | None = None
         try:
             with contextlib.suppress(FileNotFoundError):
-                if self.closes(folder, name, os.stat(name, dir_fd=folder.fd, follow_symlinks=False)):
-                    raise denied(path)
+                state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+            if state is not None and self.closes(folder, name, state):
+                raise denied(path)
         except BaseException:
             folder.close()
             raise
-        return folder, name
+        return folder, name, state
 
     # -- what a folder holds
 

@@ -90,7 +90,7 @@ def keep(new: Draft, target: Target) -> None:
 def let_go(context: "Context", target: Target) -> None:
     """Close what was replaced, which has no name any more: its blocks go with that, and nobody has to wait for it."""
     if target.old is not None:
-        context.journal.flusher.close(target.old.release())
+        context.journal.flusher.let_go(target.old.release())
 
 
 def settle_move(source: Target, destination: Target) -> None:

@@ -197,7 +197,7 @@ class Change:
         """Keep the bytes of what is displaced."""
         target = self._target
         old = open_old(target)
-        seen = os.fstat(old.fd)
+        seen = old.stat if target.content is not None else os.fstat(old.fd)  # it was looked at when it was read
         if target.state is None or not is_same(seen, target.state):
             raise changed()
         if seen.st_size > LONG_BYTES:

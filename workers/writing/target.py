@@ -140,7 +140,7 @@ def require_own(target: Target, state: os.stat_result) -> None:
 
 def _open(context: "Context", path: str) -> Target:
     try:
-        folder, name = context.space.open_parent(path)
+        folder, name, state = context.space.open_parent(path)
     except ToolFailure as failure:
         if failure.code is Code.NOT_FOUND and "/" in path.strip("/"):
             raise ToolFailure(
@@ -149,11 +149,7 @@ def _open(context: "Context", path: str) -> Target:
                 **failure.details,
             ) from None
         raise
-    try:
-        return Target(folder, name, path, _look(folder, name))
-    except BaseException:
-        folder.close()
-        raise
+    return Target(folder, name, path, state)
 
 
 def _followed(context: "Context", link: Target) -> Target:

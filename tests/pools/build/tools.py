@@ -27,7 +27,7 @@ class Done(msgspec.Struct, frozen=True):
 
 def _create(context: Context, arguments: Target) -> Done:
     """Create a file whatever the settings say: only the kernel can refuse."""
-    folder, name = context.space.open_parent(arguments.path)
+    folder, name, _ = context.space.open_parent(arguments.path)
     with folder:
         return Done(_outcome(folder.fd, name), os.getpid())
 

@@ -340,9 +340,10 @@ def test_what_is_to_be_changed_comes_as_its_folder_and_one_name(space: Space, ro
         ("out", ".", b"out"),
         ("l", ".", b"l"),
     ):
-        handle, last = space.open_parent(path.format(root=root))
+        handle, last, state = space.open_parent(path.format(root=root))
         with handle:
             assert (handle.path, last, handle.kind) == (folder, name, "directory")
+            assert (state is None) == (name == b"new")
     for path in ("out/x", "../OUT/new", "none/new", "a.txt/new"):
         with pytest.raises(ToolFailure):
             space.open_parent(path)

@@ -66,11 +66,13 @@ def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: 
     flusher.finish()
 
 
-def test_a_descriptor_is_closed_and_an_error_of_that_belongs_to_nothing_else(flusher: Flusher, fd: int) -> None:
-    other = os.dup(fd)
-    flusher.close(other)
-    flusher.close(other)  # it is no descriptor any more
+def test_what_is_let_go_is_closed_when_nobody_waits(flusher: Flusher, fd: int) -> None:
+    others = [os.dup(fd), os.dup(fd)]
+    for other in others:
+        flusher.let_go(other)
+    flusher.rest()
+    for other in others:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(other)
     flusher.begin(fd)
     flusher.finish()
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(other)
