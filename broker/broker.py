@@ -53,6 +53,8 @@ REPAIR_AFTER_S = 30.0
 """Until it is tried again to start the workers of a profile for which none could be started."""
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
+SETTLE_PAUSE_S = 0.01
+"""Between two bits of it, in which calls go on."""
 
 
 class NotServedError(Exception):
@@ -154,7 +156,19 @@ class Broker:
         if self._audit is not None:
             self._launcher.on_audit_file = self._audit.adopt
             self._audit.start(self._reactor, self._launched.ask_for_audit_file)
-        self._reactor.at(self._reactor.now() + SETTLE_S, settle_down)
+        self._reactor.at(self._reactor.now() + SETTLE_S, self._settle)
+
+    def _settle(self) -> None:
+        """Load what was not needed yet, bit by bit, while the disk still holds the same; then spare the collector."""
+        try:
+            is_more = self._common.catalogue.load_one()
+        except (ImportError, OSError) as error:
+            self._log.warning("a tool cannot be loaded: was the package removed or replaced?", reason=error)
+            is_more = False
+        if is_more:
+            self._reactor.at(self._reactor.now() + SETTLE_PAUSE_S, self._settle)
+        else:
+            settle_down()
 
     # Branches.
 

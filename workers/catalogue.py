@@ -135,6 +135,13 @@ class Catalogue:
         for name in self._runnable:
             self._loaded(name)
 
+    def load_one(self) -> bool:
+        """Load one that is not loaded yet; False when all are."""
+        name = next((name for name, entry in self._runnable.items() if not isinstance(entry, Tool)), None)
+        if name is not None:
+            self._loaded(name)
+        return name is not None
+
     def _loaded(self, name: str) -> Tool:
         entry = self._runnable[name]
         if not isinstance(entry, Tool):

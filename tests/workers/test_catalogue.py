@@ -23,6 +23,12 @@ def test_a_tool_is_the_same_whichever_way_it_is_found() -> None:
     assert CATALOGUE.operation("resources/read") in CATALOGUE.operations
 
 
+def test_everything_is_loaded_one_by_one() -> None:
+    catalogue = Catalogue(CATALOGUE.entries[:2])
+    assert [catalogue.load_one() for _ in range(3)] == [True, True, False]
+    assert catalogue.tools == CATALOGUE.tools[:2]
+
+
 def test_what_was_made_by_hand_stands_beside_what_is_listed() -> None:
     made = CATALOGUE.tools[0]
     mixed = Catalogue([made, *CATALOGUE.entries[1:]])

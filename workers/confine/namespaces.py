@@ -15,10 +15,12 @@ mounts in them, at any of the steps.
 import ctypes
 import errno
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from filewarden.workers.confine.syscalls import syscall
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Sequence
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
     0x20000,
@@ -45,20 +47,22 @@ STAGING = ("/tmp", "/run", "/mnt", "/")  # noqa: S108 - covered by a mount that 
 SPARE_INODES = 8
 
 
-class Mount(NamedTuple):
+class Mount:
     """A folder of the host, and whether it may be written through."""
 
-    path: str
-    writable: bool
+    def __init__(self, path: str, writable: bool) -> None:
+        self.path = path
+        self.writable = writable
 
 
-class Isolation(NamedTuple):
+class Isolation:
     """What `isolate` reached. `why` is a sentence when it is not active."""
 
-    is_active: bool
-    needs_user_namespace: bool = False
-    """The process was root's: `own_user_namespace` follows the change of account."""
-    why: str = ""
+    def __init__(self, is_active: bool, needs_user_namespace: bool = False, why: str = "") -> None:
+        self.is_active = is_active
+        self.needs_user_namespace = needs_user_namespace
+        """The process was root's: `own_user_namespace` follows the change of account."""
+        self.why = why
 
 
 def isolate() -> Isolation:
@@ -96,7 +100,7 @@ def own_user_namespace(proc: int) -> None:
     _map_account(proc, uid, gid)
 
 
-def enclose(roots: Sequence[Mount], endpoints: str) -> list[str]:
+def enclose(roots: "Sequence[Mount]", endpoints: str) -> list[str]:
     """Make a file system of the roots and the folder of endpoints the only one; the roots' new paths, in order.
 
     The folder of endpoints appears at `ENDPOINTS`. Nothing can be executed there, devices are dead, and what is not
@@ -132,7 +136,7 @@ def _return(way_back: int, folder: str, cause: OSError) -> None:
         raise StrandedError(sentence) from cause
 
 
-def _rebuild(roots: Sequence[Mount], endpoints: str) -> list[str]:
+def _rebuild(roots: "Sequence[Mount]", endpoints: str) -> list[str]:
     syscall("mount", 0, _text("/"), 0, _MS_REC | _MS_PRIVATE, 0)
     trees = [_clone(mount.path) for mount in roots]
     endpoint_tree = _clone(endpoints)

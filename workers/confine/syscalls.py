@@ -1,12 +1,16 @@
-"""The numbers of Linux system calls on each architecture, and one way to make a call that Python does not offer."""
+"""The numbers of Linux system calls on each architecture, and one way to make a call that Python does not offer.
+
+The process that only waits for a zygote loads this, and nothing beside it that it could do without.
+"""
 
 import ctypes
 import errno
-import functools
 import os
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Callable
 
 ABSENT = -1
 _ZEROS = (0,) * 6
@@ -172,12 +176,13 @@ NUMBERS: dict[str, tuple[int, int]] = {  # x86-64, aarch64
 }
 
 
-class Machine(NamedTuple):
+class Machine:
     """One architecture: its name as `uname` gives it, its audit number, its column in `NUMBERS`."""
 
-    name: str
-    audit: int
-    column: int
+    def __init__(self, name: str, audit: int, column: int) -> None:
+        self.name = name
+        self.audit = audit
+        self.column = column
 
     def number(self, name: str) -> int:
         """Look up a call's number, or `ABSENT`."""
@@ -188,8 +193,7 @@ X86_64 = Machine("x86_64", 0xC000003E, 0)
 AARCH64 = Machine("aarch64", 0xC00000B7, 1)
 
 
-@functools.cache
-def native() -> Machine | None:
+def _find_native() -> Machine | None:
     """Tell the architecture of this process if it is one of ours; a 32-bit process on a 64-bit kernel is not."""
     if sys.platform != "linux" or sys.maxsize < 2**32:
         return None
@@ -197,8 +201,16 @@ def native() -> Machine | None:
     return next((machine for machine in (X86_64, AARCH64) if machine.name == name), None)
 
 
-@functools.cache
-def _entry() -> Callable[..., int]:
+_NATIVE = _find_native()
+_syscall: "Callable[..., int] | None" = None
+
+
+def native() -> Machine | None:
+    """The architecture of this process if it is one of ours."""
+    return _NATIVE
+
+
+def _entry() -> "Callable[..., int]":
     """Look up `syscall` in the C library that is loaded already, with `errno` kept for `ctypes.get_errno`.
 
     Six words after the number, used or not: without their types each would be passed as 32 bits.
@@ -218,7 +230,10 @@ def syscall(name: str, *arguments: int) -> int:
     number = ABSENT if machine is None else machine.number(name)
     if number == ABSENT:
         raise OSError(errno.ENOSYS, "not available on this system", name)
-    result = _entry()(number, *arguments, *_ZEROS[len(arguments) :])
+    global _syscall
+    if _syscall is None:
+        _syscall = _entry()
+    result = _syscall(number, *arguments, *_ZEROS[len(arguments) :])
     if result == -1:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), name)
