@@ -266,7 +266,7 @@ class Broker:
         """Tell whoever else has to do something about new settings."""
         self._renewal.followers.append(follower)
 
-    def _hire(self, charter: Charter, number: int, client: Client) -> dict[str, Staff]:
+    def _hire(self, charter: Charter, number: int, client_of: Callable[[str], Client]) -> dict[str, Staff]:
         """Workers for every branch that is open and goes on, by the settings that were read as `number`."""
         settings = charter.settings
         self._links.max_frame_bytes = max(self._links.max_frame_bytes, _frame_bytes(settings))
@@ -275,7 +275,7 @@ class Broker:
             *starting_names(settings),
         }
         return {
-            name: self._common.hire(settings_for(settings, name), self._launcher.edition(number, name), client)
+            name: self._common.hire(settings_for(settings, name), self._launcher.edition(number, name), client_of(name))
             for name in served_names(settings)
             if name in names
         }

@@ -57,7 +57,7 @@ class Renewal:
         log: Log,
         judge: Callable[[Report], str | None],
         on_breach: Callable[[Breach], None],
-        hire: Callable[[Charter, int, Client], Mapping[str, Staff]],
+        hire: Callable[[Charter, int, Callable[[str], Client]], Mapping[str, Staff]],
         take_over: Callable[[Charter, Trial, int], list[Staff]],
     ) -> None:
         self._reactor = reactor
@@ -135,7 +135,7 @@ class Renewal:
         self._trial = Trial(
             self._reactor,
             charter.settings,
-            lambda client: self._hire(charter, number, client),
+            lambda client_of: self._hire(charter, number, client_of),
             self._judge,
             self._on_breach,
             lambda: self._passed(number, charter),
