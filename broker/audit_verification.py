@@ -37,6 +37,8 @@ class _Line(msgspec.Struct):
     lost: int = 0
 
 
+_UNFOLLOWED = "it does not follow the line before it"
+_CHANGED = "it was changed, or other lines were put behind it"
 _decode = msgspec.json.Decoder(_Line).decode
 
 
@@ -55,10 +57,11 @@ class Verifier:
         """Check lines, each with its line end; `expected` is the hash of a line that must be among them."""
         fault: Fault | None = None
         found = not expected
-        for line in lines:
+        rest = iter(lines)
+        for line in rest:
             problem = self._problem(line)
             if problem:
-                fault = Fault(self._count + 1, problem)
+                fault = self._fault(problem, line, next(rest, b""), expected)
                 break
             self._count += 1
             found = found or self._last == expected
@@ -77,6 +80,15 @@ class Verifier:
             lost=self._lost,
             breaches=self._breaches,
         )
+
+    def _fault(self, problem: str, line: bytes, following: bytes, expected: str) -> Fault:
+        """The broken line: where a line does not follow the one before, that one, if what comes next knows this one."""
+        digest = digest_of(line.removesuffix(b"\n"))
+        is_known = prev_of(following.removesuffix(b"\n")) == digest if following else expected in ("", digest)
+        if problem != _UNFOLLOWED or not is_known:
+            return Fault(self._count + 1, problem if problem != _UNFOLLOWED else _CHANGED)
+        self._count -= 1
+        return Fault(self._count + 1, _CHANGED)
 
     def _problem(self, line: bytes) -> str:
         """What is wrong with the next line; "" when nothing is."""
@@ -106,7 +118,7 @@ class Verifier:
         if facts.seq > self._seq + 1:
             return f"{facts.seq - self._seq - 1} lines before it were removed"
         if facts.seq == self._seq + 1:
-            return "the line before it was changed"
+            return _UNFOLLOWED
         return "it is not in its place: lines were moved, repeated or put in"
 
     def _note(self, facts: _Line) -> None:

@@ -7,10 +7,10 @@ import msgspec
 LONGEST_SHOWN_CHARS = 200
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = LONGEST_SHOWN_CHARS) -> str:
     """Put text on one line, safe for a terminal: what cannot be printed is escaped, what is long is cut."""
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: LONGEST_SHOWN_CHARS + 1])
-    return shown if len(shown) <= LONGEST_SHOWN_CHARS else shown[:LONGEST_SHOWN_CHARS] + "..."
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: most + 1])
+    return shown if len(shown) <= most else shown[:most] + "..."
 
 
 class Problem(msgspec.Struct, frozen=True):

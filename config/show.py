@@ -13,6 +13,9 @@ from filewarden.config.values import written
 WIDEST = 80
 """A longer value, such as a list, stands out of its column instead of pushing all origins away."""
 
+LONGEST_VALUE_CHARS = 1 << 21
+"""Of a setting: what is in force is shown whole, such as each glob of a policy; no list may be longer than this."""
+
 Row = tuple[str, object, str]
 """Name, value, origin."""
 
@@ -20,7 +23,11 @@ Row = tuple[str, object, str]
 def show(loaded: Loaded) -> str:
     """Aligned lines for a person, in the order and sections of the file."""
     sections = list(_sections(loaded))
-    rows = [(name, printable(written(value)), origin) for _, _, rows in sections for name, value, origin in rows]
+    rows = [
+        (name, printable(written(value), LONGEST_VALUE_CHARS), origin)
+        for _, _, rows in sections
+        for name, value, origin in rows
+    ]
     widths = [max(len(row[column]) for row in rows if len(row[column]) <= WIDEST) for column in (0, 1)]
     lines = [f"configuration file: {printable(loaded.file) if loaded.file else 'none'}"]
     remaining = iter(rows)

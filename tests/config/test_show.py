@@ -6,6 +6,7 @@ from pathlib import Path
 
 from filewarden.config.load import Loaded
 from filewarden.config.options import options, root_options
+from filewarden.config.protected import CODE_EXECUTION
 from filewarden.config.show import show, show_json
 
 Load = Callable[..., Loaded]
@@ -47,3 +48,8 @@ def test_names_that_would_steer_a_terminal_are_escaped(tmp_path: Path, loaded: L
     (tmp_path / "\x1b[2J\n\U000e0001").mkdir()
     found = loaded(f"{tmp_path}/\x1b[2J\n\U000e0001", rootless=True)
     assert "\x1b" not in show(found) + show_json(found)
+
+
+def test_a_policy_is_shown_whole(loaded: Load) -> None:
+    shown = show(loaded())
+    assert all(f'"{glob}"' in shown for glob in CODE_EXECUTION)

@@ -50,10 +50,10 @@ def test_the_first_broken_line_is_named_with_its_file(files: list[str], capsys: 
     newer = Path(files[1])
     newer.write_bytes(newer.read_bytes().replace(b'"event":"continue"', b'"event":"continua"'))
     assert audit(["verify", *files]) == 1
-    assert capsys.readouterr().out.startswith(f"{newer}, line 2: the line before it was changed.")
+    assert capsys.readouterr().out.startswith(f"{newer}, line 1: it was changed, or other lines were put behind it.")
     assert audit(["verify", "--json", *files]) == 1
     fault = json.loads(capsys.readouterr().out)["fault"]
-    assert fault == {"file": str(newer), "line": 2, "problem": "the line before it was changed"}
+    assert fault == {"file": str(newer), "line": 1, "problem": "it was changed, or other lines were put behind it"}
 
 
 @pytest.mark.parametrize("order", [[1, 0], [0, 0], [0]])
