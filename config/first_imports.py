@@ -33,6 +33,17 @@ class _Pickle:
     DEFAULT_PROTOCOL = None
 
 
+class _Textwrap:
+    """What of `textwrap` msgspec uses, which compiles its patterns at its import: the real one, when it is asked."""
+
+    @staticmethod
+    def dedent(text: str) -> str:
+        """Without the margin that all lines have."""
+        import textwrap
+
+        return textwrap.dedent(text)
+
+
 class _Nothing:
     """What is imported and not used."""
 
@@ -44,7 +55,7 @@ def begin() -> None:
     with it come `inspect`, `ast` and `tokenize`: 10 ms.
     """
     gc.disable()
-    _load("msgspec", {"typing_extensions": None, "platform": _Platform})
+    _load("msgspec", {"typing_extensions": None, "platform": _Platform, "textwrap": _Textwrap})
 
 
 def load_zmq() -> None:

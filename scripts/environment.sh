@@ -88,7 +88,9 @@ prepare() {
     exec 9>&- || true
 }
 
+# An older pip writes a command that loads `re` before anything of ours, which delays each start by 4 ms.
 install_runtime() {
+    "$environment/bin/python" -m pip install --quiet --upgrade "pip>=24.2"
     "$environment/bin/python" - "$repository/pyproject.toml" >"$environment/requirements.txt" <<'PYTHON'
 import sys, tomllib
 

@@ -26,6 +26,7 @@ LATE_IMPORTS = (
     "resource",
     "select",
     "socket",
+    "textwrap",
     "threading",
     "traceback",
 )

@@ -46,7 +46,7 @@ class Worker:
         self._known: dict[str, Known] = {}
         writes = profile.writes
         self._writing = WriteRules(
-            protection=protection(writes.protected),
+            protection=protection(writes.protected if profile.role == "rw" else ()),
             durability=writes.durability,
             min_free_bytes=writes.min_free_bytes,
             max_file_bytes=writes.max_file_bytes,

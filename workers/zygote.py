@@ -121,7 +121,7 @@ def _child(profile: Profile, catalogue: Catalogue) -> Callable[[Place], BecomeCh
     if profile.role == "rw":
         _import_worker_side(NOT_FOR_WORKERS)
         catalogue.load()
-    protection(profile.writes.protected)  # a glob that is none is found here, and every worker finds them compiled
+        protection(profile.writes.protected)  # a glob that is none is found here, and every worker finds them compiled
     return lambda place: Worker(catalogue, profile, place).run  # made here, so that no child has to
 
 

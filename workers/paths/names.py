@@ -19,15 +19,16 @@ HIDDEN = (
     "\ufe00-\ufe0f\U000e0000-\U000e01ef"  # variation selectors, tags
     "\ud800-\udfff"  # a byte that is not UTF-8, as surrogateescape decodes it
 )
-_UNSHOWABLE = re.compile(rf"[{HIDDEN}]")
-_AMBIGUOUS = re.compile(rf"[{HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}})")
+_UNSHOWABLE = rf"[{HIDDEN}]"
+_AMBIGUOUS = rf"[{HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}})"
+"""Compiled, and kept by `re`, when a name first needs it: most are plain."""
 _ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 
 
 def show(name: bytes) -> str:
     """Give the shown form of a name, or of a path in bytes."""
     text = name.decode("utf-8", "surrogateescape")
-    return text if text.isprintable() and "\\" not in text and text.isascii() else _AMBIGUOUS.sub(_escape, text)
+    return text if text.isprintable() and "\\" not in text and text.isascii() else re.sub(_AMBIGUOUS, _escape, text)
 
 
 def show_path(names: tuple[bytes, ...]) -> str:
@@ -57,7 +58,7 @@ def parse(text: str) -> bytes:
 def echo(text: str) -> str:
     """Make a client's own text fit for an error sentence: nothing invisible, at most 200 characters."""
     cut = text[:ECHO_CHARS]
-    shown = _UNSHOWABLE.sub(_escape, cut)
+    shown = re.sub(_UNSHOWABLE, _escape, cut)
     if len(text) > ECHO_CHARS or len(shown) > ECHO_CHARS:
         return shown[: ECHO_CHARS - 1] + "…"
     return shown
