@@ -12,6 +12,9 @@ from typing import Protocol
 
 Action = Callable[[], None]
 
+MOST_ROUNDS = 16
+"""How often what asks for the end of a tick may have led to more of it before what concludes the tick is run."""
+
 
 class Timer(Protocol):
     """A pending `Reactor.at`."""
@@ -41,6 +44,13 @@ class Reactor(Protocol):
     def settle(self, action: Action) -> None:
         """Run `action` once at the end of this tick, however often it was asked for."""
 
+    def conclude(self, action: Action) -> None:
+        """Run `action` once after what has asked for the end of this tick, and most of what that has led to.
+
+        So one write takes all answers that have come meanwhile. It does not wait for the last of them: a tick may go on
+        for as long as workers answer.
+        """
+
 
 class PendingTimer:
     """A timer of the plain loop."""
@@ -59,6 +69,13 @@ class PendingTimer:
         return self.when < other.when
 
 
+def _run(due: dict[Action, None]) -> None:
+    actions = list(due)
+    due.clear()
+    for action in actions:
+        action()
+
+
 def _nothing() -> None:
     """Nobody watches any more."""
 
@@ -71,6 +88,7 @@ class EpollReactor:
         self._watched: dict[int, Action] = {}
         self._timers: list[PendingTimer] = []
         self._settling: dict[Action, None] = {}
+        self._concluding: dict[Action, None] = {}
         self._is_stopping = False
 
     now = staticmethod(time.monotonic)
@@ -103,6 +121,10 @@ class EpollReactor:
         """Run `action` once at the end of this tick."""
         self._settling[action] = None
 
+    def conclude(self, action: Action) -> None:
+        """Run `action` once after what has asked for the end of this tick, and most of what that has led to."""
+        self._concluding[action] = None
+
     def stop(self) -> None:
         """Let `run` return at the end of this tick."""
         self._is_stopping = True
@@ -112,7 +134,7 @@ class EpollReactor:
         self._is_stopping = False
         watched, timers = self._watched, self._timers
         while True:
-            if self._settling:
+            if self._settling or self._concluding:
                 self._end_tick()
             if self._is_stopping:
                 return
@@ -130,11 +152,12 @@ class EpollReactor:
                 action()
 
     def _end_tick(self) -> None:
-        while self._settling:
-            actions = list(self._settling)
-            self._settling.clear()
-            for action in actions:
-                action()
+        while self._settling or self._concluding:
+            for _ in range(MOST_ROUNDS):
+                if not self._settling:
+                    break
+                _run(self._settling)
+            _run(self._concluding)
 
     def _sleep_s(self) -> float | None:
         timers = self._timers

@@ -54,6 +54,10 @@ class AsyncioReactor:
             self._loop.call_soon(self._end_tick)
         self._settling[action] = None
 
+    def conclude(self, action: Action) -> None:
+        """Run `action` at the end of this tick too: nothing here is written at once for several."""
+        self.settle(action)
+
     def _end_tick(self) -> None:
         actions, self._settling = self._settling, {}
         for action in actions:

@@ -52,7 +52,7 @@ class Outlet:
         if self._is_broken:
             return
         if not self._pieces:
-            self._reactor.settle(self.flush)
+            self._reactor.conclude(self.flush)
         self._pieces += (line, b"\n")
         size = len(line) + 1
         self._waiting_bytes += size
