@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.text import codec
 from filewarden.workers.text.detection import guess
 
 _BOMS = (  # the longer first: UTF-32-LE begins as UTF-16-LE does
@@ -17,16 +18,6 @@ _BOMS = (  # the longer first: UTF-32-LE begins as UTF-16-LE does
 )
 _BEGIN_BOMS = frozenset(bom[:1] for bom, _ in _BOMS)
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
-_SINGLE = (
-    *("ascii", "latin-1", *(f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 16))),
-    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
-    *("cp437", "cp850", "cp852", "cp855", "cp866", "cp874", "koi8-r", "koi8-u", "mac-roman", "mac-cyrillic"),
-)
-_MULTI = ("big5", "cp932", "cp949", "euc-jp", "gb18030", "shift-jis")
-KNOWN = ("utf-8", "utf-16", "utf-32", *_WIDE, *_SINGLE, *_MULTI)
-"""In none of the byte encodings is 0x0A ever a part of another character, so lines can be cut before decoding."""
-_CODECS = {name: codecs.lookup(name) for name in KNOWN}
-"""Loaded with this module: a confined worker can read no more code from disk."""
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _NOT_LONGEST = bytes(range(0xF0))
 _ALIASES = {  # some stand for an encoding that holds all of theirs
@@ -79,17 +70,17 @@ class Encoding(msgspec.Struct, frozen=True):
         return self.bom > 0 or self.is_wide
 
 
-_PLAIN = {name: Encoding(name) for name in KNOWN}
+_PLAIN = {name: Encoding(name) for name in codec.KNOWN}
 
 
 def known_name(asked: str) -> str:
     """Give the canonical name of an encoding, or `auto`; raises ToolFailure(invalid_argument) for another."""
-    if asked in _CODECS:
+    if asked in codec.KNOWN:
         return asked
     name = asked.strip().lower().replace("_", "-").replace(" ", "-")
     name = name.replace("windows-", "cp").replace("iso-8859", "iso8859")
     name = _ALIASES.get(name, name)
-    if name == "auto" or name in _CODECS:
+    if name == "auto" or name in codec.KNOWN:
         return name
     raise ToolFailure(
         Code.INVALID_ARGUMENT,
@@ -135,7 +126,7 @@ def measure(name: str) -> Callable[[bytes], int]:
         return len
     if name in _WIDE:
         return utf16_length if name.startswith("utf-16") else utf32_length
-    return lambda text: len(text.decode().encode(name))
+    return lambda text: len(codec.encode(text.decode(), name))
 
 
 def whole_characters(data: bytes, name: str) -> bytes:
@@ -178,10 +169,9 @@ def decode(data: bytes, encoding: Encoding, *, is_cut: bool = False) -> Decoded 
 def _decode(data: bytes, name: str, *, is_cut: bool) -> Decoded | None:
     try:
         if is_cut:
-            decoder = codecs.getincrementaldecoder(name)()
-            text = decoder.decode(data, False)
-            return Decoded(text.encode(), name, len(decoder.getstate()[0]))
-        text = data.decode(name)
+            text, unused = codec.decode_begun(data, name)
+            return Decoded(text.encode(), name, unused)
+        text = codec.decode(data, name)
         return Decoded(data if name == "utf-8" else text.encode(), name)
     except UnicodeError:
         return None

@@ -7,11 +7,12 @@ Positions are always those of the file itself. A reader of converted blocks is t
 of them stands for: each byte of UTF-8 has a weight of its own, so that pieces may begin and end anywhere.
 """
 
-import codecs
 import os
 from collections.abc import Callable, Iterator
 
 import msgspec
+
+from filewarden.workers.text.codec import decoder_of
 
 BLOCK_BYTES = 65536
 MOST_DOUBLINGS = 4
@@ -48,7 +49,7 @@ def plain_blocks(fd: int, start: int, end: int | None = None) -> Iterator[bytes]
 
 def wide_blocks(fd: int, start: int, encoding: str) -> Iterator[bytes]:
     """Give a file of UTF-16 or UTF-32 as UTF-8; raises UnicodeError where it is not."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = decoder_of(encoding)
     for block in plain_blocks(fd, start):
         text = decoder.decode(block).encode()
         if text:

@@ -1,12 +1,12 @@
 """A file as text that can be changed and written back: what was not changed has the same bytes again. Pure."""
 
 import binascii
-from typing import Literal
 
 import msgspec
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.names import echo
+from filewarden.workers.text.codec import encode
 from filewarden.workers.text.decoding import Encoding, decode, known_name, settle
 
 _BOMS = {"utf-8": b"\xef\xbb\xbf", "utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}
@@ -98,9 +98,8 @@ def encoded(text: str, codec: str) -> bytes:
     Raises:
         ToolFailure: invalid_argument, naming the first character that the encoding does not have.
     """
-    errors: Literal["strict"] = "strict"
     try:
-        return text.encode(codec, errors)
+        return encode(text, codec)
     except UnicodeEncodeError as error:
         character = text[error.start]
         line = text.count("\n", 0, error.start) + 1

@@ -5,13 +5,13 @@ are only told apart around a match. A line that is longer than the buffer is sea
 once at most.
 """
 
-import codecs
 import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
 
+from filewarden.workers.text.codec import decoder_of
 from filewarden.workers.text.patterns import Find, Span
 
 CAPACITY = 256 * 1024
@@ -77,7 +77,7 @@ def plain(fd: int) -> Read:
 
 def wide(fd: int, encoding: str) -> Read:
     """Read a file of UTF-16 or UTF-32 from where it stands as UTF-8; raises UnicodeError where it is neither."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = decoder_of(encoding)
     rest = memoryview(b"")
 
     def read(view: memoryview) -> int:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.text.decoding import KNOWN
+from filewarden.workers.text.codec import KNOWN
 from filewarden.workers.text.text_file import open_text
 from filewarden.workers.tools import edit_file, write_file
 
