@@ -1,11 +1,16 @@
 """Durable writes of ours beside the loop that none can do without, both in one folder, batch by batch in turn.
 
-The bare loop: temporary file, write, fsync, rename, fsync of the folder, in one process.
+The bare loop: temporary file, write, fsync, rename, fsync of the folder, in one process. Ours does the same and looks
+at what is there, keeps what it replaces in its history, answers a client, and does so in a sandbox; what a setting
+changes is told beside it.
 """
 
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+
+import msgspec
 
 from bench.connection import PATIENCE_S, Broken, Connection
 from bench.peers import Peer, Question
@@ -20,9 +25,15 @@ BATCH, BATCHES, QUICK_BATCHES = 32, 24, 6
 
 NEW, REPLACED = "new file of 1 KB", "replaced file of 1 KB"
 BARE, ALONE, SEVERAL = "bare loop", "ours, one after another", f"ours, {IN_FLIGHT} in flight"
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "two write workers": {"FILEWARDEN_POOL_WRITE_WORKERS": "2"},
+    "no history": {"FILEWARDEN_HISTORY_ENABLED": "false"},
+}
+"""What else is tried with as many in flight, each by a server of its own."""
+OURS = (ALONE, SEVERAL, *(f"{SEVERAL}, {setting}" for setting in SETTINGS))
 FIGURES: Mapping[str, str] = {
-    **{f"{what}: {who}": "files/s" for what in (NEW, REPLACED) for who in (BARE, ALONE, SEVERAL)},
-    **{f"{what}: {BARE} / {who}": "times" for what in (NEW, REPLACED) for who in (ALONE, SEVERAL)},
+    **{f"{what}: {who}": "files/s" for what in (NEW, REPLACED) for who in (BARE, *OURS)},
+    **{f"{what}: {BARE} / {who}": "times" for what in (NEW, REPLACED) for who in OURS},
 }
 
 Batch = Callable[[], None]
@@ -33,18 +44,26 @@ def compare(peer: Peer, home: str, *, is_quick: bool) -> dict[str, float]:
     place = os.path.join(peer.command[-1], FOLDER)
     os.makedirs(place, exist_ok=True)
     os.chmod(place, 0o777)  # noqa: S103 - a server that was started as root gives its rights away before it writes
-    with Connection(_writing(peer, place), home) as server, _Loop(place) as bare:
+    with ExitStack() as stack:
+        bare = stack.enter_context(_Loop(place))
+        server = stack.enter_context(Connection(_writing(peer, place, {}), home))
+        others = {
+            setting: stack.enter_context(Connection(_writing(peer, place, environ), home))
+            for setting, environ in SETTINGS.items()
+        }
         runs: dict[str, Batch] = {}
         for what, names in ((NEW, _fresh), (REPLACED, _again)):
             runs[f"{what}: {BARE}"] = _looping(bare, names("bare"))
             runs[f"{what}: {ALONE}"] = _alone(server, names("alone"))
             runs[f"{what}: {SEVERAL}"] = _several(server, names("several"))
+            for number, (setting, other) in enumerate(others.items()):
+                runs[f"{what}: {SEVERAL}, {setting}"] = _several(other, names(f"other-{number}"))
         return _figures(runs, QUICK_BATCHES if is_quick else BATCHES)
 
 
-def _writing(peer: Peer, place: str) -> Peer:
+def _writing(peer: Peer, place: str, environ: Mapping[str, str]) -> Peer:
     command = (*peer.command[:-1], "--allow-write", place)
-    return Peer(name=peer.name, version=peer.version, command=command, questions={})
+    return msgspec.structs.replace(peer, command=command, environ={**peer.environ, **environ}, questions={})
 
 
 def _figures(runs: Mapping[str, Batch], batches: int) -> dict[str, float]:
@@ -58,7 +77,7 @@ def _figures(runs: Mapping[str, Batch], batches: int) -> dict[str, float]:
             taken[name].append(BATCH / (time.perf_counter() - started))
     figures = {name: percentile(rates, 0.5) for name, rates in taken.items()}
     for what in (NEW, REPLACED):
-        for who in (ALONE, SEVERAL):
+        for who in OURS:
             figures[f"{what}: {BARE} / {who}"] = figures[f"{what}: {BARE}"] / figures[f"{what}: {who}"]
     return figures
 
