@@ -13,10 +13,11 @@ PRETEND = (
     "import sys; from filewarden.transports.cli import main; sys.platform = {platform!r}; raise SystemExit(main())"
 )
 CONFINE = """
-import os, sys
-from filewarden.workers.confine import level, limits, selftest, steps
+import ctypes, fcntl, mmap, os, resource, select, signal, socket, subprocess, sys, tempfile
+from filewarden.workers.confine import limits
 root = os.open(sys.argv[1], os.O_RDONLY)
 sys.platform = sys.argv[2]
+from filewarden.workers.confine import level, selftest, steps
 plan = steps.Plan(mode="best-effort", profile="ro", roots=((root, False),), memory_mb=64, parent_pid=os.getppid())
 layers = steps.confine_after_link(plan, steps.confine_before_link(plan))
 verdict = level.assess(plan.mode, layers, selftest.run(plan, layers))
