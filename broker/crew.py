@@ -1,7 +1,7 @@
 """The watcher processes of a server: one for each lookout that wants to hear of anything, replaced when it is lost."""
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-import signal
 from collections.abc import Callable, Iterator
 
 from filewarden.broker.backoff import Backoff
@@ -174,7 +174,7 @@ class Crew:
 
     def on_exited(self, serial: int, status: int) -> None:
         """A watcher was reaped; its handle tells that too, but not of what it died."""
-        if status == -signal.SIGSYS:
+        if status == -_signal.SIGSYS:
             self._log(f"watcher number {serial} was killed for {FORBIDDEN_CALL}")
             self._tell_breach(self._posts.get(serial), FORBIDDEN_CALL)
 

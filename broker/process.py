@@ -1,8 +1,8 @@
 """One process that a zygote has forked for us, as the broker sees it: its handle, its link, and the handshake."""
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import contextlib
 import os
-import signal
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -179,4 +179,4 @@ class Process(Generic[Frame]):
     def _kill(self) -> None:
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+                _signal.pidfd_send_signal(self._pidfd, _signal.SIGKILL)

@@ -1,6 +1,6 @@
 """The workers of one profile in one edition of the settings: a supervisor for each pool, and the crew of watchers."""
 
-import random
+from _random import Random  # the built-in half of `random`: for jitter
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -44,7 +44,7 @@ class Staff:
                 pool=pool,
                 serials=serials,
                 client=client,
-                jitter=random.random,
+                jitter=Random().random,
                 log=log.warning,
             )
             for pool in pools
@@ -57,7 +57,7 @@ class Staff:
             memory_bytes=settings.pool.worker_memory_mb * 1024 * 1024,
             start_timeout_s=settings.pool.start_timeout_s,
             judge=judge,
-            jitter=random.random,
+            jitter=Random().random,
             log=log.warning,
             on_breach=on_breach,
         )

@@ -1,7 +1,7 @@
 """The workers of one pool: started, watched, killed, replaced, as the lifecycle says."""
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,7 +27,7 @@ from filewarden.broker.worker import Worker
 from filewarden.workers.wire import Aside, Ending, Ready, Report
 
 SIGSYS_STATUS = -31
-ENDED_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
+ENDED_FROM_OUTSIDE = (-_signal.SIGKILL, -_signal.SIGTERM, -_signal.SIGHUP, -_signal.SIGINT)
 """Ways to die that say nothing about the call."""
 
 

@@ -3,8 +3,8 @@
 Connecting is all that a caller does; each answers with one JSON document and closes.
 """
 
+import _socket
 import contextlib
-import socket
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower
 from filewarden.broker.status import Status
 from filewarden.transports.local_socket import LocalSocket
+from filewarden.workers.attached import Socket
 
 STATUS_SUFFIX = ".sock"
 RELOAD_SUFFIX = ".reload"
@@ -69,11 +70,11 @@ class Callers:
 
     def __init__(self, reloading: Reloading) -> None:
         self._reloading = reloading
-        self._next: list[socket.socket] = []
-        self._present: list[socket.socket] = []
+        self._next: list[Socket] = []
+        self._present: list[Socket] = []
         reloading.follow(self)
 
-    def hear(self, connection: socket.socket) -> None:
+    def hear(self, connection: Socket) -> None:
         """Somebody wants it."""
         if len(self._next) + len(self._present) >= MOST_WAITING:
             connection.close()
@@ -104,7 +105,7 @@ class Callers:
         self._present, self._next = [], []
 
 
-def _answer(connection: socket.socket, document: msgspec.Struct) -> None:
-    with connection, contextlib.suppress(OSError):  # a caller that left again
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+def _answer(connection: Socket, document: msgspec.Struct) -> None:
+    with contextlib.closing(connection), contextlib.suppress(OSError):  # a caller that left again
+        connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         connection.send(msgspec.json.encode(document) + b"\n")

@@ -1,11 +1,15 @@
-"""Private Unix sockets in the runtime folder: each server has one for each purpose, named after its process."""
+"""Private Unix sockets in the runtime folder: each server has one for each purpose, named after its process.
 
+A server makes do with the built-in half of `socket` (workers.attached says why).
+"""
+
+import _socket
 import contextlib
 import os
-import socket
 from collections.abc import Callable, Iterator
 
 from filewarden.broker.reactor import Reactor
+from filewarden.workers.attached import Socket
 
 BACKLOG = 16
 
@@ -18,7 +22,7 @@ class LocalSocket:
         self._watched_by: Reactor | None = None
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._listener = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
         old_mask = os.umask(0o177)
         try:
             with _short_path(self.path) as path:
@@ -27,14 +31,15 @@ class LocalSocket:
             os.umask(old_mask)
         self._listener.listen(BACKLOG)
 
-    def start(self, reactor: Reactor, hear: Callable[[socket.socket], None]) -> None:
+    def start(self, reactor: Reactor, hear: Callable[[Socket], None]) -> None:
         """Hand every connection to `hear` from now on, which closes it."""
         self._watched_by = reactor
         reactor.watch(self._listener.fileno(), lambda: self._accept(hear))
 
-    def _accept(self, hear: Callable[[socket.socket], None]) -> None:
+    def _accept(self, hear: Callable[[Socket], None]) -> None:
         with contextlib.suppress(OSError):  # a caller that left again
-            connection, _address = self._listener.accept()
+            fd, _address = self._listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 # what this half has of it
+            connection = Socket(fileno=fd)
             connection.setblocking(False)
             hear(connection)
 
@@ -51,6 +56,8 @@ def query(path: str, timeout_s: float) -> bytes:
     Raises:
         OSError: nobody answers there in time.
     """
+    import socket
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
         with _short_path(path) as short:
