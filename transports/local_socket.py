@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator
 
 from filewarden.broker.reactor import Reactor
-from filewarden.workers.attached import Socket
 
 BACKLOG = 16
 
@@ -22,7 +21,7 @@ class LocalSocket:
         self._watched_by: Reactor | None = None
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
-        self._listener = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
+        self._listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
         old_mask = os.umask(0o177)
         try:
             with _short_path(self.path) as path:
@@ -31,15 +30,15 @@ class LocalSocket:
             os.umask(old_mask)
         self._listener.listen(BACKLOG)
 
-    def start(self, reactor: Reactor, hear: Callable[[Socket], None]) -> None:
+    def start(self, reactor: Reactor, hear: Callable[[_socket.socket], None]) -> None:
         """Hand every connection to `hear` from now on, which closes it."""
         self._watched_by = reactor
         reactor.watch(self._listener.fileno(), lambda: self._accept(hear))
 
-    def _accept(self, hear: Callable[[Socket], None]) -> None:
+    def _accept(self, hear: Callable[[_socket.socket], None]) -> None:
         with contextlib.suppress(OSError):  # a caller that left again
             fd, _address = self._listener._accept()  # type: ignore[attr-defined] # noqa: SLF001 # what this half has of it
-            connection = Socket(fileno=fd)
+            connection = _socket.socket(fileno=fd)
             connection.setblocking(False)
             hear(connection)
 
