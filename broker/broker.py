@@ -34,7 +34,6 @@ from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower, Renewal
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.staff import Staff
-from filewarden.broker.status import TelemetryStatus
 from filewarden.broker.supervisor import Client
 from filewarden.broker.trial import Trial
 from filewarden.broker.vitality import Vitality
@@ -47,6 +46,7 @@ from filewarden.workers.wire import Report
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
+    from filewarden.broker.status import TelemetryStatus
 
 CLOSE_TIMEOUT_S = 2.0
 REPAIR_AFTER_S = 30.0
@@ -81,7 +81,7 @@ class Broker:
         sealing_keys: Sequence[bytes] = (),
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
-        telemetry: Callable[[], TelemetryStatus] | None = None,
+        telemetry: "Callable[[], TelemetryStatus] | None" = None,
     ) -> None:
         self._reactor = reactor
         self._log = log

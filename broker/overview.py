@@ -1,26 +1,28 @@
-"""What operators see of a server, and what the log says of it by itself."""
+"""What operators see of a server, and what the log says of it by itself.
+
+What makes it is loaded with the first look, when a start is over.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.broker import snapshot
 from filewarden.broker.guests import Guests
 from filewarden.broker.in_force import InForce
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.log import Log
 from filewarden.broker.operator_notes import OperatorNotes
-from filewarden.broker.process_figures import ProcessFigures, front_end_status
 from filewarden.broker.readiness import Condition, condition
 from filewarden.broker.renewal import Renewal
-from filewarden.broker.status import Report, Status, TelemetryStatus
 from filewarden.broker.timeline import Timeline, TimelineStatus
 from filewarden.config.profiles import starting_names
 from filewarden.config.version import NAME, VERSION
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
+    from filewarden.broker.process_figures import ProcessFigures
+    from filewarden.broker.status import Report, Status, TelemetryStatus
 
 
 class Overview:
@@ -38,7 +40,7 @@ class Overview:
         renewal: Renewal,
         log: Log,
         audit: "AuditLog | None",
-        telemetry: Callable[[], TelemetryStatus] | None,
+        telemetry: "Callable[[], TelemetryStatus] | None",
     ) -> None:
         self._in_force = in_force
         self._transport = transport
@@ -60,8 +62,12 @@ class Overview:
         """Whether every slot was ready once, one is now, and the server is not about to stop."""
         return self._condition().is_ready
 
-    def status(self) -> Status:
+    def status(self) -> "Status":
         """Everything, now."""
+        from filewarden.broker import snapshot
+        from filewarden.broker.process_figures import ProcessFigures, front_end_status
+        from filewarden.broker.status import Status
+
         if self._figures is None:
             self._figures = ProcessFigures()
         now, settings, ledger = self._now(), self._in_force.settings, self._ledger
@@ -103,8 +109,11 @@ class Overview:
         """The last minutes."""
         return self._timeline.status(self._now())
 
-    def report(self) -> Report:
+    def report(self) -> "Report":
         """What metrics are made of."""
+        from filewarden.broker import snapshot
+        from filewarden.broker.status import Report
+
         return Report(self.status(), snapshot.outcome_reports(self._ledger))
 
     def look(self, now: float) -> None:
@@ -127,6 +136,8 @@ class Overview:
         )
 
     def _condition(self) -> Condition:
+        from filewarden.broker import snapshot
+
         mode = self._in_force.settings.sandbox.mode
         counting = starting_names(self._in_force.settings)
         facts = [snapshot.pool_facts(profile, supervisor) for profile, supervisor in self._in_force.supervisors()]

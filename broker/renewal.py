@@ -9,7 +9,7 @@ are, and the launcher forgets the profiles before. Whatever fails on the way lea
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -22,10 +22,12 @@ from filewarden.broker.log import Log
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.staff import Staff
-from filewarden.broker.status import ConfigurationStatus
 from filewarden.broker.supervisor import Client
 from filewarden.broker.trial import Trial
 from filewarden.workers.wire import Report
+
+if TYPE_CHECKING:
+    from filewarden.broker.status import ConfigurationStatus
 
 
 class Follower(Protocol):
@@ -104,8 +106,10 @@ class Renewal:
                 supervisor.await_deaths(timeout_s)
             staff.crew.await_deaths(timeout_s)
 
-    def status(self) -> ConfigurationStatus:
+    def status(self) -> "ConfigurationStatus":
         """As operators see it."""
+        from filewarden.broker.status import ConfigurationStatus
+
         return ConfigurationStatus(
             edition=self._outcome.edition,
             reloading=self._is_under_way,

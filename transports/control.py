@@ -6,7 +6,7 @@ Connecting is all that a caller does; each answers with one JSON document and cl
 import _socket
 import contextlib
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -14,9 +14,10 @@ from filewarden.broker.charter import Charter
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower
-from filewarden.broker.status import Status
 from filewarden.transports.local_socket import LocalSocket
-from filewarden.workers.attached import Socket
+
+if TYPE_CHECKING:
+    from filewarden.broker.status import Status
 
 STATUS_SUFFIX = ".sock"
 RELOAD_SUFFIX = ".reload"
@@ -51,7 +52,7 @@ class ControlSocket:
         """What is to be taken away when the process has ended."""
         return self._status.path, self._reload.path
 
-    def start(self, status: Callable[[], Status], reloading: Reloading, reactor: Reactor) -> None:
+    def start(self, status: "Callable[[], Status]", reloading: Reloading, reactor: Reactor) -> None:
         """Answer from now on."""
         self._callers = Callers(reloading)
         self._status.start(reactor, lambda connection: _answer(connection, status()))
@@ -70,11 +71,11 @@ class Callers:
 
     def __init__(self, reloading: Reloading) -> None:
         self._reloading = reloading
-        self._next: list[Socket] = []
-        self._present: list[Socket] = []
+        self._next: list[_socket.socket] = []
+        self._present: list[_socket.socket] = []
         reloading.follow(self)
 
-    def hear(self, connection: Socket) -> None:
+    def hear(self, connection: _socket.socket) -> None:
         """Somebody wants it."""
         if len(self._next) + len(self._present) >= MOST_WAITING:
             connection.close()
@@ -105,7 +106,7 @@ class Callers:
         self._present, self._next = [], []
 
 
-def _answer(connection: Socket, document: msgspec.Struct) -> None:
+def _answer(connection: _socket.socket, document: msgspec.Struct) -> None:
     with contextlib.closing(connection), contextlib.suppress(OSError):  # a caller that left again
         connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         connection.send(msgspec.json.encode(document) + b"\n")
