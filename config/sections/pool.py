@@ -68,7 +68,7 @@ class PoolSettings(Section, frozen=True, kw_only=True):
     recycle_above_mb: Annotated[
         int,
         Meta(
-            ge=16,
+            ge=8,
             le=65536,
             description="Resident memory, in megabytes, above which an idle worker is replaced by a fresh one, about.",
         ),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
     [
         {"FILEWARDEN_POOL_RECYCLE_AFTER_CALLS": "20"},
         {"FILEWARDEN_POOL_RECYCLE_AFTER_S": "1"},
-        {"FILEWARDEN_POOL_RECYCLE_ABOVE_MB": "16"},  # less than the interpreter
+        {"FILEWARDEN_POOL_RECYCLE_ABOVE_MB": "8"},  # less than the interpreter
     ],
 )
 def test_recycling_under_load_costs_no_call(
