@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
+from filewarden.broker.protocol.principal import profile_of
 from filewarden.broker.seal import BadSealError, Seal
 from filewarden.workers import wire
 from filewarden.workers.errors import Code, ToolFailure
@@ -48,7 +49,8 @@ class Vouchers:
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
-        self._spent = Spent()
+        self._spent: dict[str, Spent] = {}
+        """By profile: whoever spends very much costs nobody of another profile the belief in theirs."""
 
     # Cursors.
 
@@ -91,7 +93,7 @@ class Vouchers:
         Raises:
             BadSealError: it was not given for this call, or was used before.
         """
-        return self._open_once(_bound(b"state", tool, arguments, principal), sealed)
+        return self._open_once(_bound(b"state", tool, arguments, principal), principal, sealed)
 
     def close_token(self, tool: Tool, arguments: msgspec.Struct, principal: str, asked: Asked) -> Failed:
         """What a client hears that cannot ask its user: how to confirm in a second call."""
@@ -114,17 +116,18 @@ class Vouchers:
         if token is None:
             return None
         try:
-            return Inputs(CONFIRMED, self._open_once(_bound(b"token", tool, arguments, principal), token))
+            return Inputs(CONFIRMED, self._open_once(_bound(b"token", tool, arguments, principal), principal, token))
         except BadSealError:
             raise _bad_token() from None
 
     def _close_once(self, bound: bytes, state: bytes) -> str:
         return self._seal.close(os.urandom(NONCE_BYTES) + state, bound, time.time() + ANSWER_LIFETIME_S)
 
-    def _open_once(self, bound: bytes, sealed: str) -> bytes:
+    def _open_once(self, bound: bytes, principal: str, sealed: str) -> bytes:
         now = time.time()
         opened = self._seal.open(sealed, bound, now)
-        if not self._spent.spend(opened[:NONCE_BYTES], now + ANSWER_LIFETIME_S, now):
+        spent = self._spent.setdefault(profile_of(principal), Spent())
+        if not spent.spend(opened[:NONCE_BYTES], now + ANSWER_LIFETIME_S, now):
             raise BadSealError
         return opened[NONCE_BYTES:]
 

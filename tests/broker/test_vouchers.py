@@ -14,9 +14,9 @@ from filewarden.workers.tools.delete_file import TOOL, DeleteFile
 KEY = bytes(range(32))
 
 
-def token_of(vouchers: Vouchers, tool: Tool, arguments: msgspec.Struct) -> str:
+def token_of(vouchers: Vouchers, tool: Tool, arguments: msgspec.Struct, principal: str = "me") -> str:
     asked = Asked({"confirm": InputRequest("elicitation/create", {"message": "Delete it?"})})
-    found = vouchers.close_token(tool, arguments, "me", asked).details["confirmation_token"]
+    found = vouchers.close_token(tool, arguments, principal, asked).details["confirmation_token"]
     assert isinstance(found, str)
     return found
 
@@ -38,3 +38,17 @@ def test_a_confirmation_is_good_for_its_own_call_and_principal_alone() -> None:
     for arguments, principal in ((DeleteFile(path="b.txt"), "me"), (DeleteFile(path="a.txt"), "another")):
         with pytest.raises(ToolFailure):
             there.open_token(TOOL, msgspec.structs.replace(arguments, confirmation_token=token), principal)
+
+
+def test_whoever_spends_very_much_costs_only_their_own_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filewarden.broker.vouchers.MOST_SPENT", 1)
+    here, arguments = Vouchers(Seal(KEY)), DeleteFile(path="a.txt")
+
+    def confirm(principal: str) -> bool:
+        token = token_of(here, TOOL, arguments, principal)
+        try:
+            return here.open_token(TOOL, DeleteFile(path="a.txt", confirmation_token=token), principal) is not None
+        except ToolFailure:
+            return False
+
+    assert [confirm(who) for who in ("builds/me", "builds/other", "audits/me", "me")] == [True, False, True, True]
