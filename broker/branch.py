@@ -28,6 +28,7 @@ from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import Patrol
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
+from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.root_closures import RootClosures
@@ -167,10 +168,11 @@ class Branch:
         self._conversations.add(conversation)
         return conversation
 
-    def end_subscriptions(self) -> None:
-        """Nothing will be told of any more."""
+    def end_subscriptions(self, of: Callable[[Principal], bool] = lambda _: True) -> None:
+        """Nothing will be told of any more to those who are meant."""
         for conversation in list(self._conversations):
-            conversation.end_subscriptions()
+            if of(conversation.principal):
+                conversation.end_subscriptions()
 
     def _closures(self, settings: Settings) -> RootClosures:
         return RootClosures(CallRoots(settings.roots), self._common.log.warning)

@@ -235,8 +235,10 @@ class Broker:
         return self._branch(caller.principal.profile).open_conversation(caller, eras, notify)
 
     def serves(self, principal: Principal) -> bool:
-        """Whether there is still what a principal was let in for."""
-        return principal.profile in self._in_force.branches or principal.profile in served_names(self.settings)
+        """Whether there is still what a principal was let in for, and still for them."""
+        if principal.profile not in self._in_force.branches and principal.profile not in served_names(self.settings):
+            return False
+        return not principal.name or self._in_force.clientele.of(principal.name) == principal.profile
 
     def offer_for(self, principal: Principal) -> Offer:
         """What a principal is offered.
@@ -300,6 +302,8 @@ class Broker:
                 retired.append(in_force.branches[name].renew(settings_for(settings, name), launcher, hired))
             elif hired is not None:
                 self._open(name, hired).start(has_zygote=True)
+        for branch in in_force.branches.values():
+            branch.end_subscriptions(lambda principal: not self.serves(principal))
         self._watch_over_all()
         return retired
 

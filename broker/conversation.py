@@ -111,6 +111,11 @@ class Conversation:
         return self._caller.client
 
     @property
+    def principal(self) -> Principal:
+        """Whom it is with."""
+        return self._caller.principal
+
+    @property
     def in_flight(self) -> int:
         """How many exchanges owe an answer; subscriptions owe none."""
         return len(self._open) - len(self._subscriptions.all())

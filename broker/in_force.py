@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from filewarden.broker.branch import Branch
 from filewarden.broker.supervisor import Supervisor
-from filewarden.config.profiles import OUTSIDE
+from filewarden.config.principals import Clientele
+from filewarden.config.profiles import OUTSIDE, clientele
 from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 
@@ -14,6 +15,7 @@ class InForce:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._clientele: tuple[Settings, Clientele] | None = None
         self.branches: dict[str, Branch] = {}
         """By profile: those that somebody has come to."""
         self.report: Report | None = None
@@ -26,6 +28,13 @@ class InForce:
     def main(self) -> Branch | None:
         """That of everybody whom no profile names; None where nobody else is served."""
         return self.branches.get(OUTSIDE)
+
+    @property
+    def clientele(self) -> Clientele:
+        """Which profile serves whom, made once for the same settings: every request over HTTP asks."""
+        if self._clientele is None or self._clientele[0] is not self.settings:
+            self._clientele = self.settings, clientele(self.settings)
+        return self._clientele[1]
 
     def supervisors(self) -> Iterator[tuple[str, Supervisor]]:
         """The pools of all branches, each with its profile."""

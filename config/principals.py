@@ -59,6 +59,12 @@ class Clientele:
                 else:
                     self._exact[principal] = profile
 
+    def of(self, principal: str) -> str | None:
+        """The profile of the holder of a named token, or of a subject; None where it is served nothing."""
+        if principal.startswith(SUBJECT):
+            return self.of_subject(principal.removeprefix(SUBJECT))
+        return self._exact.get(principal)
+
     def of_subject(self, subject: str) -> str | None:
         """The profile of a subject of the issuer, or None where it is served nothing."""
         exact = self._exact.get(SUBJECT + subject)

@@ -20,6 +20,9 @@ class Principal(msgspec.Struct, frozen=True):
     """Until when the credential is good, in seconds of the wall clock; None for ever."""
     profile: str = ""
     """What they are served by; "" is what stands outside of all profiles."""
+    name: str = ""
+    """As profiles name somebody ("token:ci", "oauth:SUBJECT"), to tell whether theirs is still the same; never shown.
+    "" where no profile can name them."""
 
     def lacks(self, needed: tuple[str, ...]) -> bool:
         """Whether something of what is needed was not granted."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from filewarden.broker.protocol.principal import Principal, key_of
+from filewarden.config.principals import TOKEN
 from filewarden.config.profiles import token_names
 from filewarden.config.settings import Settings
 from filewarden.transports.http.answer import Answer
@@ -36,7 +37,9 @@ class Nobody:
 def holders(settings: Settings, digests: Mapping[str, bytes]) -> dict[bytes, Principal]:
     """The principal behind each token, by its digest."""
     return {
-        digests[name]: Principal(key_of(profile, f"token:{fingerprint(digests[name].hex())}"), profile=profile)
+        digests[name]: Principal(
+            key_of(profile, f"token:{fingerprint(digests[name].hex())}"), profile=profile, name=TOKEN + name
+        )
         for name, profile in token_names(settings).items()
         if name in digests
     }

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 from filewarden.broker.protocol.principal import Principal, key_of
-from filewarden.config.principals import Clientele
+from filewarden.config.principals import SUBJECT, Clientele
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, problem
 from filewarden.transports.http.authentication import fingerprint
 from filewarden.transports.http.fields import Fields, bearer_token, query_value
@@ -71,7 +71,7 @@ class ResourceServer:
         if profile is None:
             return _NOT_SERVED
         key = key_of(profile, f"oauth:{fingerprint(claims.iss, claims.sub, claims.client)}")
-        return Principal(key, claims.scopes, claims.exp + LEEWAY_S, profile)
+        return Principal(key, claims.scopes, claims.exp + LEEWAY_S, profile, SUBJECT + claims.sub)
 
     async def _genuine(self, token: bytes) -> Claims:
         """What a token says that holds here and now.
