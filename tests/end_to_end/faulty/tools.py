@@ -13,6 +13,7 @@ from filewarden.workers.context import Context
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry, accepted, form
+from filewarden.workers.task_use import AT_ONCE
 from filewarden.workers.tool import Lane, Tool
 from filewarden.workers.writing.drafts import Draft
 
@@ -184,6 +185,7 @@ FAULTY = Catalogue(
         _tool("ask", Seconds, _ask),
         _tool("route", Region, _route),
         _tool("lengthy", Seconds, _sleep, needs_task=True),
+        msgspec.structs.replace(_tool("chore", Seconds, _sleep), task=AT_ONCE),
         msgspec.structs.replace(_tool("rearrange", Seconds, _route), changes="tools"),
         msgspec.structs.replace(_tool("stall", Stall, _stall), writes=True),
     ),

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.drivers.http import HttpServer, Reply
-from tests.drivers.messages import CLIENT, calling, rpc
+from tests.drivers.http import EventReader, HttpServer, Reply
+from tests.drivers.messages import CLIENT, calling, enveloped, routing, rpc
 from tests.drivers.process import FAULTY, PRODUCT
 
 pytestmark = pytest.mark.integration
@@ -34,7 +34,7 @@ mode = "rw"
 
 [[profiles]]
 name = "audits"
-principals = ["token:audits"]
+principals = ["token:audits", "token:leaver"]
 
 [[profiles.roots]]
 path = "{folder}/audits"
@@ -48,6 +48,16 @@ only = ["@read", "@resources"]
 [profiles.limits]
 max_results = 7
 """
+DRAFTS = """
+[[profiles]]
+name = "drafts"
+principals = ["token:drafts"]
+
+[[profiles.roots]]
+path = "{folder}/drafts"
+mode = "rw"
+"""
+CAN_POLL: Json = {"io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
 
 
 class Crowd:
@@ -96,7 +106,7 @@ class Crowd:
 
 def folders(above: Path) -> Path:
     """The roots of all profiles, each with a file that names it."""
-    for name in ("common", "builds", "audits", "papers"):
+    for name in ("common", "builds", "audits", "papers", "drafts"):
         (above / name).mkdir()
         (above / name).chmod(0o777)
         (above / name / "whose.txt").write_text(name)
@@ -138,7 +148,7 @@ def start_crowd() -> Iterator[Start]:
 @pytest.fixture(scope="module")
 def crowd(start_crowd: Start) -> Crowd:
     """One server for the tests that leave it as it is."""
-    return start_crowd()
+    return start_crowd(lambda above: configured(above, PROFILES + DRAFTS), FAULTY)
 
 
 def test_workers_of_a_profile_start_when_somebody_comes_to_it(start_crowd: Start) -> None:
@@ -241,6 +251,76 @@ def test_sessions_cursors_and_tasks_are_their_profiles(crowd: Crowd) -> None:
         assert b"isError" in answers[0]
 
 
+def other_id(real: str) -> str:
+    """An id like a real one, that was never given."""
+    return real[:-1] + ("0" if real[-1] != "0" else "1")
+
+
+def make_task(crowd: Crowd, name: str) -> str:
+    wanted = {"name": "chore", "arguments": {"seconds": 0.0}, "_meta": CAN_POLL}
+    created = crowd.ask(name, "tools/call", wanted).json["result"]
+    assert created["resultType"] == "task"
+    return str(created["taskId"])
+
+
+@pytest.mark.parametrize("name", ["audits", "", "drafts", "nightly"])
+def test_the_id_of_somebody_elses_task_is_one_that_was_never_given(name: str, crowd: Crowd) -> None:
+    task = make_task(crowd, "builds")
+    never = other_id(task)
+    for method in ("tasks/get", "tasks/result", "tasks/update", "tasks/cancel"):
+        params = {"_meta": CAN_POLL, "inputResponses": {}}
+        replies = [crowd.ask(name, method, {**params, "taskId": each}) for each in (task, never)]
+        assert same_but_for((replies[0], replies[1]), (task, never)), [reply.body for reply in replies]
+        assert "error" in replies[0].json
+    mine = crowd.ask("builds", "tasks/get", {"_meta": CAN_POLL, "taskId": task}).json["result"]
+    assert mine["status"] in {"working", "completed"}  # nobody has cancelled it
+
+
+@pytest.mark.parametrize(
+    ("there", "nowhere", "value"),
+    [
+        ("builds", "bwilds", "wh"),
+        ("builds", "bwilds", ""),
+        ("common", "commom", "wh"),
+        ("papers", "papers", "%s.k"),
+        ("papers", "papers", "../%s/wh"),
+    ],
+)
+def test_nothing_of_another_profile_completes_a_path(there: str, nowhere: str, value: str, crowd: Crowd) -> None:
+    def completed(root: str, begun: str) -> Reply:
+        reference = {"type": "ref/resource", "uri": f"file://{crowd.server.root}/{root}/{{+path}}"}
+        params = {"ref": reference, "argument": {"name": "path", "value": begun}}
+        return crowd.ask("audits", "completion/complete", params)
+
+    names = ("builds", "bwilds") if ".." in value else ("seal", "meal")
+    begun = [value % name if "%" in value else value for name in names]
+    replies = (completed(there, begun[0]), completed(nowhere, begun[1]))
+    assert same_but_for(replies, (there, nowhere)), [reply.body for reply in replies]
+    assert completed("papers", "wh").json["result"]["completion"]["values"] == ["whose.txt"]
+
+
+def test_the_ids_of_anothers_changes_and_deletions_are_ones_that_were_never_given(crowd: Crowd) -> None:
+    crowd.call("builds", "write_file", path="lost.txt", content="one")
+    change = crowd.call("builds", "list_changes")["structuredContent"]["changes"][0]["id"]
+    deleted = crowd.call("builds", "delete_file", path="lost.txt")
+    trash = deleted["structuredContent"]["trash_id"]
+    for tool, argument, real in (
+        ("undo_change", "id", change),
+        ("restore_deleted", "trash_id", trash),
+        ("restore_deleted", "cursor", trash),
+    ):
+        never = other_id(real)
+        replies = [
+            crowd.ask("drafts", "tools/call", {"name": tool, "arguments": {argument: each}}) for each in (real, never)
+        ]
+        assert same_but_for((replies[0], replies[1]), (real, never)), [reply.body for reply in replies]
+        assert replies[0].json["result"]["isError"]
+    for tool in ("list_changes", "restore_deleted"):
+        assert "lost.txt" not in json.dumps(crowd.call("drafts", tool))
+    assert not crowd.call("builds", "restore_deleted", trash_id=trash).get("isError")
+    assert (crowd.server.root / "builds" / "lost.txt").read_text() == "one"
+
+
 def attempt(crowd: Crowd, name: str, what: str, target: Path) -> str:
     """What came of what an attacker does who runs code in a worker of a profile."""
     result = crowd.call(name, "attempt", name=what, target=str(target))
@@ -264,6 +344,7 @@ def test_the_metrics_and_the_audit_log_name_the_profile(start_crowd: Start, tmp_
     metrics = crowd.server.get("/metrics").body.decode()
     assert 'filewarden_profile_calls_total{profile="builds"} 1' in metrics
     assert 'filewarden_profile_calls_total{profile=""} 1' in metrics
+    crowd.server.wait_for_status(lambda status: status["audit"]["lines_total"] >= 3)  # the first is the server's
     lines = [json.loads(line) for line in (crowd.server.root / "audit.log").read_text().splitlines()]
     found = {line["paths"][0]: line.get("profile") for line in lines if line.get("tool") == "read_file"}
     assert [line.get("profile") for line in lines if line.get("tool") == "read_file"] == ["builds", None], found
@@ -271,6 +352,17 @@ def test_the_metrics_and_the_audit_log_name_the_profile(start_crowd: Start, tmp_
 
 def wait_until_running(crowd: Crowd, tool: str) -> None:
     crowd.server.wait_for_status(lambda status: any(row["tool"] == tool for row in status["workers"]))
+
+
+def leavers_streams(crowd: Crowd) -> list[EventReader]:
+    """What somebody listens to who is to be served by another profile: of a session, and of a request."""
+    reply = crowd.server.post(rpc("initialize", CLIENT), **crowd.bearer("leaver"))
+    bearer = crowd.bearer("leaver")
+    body = enveloped("subscriptions/listen", {"notifications": {"resourcesListChanged": True}})
+    return [
+        crowd.server.open_events("GET", None, mcp_session_id=str(reply.headers["Mcp-Session-Id"]), **bearer),
+        crowd.server.open_events("POST", body, **{**routing(body), **bearer}),
+    ]
 
 
 def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_crowd: Start) -> None:
@@ -284,8 +376,10 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
     text = configured(crowd.server.root)
     renamed = text.replace(
         'name = "builds"\nprincipals = ["token:builds", "token:nightly"]',
-        'name = "papers"\nprincipals = ["token:reader"]',
+        'name = "papers"\nprincipals = ["token:reader", "token:leaver"]',
     )
+    renamed = renamed.replace('"token:audits", "token:leaver"', '"token:audits"')
+    streams = leavers_streams(crowd)
     renamed = renamed.replace('/builds"\nmode = "rw"', '/papers"').replace("max_results = 7", "max_results = 8")
     with ThreadPoolExecutor() as pool:
         running = pool.submit(crowd.call, "builds", "sleep", seconds=3.0)
@@ -296,6 +390,10 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
     assert crowd.server.post(calling("read_file", path="whose.txt"), mcp_session_id=session).status == 200
     assert crowd.text("audits", "audits/whose.txt") == "audits"
     assert crowd.text("reader", "whose.txt") == "papers"
+    for stream in streams:  # its profile is still there, but not for it
+        while stream.event().name:
+            pass
+    assert crowd.text("leaver", "whose.txt") == "papers"
     lost: dict[str, Any] = {"authorization": f"Bearer {builds}"}
     assert crowd.server.modern("tools/list", **lost).status == 401
     assert crowd.server.post(calling("read_file", path="whose.txt"), mcp_session_id=gone, **lost).status == 401
@@ -338,4 +436,4 @@ def test_a_change_of_one_profile_is_told_and_undone_there_alone(crowd: Crowd) ->
     listed = [crowd.ask("", "tools/call", {"name": name, "arguments": {}}) for name in ("list_changes", "lost_changes")]
     assert same_but_for((listed[0], listed[1]), ("list_changes", "lost_changes"))
     kept = [path.name for path in crowd.folder.parent.iterdir() if path.name.startswith("history")]
-    assert [name.partition("@")[2] for name in kept] == ["builds"]
+    assert sorted(name.partition("@")[2] for name in kept) == ["builds", "drafts"]
