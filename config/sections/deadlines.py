@@ -22,7 +22,12 @@ class DeadlineSettings(Section, frozen=True, kw_only=True):
     ] = 120.0
     task_after_s: Annotated[
         float,
-        Meta(gt=0, le=3600, description="Seconds until a scan becomes a task, for clients that can poll tasks."),
+        Meta(
+            gt=0,
+            le=3600,
+            description="Seconds until a call becomes a task for clients that can poll tasks, where its tool allows "
+            "that; none of the built-in ones does yet.",
+        ),
     ] = 2.0
     tool: Annotated[
         dict[str, Annotated[float, Meta(gt=0, le=3600)]],
