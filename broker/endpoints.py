@@ -12,6 +12,8 @@ PREFIX = "filewarden-"
 NAME_DIGITS = 12
 LONGEST_FOLDER = 107 - 34
 """A Unix socket's path has 107 bytes (unix(7)); an endpoint's name takes 33 of them."""
+ATTEMPTS = 10
+"""How often a folder is made that the sweep of another server takes away before it is locked."""
 
 
 class EndpointFolder:
@@ -38,16 +40,36 @@ def make_endpoint_folder(candidates: Sequence[str]) -> EndpointFolder:
     """
     failure = OSError("no folder for the workers' sockets: every candidate's path is too long")
     for parent in candidates:
-        path = os.path.join(parent, PREFIX + os.urandom(NAME_DIGITS // 2).hex())
-        if len(os.fsencode(path)) > LONGEST_FOLDER:
+        if len(os.fsencode(_new_path(parent))) > LONGEST_FOLDER:
             continue
         try:
             sweep(parent)
-            os.mkdir(path, 0o700)
-            return EndpointFolder(path, _lock(path))
+            return _make(parent)
         except OSError as error:
             failure = error
     raise failure
+
+
+def _make(parent: str) -> EndpointFolder:
+    """Make a folder and lock it. A server that starts at the same time may sweep it away in between: then once more.
+
+    Raises OSError.
+    """
+    for _ in range(ATTEMPTS):
+        path = _new_path(parent)
+        os.mkdir(path, 0o700)
+        try:
+            lock_fd = _lock(path)
+        except (FileNotFoundError, BlockingIOError):
+            continue
+        if os.fstat(lock_fd).st_nlink:  # else it was removed after we had opened it
+            return EndpointFolder(path, lock_fd)
+        os.close(lock_fd)
+    raise OSError(f"other servers took each of {ATTEMPTS} new folders in '{parent}' for one of a dead server")
+
+
+def _new_path(parent: str) -> str:
+    return os.path.join(parent, PREFIX + os.urandom(NAME_DIGITS // 2).hex())
 
 
 def sweep(parent: str) -> None:

@@ -1,6 +1,8 @@
+import fcntl
 import os
 import socket
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -92,4 +94,39 @@ def test_a_folder_whose_path_is_too_long_for_a_socket_is_passed_over(parent: Pat
     assert os.path.dirname(folder.path) == str(parent)
     take_away(folder)
     long.rmdir()
+    parent.rmdir()
+
+
+@pytest.mark.parametrize("moment", ["before it is opened", "before it is locked"])
+def test_a_folder_that_another_server_sweeps_away_is_made_again(
+    parent: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    name = "open" if moment == "before it is opened" else "flock"
+    module: ModuleType = os if name == "open" else fcntl
+    really, swept = getattr(module, name), list[Path]()
+
+    def late(*arguments: object) -> object:
+        if not swept:
+            swept.extend(parent.iterdir())
+            swept[0].rmdir()
+        return really(*arguments)
+
+    monkeypatch.setattr(module, name, late)
+    folder = make_endpoint_folder([str(parent)])
+    assert [path.name for path in parent.iterdir()] == [os.path.basename(folder.path)]
+    assert swept[0] != Path(folder.path)
+    take_away(folder)
+    parent.rmdir()
+
+
+def test_a_folder_that_is_always_swept_away_is_given_up(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = os.mkdir
+
+    def vain(path: str, mode: int) -> None:
+        really(path, mode)
+        os.rmdir(path)
+
+    monkeypatch.setattr(os, "mkdir", vain)
+    with pytest.raises(OSError, match="other servers took each of 10"):
+        make_endpoint_folder([str(parent)])
     parent.rmdir()
