@@ -1,16 +1,18 @@
 """A plain server on the official Python SDK with our tools, as one would write it in an afternoon: for comparison only.
 
 Runs where `mcp` 2.x is installed: `python baseline.py FOLDER [PORT]`, over HTTP where a port is named.
-It checks paths by their text and opens them later.
+Its answers have the fields of ours (a test compares them), so that like is measured beside like. It checks paths by
+their text and opens them later.
 """
 
 import fnmatch
-import json
 import logging
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from mcp.server import MCPServer
 
@@ -27,26 +29,36 @@ def inside(path: str) -> str:
 
 
 def walk(path: str) -> Iterator[tuple[str, str]]:
-    """Give every file below a folder with its path from there."""
-    top = inside(path)
-    for folder, folders, files in os.walk(top):
+    """Give every file below a folder with its path from the root."""
+    for folder, folders, files in os.walk(inside(path)):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             whole = os.path.join(folder, name)
-            yield whole, os.path.relpath(whole, top)
+            yield whole, os.path.relpath(whole, ROOT)
+
+
+def described(entry: os.DirEntry[str], above: str) -> dict[str, Any]:
+    """Give an entry of a folder as it is listed."""
+    state, is_folder = entry.stat(), entry.is_dir()
+    return {
+        "name": entry.name,
+        "type": "directory" if is_folder else "file",
+        "size": None if is_folder else state.st_size,
+        "modified": int(state.st_mtime),
+        "path": os.path.join(above, entry.name),
+    }
 
 
 @server.tool()
-def list_directory(path: str = ".") -> str:
+def list_directory(path: str = ".") -> dict[str, Any]:
     """List the entries of a folder."""
-    entries = [
-        {"name": entry.name, "type": "directory" if entry.is_dir() else "file", "size": entry.stat().st_size}
-        for entry in sorted(os.scandir(inside(path)), key=lambda entry: entry.name)
-    ]
-    return json.dumps({"path": path, "entries": entries})
+    found = sorted(os.scandir(inside(path)), key=lambda entry: (not entry.is_dir(), entry.name.lower()))
+    above = "" if path == "." else path
+    entries = [described(entry, above) for entry in found]
+    return {"path": path, "total": len(entries), "entries": entries, "truncated": False}
 
 
-@server.tool()
+@server.tool(structured_output=False)
 def read_file(path: str) -> str:
     """Read a text file."""
     with open(inside(path), encoding="utf-8") as file:
@@ -54,35 +66,65 @@ def read_file(path: str) -> str:
 
 
 @server.tool()
-def get_file_info(path: str) -> str:
-    """Tell size and times of a file."""
-    state = os.stat(inside(path))
-    return json.dumps({"path": path, "size": state.st_size, "modified": int(state.st_mtime)})
+def get_file_info(path: str) -> dict[str, Any]:
+    """Tell what is known of a file."""
+    whole = inside(path)
+    state = os.stat(whole)
+    is_folder = stat.S_ISDIR(state.st_mode)
+    return {
+        "name": os.path.basename(whole),
+        "path": path,
+        "type": "directory" if is_folder else "file",
+        "size": None if is_folder else state.st_size,
+        "modified": int(state.st_mtime),
+        "created": int(state.st_ctime),
+        "extension": None if is_folder else os.path.splitext(whole)[1].lower(),
+        "readable": os.access(whole, os.R_OK),
+        "writable": False,
+        "mode": f"{stat.S_IMODE(state.st_mode):04o}",
+        "links": state.st_nlink,
+    }
 
 
 @server.tool()
-def search_files(pattern: str, path: str = ".", max_results: int = 200) -> str:
+def search_files(pattern: str, path: str = ".", max_results: int = 200) -> dict[str, Any]:
     """Find files by name, in all folders below."""
-    found = [name for _, name in walk(path) if fnmatch.fnmatch(os.path.basename(name), pattern)]
-    return json.dumps({"matches": found[:max_results]})
+    matches = []
+    for whole, name in walk(path):
+        if fnmatch.fnmatch(os.path.basename(name), pattern):
+            state = os.stat(whole)
+            item = {"path": name, "name": os.path.basename(name), "size": state.st_size}
+            matches.append({**item, "modified": int(state.st_mtime)})
+    found = matches[:max_results]
+    return {"pattern": pattern, "total": len(found), "truncated": len(matches) > len(found), "matches": found}
 
 
 @server.tool()
-def search_text(pattern: str, path: str = ".", regex: bool = False, max_results: int = 1000) -> str:
+def search_text(pattern: str, path: str = ".", regex: bool = False, max_results: int = 1000) -> dict[str, Any]:
     """Find lines by their content, in all files below."""
     expression = re.compile(pattern if regex else re.escape(pattern))
-    matches = []
+    matches: list[dict[str, Any]] = []
+    searched = 0
     for whole, name in walk(path):
         try:
             with open(whole, encoding="utf-8") as file:
+                searched += 1
                 for number, line in enumerate(file, 1):
                     if expression.search(line):
                         matches.append({"path": name, "line": number, "text": line.rstrip("\n")})
-                        if len(matches) == max_results:
-                            return json.dumps({"matches": matches})
         except UnicodeDecodeError:
             continue
-    return json.dumps({"matches": matches})
+        if len(matches) >= max_results:
+            break
+    found = matches[:max_results]
+    is_cut = len(matches) >= max_results
+    return {
+        "pattern": pattern,
+        "total": len(found),
+        "truncated": is_cut,
+        "matches": found,
+        "files_searched": searched,
+    }
 
 
 if __name__ == "__main__":
