@@ -2,17 +2,17 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from filewarden.broker.branch import Branch, Common
+from filewarden.broker.branch import Common
+from filewarden.broker.branches import Branches, longest_frame_bytes
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Witness
 from filewarden.broker.caller import Caller
 from filewarden.broker.charter import Charter
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.endpoints import EndpointFolder
-from filewarden.broker.guard import Guard
 from filewarden.broker.guests import Guests
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
@@ -24,7 +24,6 @@ from filewarden.broker.log import Log
 from filewarden.broker.memory import settle_down
 from filewarden.broker.overview import Overview
 from filewarden.broker.patrol import Patrol
-from filewarden.broker.pool_profile import frame_bytes
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.principal import Principal
@@ -34,12 +33,11 @@ from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.renewal import Follower, Renewal
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.staff import Staff
-from filewarden.broker.supervisor import Client
 from filewarden.broker.trial import Trial
 from filewarden.broker.vitality import Vitality
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches
-from filewarden.config.profiles import OUTSIDE, served_names, settings_for, starting_names
+from filewarden.config.profiles import OUTSIDE
 from filewarden.config.settings import Settings
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.wire import Report
@@ -49,16 +47,10 @@ if TYPE_CHECKING:
     from filewarden.broker.status import TelemetryStatus
 
 CLOSE_TIMEOUT_S = 2.0
-REPAIR_AFTER_S = 30.0
-"""Until it is tried again to start the workers of a profile for which none could be started."""
 SETTLE_S = 0.5
 """When the start is over and what only pays off later may be done."""
 SETTLE_PAUSE_S = 0.01
 """Between two bits of it, in which calls go on."""
-
-
-class NotServedError(Exception):
-    """Nobody is served by that profile any more."""
 
 
 class Broker:
@@ -89,18 +81,14 @@ class Broker:
         self._launched = launched
         self._audit = audit
         self._folder = folder
-        self._links = Links(folder.path, _frame_bytes(settings))
+        self._links = Links(folder.path, longest_frame_bytes(settings))
         self._ledger = Ledger()
         self.turned_away: dict[str, int] = {}
         """Requests that a listener refused before they were anybody's call, by a bounded set of reasons."""
         self.holdings = Holdings()
-        self._guard: Guard | None = None
         self._patrol = Patrol(reactor, self._look)
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
-        self._edition = 1
         self._in_force = InForce(settings)
-        self._leaving: list[Branch] = []
-        """Those of profiles that are gone, until their last calls have ended."""
         self._common = Common(
             reactor=reactor,
             links=self._links,
@@ -115,11 +103,10 @@ class Broker:
             witnesses=witnesses,
             judge=self._objection,
             on_report=self._on_report,
-            on_broken=self._on_branch_broken,
+            on_broken=lambda branch, reason: self._branches.on_broken(branch, reason),
             on_breach=self._on_breach,
         )
-        for profile in starting_names(settings):
-            self._open(profile)
+        self._branches = Branches(self._in_force, self._common, self._launcher, self.holdings, on_broken)
         self._vitality = Vitality()
         self.guests = Guests()
         self._renewal = Renewal(
@@ -129,7 +116,7 @@ class Broker:
             log=log,
             judge=self._objection,
             on_breach=self._on_breach,
-            hire=self._hire,
+            hire=self._branches.hire,
             take_over=self._take_over,
         )
         self.overview = Overview(
@@ -147,10 +134,7 @@ class Broker:
 
     def start(self) -> None:
         """Start the workers; calls may be submitted at once and wait for the first of them."""
-        self._guard = Guard((), end_others=self._end_watchers, frame_bytes=0, holdings=self.holdings)
-        for profile, branch in self._in_force.branches.items():
-            branch.start(has_zygote=profile == OUTSIDE)
-        self._watch_over_all()
+        self._branches.start()
         self._patrol.start()
         self._launcher.start()
         if self._audit is not None:
@@ -170,59 +154,12 @@ class Broker:
         else:
             settle_down()
 
-    # Branches.
-
-    def _branch(self, profile: str) -> Branch:
-        """That of a profile, opened when somebody comes to it first.
-
-        Raises:
-            NotServedError: there is none.
-        """
-        branch = self._in_force.branches.get(profile)
-        if branch is not None:
-            return branch
-        if profile not in served_names(self._in_force.settings):
-            raise NotServedError(profile)
-        branch = self._open(profile)
-        branch.start()
-        if self._in_force.is_draining:
-            branch.dispatcher.drain()
-        self._watch_over_all()
-        return branch
-
-    def _open(self, profile: str, hired: Staff | None = None) -> Branch:
-        settings = settings_for(self._in_force.settings, profile)
-        branch = Branch(profile, settings, self._launcher.edition(self._edition, profile), self._common, hired)
-        self._in_force.branches[profile] = branch
-        return branch
-
-    def _all(self) -> Iterator[Branch]:
-        return itertools.chain(self._in_force.branches.values(), self._leaving)
-
-    def _watch_over_all(self) -> None:
-        """Guard the memory of all pools together: it is one process that they could fill."""
-        if self._guard is not None:
-            pools = [pool for branch in self._all() for pool in branch.dispatcher.pools]
-            self._guard.watch(pools, end_others=self._end_watchers, frame_bytes=self._links.max_frame_bytes)
-
-    def _end_watchers(self, reason: str) -> None:
-        for branch in self._all():
-            branch.staff.crew.end_all(reason)
-
     def _look(self, now: float) -> None:
         """All calls were looked after."""
-        if self._guard is not None:
-            self._guard.look(now)
-        if self._leaving and any(not branch.dispatcher.in_flight for branch in self._leaving):
-            self._forget_those_who_left()
+        self._branches.look(now)
         self.overview.look(now)
 
-    def _forget_those_who_left(self) -> None:
-        gone = [branch for branch in self._leaving if not branch.dispatcher.in_flight]
-        self._leaving = [branch for branch in self._leaving if branch not in gone]
-        for branch in gone:
-            self._patrol.posts.remove(branch.dispatcher)
-        self._watch_over_all()
+    # Whoever comes.
 
     def open_conversation(
         self, caller: Caller, *, eras: Eras = Eras.BOTH, notify: Callable[[bytes], None] | None = None
@@ -232,13 +169,11 @@ class Broker:
         Raises:
             NotServedError: the caller's profile is gone.
         """
-        return self._branch(caller.principal.profile).open_conversation(caller, eras, notify)
+        return self._branches.of(caller.principal.profile).open_conversation(caller, eras, notify)
 
     def serves(self, principal: Principal) -> bool:
         """Whether there is still what a principal was let in for, and still for them."""
-        if principal.profile not in self._in_force.branches and principal.profile not in served_names(self.settings):
-            return False
-        return not principal.name or self._in_force.clientele.of(principal.name) == principal.profile
+        return self._branches.serves(principal)
 
     def offer_for(self, principal: Principal) -> Offer:
         """What a principal is offered.
@@ -246,12 +181,12 @@ class Broker:
         Raises:
             NotServedError: its profile is gone.
         """
-        return self._branch(principal.profile).offer
+        return self._branches.of(principal.profile).offer
 
     @property
     def watches(self) -> Watches:
         """The subscriptions of those whom no profile names."""
-        return self._branch(OUTSIDE).watches
+        return self._branches.of(OUTSIDE).watches
 
     # Other settings.
 
@@ -268,44 +203,11 @@ class Broker:
         """Tell whoever else has to do something about new settings."""
         self._renewal.followers.append(follower)
 
-    def _hire(self, charter: Charter, number: int, client_of: Callable[[str], Client]) -> dict[str, Staff]:
-        """Workers for every branch that is open and goes on, by the settings that were read as `number`."""
-        settings = charter.settings
-        self._links.max_frame_bytes = max(self._links.max_frame_bytes, _frame_bytes(settings))
-        names = {
-            *(name for name, branch in self._in_force.branches.items() if not branch.is_broken),
-            *starting_names(settings),
-        }
-        return {
-            name: self._common.hire(settings_for(settings, name), self._launcher.edition(number, name), client_of(name))
-            for name in served_names(settings)
-            if name in names
-        }
-
     def _take_over(self, charter: Charter, trial: Trial, number: int) -> list[Staff]:
-        """Let the settings of `charter` count, and put those on trial to work in place of those returned."""
-        settings, in_force = charter.settings, self._in_force
-        in_force.settings, in_force.report = settings, trial.report or in_force.report
-        self._edition = number
-        self._links.max_frame_bytes = _frame_bytes(settings)
-        self._log.renew(level=settings.log.level, log_format=settings.log.format)
-        served = served_names(settings)
-        gone = [in_force.branches.pop(name) for name in list(in_force.branches) if name not in served]
-        for branch in gone:
-            branch.wind_up()
-        self._leaving += gone
-        retired = [branch.staff for branch in gone]
-        for name in served:
-            hired = trial.staffs.get(name)
-            if name in in_force.branches:
-                launcher = self._launcher.edition(number, name)
-                retired.append(in_force.branches[name].renew(settings_for(settings, name), launcher, hired))
-            elif hired is not None:
-                self._open(name, hired).start(has_zygote=True)
-        for branch in in_force.branches.values():
-            branch.end_subscriptions(lambda principal: not self.serves(principal))
-        self._watch_over_all()
-        return retired
+        """Let the settings of `charter` count; returns those who worked by the ones before."""
+        log = charter.settings.log
+        self._log.renew(level=log.level, log_format=log.format)
+        return self._branches.take_over(charter, trial, number)
 
     @property
     def settings(self) -> Settings:
@@ -322,22 +224,18 @@ class Broker:
     def leave(self) -> None:
         """Say to probes that others should be asked, and end subscriptions; calls are still taken."""
         self._in_force.is_leaving = True
-        for branch in self._in_force.branches.values():
-            branch.end_subscriptions()
+        self._branches.leave()
 
     def drain(self, done: Callable[[], None]) -> None:
         """Take no new calls; run `done` when the running ones have ended, or `pool.drain_s` is over."""
         self.leave()
         self._in_force.is_draining = True
-        for branch in self._all():
-            branch.dispatcher.drain()
+        self._branches.drain()
         give_up_at = self._reactor.now() + self._in_force.settings.pool.drain_s
 
         def look() -> None:
-            is_over = not any(branch.dispatcher.in_flight for branch in self._all())
-            if is_over or self._reactor.now() >= give_up_at:
-                for branch in self._all():
-                    branch.dispatcher.cancel_all()
+            if self._branches.are_empty() or self._reactor.now() >= give_up_at:
+                self._branches.cancel_all()
                 done()
             else:
                 self._reactor.at(min(give_up_at, self._reactor.now() + 0.02), look)
@@ -346,20 +244,17 @@ class Broker:
 
     def end_calls(self) -> None:
         """Answer every call that is still under way: the server stops."""
-        for branch in self._all():
-            branch.dispatcher.drain()
-            branch.dispatcher.cancel_all()
+        self._branches.drain()
+        self._branches.cancel_all()
 
     def close(self) -> None:
         """Leave no process, socket or folder behind."""
         self._patrol.close()
         self._renewal.close()
-        for branch in self._all():
-            branch.close()
+        self._branches.close()
         if self._audit is not None:
             self._audit.close(lambda: self._launcher.hear(CLOSE_TIMEOUT_S))
-        for branch in self._all():
-            branch.await_deaths(CLOSE_TIMEOUT_S)
+        self._branches.await_deaths(CLOSE_TIMEOUT_S)
         self._renewal.await_deaths(CLOSE_TIMEOUT_S)
         if not self._launcher.close(CLOSE_TIMEOUT_S):
             self._log.error("the launcher process did not end in time")
@@ -388,22 +283,6 @@ class Broker:
                 self._log.warning(f"sandbox {report.level}: {sentence}")
         self._in_force.report = report
 
-    def _on_branch_broken(self, branch: Branch, reason: str) -> None:
-        """No worker of a branch can be started: without the one of everybody the server ends, else it serves others."""
-        if branch.profile == OUTSIDE:
-            self._on_broken(reason)
-        elif not branch.is_broken and branch in self._in_force.branches.values():
-            self._log.error("no worker can be started for a profile", profile=branch.profile, reason=reason)
-            branch.give_up()
-            self._reactor.at(self._reactor.now(), branch.staff.dismiss)  # not from within what one of them tells
-            self._reactor.at(self._reactor.now() + REPAIR_AFTER_S, lambda: self._repair(branch))
-
-    def _repair(self, branch: Branch) -> None:
-        is_open = self._in_force.branches.get(branch.profile) is branch
-        if branch.is_broken and is_open and not self._in_force.is_leaving:
-            branch.repair()
-            self._watch_over_all()
-
     def _on_launcher_lost(self) -> None:
         self._on_broken("the launcher process ended")
 
@@ -422,7 +301,7 @@ class Broker:
             now,
             [(each.pool.kind, each.roster.is_serving()) for each in pools],
             start_timeout_s=self._in_force.settings.pool.start_timeout_s,
-            overdue_s=max((branch.dispatcher.overdue_s(now) for branch in self._all()), default=0.0),
+            overdue_s=self._branches.overdue_s(now),
         )
 
     def now(self) -> float:
@@ -432,8 +311,3 @@ class Broker:
     def turn_away(self, reason: str) -> None:
         """A listener refused a request; `reason` is one of a few."""
         self.turned_away[reason] = self.turned_away.get(reason, 0) + 1
-
-
-def _frame_bytes(settings: Settings) -> int:
-    """How large a frame of any worker may be."""
-    return max(frame_bytes(settings_for(settings, name)) for name in served_names(settings))
