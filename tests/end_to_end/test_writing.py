@@ -60,6 +60,16 @@ def test_the_tools_are_there_where_a_root_is_writable_and_nowhere_else(writer: A
     assert "error" in server.answer(server.start_call("write_file", path="x", content="y"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files of other accounts")
+def test_a_file_of_another_account_is_described_by_its_rights(writer: Any, owned: Path) -> None:
+    foreign = owned / "foreign.txt"
+    foreign.write_text("x")
+    for mode, is_writable in ((0o644, False), (0o646, True), (0o600, False)):
+        foreign.chmod(mode)
+        told = data(writer.call("get_file_info", path="foreign.txt"))
+        assert (told["mode"], told["readable"], told["writable"]) == (f"{mode:04o}", mode != 0o600, is_writable)
+
+
 def test_a_tour_of_all_tools(writer: Any, owned: Path) -> None:
     text = "one\r\ntwo\nöäü\n"
     written = data(writer.call("write_file", path="new/deep/a.txt", content=text, create_parents=True))

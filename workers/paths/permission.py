@@ -1,4 +1,4 @@
-"""The system call faccessat2(2) on an open descriptor: whether a call could open the object for reading.
+"""The system call faccessat2(2) on an open descriptor: whether a call could open the object for reading or writing.
 
 It asks what an open would: the rights of the effective account, access lists, security modules on inodes. Python has no
 binding that takes a descriptor instead of a path. The number is 439 on every architecture.
@@ -19,6 +19,21 @@ _syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_int,
 
 def can_read(fd: int) -> bool | None:
     """Whether what `fd` (O_PATH will do) stands for may be opened for reading; None where only trying tells."""
-    if _syscall(SYSCALL, fd, b"", os.R_OK, _FLAGS) == 0:
-        return True
-    return False if ctypes.get_errno() == errno.EACCES else None
+    return _told(_asked(fd, os.R_OK))
+
+
+def can_write(fd: int) -> bool | None:
+    """Whether it may be changed by a process whose mount of it is not read-only, as a reader's is; None as above.
+
+    The mount is looked at last, so that its EROFS means that the rights are there.
+    """
+    error = _asked(fd, os.W_OK)
+    return True if error == errno.EROFS else _told(error)
+
+
+def _asked(fd: int, rights: int) -> int:
+    return 0 if _syscall(SYSCALL, fd, b"", rights, _FLAGS) == 0 else ctypes.get_errno()
+
+
+def _told(error: int) -> bool | None:
+    return True if error == 0 else False if error == errno.EACCES else None

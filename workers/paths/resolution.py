@@ -69,6 +69,10 @@ class Resolver(Protocol):
         """Whether an open object may be opened for reading; None where only trying tells."""
         ...
 
+    def can_write(self, fd: int) -> bool | None:
+        """Whether whoever may write here could change an open object; None where only trying tells."""
+        ...
+
 
 def normalise(names: Names) -> Names | None:
     """Give the names without `.`, empty names and `..`; None when they climb above the start."""
@@ -95,7 +99,7 @@ class KernelResolver:
         from filewarden.workers.paths import openat2, permission
 
         self._openat2 = openat2.openat2
-        self.can_read = permission.can_read
+        self.can_read, self.can_write = permission.can_read, permission.can_write
         self._plain = openat2.BENEATH | openat2.NO_MAGICLINKS | openat2.NO_SYMLINKS
         self._no_mounts = self._plain | openat2.NO_XDEV
         self._walker = WalkingResolver()
@@ -132,6 +136,10 @@ class WalkingResolver:
     """Component by component, on descriptors of our own."""
 
     def can_read(self, _fd: int) -> bool | None:
+        """See `Resolver`."""
+        return None
+
+    def can_write(self, _fd: int) -> bool | None:
         """See `Resolver`."""
         return None
 

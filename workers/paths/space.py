@@ -243,6 +243,10 @@ class Space:
         """Whether the operator lets clients write here; of overlapping roots the innermost decides."""
         return self.roots[self._policy.innermost(self._index(root), names)].writable
 
+    def can_write(self, handle: Handle) -> bool | None:
+        """Whether whoever may write in its root could change an object; None where only trying tells."""
+        return self._resolver.can_write(handle.fd)
+
     # -- inside
 
     def _locate(self, path: str) -> tuple[int, Names]:

@@ -89,7 +89,10 @@ def _describe(
         created=_created(state, handle),
         extension=None if kind == "directory" else _extension(name),
         readable=handle is not None and kind in ("file", "directory") and handle.is_readable,
-        writable=kind in ("file", "directory") and space.may_write(root, names) and _permits_writing(state),
+        writable=handle is not None
+        and kind in ("file", "directory")
+        and space.may_write(root, names)
+        and _permits_writing(space, handle),
         mode=f"{stat.S_IMODE(state.st_mode):04o}",
         links=state.st_nlink,
         symlink_target=msgspec.UNSET if target is None else target,
@@ -115,16 +118,15 @@ def _extension(name: str) -> str:
     return name[at:].lower() if 0 < at < len(name) - 1 else ""
 
 
-def _permits_writing(state: os.stat_result) -> bool:
-    """Whether the mode lets this process's user write. access(2) would answer for the read-only mount of a reader."""
-    user = os.geteuid()
-    if user == 0:
-        return True
-    if state.st_uid == user:
-        return bool(state.st_mode & stat.S_IWUSR)
-    if state.st_gid == os.getegid() or state.st_gid in os.getgroups():
-        return bool(state.st_mode & stat.S_IWGRP)
-    return bool(state.st_mode & stat.S_IWOTH)
+def _permits_writing(space: Space, handle: Handle) -> bool:
+    """Whether this process's user may change it; where nobody tells, by the mode, as far as it names the user."""
+    told = space.can_write(handle)
+    if told is not None:
+        return told
+    state, user = handle.stat, os.geteuid()
+    if user in (0, state.st_uid):
+        return user == 0 or bool(state.st_mode & stat.S_IWUSR)
+    return bool(state.st_mode & (stat.S_IWGRP if state.st_gid == os.getegid() else stat.S_IWOTH))
 
 
 def _target(space: Space, folder: Handle, name: bytes) -> str | None:

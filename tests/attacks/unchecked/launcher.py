@@ -31,6 +31,9 @@ class ByName:
     def can_read(self, _fd: int) -> bool | None:
         return None
 
+    def can_write(self, _fd: int) -> bool | None:
+        return None
+
 
 class UncheckedSpace(Space):
     """A space that looks at no path and denies no object."""
