@@ -1,9 +1,12 @@
 """The check of a call's arguments: from a client's JSON to the tool's own struct, or a sentence that helps."""
 
 import re
-from typing import Any
+from operator import attrgetter
+from types import NoneType
+from typing import Any, get_args
 
 import msgspec
+from msgspec import Raw
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.schemas import input_schema
@@ -22,22 +25,41 @@ class ArgumentCheck:
         self._tool = tool
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(tool.arguments, strict=True)
         self._aliases = tuple(alias.rpartition(".")[2].encode() for alias in tool.aliases)
+        numbers = [field for field in msgspec.structs.fields(tool.arguments) if _may_hold_numbers(field.type)]
+        self._numbers_of = attrgetter(*(field.name for field in numbers)) if numbers else None
+        self._usual_numbers = numbers[0].default if len(numbers) == 1 else tuple(field.default for field in numbers)
+        """Mostly nobody passes any."""
 
-    def __call__(self, raw: bytes) -> msgspec.Struct:
+    def __call__(self, raw: bytes | Raw) -> msgspec.Struct:
         """Decode a JSON object; raises ToolFailure(invalid_argument) that says what is allowed."""
-        for alias in self._aliases:
-            if alias in raw:
-                raw = _renamed(raw, self._tool.aliases)
-                break
+        try:
+            checked: msgspec.Struct = self._decoder.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            checked = self._decode_aliased(bytes(raw))
+        numbers_of = self._numbers_of
+        if numbers_of is not None and numbers_of(checked) != self._usual_numbers and _MAY_BE_LARGE.search(bytes(raw)):
+            _refuse_large(checked)
+        return checked
+
+    def _decode_aliased(self, raw: bytes) -> msgspec.Struct:
+        """The same with other spellings allowed, which the struct alone refuses."""
+        if any(alias in raw for alias in self._aliases):
+            raw = _renamed(raw, self._tool.aliases)
         try:
             checked: msgspec.Struct = self._decoder.decode(raw or b"{}")
         except msgspec.ValidationError as error:
             raise ToolFailure(Code.INVALID_ARGUMENT, _sentence(self._tool, str(error))) from None
         except (msgspec.DecodeError, RecursionError):
             raise ToolFailure(Code.INVALID_ARGUMENT, "The arguments are not a JSON object.") from None
-        if _MAY_BE_LARGE.search(raw):
-            _refuse_large(checked)
         return checked
+
+
+def _may_hold_numbers(kind: object) -> bool:
+    """Whether a value of a field's type may be, or have in it, a number that is too large."""
+    parts = get_args(kind)
+    if parts:
+        return any(map(_may_hold_numbers, parts))
+    return kind not in (str, bool, NoneType, ...) and not isinstance(kind, str | msgspec.Meta)
 
 
 def _refuse_large(value: object) -> None:

@@ -4,13 +4,14 @@ from msgspec import UNSET, UnsetType
 
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.jsonrpc import Request
+from filewarden.broker.protocol.jsonrpc import Request, ToolCall
 from filewarden.broker.protocol.messages import (
     CALL_PARAMS,
     COMPLETE_PARAMS,
     LIST_PARAMS,
     PROMPT_PARAMS,
     READ_PARAMS,
+    CallParams,
     CompleteParams,
     RetryParams,
     decode_answers,
@@ -37,20 +38,20 @@ from filewarden.workers.prompt import Prompt
 from filewarden.workers.task_use import NEVER
 
 
-def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall:
+def call_tool(request: Request | ToolCall, offer: Offer, terms: Terms) -> bytes | StartCall:
     """Arguments that fail their check are the model's to mend: they end in a tool result, not in an error."""
-    params = decode_params(CALL_PARAMS, request.params)
+    params = read_call(request)
     tool = offer.tools.find(params.name)
     if tool is None:
         raise ProtocolError(ErrorCode.INVALID_PARAMS, f"Unknown tool: {shown(params.name)}")
     if tool.needs_task and not terms.has_tasks:
         raise missing_capability({"extensions": {TASKS: {}}}, f"{tool.name} runs as a task")
-    raw = bytes(params.arguments)
-    if not raw.startswith(b"{"):
-        raise ProtocolError(ErrorCode.INVALID_PARAMS, 'Invalid params: "arguments" must be an object')
     try:
-        arguments = tool.check(raw)
+        arguments = tool.check(params.arguments)
     except ToolFailure as failure:
+        if not bytes(params.arguments).startswith(b"{"):
+            sentence = 'Invalid params: "arguments" must be an object'
+            raise ProtocolError(ErrorCode.INVALID_PARAMS, sentence) from None
         refusal = Failed(failure.code, failure.message, failure.details)
         return call_response(request.id, tool.name, refusal, terms.revision)
     except RecursionError:
@@ -69,6 +70,11 @@ def call_tool(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall
         sealed_state=_state(params, terms) if is_retry else None,
         task=tool.task if terms.has_tasks else NEVER,
     )
+
+
+def read_call(request: Request | ToolCall) -> CallParams:
+    """The params of a call, however far they are read."""
+    return request.params if isinstance(request, ToolCall) else decode_params(CALL_PARAMS, request.params)
 
 
 def _respond_to_call(call: StartCall, outcome: Outcome) -> bytes:

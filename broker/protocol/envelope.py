@@ -7,10 +7,16 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.jsonrpc import Request
+from filewarden.broker.protocol.jsonrpc import READ, AnyRequest, Notification, Request, ToolCall
 from filewarden.broker.protocol.messages import (
     CAPABILITIES,
+    CAPABILITIES_KEY,
+    CLIENT_KEY,
+    LOG_LEVEL_KEY,
+    NO_META,
+    VERSION_KEY,
     ClientInfo,
+    Meta,
     clipped_name,
     decode_open,
     decode_params,
@@ -21,10 +27,6 @@ from filewarden.broker.protocol.revisions import MODERN_VERSIONS, REVISIONS
 from filewarden.broker.protocol.terms import Terms
 from filewarden.workers.note_level import NoteLevel
 
-VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
-CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
-CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
-LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 MOST_KEPT = 64
 """How many different terms are kept, of capabilities up to `MOST_KEPT_BYTES` long."""
 MOST_KEPT_BYTES = 1024
@@ -60,6 +62,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 _PARAMS = msgspec.json.Decoder(_Params)
 _INTRODUCED = msgspec.json.Decoder(_Introduced)
+_CLIENT = msgspec.json.Decoder(ClientInfo)
 _STRING = msgspec.json.Decoder(str)
 _NAMES: dict[str, msgspec.json.Decoder[Any]] = {
     method: msgspec.json.Decoder(msgspec.defstruct("Named", [("name", str, msgspec.field(name=member))]))
@@ -72,47 +75,61 @@ _NAMES: dict[str, msgspec.json.Decoder[Any]] = {
 }
 
 
-def has_envelope(params: Raw) -> bool:
+def has_envelope(message: AnyRequest | Notification) -> bool:
     """Whether a request or notification names its protocol version, whatever it says."""
-    raw = bytes(params)
+    if isinstance(message, READ):
+        return message.params.meta.version is not UNSET
+    raw = bytes(message.params)
     if MARK not in raw and b"\\" not in raw:
         return False
     try:
-        meta = _PARAMS.decode(params).meta
+        meta = _PARAMS.decode(raw).meta
     except (msgspec.DecodeError, RecursionError):
         return False
     return meta is not UNSET and meta.version is not UNSET
 
 
-def client_name(params: Raw) -> str:
+def client_name(message: AnyRequest | Notification) -> str:
     """What the sender of a modern message calls itself; "" where it does not."""
     try:
-        return clipped_name(_INTRODUCED.decode(params).meta.client.name)
+        if not isinstance(message, READ):
+            return clipped_name(_INTRODUCED.decode(message.params).meta.client.name)
+        client = message.params.meta.client
+        return "" if isinstance(client, UnsetType) else clipped_name(_CLIENT.decode(client).name)
     except (msgspec.DecodeError, RecursionError):
         return ""
 
 
-def read_envelope(request: Request) -> Envelope:
+def read_envelope(request: AnyRequest) -> Envelope:
     """Step 1: the envelope is there, and its version is a string.
 
     Raises:
         ProtocolError: -32602.
     """
-    try:
-        meta = decode_params(_PARAMS, request.params).meta
-    except ProtocolError as error:
-        raise _as_envelope(error) from None
-    if isinstance(meta, UnsetType):
+    meta = _meta_of(request)
+    if meta is UNSET or meta is NO_META:
         raise _missing("_meta")
     if isinstance(meta.version, UnsetType):
         raise _missing(VERSION_KEY)
     if isinstance(meta.capabilities, UnsetType):
         raise _missing(CAPABILITIES_KEY)
+    return Envelope(_version(meta.version), meta.capabilities, meta.log_level)
+
+
+def _meta_of(request: AnyRequest) -> Meta | _Meta | UnsetType:
+    if isinstance(request, READ):
+        return request.params.meta
     try:
-        version = _STRING.decode(meta.version)
+        return decode_params(_PARAMS, request.params).meta
+    except ProtocolError as error:
+        raise _as_envelope(error) from None
+
+
+def _version(found: str | Raw) -> str:
+    try:
+        return found if isinstance(found, str) else _STRING.decode(found)
     except msgspec.DecodeError:
         raise _wrong(f'"{VERSION_KEY}" must be a string') from None
-    return Envelope(version, meta.capabilities, meta.log_level)
 
 
 def terms_of(envelope: Envelope) -> Terms:
@@ -155,13 +172,15 @@ def unsupported(requested: str) -> ProtocolError:
     )
 
 
-def name_of(method: str, params: Raw) -> str | None:
+def name_of(request: AnyRequest) -> str | None:
     """The member that the header `Mcp-Name` repeats; None where the method has none, or it is no string."""
-    decoder = _NAMES.get(method)
-    if decoder is None:
+    if isinstance(request, ToolCall):
+        return request.params.name
+    decoder = _NAMES.get(request.method)
+    if decoder is None or not isinstance(request, Request):
         return None
     try:
-        found: str = decoder.decode(params).name
+        found: str = decoder.decode(request.params).name
     except (msgspec.DecodeError, RecursionError):
         return None
     return found

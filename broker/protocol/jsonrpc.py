@@ -1,21 +1,23 @@
 """One frame of bytes to the JSON-RPC message in it, or to what is wrong with it.
 
-A request in good order, which is nearly every frame, costs a single typed decode. Whatever that decoder refuses is
-looked at a second time, member by member, to tell a notification from a response from a mistake. Members are kept as
-raw bytes in fixed fields and never gathered in lists or dictionaries of unbounded size, so that a frame can not make
-us hold more than a small multiple of its own length.
+A tool call or a ping in good order, which is nearly every frame, costs a single typed decode. Whatever that decoder
+refuses is looked at again: as any request, whose params stay as they are for whoever serves its method, and then member
+by member, to tell a notification from a response from a mistake. Members are kept as raw bytes in fixed fields and
+never gathered in lists or dictionaries of unbounded size, so that a frame can not make us hold more than a small
+multiple of its own length.
 
 `msgspec.Raw` checks the grammar of what it skips but not its UTF-8, hence the check of the whole frame at the start.
 With duplicate members the last one wins.
 """
 
 from functools import cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
+from filewarden.broker.protocol.messages import CallParams, Params
 
 MAX_BATCH = 50
 
@@ -29,6 +31,29 @@ class Request(msgspec.Struct, frozen=True):
     id: RequestId
     method: str
     params: Raw = NO_PARAMS
+
+
+class ToolCall(msgspec.Struct, frozen=True, tag_field="method", tag="tools/call"):
+    """The same as a `Request` whose method is `tools/call` and whose params are as they should be."""
+
+    method: ClassVar[str] = "tools/call"
+    jsonrpc: Literal["2.0"]
+    id: RequestId
+    params: CallParams
+
+
+class Ping(msgspec.Struct, frozen=True, tag_field="method", tag="ping"):
+    """Likewise one to `ping`."""
+
+    method: ClassVar[str] = "ping"
+    jsonrpc: Literal["2.0"]
+    id: RequestId
+    params: Params = Params()
+
+
+AnyRequest = Request | ToolCall | Ping
+READ = (ToolCall, Ping)
+"""Those whose params are decoded already, for a check of what came."""
 
 
 class Notification(msgspec.Struct, frozen=True):
@@ -55,7 +80,7 @@ class Malformed(msgspec.Struct, frozen=True):
     id: RequestId | None = None
 
 
-Message = Request | Notification | Response | Malformed
+Message = AnyRequest | Notification | Response | Malformed
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -75,6 +100,7 @@ class _Members(msgspec.Struct, frozen=True):
     error: Raw | UnsetType = UNSET
 
 
+_USUAL: msgspec.json.Decoder[ToolCall | Ping] = msgspec.json.Decoder(ToolCall | Ping)
 _REQUEST = msgspec.json.Decoder(Request)
 _ANYTHING = msgspec.json.Decoder(Raw)
 _MEMBERS = msgspec.json.Decoder(_Members)
@@ -90,11 +116,9 @@ def decode(frame: bytes) -> Message | Batch:
         except UnicodeDecodeError as error:
             return _unparsable(f"not UTF-8 at byte {error.start}")
     try:
-        return _REQUEST.decode(frame)  # nearly every frame is one
-    except msgspec.DecodeError:
+        return _USUAL.decode(frame)  # nearly every frame is one
+    except (msgspec.DecodeError, RecursionError):
         return _decode(frame)
-    except RecursionError:
-        return _unparsable("nested too deeply")
 
 
 def _decode(frame: bytes | Raw) -> Message | Batch:

@@ -16,18 +16,32 @@ Uri = Annotated[str, msgspec.Meta(max_length=MOST_URI_CHARS)]
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
 
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
+LOG_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
+
+
 class Meta(msgspec.Struct, frozen=True):
-    """What a request says about itself, in every era."""
+    """What a request says about itself: the first three in every era, the rest is the envelope of a modern one."""
 
     progress_token: RequestId | None = msgspec.field(name="progressToken", default=None)
     traceparent: Raw | UnsetType = UNSET
     tracestate: Raw | UnsetType = UNSET
+    version: str | UnsetType = msgspec.field(name=VERSION_KEY, default=UNSET)
+    capabilities: Raw | UnsetType = msgspec.field(name=CAPABILITIES_KEY, default=UNSET)
+    client: Raw | UnsetType = msgspec.field(name=CLIENT_KEY, default=UNSET)
+    log_level: Raw | UnsetType = msgspec.field(name=LOG_LEVEL_KEY, default=UNSET)
+
+
+NO_META = Meta()
+"""Of params that have none: this very object."""
 
 
 class Params(msgspec.Struct, frozen=True):
     """The part that any request may have."""
 
-    meta: Meta = msgspec.field(name="_meta", default=Meta())
+    meta: Meta = msgspec.field(name="_meta", default=NO_META)
 
 
 class ListParams(Params, frozen=True):

@@ -8,8 +8,8 @@ from enum import Enum
 
 import msgspec
 
+from filewarden.broker.protocol.calls import call_tool
 from filewarden.broker.protocol.envelope import (
-    MARK,
     client_name,
     has_envelope,
     read_envelope,
@@ -17,7 +17,7 @@ from filewarden.broker.protocol.envelope import (
     unsupported,
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.jsonrpc import Request
+from filewarden.broker.protocol.jsonrpc import AnyRequest, Ping, Request, ToolCall
 from filewarden.broker.protocol.messages import (
     CAPABILITIES,
     INITIALIZE_PARAMS,
@@ -60,7 +60,7 @@ class Negotiation:
         self._offer = offer
         self._terms: Terms | None = None
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: AnyRequest) -> Answer:
         """Serve a request.
 
         Raises:
@@ -72,38 +72,45 @@ class Negotiation:
             return self._answer_modern(request)
         return self._answer_first(request)
 
-    def _answer_first(self, request: Request) -> Answer:
-        if request.method == "initialize":
+    def _answer_first(self, request: AnyRequest) -> Answer:
+        if isinstance(request, Request) and request.method == "initialize":
             opened = self._initialize(request)
             self.era = Era.LEGACY
             return opened
-        if not has_envelope(request.params):
+        if not has_envelope(request):
             return self._answer_legacy(request)
         terms = terms_of(read_envelope(request))
         if request.method != "server/discover":
             self.era = Era.MODERN
-            self.client_name = client_name(request.params)
+            self.client_name = client_name(request)
         return self._answer_on(request, terms)
 
-    def _answer_modern(self, request: Request) -> Answer:
-        if request.method == "initialize" and self._allows_both and not has_envelope(request.params):
+    def _answer_modern(self, request: AnyRequest) -> Answer:
+        if isinstance(request, Request) and self._is_late(request):
             raise unsupported(_requested_version(request))
+        return self._answer_on(request, terms_of(read_envelope(request)))
+
+    def _is_late(self, request: Request) -> bool:
+        """Whether it would open the other era, where both are spoken."""
+        return request.method == "initialize" and self._allows_both and not has_envelope(request)
+
+    def _answer_on(self, request: AnyRequest, terms: Terms) -> Answer:
+        if isinstance(request, ToolCall):
+            return call_tool(request, self._offer, terms)
         method = MODERN_METHODS.get(request.method)
-        terms = terms_of(read_envelope(request))
-        if method is None:
+        if method is None or isinstance(request, Ping):
             raise not_found(request)
         return method(request, self._offer, terms)
 
-    def _answer_on(self, request: Request, terms: Terms) -> Answer:
-        method = MODERN_METHODS.get(request.method)
-        if method is None:
-            raise not_found(request)
-        return method(request, self._offer, terms)
-
-    def _answer_legacy(self, request: Request) -> Answer:
-        raw = bytes(request.params)
-        if (MARK in raw or b"\\" in raw) and request.method != "initialize" and has_envelope(request.params):
+    def _answer_legacy(self, request: AnyRequest) -> Answer:
+        if request.method != "initialize" and has_envelope(request):
             raise invalid("this connection is opened with initialize and takes no protocol version in _meta")
+        if isinstance(request, Ping):
+            return result_response(request.id, b"{}")
+        if isinstance(request, ToolCall):
+            if self._terms is None:
+                raise _unopened()
+            return call_tool(request, self._offer, self._terms)
         method = LEGACY_METHODS.get(request.method)
         if method is not None and self._terms is not None:
             return method(request, self._offer, self._terms)
@@ -116,7 +123,7 @@ class Negotiation:
         if request.method == "initialize":
             return self._initialize(request)
         if self._terms is None:
-            raise invalid("initialize first")
+            raise _unopened()
         if request.method == "logging/setLevel" and self._offer.abilities.logging:
             level = decode_params(LEVEL_PARAMS, request.params).level
             self._terms = msgspec.structs.replace(self._terms, log_level=NoteLevel[level.upper()])
@@ -144,6 +151,10 @@ class Negotiation:
 def invalid(what: str) -> ProtocolError:
     """For a request that is none, or not now."""
     return ProtocolError(ErrorCode.INVALID_REQUEST, f"Invalid request: {what}")
+
+
+def _unopened() -> ProtocolError:
+    return invalid("initialize first")
 
 
 def _requested_version(request: Request) -> str:

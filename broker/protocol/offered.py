@@ -21,8 +21,8 @@ class OfferedTool(msgspec.Struct, frozen=True, kw_only=True):
     """Makes those of the arguments and of the structured answer; the latter is None where an answer is text."""
     annotations: dict[str, object]
     """readOnlyHint and openWorldHint; of tools that write, destructiveHint and idempotentHint too; `title` optional."""
-    check: Callable[[bytes], msgspec.Struct]
-    """A JSON object to typed arguments; raises `ToolFailure` with `invalid_argument`."""
+    check: Callable[[bytes | msgspec.Raw], msgspec.Struct]
+    """A JSON object to typed arguments; raises `ToolFailure` with `invalid_argument`, for what is no object too."""
     meta: dict[str, object] = {}
     """`_meta` of the entry in the list."""
     other_names: tuple[str, ...] = ()

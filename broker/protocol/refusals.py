@@ -1,7 +1,7 @@
 """Why a request is refused before anything runs for it."""
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.jsonrpc import Request
+from filewarden.broker.protocol.jsonrpc import AnyRequest
 from filewarden.broker.protocol.messages import shown
 from filewarden.broker.protocol.outcome import Asked
 from filewarden.broker.protocol.terms import Terms
@@ -14,12 +14,12 @@ _NEEDED: dict[str, dict[str, object]] = {
 """What a client declares that answers a method of ours."""
 
 
-def not_found(request: Request) -> ProtocolError:
+def not_found(request: AnyRequest) -> ProtocolError:
     """For a method that the table lacks, or that needs what is not offered."""
     return ProtocolError(ErrorCode.METHOD_NOT_FOUND, f"Method not found: {shown(request.method)}")
 
 
-def insist_on(is_offered: bool, request: Request) -> None:
+def insist_on(is_offered: bool, request: AnyRequest) -> None:
     """Raise ProtocolError(-32601) for what is not offered."""
     if not is_offered:
         raise not_found(request)

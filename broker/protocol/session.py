@@ -23,12 +23,15 @@ from filewarden.broker.protocol.actions import (
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 from filewarden.broker.protocol.interview import begin, decline_rest, is_complete, take_response
 from filewarden.broker.protocol.jsonrpc import (
+    AnyRequest,
     Batch,
     Malformed,
     Message,
     Notification,
+    Ping,
     Request,
     Response,
+    ToolCall,
     decode,
     members,
 )
@@ -90,12 +93,7 @@ class Session:
 
     def receive(self, frame: bytes) -> Exchange:
         """Take one frame as it came; whatever is wrong with it is in the answer."""
-        message = decode(frame)
-        if not isinstance(message, Request):
-            return self.accept(message)
-        exchange = Exchange()
-        self._serve(message, exchange)
-        return exchange
+        return self.accept(decode(frame))
 
     def accept(self, message: Message | Batch) -> Exchange:
         """Take one frame that the driver had to decode itself."""
@@ -216,7 +214,7 @@ class Session:
 
     def _take(self, message: Message, exchange: Exchange) -> None:
         match message:
-            case Request():
+            case ToolCall() | Ping() | Request():
                 self._serve(message, exchange)
             case Notification(method="notifications/cancelled"):
                 self._cancel(message, exchange)
@@ -229,7 +227,7 @@ class Session:
             case Notification():
                 pass
 
-    def _serve(self, request: Request, exchange: Exchange) -> None:
+    def _serve(self, request: AnyRequest, exchange: Exchange) -> None:
         try:
             if request.id in self._running:
                 raise invalid("that id is still in flight")

@@ -2,11 +2,12 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from filewarden.workers.arguments import ArgumentCheck
+from filewarden.workers.arguments import LARGEST, ArgumentCheck
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.schemas import Schema, annotations, input_schema, output_schema
 from filewarden.workers.tool import Tool
+from filewarden.workers.tools.read_file import ReadFile
 from filewarden.workers.tools.search_files import SearchFiles
 
 
@@ -100,6 +101,25 @@ def test_p24_p25_o13_j13_j14_a_wrong_argument_is_named_with_what_is_allowed(
     sentence = refusal(name, raw)
     for word in words:
         assert word in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("read_file", b'{"path":"x","offset":9223372036854775808}'),
+        ("read_file", b'{"path":"x","head":1e20}'),
+        ("search_files", b'{"pattern":"*","max_results":99999999999999999999}'),
+        ("read_multiple_files", b'{"paths":["x"],"tail":9223372036854775808}'),
+    ],
+)
+def test_a_number_that_no_frame_can_carry_is_refused(name: str, raw: bytes) -> None:
+    assert str(LARGEST) in refusal(name, raw)
+
+
+def test_the_greatest_number_is_taken_and_digits_in_a_text_are_no_number() -> None:
+    check = ArgumentCheck(tool("read_file"))
+    assert check(b'{"path":"x","offset":9223372036854775807}') == ReadFile(path="x", offset=LARGEST)
+    assert check(b'{"path":"99999999999999999999"}') == ReadFile(path="9" * 20)
 
 
 @given(st.text(max_size=300))

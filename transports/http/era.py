@@ -3,7 +3,7 @@
 from enum import Enum
 
 from filewarden.broker.protocol.envelope import has_envelope
-from filewarden.broker.protocol.jsonrpc import Batch, Message, Notification, Request
+from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Message, Notification, Request
 from filewarden.broker.protocol.revisions import REVISIONS, Era
 
 LEGACY_VERSIONS = frozenset(each.name.encode() for each in REVISIONS.values() if each.era is Era.LEGACY)
@@ -26,7 +26,7 @@ def way_of(version: bytes | None, session_id: bytes | None, message: Message | B
     """Decide by the version header, the session header and the body (None for a method without one), in this order."""
     if version is not None and version not in LEGACY_VERSIONS:
         return Way.MODERN
-    if isinstance(message, Request | Notification) and has_envelope(message.params):
+    if isinstance(message, AnyRequest | Notification) and has_envelope(message):
         return Way.MODERN
     if session_id is not None:
         return Way.SESSION

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from filewarden.broker.protocol.jsonrpc import Batch, Message, Request
+from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Message
 from filewarden.broker.protocol.response import encode
 from filewarden.transports.http.answer import Answer
 
@@ -40,7 +40,7 @@ class Exchange(Generic[S]):
 
     def begin_stream(self) -> None:
         """Make it a stream at once, whatever comes, where it is one request."""
-        if isinstance(self._message, Request):
+        if isinstance(self._message, AnyRequest):
             self._streaming()
 
     def send(self, frame: bytes) -> None:
@@ -50,7 +50,7 @@ class Exchange(Generic[S]):
 
     def answer(self, frame: bytes | None, status: int) -> None:
         """End the exchange; without a frame there is nothing to say but that."""
-        if frame is None and isinstance(self._message, Request):
+        if frame is None and isinstance(self._message, AnyRequest):
             frame = _cancelled(self._message)
         if self.stream is None:
             self.plain = Answer(202) if frame is None else Answer(status, frame)
@@ -87,6 +87,6 @@ class Exchange(Generic[S]):
             self._decided.set_result(None)
 
 
-def _cancelled(request: Request) -> bytes:
+def _cancelled(request: AnyRequest) -> bytes:
     error = {"code": CANCELLED_CODE, "message": "Request cancelled"}
     return encode({"jsonrpc": "2.0", "id": request.id, "error": error})

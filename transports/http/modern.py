@@ -8,10 +8,21 @@ from starlette.types import Receive, Scope, Send
 from filewarden.broker.broker import Broker
 from filewarden.broker.caller import Caller
 from filewarden.broker.guests import Guest
-from filewarden.broker.protocol.envelope import VERSION_KEY, client_name, name_of, read_envelope, terms_of, unsupported
+from filewarden.broker.protocol.calls import read_call
+from filewarden.broker.protocol.envelope import client_name, name_of, read_envelope, terms_of, unsupported
 from filewarden.broker.protocol.errors import ProtocolError, RequestId
-from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Notification, Request, Response
-from filewarden.broker.protocol.messages import CALL_PARAMS, decode_params
+from filewarden.broker.protocol.jsonrpc import (
+    AnyRequest,
+    Batch,
+    Malformed,
+    Message,
+    Notification,
+    Ping,
+    Request,
+    Response,
+    ToolCall,
+)
+from filewarden.broker.protocol.messages import VERSION_KEY
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.response import error_response
@@ -84,7 +95,7 @@ class Modern:
         self._count(peer, message, principal_of(scope))
         headers = RoutingHeaders(scope["headers"])
         match message:
-            case Request():
+            case Request() | ToolCall() | Ping():
                 refusal = self._refusal(message, headers, principal_of(scope)) or self._farewell(message)
                 if refusal is None:
                     await self._converse(message, scope, receive, send)
@@ -97,30 +108,28 @@ class Modern:
                 refusal = problem(400, "this protocol version takes one request or notification at a time")
         await send_answer(send, refusal)
 
-    def _refusal(self, request: Request, headers: RoutingHeaders, principal: Principal) -> Answer | None:
+    def _refusal(self, request: AnyRequest, headers: RoutingHeaders, principal: Principal) -> Answer | None:
         """What the first steps of validation say: the metadata is whole, and the header fields agree with the body."""
         try:
             envelope = read_envelope(request)
-            name = name_of(request.method, request.params)
+            name = name_of(request)
             headers.check(version=envelope.version, method=request.method, name=name)
-            annotated = None
-            if request.method == "tools/call":
+            if not isinstance(request, Ping) and request.method == "tools/call":
                 annotated = self._annotated_for(principal).get(name or "")
-            if annotated is not None:
-                terms_of(envelope)  # a version that is not served is told first
-                params = decode_params(CALL_PARAMS, request.params)
-                headers.check_params(annotated, params.arguments)
+                if annotated is not None:
+                    terms_of(envelope)  # a version that is not served is told first
+                    headers.check_params(annotated, read_call(request).arguments)
         except ProtocolError as error:
             return _refused(error, request.id)
         return None
 
-    def _farewell(self, request: Request) -> Answer | None:
+    def _farewell(self, request: AnyRequest) -> Answer | None:
         """To whoever asks a server that is about to stop: a load balancer takes this to another one."""
         if not self._broker.is_draining:
             return None
         return problem(503, "the server is about to stop; ask again", RETRY_AFTER, CLOSE, request_id=request.id)
 
-    async def _converse(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _converse(self, request: AnyRequest, scope: Scope, receive: Receive, send: Send) -> None:
         peer = peer_of(scope)
 
         def open_stream() -> PlainStream:
@@ -146,7 +155,7 @@ class Modern:
         """A connection that has sent a modern request is a client while it is open."""
         if peer.number not in self._peers:
             self._peers.add(peer.number)
-            name = client_name(message.params) if isinstance(message, Request | Notification) else ""
+            name = client_name(message) if isinstance(message, AnyRequest | Notification) else ""
             guest = Guest(
                 id=_client_id(peer),
                 transport="http",

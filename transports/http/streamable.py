@@ -2,7 +2,7 @@
 
 from starlette.types import Receive, Scope, Send
 
-from filewarden.broker.protocol.jsonrpc import Batch, Malformed, Message, Request, decode
+from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Malformed, Message, decode
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS
 from filewarden.transports.http.answer import TOO_MUCH, Answer, problem, send_answer
@@ -91,4 +91,4 @@ def _lost(message: Message | Batch) -> Answer:
     """What no session takes; a body that is no message at all is told so."""
     if isinstance(message, Malformed):
         return Answer(400, error_response(message.error, message.id))
-    return problem(400, _NO_SESSION, request_id=message.id if isinstance(message, Request) else None)
+    return problem(400, _NO_SESSION, request_id=message.id if isinstance(message, AnyRequest) else None)

@@ -7,12 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.broker.protocol.actions import CancelCall, Exchange, StartCall
+from filewarden.broker.protocol.envelope import client_name, name_of
+from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, decode, members
+from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.session import Session
 from filewarden.workers.errors import Code
 
 Json = dict[str, object]
+PREFIX = "io.modelcontextprotocol/"
+ENVELOPE = ("protocolVersion", "clientCapabilities", "clientInfo", "logLevel")
 
 quick = settings(
     max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -144,3 +149,62 @@ def test_every_request_is_answered_once_unless_cancelled(
         answered.update(ids_in(session.complete(call, data.draw(st.sampled_from(OUTCOMES)))))
     assert answered == Counter(expected - stopped)
     assert not session.in_flight
+
+
+metas = st.dictionaries(
+    st.sampled_from(["progressToken", "traceparent", *(PREFIX + key for key in ENVELOPE)]), values, max_size=3
+) | st.fixed_dictionaries(
+    {PREFIX + "protocolVersion": st.sampled_from(["2026-07-28", "2025-06-18", ""])},
+    optional={
+        PREFIX + "clientCapabilities": values | st.just({}),
+        PREFIX + "clientInfo": values | st.just({"name": "f", "version": "0"}),
+        PREFIX + "logLevel": values | st.just("info"),
+        "progressToken": values | st.just("t"),
+    },
+)
+usual = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0"), "id": st.integers(0, 3) | st.just("a"), "method": st.sampled_from(METHODS)},
+    optional={
+        "params": st.fixed_dictionaries(
+            {"name": st.sampled_from(["read_file", "get_file_info", "none"]) | values},
+            optional={
+                "arguments": values | st.just({"path": "a"}),
+                "_meta": metas | values,
+                "inputResponses": values | st.just({"a": {"action": "accept"}}),
+                "requestState": values,
+            },
+        )
+    },
+)
+
+
+def seen(exchange: Exchange) -> tuple[object, ...]:
+    """All that a driver gets to see."""
+    calls = [msgspec.structs.astuple(each) for each in exchange.actions if isinstance(each, StartCall)]
+    return exchange.answer, exchange.status, exchange.running, len(exchange.actions), calls
+
+
+@settings(parent=quick, max_examples=250)
+@given(version=versions, eras=st.sampled_from(Eras), sent=st.lists(usual | envelopes, max_size=4))
+def test_a_frame_that_is_read_in_one_pass_means_what_it_means_member_by_member(
+    version: str | None, eras: Eras, sent: list[Json], offer: Offer
+) -> None:
+    one, other = Session(offer, eras), Session(offer, eras)
+    if version is not None:
+        opening = {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "f", "version": "0"}}
+        for session in (one, other):
+            session.receive(
+                msgspec.json.encode({"jsonrpc": "2.0", "id": "open", "method": "initialize", "params": opening})
+            )
+    for message in sent:
+        whole = decode(msgspec.json.encode(message))
+        batch = decode(msgspec.json.encode([message]))
+        assert isinstance(batch, Batch)
+        (apart,) = members(batch)  # members of a batch are never read in one pass
+        assert not isinstance(whole, Batch)
+        assert seen(one.accept(whole)) == seen(other.accept(apart))
+        assert one.client_name == other.client_name
+        if isinstance(whole, AnyRequest) and isinstance(apart, AnyRequest):
+            assert (client_name(whole), name_of(whole)) == (client_name(apart), name_of(apart))
+        else:
+            assert type(whole) is type(apart)

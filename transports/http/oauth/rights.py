@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from filewarden.broker.protocol.errors import ProtocolError
-from filewarden.broker.protocol.jsonrpc import Batch, Message, Request, members
+from filewarden.broker.protocol.jsonrpc import Batch, Message, Request, ToolCall, members
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
 from filewarden.transports.http.answer import Answer
 from filewarden.transports.http.oauth.challenge import Challenges
@@ -49,6 +49,8 @@ def _is_writing(message: Message | Batch, writing: frozenset[str]) -> bool:
             return any(_is_writing(each, writing) for each in members(message))
         except ProtocolError:
             return False  # nothing in it will be run
+    if isinstance(message, ToolCall):
+        return message.params.name in writing
     return isinstance(message, Request) and message.method == "tools/call" and _tool(message) in writing
 
 
