@@ -16,6 +16,7 @@ from filewarden.broker.protocol.actions import (
     EndListen,
     Exchange,
     Listen,
+    NoteUnread,
     Send,
     StartCall,
     TaskRequest,
@@ -202,11 +203,18 @@ class Conversation:
                 case EndListen():
                     self._subscriptions.end(action.listen)
                     self._go_on(action.ended)
-                case TaskRequest():
-                    result = self._services.tasks.handle(action, self._caller.principal.key)
-                    self._go_on(self.session.resolve(action, result))
-                case Watch() | Unwatch():
-                    self._watch(action)
+                case _:
+                    self._act_without_call(action)
+
+    def _act_without_call(self, action: TaskRequest | Watch | Unwatch | NoteUnread) -> None:
+        match action:
+            case TaskRequest():
+                result = self._services.tasks.handle(action, self._caller.principal.key)
+                self._go_on(self.session.resolve(action, result))
+            case NoteUnread():
+                self._services.dispatcher.note_unread(self._caller, action.tool)
+            case Watch() | Unwatch():
+                self._watch(action)
 
     # Calls.
 

@@ -46,6 +46,12 @@ class CancelCall(msgspec.Struct, frozen=True, eq=False):
     """The exchange the call belonged to, when nothing else of it is still running."""
 
 
+class NoteUnread(msgspec.Struct, frozen=True, eq=False):
+    """A tool was called in a way that made no call of it, and that is answered already: tell whoever keeps a record."""
+
+    tool: str
+
+
 class Send(msgspec.Struct, frozen=True, eq=False):
     """Send a frame that belongs to this exchange, before its answer."""
 
@@ -111,7 +117,7 @@ class TaskRequest(msgspec.Struct, frozen=True, eq=False):
 
 Deferred = StartCall | Watch | Unwatch | Listen | TaskRequest
 """What is answered later."""
-Action = Deferred | CancelCall | EndListen | Send | AwaitAnswers
+Action = Deferred | CancelCall | EndListen | NoteUnread | Send | AwaitAnswers
 
 
 class Exchange(msgspec.Struct, eq=False):

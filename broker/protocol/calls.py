@@ -3,7 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from filewarden.broker.protocol.actions import StartCall
-from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, UnreadCallError
 from filewarden.broker.protocol.jsonrpc import Request, ToolCall
 from filewarden.broker.protocol.messages import (
     CALL_PARAMS,
@@ -43,7 +43,8 @@ def call_tool(request: Request | ToolCall, offer: Offer, terms: Terms) -> bytes 
     params = read_call(request)
     tool = offer.tools.find(params.name)
     if tool is None:
-        raise ProtocolError(ErrorCode.INVALID_PARAMS, f"Unknown tool: {shown(params.name)}")
+        name = shown(params.name)
+        raise UnreadCallError(name, ErrorCode.INVALID_PARAMS, f"Unknown tool: {name}")
     if tool.needs_task and not terms.has_tasks:
         raise missing_capability({"extensions": {TASKS: {}}}, f"{tool.name} runs as a task")
     try:
@@ -51,11 +52,13 @@ def call_tool(request: Request | ToolCall, offer: Offer, terms: Terms) -> bytes 
     except ToolFailure as failure:
         if not bytes(params.arguments).startswith(b"{"):
             sentence = 'Invalid params: "arguments" must be an object'
-            raise ProtocolError(ErrorCode.INVALID_PARAMS, sentence) from None
+            raise UnreadCallError(tool.name, ErrorCode.INVALID_PARAMS, sentence) from None
         refusal = Failed(failure.code, failure.message, failure.details)
-        return call_response(request.id, tool.name, refusal, terms.revision)
+        result = call_response(request.id, tool.name, refusal, terms.revision)
+        raise UnreadCallError(tool.name, ErrorCode.INVALID_PARAMS, failure.message, result=result) from None
     except RecursionError:
-        raise ProtocolError(ErrorCode.PARSE_ERROR, "Parse error: nested too deeply") from None
+        sentence = "Parse error: nested too deeply"
+        raise UnreadCallError(tool.name, ErrorCode.PARSE_ERROR, sentence) from None
     meta = params.meta
     is_retry = terms.revision.has_result_type  # only a modern client can ask again
     return StartCall(

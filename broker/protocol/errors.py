@@ -43,3 +43,15 @@ class ProtocolError(Exception):
     def modern_status(self) -> int:
         """The HTTP status that goes with it to a modern client (MCP 2026-07-28, transports)."""
         return 400 if self.is_envelope else _MODERN_STATUS.get(self.code, 400)
+
+
+class UnreadCallError(ProtocolError):
+    """A tool was called that there is not, or in a way that it does not take; `tool` is its name as it was given.
+
+    `result` is the response, where that is no error of the protocol.
+    """
+
+    def __init__(self, tool: str, code: ErrorCode, message: str, *, result: bytes | None = None) -> None:
+        super().__init__(code, message)
+        self.tool = tool
+        self.result = result

@@ -17,10 +17,11 @@ from filewarden.broker.protocol.actions import (
     Exchange,
     Interview,
     Listen,
+    NoteUnread,
     Send,
     StartCall,
 )
-from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
+from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId, UnreadCallError
 from filewarden.broker.protocol.interview import begin, decline_rest, is_complete, take_response
 from filewarden.broker.protocol.jsonrpc import (
     AnyRequest,
@@ -232,6 +233,9 @@ class Session:
             if request.id in self._running:
                 raise invalid("that id is still in flight")
             answer = self._negotiation.answer(request)
+        except UnreadCallError as error:
+            exchange.actions.append(NoteUnread(error.tool))
+            answer = error.result or self._error(error, request.id, exchange)
         except ProtocolError as error:
             answer = self._error(error, request.id, exchange)
         if isinstance(answer, bytes):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.ownership import own
 from tests.drivers.process import PRODUCT
 from tests.drivers.stdio import StdioServer
 from tests.workers.own_mounts import mount, with_own_mounts
@@ -74,6 +75,9 @@ def test_every_call_on_stdio_is_one_line(start_server: START, file: Path) -> Non
     server.call("list_directory", path=".", cursor="forged")
     server.request("resources/read", {"uri": "file:///none"})
     server.request("resources/list", {})
+    server.call("read_file", pathh="secret text")
+    for name, arguments in (("write_file", {"path": "x"}), ("no\u202etool" + "x" * 10_000, {}), ("read_file", [])):
+        server.request("tools/call", {"name": name, "arguments": arguments})
     status = server.control_status()
     assert server.finish() == 0
     found = calls(file)
@@ -85,7 +89,14 @@ def test_every_call_on_stdio_is_one_line(start_server: START, file: Path) -> Non
         ("list_directory", "invalid_argument"),
         ("resources/read", found[5]["outcome"]),
         ("resources/list", "ok"),
+        ("read_file", "invalid_argument"),
+        ("write_file", "invalid_argument"),
+        (found[9]["tool"], "invalid_argument"),
+        ("read_file", "invalid_argument"),
     ]
+    assert found[9]["tool"].startswith("no?toolx")
+    assert len(found[9]["tool"]) < 200
+    assert not any("paths" in entry for entry in found[7:])
     assert found[5]["outcome"] != "ok"
     assert [entry.get("paths") for entry in found[:3]] == [
         ["README.md"],
@@ -121,14 +132,31 @@ def test_every_call_over_http_is_one_line_without_a_secret(start_http: START, fi
     assert verify(file)["ok"]
 
 
-def test_a_cancelled_call_and_one_that_is_killed_are_lines_too(start_server: START, file: Path) -> None:
-    server = start_server(faulty=True, FILEWARDEN_AUDIT_FILE=str(file), FILEWARDEN_DEADLINES_READ_S="0.5")
+def test_whatever_way_a_call_ends_it_is_a_line(start_server: START, tree: Path, file: Path) -> None:
+    own(tree)
+    server = start_server(
+        "--allow-write",
+        faulty=True,
+        FILEWARDEN_AUDIT_FILE=str(file),
+        FILEWARDEN_DEADLINES_READ_S="0.5",
+        FILEWARDEN_WRITES_CONFIRM="destructive",
+        FILEWARDEN_WRITES_MAX_FILES_PER_MINUTE="1",
+    )
     server.initialize()
     hung = server.start_call("sleep", seconds=30)
     server.notify("notifications/cancelled", {"requestId": hung})
     server.call("sleep", seconds=30)
+    server.call("die", number=int(signal.SIGSEGV))
+    server.call("eat", megabytes=10_000)
+    server.call("delete_file", path="notes.txt")
+    server.call("delete_file", path="notes.txt", confirmation_token="forged")
+    server.call("write_file", path="new.txt", content="x")
+    server.call("write_file", path="more.txt", content="x")
     server.finish()
-    assert [entry["outcome"] for entry in calls(file)] == ["cancelled", "timeout"]
+    ends = ["cancelled", "timeout", "worker_crashed", "memory_limit"]
+    changes = ["asked", "invalid_argument", "ok", "overloaded"]
+    assert [entry["outcome"] for entry in calls(file)] == ends + changes
+    assert verify(file)["ok"]
 
 
 def test_a_confined_server_puts_full_files_aside(start_server: START, file: Path) -> None:

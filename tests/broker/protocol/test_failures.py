@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from filewarden.broker.protocol.actions import NoteUnread
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.outcome import Asked, Failed
 from filewarden.workers.errors import Code
@@ -26,7 +27,7 @@ PATH = {"name": "path", "value": ""}
 
 def refused(client: Any, method: str, params: Json) -> tuple[Json, int]:
     exchange = client.session.receive(client.frame(method, params, request_id=0))
-    assert not exchange.actions
+    assert all(isinstance(each, NoteUnread) for each in exchange.actions)
     answer: Json = msgspec.json.decode(exchange.answer)
     assert answer["id"] == 0
     assert set(answer) == {"jsonrpc", "id", "error"}
