@@ -16,7 +16,7 @@ from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.inquiry import Inputs
-from filewarden.workers.tool import SCAN, Lane, Tool
+from filewarden.workers.tool import QUICK, SCAN, Lane, Tool, quick
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -60,7 +60,7 @@ class Admission:
         now: float,
     ) -> Call:
         """Make a call of a request that has just come."""
-        lane = tool.lane(arguments)
+        lane = QUICK if tool.lane is quick else tool.lane(arguments)
         soft_at = now + self._soft_s(tool, lane)
         return Call(
             id=next(self.numbers),

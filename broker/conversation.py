@@ -95,8 +95,6 @@ class Conversation:
         self._caller = caller
         self._runs: dict[int, Run] = {}
         """The calls under way, by the identity of the action that started each."""
-        self._open: dict[int, Exchange] = {}
-        """The exchanges that still owe an answer."""
         self._usual_hearing: Hearing = DEAF
         self._usual_terms: Terms | None = None
         """Those of the latest call without progress, and what it hears and can be asked: mostly the next one's too."""
@@ -118,8 +116,8 @@ class Conversation:
 
     @property
     def in_flight(self) -> int:
-        """How many exchanges owe an answer; subscriptions owe none."""
-        return len(self._open) - len(self._subscriptions.all())
+        """How many requests wait for an answer; those that opened subscriptions do not."""
+        return len(self.session.in_flight) - len(self._subscriptions.all())
 
     def speak_for(self, principal: Principal) -> None:
         """What comes now is said with the rights that `principal` has now; it is the same one as ever."""
@@ -151,12 +149,11 @@ class Conversation:
         self._is_closed = True
         self._services.announcements.leave(self._subscriptions)
         self._subscriptions.close()
-        self.session.close()
+        owing = self.session.close()
         for run in list(self._runs.values()):
             run.cancel()
         self._runs.clear()
-        still_open, self._open = self._open, {}
-        for exchange in still_open.values():
+        for exchange in owing:
             exchange.sink.answer(None, exchange.status)
 
     # Exchanges.
@@ -164,7 +161,6 @@ class Conversation:
     def _perform(self, exchange: Exchange, sink: Sink) -> None:
         exchange.sink = sink
         if exchange.actions:
-            self._open[id(exchange)] = exchange
             self._act(exchange)
         if not exchange.running:
             self._answer(exchange)
@@ -180,7 +176,6 @@ class Conversation:
 
     def _answer(self, exchange: Exchange) -> None:
         sink, exchange.sink = exchange.sink, None
-        self._open.pop(id(exchange), None)
         if sink is not None:  # else it was answered before
             if not self._subscriptions.is_legacy_open:
                 self._subscriptions.is_legacy_open = self.session.revision is not None

@@ -16,21 +16,16 @@ from filewarden.workers.tool import Tool
 Settle = Callable[["Run", Outcome], None]
 
 
-class Run:
+class Run(msgspec.Struct, eq=False):
     """A call in the hands of the dispatcher. `settle` gets each outcome; it may change while the call runs."""
 
-    __slots__ = ("_call", "_dispatcher", "_vouchers", "caller", "settle", "start", "tool")
-
-    def __init__(
-        self, start: StartCall, tool: Tool, caller: Caller, dispatcher: Dispatcher, vouchers: Vouchers, settle: Settle
-    ) -> None:
-        self.start = start
-        self.tool = tool
-        self.caller = caller
-        self.settle = settle
-        self._dispatcher = dispatcher
-        self._vouchers = vouchers
-        self._call: Call | None = None
+    start: StartCall
+    tool: Tool
+    caller: Caller
+    _dispatcher: Dispatcher
+    _vouchers: Vouchers
+    settle: Settle
+    _call: Call | None = None
 
     def begin(self, hearing: Hearing) -> None:
         """Open what the client carried for us, and submit the call.
@@ -40,17 +35,13 @@ class Run:
             BadSealError: the state of a question is not.
         """
         start = self.start
-        if (
-            start.state is None
-            and start.answers is None
-            and start.sealed_state is None
-            and not carries(start.arguments)
-        ):
-            self._submit(start.arguments, None, hearing)  # nearly every call
-            return
-        principal = self.caller.principal.key
-        arguments = self._vouchers.open_cursor(self.tool, start.arguments, principal)
-        self._submit(arguments, self._inputs(principal), hearing)
+        arguments, inputs = start.arguments, None
+        is_first = start.state is None and start.answers is None and start.sealed_state is None
+        if not is_first or carries(arguments):
+            principal = self.caller.principal.key
+            arguments = self._vouchers.open_cursor(self.tool, arguments, principal)
+            inputs = self._inputs(principal)
+        self._submit(arguments, inputs, hearing)
 
     def again(self, inputs: Inputs) -> None:
         """Run it once more with answers; nobody listens to its reports."""

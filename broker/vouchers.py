@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from filewarden.broker.path_arguments import present
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.broker.protocol.principal import profile_of
 from filewarden.broker.seal import BadSealError, Seal
@@ -24,6 +25,8 @@ ANSWER_LIFETIME_S = 300.0
 NONCE_BYTES = 12
 MOST_SPENT = 10_000
 """Beyond it nothing new is believed until something expires: better refused than spent twice."""
+_CARRIERS = ("cursor", "confirmation_token")
+"""The arguments in which a call brings back what it was given."""
 CONFIRMED = {"confirm": {"action": "accept", "content": {"confirm": True}}}
 """What a call that comes back with its token is run with."""
 
@@ -134,7 +137,8 @@ class Vouchers:
 
 def carries(arguments: msgspec.Struct) -> bool:
     """Whether a call brings a cursor or a token back."""
-    return getattr(arguments, "cursor", None) is not None or getattr(arguments, "confirmation_token", None) is not None
+    names = present(type(arguments), _CARRIERS)
+    return bool(names) and any(getattr(arguments, name) is not None for name in names)
 
 
 def is_safe(outcome: Succeeded | Asked) -> bool:
@@ -149,9 +153,7 @@ def takes_token(tool: Tool) -> bool:
 
 def _bound(kind: bytes, tool: Tool, arguments: msgspec.Struct, principal: str) -> bytes:
     """Everything but what comes and goes between the calls of one question."""
-    changing: dict[str, Any] = dict.fromkeys(
-        {"cursor", "confirmation_token"}.intersection(arguments.__struct_fields__), None
-    )
+    changing: dict[str, Any] = dict.fromkeys(present(type(arguments), _CARRIERS), None)
     plain = wire.pack(msgspec.structs.replace(arguments, **changing))
     return b"\0".join((kind, principal.encode(), tool.name.encode(), plain))
 

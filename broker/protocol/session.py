@@ -24,6 +24,7 @@ from filewarden.broker.protocol.actions import (
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId, UnreadCallError
 from filewarden.broker.protocol.interview import begin, decline_rest, is_complete, take_response
 from filewarden.broker.protocol.jsonrpc import (
+    READ,
     AnyRequest,
     Batch,
     Malformed,
@@ -94,7 +95,12 @@ class Session:
 
     def receive(self, frame: bytes) -> Exchange:
         """Take one frame as it came; whatever is wrong with it is in the answer."""
-        return self.accept(decode(frame))
+        message = decode(frame)
+        if not isinstance(message, READ):
+            return self.accept(message)
+        exchange = Exchange()
+        self._serve(message, exchange)
+        return exchange
 
     def accept(self, message: Message | Batch) -> Exchange:
         """Take one frame that the driver had to decode itself."""
@@ -182,10 +188,12 @@ class Session:
         response = complete_response(listen.request_id, {}, listen.terms.revision, None, subscription=listen.request_id)
         return self._end(running, response)
 
-    def close(self) -> None:
-        """The client is gone: nothing gets a response any more."""
+    def close(self) -> list[Exchange]:
+        """The client is gone: nothing gets a response any more; the exchanges that owed one are handed back."""
+        owing = {id(running.exchange): running.exchange for running in self._running.values()}
         self._running.clear()
         self._interviews.clear()
+        return list(owing.values())
 
     # Inside.
 
