@@ -47,7 +47,7 @@ def flushed(path: Path) -> tuple[str, int]:
     return "flushed", path.stat().st_ino
 
 
-CONTENTS = {
+CONTENTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "create": (write_file.TOOL, {"path": "sub/new", "content": "x"}),
     "overwrite": (write_file.TOOL, {"path": "sub/b.py", "content": "x", "overwrite": True}),
     "append": (write_file.TOOL, {"path": "sub/b.py", "content": "x", "append": True}),
