@@ -95,19 +95,8 @@ class Worker:
         return keeper
 
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
-        context = Context(
-            space=self._space,
-            limits=self._profile.limits,
-            soft_deadline=time.monotonic() + call.soft_s,
-            reporter=_reporter(call, channel),
-            inputs=wire.unpack_inputs(call.inputs),
-            askable=call.askable,
-            confirm=self._profile.writes.confirm,
-            writing=self._writing,
-            journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
-        )
         try:
-            return self._run(context, call)
+            return self._run(self._context(call, channel), call)
         except ToolFailure as failure:
             return (wire.refuse(call.call, failure),)
         except Inquiry as inquiry:
@@ -120,6 +109,24 @@ class Worker:
             # The boundary of an operation: its bug costs this call an answer, not the worker.
             sys.excepthook(*sys.exc_info())
             return (wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error.")),)
+
+    def _context(self, call: wire.Call, channel: Channel) -> Context:
+        """What a call finds. One that reads finds none of what changes are made with."""
+        soft_deadline, reporter = time.monotonic() + call.soft_s, _reporter(call, channel)
+        inputs = wire.unpack_inputs(call.inputs)
+        if self._profile.role != "rw":
+            return Context(self._space, self._profile.limits, soft_deadline, reporter, inputs, call.askable)
+        return Context(
+            self._space,
+            self._profile.limits,
+            soft_deadline,
+            reporter,
+            inputs,
+            call.askable,
+            confirm=self._profile.writes.confirm,
+            writing=self._writing,
+            journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
+        )
 
     def _own_context(self, seconds: float) -> Context:
         """Of work that no client has asked for."""
