@@ -4,7 +4,7 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,10 +68,7 @@ class Worker:
         # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
         ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         keeper = self._housekeeper() if self._profile.role == "rw" else None
-        while True:
-            call = wire.unpack_to_worker(channel.receive())
-            if not isinstance(call, wire.Call):
-                return
+        for call in _calls(channel):
             try:
                 pieces = self._perform(call, channel)
             except MemoryError:
@@ -155,6 +152,12 @@ class Worker:
         if tool is None:
             raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
         return tool.run, msgspec.msgpack.Decoder(tool.arguments).decode
+
+
+def _calls(channel: Channel) -> Iterator[wire.Call]:
+    """What the broker asks for, until it says something else."""
+    while isinstance(message := wire.unpack_to_worker(channel.receive()), wire.Calls):
+        yield from message.calls
 
 
 def _no_threads() -> None:
