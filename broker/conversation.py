@@ -128,21 +128,15 @@ class Conversation:
 
     def receive(self, frame: bytes, sink: Sink) -> None:
         """Take a frame as it came from the client."""
-        exchange = self.session.receive(frame)
-        exchange.sink = sink
-        self._perform(exchange)
+        self._perform(self.session.receive(frame), sink)
 
     def accept(self, message: Message | Batch, sink: Sink) -> None:
         """Take a frame that the transport had to decode itself."""
-        exchange = self.session.accept(message)
-        exchange.sink = sink
-        self._perform(exchange)
+        self._perform(self.session.accept(message), sink)
 
     def refuse(self, error: ProtocolError, sink: Sink) -> None:
         """Answer a frame that the transport refused to read."""
-        exchange = self.session.refuse(error)
-        exchange.sink = sink
-        self._perform(exchange)
+        self._perform(self.session.refuse(error), sink)
 
     def end_subscriptions(self) -> None:
         """The server stops: every subscription ends with its result."""
@@ -164,20 +158,28 @@ class Conversation:
 
     # Exchanges.
 
-    def _perform(self, exchange: Exchange) -> None:
+    def _perform(self, exchange: Exchange, sink: Sink) -> None:
+        exchange.sink = sink
         if exchange.actions:
             self._act(exchange)
-        if exchange.running or exchange.sink is None:  # there is more to come, or it was answered before
-            return
-        sink, exchange.sink = exchange.sink, None
-        if not self._subscriptions.is_legacy_open:
-            self._subscriptions.is_legacy_open = self.session.revision is not None
-        sink.answer(exchange.answer, exchange.status)
+        if not exchange.running:
+            self._answer(exchange)
 
     def _go_on(self, exchange: Exchange | None) -> None:
         """Something that was under way has ended, or led to something else."""
-        if exchange is not None and not self._is_closed:
-            self._perform(exchange)
+        if exchange is None or self._is_closed:
+            return
+        if exchange.actions:
+            self._act(exchange)
+        if not exchange.running:
+            self._answer(exchange)
+
+    def _answer(self, exchange: Exchange) -> None:
+        sink, exchange.sink = exchange.sink, None
+        if sink is not None:  # else it was answered before
+            if not self._subscriptions.is_legacy_open:
+                self._subscriptions.is_legacy_open = self.session.revision is not None
+            sink.answer(exchange.answer, exchange.status)
 
     def _act(self, exchange: Exchange) -> None:
         while exchange.actions:

@@ -46,6 +46,16 @@ class Matcher(msgspec.Struct, frozen=True):
         raw = path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
         return self.expression.fullmatch(raw) is not None
 
+    @property
+    def enters_all(self) -> bool:
+        """Whether something below any folder could match."""
+        return any(wanted[:1] == (None,) for wanted in self.folders)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing but a single name matches, so that nothing below a folder does."""
+        return not any(self.folders)
+
     def enters(self, depth: int, name: bytes) -> bool:
         """Whether something below a folder called `name`, `depth` levels below the start, could match."""
         for wanted in self.folders:

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from filewarden.workers.paths.globs import Matcher
+from filewarden.workers.paths.names import show
 from filewarden.workers.paths.starts import starts
 from filewarden.workers.searching.scan_progress import ScanProgress
 from filewarden.workers.searching.walk import Filters, Folder, Walk
@@ -15,30 +16,41 @@ if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.paths.handle import Handle
     from filewarden.workers.paths.resolution import Names
-    from filewarden.workers.paths.root import Root
 
 _CHECK_EVERY = 64
 
 
 class FoundFile(NamedTuple):
-    """A file, where it really lies, and its state; a link that stays inside is seen as what it leads to."""
+    """A file, where it lies, and its state; a link that stays inside is seen as what it leads to."""
 
     start: int
     """Which of the starts it lies below."""
-    below: "Names"
-    """Its names from there on."""
-    root: "Root"
-    names: "Names"
+    folder: "Names"
+    """The names from there on to the folder that holds it."""
+    name: bytes
+    prefix: str
+    """What clients call that folder, with a slash at its end; empty for the one root."""
     state: os.stat_result
+
+    @property
+    def below(self) -> "Names":
+        """Its names from the start on."""
+        return (*self.folder, self.name)
+
+    @property
+    def shown(self) -> str:
+        """What clients call it in its folder."""
+        return show(self.name)
 
 
 class NameSearch:
     """One call. `stopped` is set when the deadline ended it: the start it was in, and what was examined last there."""
 
-    def __init__(self, context: "Context", matcher: Matcher, filters: Filters) -> None:
+    def __init__(self, context: "Context", filters: Filters, matcher: Matcher | None) -> None:
+        """`matcher` says which paths are wanted, where the filters do not by the names alone."""
         self._space = context.space
-        self._matcher = matcher
         self._filters = filters
+        self._matcher = matcher
         self._progress = ScanProgress(context)
         self.skipped = 0
         """Files and folders that could not be examined."""
@@ -70,20 +82,22 @@ class NameSearch:
 
     def _in(self, folder: Folder, start: int) -> Iterator[FoundFile]:
         last = b""
+        prefix = self._space.display_below(folder.handle)
         for count, name in enumerate(self._matching(folder), 1):
             if count % _CHECK_EVERY == 0 and self._progress.beat():
                 self.stopped = start, (*folder.names, last)
                 return
             state = self._examine(folder, name)
             if state is not None:
-                handle = folder.handle
-                yield FoundFile(start, (*folder.names, name), handle.root, (*handle.names, name), state)
+                yield FoundFile(start, folder.names, name, prefix, state)
             last = name
 
-    def _matching(self, folder: Folder) -> Iterator[bytes]:
-        names = (name for name in folder.files if name not in folder.specials)
-        if self._matcher.name is not None:
-            return names  # The walk has matched them already.
+    def _matching(self, folder: Folder) -> Iterable[bytes]:
+        names = folder.files
+        if folder.specials:
+            names = [name for name in names if name not in folder.specials]
+        if self._matcher is None:
+            return names
         matches = self._matcher.expression.fullmatch
         prefix = b"".join(name + b"/" for name in folder.names)
         return (name for name in names if matches(prefix + name))

@@ -17,7 +17,9 @@ class ScanProgress:
 
     def __init__(self, context: "Context") -> None:
         self._context = context
+        self._ends = context.soft_deadline
         self._begins = time.monotonic() + QUIET_S
+        self._idle_until = min(self._begins, self._ends)
         self._folders = 0
         self._root: Root | None = None
         self._walk: Walk | None = None
@@ -33,9 +35,11 @@ class ScanProgress:
     def beat(self) -> bool:
         """Between two steps: report, if it is time to, and say whether the scan must end with what it has."""
         now = time.monotonic()
+        if now < self._idle_until:
+            return False
         if now >= self._begins:
             self._tell()
-        return now >= self._context.soft_deadline
+        return now >= self._ends
 
     def _tell(self) -> None:
         walk = self._walk

@@ -156,7 +156,7 @@ class Tree:
             return False
         with handle:
             try:
-                folder = Walk(self._space, handle, self._shifted(branch.prefix), lambda: False).top(handle)
+                folder = Walk(self._space, handle, self._shifted(branch.prefix), lambda: False).top()
             except OSError:
                 self.skipped += 1
                 return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from filewarden.workers.paths.resolution import Names
-from filewarden.workers.searching.entries import Reading
+from filewarden.workers.searching.entries import Entries, Reading
 from filewarden.workers.searching.ignore import FILE_NAME, Ignore, Rules, read_rules
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     """What each name that is wanted holds somewhere."""
     enters: Callable[[int, bytes], bool] | None = None
     """Whether to look into a folder of this depth (0: in the start) and name; None: all."""
+    stays: bool = False
+    """Whether only the folder where the walk starts is of interest, and none below it."""
     excludes: Callable[[bytes, bytes], bool] | None = None
     """Whether a name (second) in a folder (first, empty or with a slash at its end) is left out."""
     respects_gitignore: bool = False
@@ -79,15 +81,16 @@ class Walk:
         """`repeats_last`: the file that was examined last comes again, because not all of it was."""
         self._space = space
         self._root = start.root
+        self._top = start
         self._start = start.names
         self._filters = filters
         self._repeats_last = repeats_last
         self._is_overdue = is_overdue
         self._judge = space.judge(start.root)
-        wants = filters.wants_name
         self._reading = Reading(
-            pick_files=None if wants is None else lambda names: [name for name in names if wants(name)],
-            fixed=filters.fixed,
+            wants_file=filters.wants_name,
+            fixed=filters.fixed.decode("ascii") if filters.fixed.isascii() else "",
+            leaves_folders=filters.stays,
             hides_dotted=filters.hides_dotted,
             inodes=space.denied_inodes,
             marker=os.fsdecode(FILE_NAME),
@@ -102,9 +105,10 @@ class Walk:
         self.position: Names | None = None
         """Set when the deadline ended the walk: what to pass as `after`."""
 
-    def top(self, start: "Handle") -> Folder:
-        """Read the folder where the walk starts, and nothing else."""
-        return self._read(start, self._pending.pop())
+    def top(self) -> Folder:
+        """Read the folder where the walk starts, and nothing else; raises OSError."""
+        todo = self._pending.pop()
+        return _folder(self._top, todo, self._read(self._top, todo) or Entries())
 
     def folders(self, *, shows_empty: bool = False) -> Generator[Folder, None, None]:
         """Open folder after folder; those without a file of interest are shown on demand only."""
@@ -116,19 +120,18 @@ class Walk:
             todo = self._pending.pop()
             # One folder beyond the way back to the position is always read, so that every page makes progress.
             may_stop = may_stop or todo.after is None or len(todo.after) == 1
-            handle = self._open(todo.names)
+            handle = self._open(todo.names) if todo.names else self._top
             if handle is None:
                 continue
             self.entered += 1
             self.where = handle.names
-            with handle:
-                try:
-                    folder = self._read(handle, todo)
-                except OSError:
-                    self.skipped += 1  # It went away under us, or its file system failed.
-                    continue
-                if folder.files or shows_empty:
-                    yield folder
+            try:
+                found = self._visit(handle, todo)
+                if shows_empty or (found is not None and found.files):
+                    yield _folder(handle, todo, found or Entries())
+            finally:
+                if handle is not self._top:
+                    handle.close()
 
     def _open(self, names: Names) -> "Handle | None":
         try:
@@ -142,36 +145,41 @@ class Walk:
             return None
         return handle
 
-    def _read(self, handle: "Handle", todo: _Pending) -> Folder:
+    def _visit(self, handle: "Handle", todo: _Pending) -> Entries | None:
+        try:
+            return self._read(handle, todo)
+        except OSError:
+            self.skipped += 1  # It went away under us, or its file system failed.
+            return None
+
+    def _read(self, handle: "Handle", todo: _Pending) -> Entries | None:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
         found = self._reading.of(handle.fd)
+        if found is None:
+            return None
         ignore = todo.ignore
         if ignore is not None and found.has_marker:
             ignore = Ignore(ignore, b"/".join(handle.names), self._rules(handle))
-        enters, depth, after = self._filters.enters, len(todo.names), todo.after
-        below, files = found.folders, found.files
-        if enters is not None:
-            below = [name for name in below if enters(depth, name)]
-        if after is not None:
-            below, files = self._rest(below, files, after)
+        if found.folders:
+            found.folders = self._below(found.folders, todo)
+        if todo.after is not None:
+            found.folders, found.files = self._rest(found.folders, found.files, todo.after)
         if found.suspects:
             closed = {name for name in found.suspects if self._is_denied(handle, name)}
-            files = [name for name in files if name not in closed]
-            below = [name for name in below if name not in closed]
-        below = self._kept(handle, todo.names, ignore, below, is_folder=True)
-        files = self._kept(handle, todo.names, ignore, files, is_folder=False)
-        files.sort()
-        if below:
-            below = sorted(self._short_enough(handle, below))
-            self._note(todo, ignore, below)
-        return Folder(
-            handle=handle,
-            names=todo.names,
-            files=files,
-            folders=below,
-            links=frozenset(found.links) if found.links else _NONE,
-            specials=frozenset(found.specials) if found.specials else _NONE,
-        )
+            found.files = [name for name in found.files if name not in closed]
+            found.folders = [name for name in found.folders if name not in closed]
+        if found.files:
+            found.files = sorted(self._kept(handle, todo.names, ignore, found.files, is_folder=False))
+        if found.folders:
+            kept = self._kept(handle, todo.names, ignore, found.folders, is_folder=True)
+            found.folders = sorted(self._short_enough(handle, kept))
+            self._note(todo, ignore, found.folders)
+        return found
+
+    def _below(self, folders: list[bytes], todo: _Pending) -> list[bytes]:
+        """Leave the folders that something of interest may lie in."""
+        enters, depth = self._filters.enters, len(todo.names)
+        return folders if enters is None else [name for name in folders if enters(depth, name)]
 
     def _note(self, todo: _Pending, ignore: Ignore | None, below: list[bytes]) -> None:
         """Note the folders below for later; what is noted last comes first."""
@@ -191,8 +199,6 @@ class Walk:
         self, handle: "Handle", names: Names, ignore: Ignore | None, candidates: list[bytes], *, is_folder: bool
     ) -> list[bytes]:
         """Leave out what ignore rules, the client or the operator leave out."""
-        if not candidates:
-            return candidates
         judge, excludes = self._judge, self._filters.excludes
         if ignore is not None:
             candidates = ignore.keep(handle.names, candidates, is_folder=is_folder)
@@ -232,3 +238,14 @@ class Walk:
     def _rules(self, handle: "Handle") -> Rules | None:
         """Read a folder's own rules, unless they are closed: what they hide would tell what they say."""
         return read_rules(handle.fd, lambda state: self._space.closes(handle, FILE_NAME, state))
+
+
+def _folder(handle: "Handle", todo: _Pending, found: Entries) -> Folder:
+    return Folder(
+        handle=handle,
+        names=todo.names,
+        files=found.files,
+        folders=found.folders,
+        links=frozenset(found.links) if found.links else _NONE,
+        specials=frozenset(found.specials) if found.specials else _NONE,
+    )

@@ -20,11 +20,9 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     max_line_chars: int | None = None
 
     @property
-    def is_whole(self) -> bool:
-        """Whether neither lines nor bytes are asked for."""
-        return not (
-            self.offset or self.limit or self.head or self.tail or self.byte_limit or self.byte_offset is not None
-        )
+    def has_lines(self) -> bool:
+        """Whether lines are asked for."""
+        return bool(self.offset or self.limit or self.head or self.tail)
 
     @property
     def has_view(self) -> bool:
@@ -39,7 +37,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(part: Part) -> None:
     """Refuse what excludes each other."""
-    if part.is_whole:
+    if not part.has_lines and not part.has_bytes:
         return
     ways = (
         ("offset and limit", part.offset is not None or part.limit is not None),

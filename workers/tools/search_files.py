@@ -72,11 +72,9 @@ def lane(arguments: SearchFiles) -> Lane:
 
 def run(context: "Context", arguments: SearchFiles) -> Found:
     """Search below one folder, or in all roots when there are several and none is named."""
-    from filewarden.workers import cursors
     from filewarden.workers.searching.name_search import NameSearch
 
-    asked = cursors.fingerprint(msgspec.structs.astuple(msgspec.structs.replace(arguments, cursor=None, max_results=1)))
-    position = _resume(context, arguments.cursor, asked)
+    position = None if arguments.cursor is None else _resume(context, arguments, arguments.cursor)
     search = NameSearch(context, *_compile(arguments))
     page = _Page(context, min(arguments.max_results, context.limits.max_results))
     if arguments.sort_by == "newest":
@@ -88,7 +86,7 @@ def run(context: "Context", arguments: SearchFiles) -> Found:
         total=len(page.matches),
         truncated=at is not None,
         matches=page.matches,
-        next_cursor=msgspec.UNSET if at is None else cursors.write(msgspec.structs.replace(at, asked=asked)),
+        next_cursor=msgspec.UNSET if at is None else _cursor(arguments, at),
         skipped=search.skipped or msgspec.UNSET,
     )
 
@@ -99,17 +97,15 @@ class _Page:
     def __init__(self, context: "Context", most: int) -> None:
         from filewarden.workers.searching.budget import Budget
 
-        self._space = context.space
         self._budget = Budget(context.limits.max_answer_chars)
         self.most = most
         self.matches: list[Match] = []
 
     def take(self, file: "FoundFile") -> bool:
-        from filewarden.workers.paths.names import show
-
+        name = file.shown
         match = Match(
-            path=self._space.display(file.root, file.names),
-            name=show(file.names[-1]),
+            path=file.prefix + name,
+            name=name,
             size=file.state.st_size,
             modified=file.state.st_mtime_ns // 1_000_000_000,
         )
@@ -121,11 +117,12 @@ class _Page:
 
 def _by_path(search: "NameSearch", path: str, position: _Position | None, page: _Page) -> _Position | None:
     """Fill the page as files are found; gives where the next one begins."""
-    at = position or _Position(0, 0, ())
-    for file in search.files(path, at.start, at.after or None):
+    start, after = (0, None) if position is None else (position.start, position.after)
+    last = None
+    for file in search.files(path, start, after):
         if not page.take(file):
-            return at
-        at = _Position(0, file.start, file.below)
+            return position if last is None else _Position(0, last.start, last.below)
+        last = file
     return None if search.stopped is None else _Position(0, *search.stopped)
 
 
@@ -146,34 +143,49 @@ def _newest(search: "NameSearch", path: str, position: _Position | None, page: _
     return None
 
 
-def _resume(context: "Context", cursor: str | None, asked: int) -> _Position | None:
+def _resume(context: "Context", arguments: SearchFiles, cursor: str) -> _Position:
     from filewarden.workers import cursors
 
-    if cursor is None:
-        return None
     position = cursors.read(cursor, _Position)
-    if position.asked != asked or not 0 <= position.start < len(context.space.roots) or not position.after:
+    is_ours = position.asked == _asked(arguments) and 0 <= position.start < len(context.space.roots)
+    if not is_ours or not position.after:
         raise cursors.foreign()
     return position
 
 
-def _compile(arguments: SearchFiles) -> "tuple[Matcher, Filters]":
+def _cursor(arguments: SearchFiles, at: _Position) -> str:
+    from filewarden.workers import cursors
+
+    return cursors.write(msgspec.structs.replace(at, asked=_asked(arguments)))
+
+
+def _asked(arguments: SearchFiles) -> int:
+    """Tell the question from others, whatever page of it is asked for."""
+    from filewarden.workers import cursors
+
+    return cursors.fingerprint(msgspec.structs.astuple(msgspec.structs.replace(arguments, cursor=None, max_results=1)))
+
+
+def _compile(arguments: SearchFiles) -> "tuple[Filters, Matcher | None]":
+    """Give what a walk leaves out, and what the paths of files must match where that does not decide."""
     from filewarden.workers.paths.exclusion import exclusion
     from filewarden.workers.paths.globs import compile_glob
     from filewarden.workers.searching.walk import Filters
 
     ignore_case = arguments.ignore_case
     matcher = compile_glob(arguments.pattern, anywhere=arguments.recursive, ignore_case=ignore_case)
+    by_name = matcher.expression if matcher.is_flat else matcher.name
     is_deep = arguments.recursive or "**" in arguments.pattern
     filters = Filters(
-        wants_name=matcher.name.fullmatch if matcher.name is not None else None,
-        fixed=matcher.fixed if matcher.name is not None else b"",
-        enters=matcher.enters,
+        wants_name=None if by_name is None else by_name.fullmatch,
+        fixed=b"" if by_name is None else matcher.fixed,
+        enters=None if matcher.enters_all else matcher.enters,
+        stays=matcher.is_flat,
         excludes=exclusion(arguments.exclude, ignore_case=ignore_case),
         respects_gitignore=is_deep if arguments.respect_gitignore is None else arguments.respect_gitignore,
         hides_dotted=not arguments.show_hidden,
     )
-    return matcher, filters
+    return filters, matcher if by_name is None else None
 
 
 TOOL = Tool(

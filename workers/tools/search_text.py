@@ -98,7 +98,7 @@ def _wish(arguments: SearchText) -> "Wish":
         Filters(
             wants_name=None if glob is None or glob.name is None else glob.name.fullmatch,
             fixed=b"" if glob is None or glob.name is None else glob.fixed,
-            enters=None if glob is None else glob.enters,
+            enters=None if glob is None or glob.enters_all else glob.enters,
             excludes=exclusion(arguments.exclude),
             respects_gitignore=arguments.respect_gitignore,
             hides_dotted=not arguments.show_hidden,

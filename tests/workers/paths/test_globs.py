@@ -98,6 +98,26 @@ def test_folders_that_cannot_hold_a_match_are_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "anywhere", "is_flat", "enters_all"),
+    [
+        ("*.py", False, True, False),
+        ("./{a,b*}", False, True, False),
+        ("*.py", True, False, True),
+        ("a/*.py", False, False, False),
+        ("{a,b/c}", False, False, False),
+        ("**", False, False, True),
+        ("a/**", False, False, False),
+        ("{a/x,**/y}", False, False, True),
+    ],
+)
+def test_a_pattern_tells_whether_every_folder_or_none_can_hold_a_match(
+    pattern: str, anywhere: bool, is_flat: bool, enters_all: bool
+) -> None:
+    matcher = compile_glob(pattern, anywhere=anywhere)
+    assert (matcher.is_flat, matcher.enters_all) == (is_flat, enters_all)
+
+
+@pytest.mark.parametrize(
     "pattern",
     [
         "",
