@@ -285,7 +285,7 @@ class Branch:
         self.dispatcher.on_frame(worker, frame, now)
 
     def on_returned(self, call: Call) -> None:
-        """The worker that would have run `call` next is gone."""
+        """The worker that would have run `call` later is gone."""
         self.dispatcher.on_returned(call)
 
     def on_lost(self, call: Call, cause: Exit) -> None:

@@ -128,15 +128,21 @@ class Conversation:
 
     def receive(self, frame: bytes, sink: Sink) -> None:
         """Take a frame as it came from the client."""
-        self._perform(self.session.receive(frame), sink)
+        exchange = self.session.receive(frame)
+        exchange.sink = sink
+        self._perform(exchange)
 
     def accept(self, message: Message | Batch, sink: Sink) -> None:
         """Take a frame that the transport had to decode itself."""
-        self._perform(self.session.accept(message), sink)
+        exchange = self.session.accept(message)
+        exchange.sink = sink
+        self._perform(exchange)
 
     def refuse(self, error: ProtocolError, sink: Sink) -> None:
         """Answer a frame that the transport refused to read."""
-        self._perform(self.session.refuse(error), sink)
+        exchange = self.session.refuse(error)
+        exchange.sink = sink
+        self._perform(exchange)
 
     def end_subscriptions(self) -> None:
         """The server stops: every subscription ends with its result."""
@@ -158,28 +164,20 @@ class Conversation:
 
     # Exchanges.
 
-    def _perform(self, exchange: Exchange, sink: Sink) -> None:
-        exchange.sink = sink
+    def _perform(self, exchange: Exchange) -> None:
         if exchange.actions:
             self._act(exchange)
-        if not exchange.running:
-            self._answer(exchange)
+        if exchange.running or exchange.sink is None:  # there is more to come, or it was answered before
+            return
+        sink, exchange.sink = exchange.sink, None
+        if not self._subscriptions.is_legacy_open:
+            self._subscriptions.is_legacy_open = self.session.revision is not None
+        sink.answer(exchange.answer, exchange.status)
 
     def _go_on(self, exchange: Exchange | None) -> None:
         """Something that was under way has ended, or led to something else."""
-        if exchange is None or self._is_closed:
-            return
-        if exchange.actions:
-            self._act(exchange)
-        if not exchange.running:
-            self._answer(exchange)
-
-    def _answer(self, exchange: Exchange) -> None:
-        sink, exchange.sink = exchange.sink, None
-        if sink is not None:  # else it was answered before
-            if not self._subscriptions.is_legacy_open:
-                self._subscriptions.is_legacy_open = self.session.revision is not None
-            sink.answer(exchange.answer, exchange.status)
+        if exchange is not None and not self._is_closed:
+            self._perform(exchange)
 
     def _act(self, exchange: Exchange) -> None:
         while exchange.actions:

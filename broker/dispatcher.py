@@ -239,7 +239,7 @@ class Dispatcher:
         if isinstance(frame, Answer):
             call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
         is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
-        unstarted = worker.take_next() if is_exhausted else None  # such a worker takes no other call
+        unstarted = worker.take_waiting() if is_exhausted else []  # such a worker takes no other call
         worker.answered(call.id, now)
         if self._admission.closures.is_any:
             self._admission.closures.answered(call)
@@ -248,13 +248,13 @@ class Dispatcher:
         if is_exhausted:
             self._admission.note_loss(call, now)
             self._condemn(worker, Exit.MEMORY)
-            if unstarted is not None:
-                self.on_returned(unstarted)
+            for each in reversed(unstarted):
+                self.on_returned(each)
         else:
             self._feeder.feed()
 
     def on_returned(self, call: Call) -> None:
-        """The worker that would have run `call` next is gone; it may have begun with a change before anybody knew."""
+        """The worker that would have run `call` later is gone; it may have begun with a change before anybody knew."""
         if not changes_something(call):
             self._feeder.returned(call)
             return

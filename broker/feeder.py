@@ -1,10 +1,11 @@
-"""Gives the calls that wait to workers: to idle ones, and where none is idle a second one to those that read.
+"""Gives the calls that wait to workers: to idle ones, and where none is idle some more to those that read.
 
-Theory. A worker that finds its next call on its link when it is done costs no round trip in between, which doubles what
-the short calls of one client get through. Nobody pays for that: only the short read whose turn it is waits so, behind
-another one of the same principal that has just begun, never while a scan may run or somebody else's turn has come. What
-waits in a worker is still in the queue for all who ask: it can be cancelled, its deadline runs, and it is taken back
-when the call before it takes long, and put back when the worker is lost. A read may run twice; only one is answered.
+Theory. A worker that finds its next call on its link when it is done costs no round trip in between, and calls that go
+out together wake it once; so the short calls of one client get through several times as fast. Nobody pays for that:
+only the short read whose turn it is waits so, behind another one of the same principal that has just begun, never while
+a scan may run or somebody else's turn has come, and only one at a time while other clients are there. What waits in a
+worker is still in the queue for all who ask: it can be cancelled, its deadline runs, and it is taken back when the call
+that runs takes long, and put back when the worker is lost. A read may run twice; only one is answered.
 
 A change must never run twice. So one waits behind another change only where a single worker makes them all, which it
 would have to wait for anyway, and where a history tells afterwards whether it has changed anything. It is never taken
@@ -16,17 +17,20 @@ from collections.abc import Mapping
 
 from filewarden.broker.call import Call
 from filewarden.broker.outcome_checks import OutcomeChecks
+from filewarden.broker.parcel import Parcel
 from filewarden.broker.placement import Placement
 from filewarden.broker.pool import READING, WRITING, Kind, pool_of
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
-from filewarden.workers import wire
 from filewarden.workers.tool import QUICK, SCAN
 
 LONG_S = 0.005
-"""How long a call may have run for another one to wait behind it: most end within a tenth of that."""
+"""How long a call may have run for others to wait behind it: most end within a tenth of that."""
+MOST_BEHIND = 7
+"""How many calls may wait in a worker: each that goes out with others costs half as much as one that goes alone, and
+all of them together take less than a millisecond, for which whoever comes next may have to wait."""
 
 
 class Feeder:
@@ -47,6 +51,8 @@ class Feeder:
         """False when no call does."""
         self._is_set = False
         """Whether this tick ends with giving out."""
+        self._parcels: dict[Worker, Parcel] = {}
+        """What is about to be sent."""
         scheduler.count_in_workers = self._count_waiting
 
     def start(self, call: Call) -> bool:
@@ -66,6 +72,7 @@ class Feeder:
             return False
         self._scheduler.begin(call, now)
         self._give(supervisor, worker, call, now)
+        self._send_off()
         return True
 
     def feed(self) -> None:
@@ -82,8 +89,6 @@ class Feeder:
         scheduler = self._scheduler
         if self._may_wait_in_workers and not scheduler.depth:
             self._take_back_behind_long(now)
-        if not scheduler.depth:
-            return
         for kind, supervisor in self._supervisors.items():
             if scheduler.has_waiting(kind):
                 self._feed_idle(kind, supervisor, now)
@@ -91,6 +96,7 @@ class Feeder:
             self._feed_busy(now)
         if scheduler.has_waiting(Kind.WRITING):
             self._feed_writer(now)
+        self._send_off()
 
     def look(self, now: float) -> None:
         """Time has passed."""
@@ -121,12 +127,20 @@ class Feeder:
         supervisor = self._supervisors.get(READING)
         if supervisor is None:
             return
-        for worker in self._readers():
-            if _takes_another(worker, now) and supervisor.may_take_next(worker, now):
-                call = self._scheduler.next_behind(worker.principal, now)
-                if call is not None:
-                    self._may_wait_in_workers = True
-                    self._give(supervisor, worker, call, now)
+        workers = [worker for worker in self._readers() if _takes_others(worker, now)]
+        for waiting in range(MOST_BEHIND):  # first one behind each, then another
+            workers = [worker for worker in workers if self._give_behind(supervisor, worker, waiting, now)]
+
+    def _give_behind(self, supervisor: Supervisor, worker: Worker, waiting: int, now: float) -> bool:
+        """Give a worker a call to wait behind as many others; False when there is none for it."""
+        if not supervisor.may_take_next(worker, now):
+            return False
+        call = self._scheduler.next_behind(worker.principal, waiting, now)
+        if call is None:
+            return False
+        self._may_wait_in_workers = True
+        self._give(supervisor, worker, call, now)
+        return True
 
     def _feed_writer(self, now: float) -> None:
         """Let a change wait in the one worker that makes changes."""
@@ -134,7 +148,7 @@ class Feeder:
         if supervisor is None or len(supervisor.roster.slots) > 1 or not self._checks.can_tell:
             return
         worker = supervisor.roster.slots[0].worker
-        ahead = None if worker is None or worker.next_call is not None else worker.call
+        ahead = None if worker is None or worker.behind else worker.call
         if worker is None or ahead is None or ahead.is_disowned or ahead.is_check:
             return
         if supervisor.may_take_next(worker, now):
@@ -144,10 +158,15 @@ class Feeder:
                 self._give(supervisor, worker, call, now)
 
     def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
-        call.worker = supervisor.name_of(worker)
-        call.assigned_at = now
-        mark = self._checks.mark(call) if call.tool.writes else ""
-        supervisor.assign(worker, call, _frame_of(call, now, mark), now)
+        parcel = self._parcels.get(worker)
+        if parcel is None:
+            parcel = self._parcels[worker] = Parcel(supervisor, worker)
+        parcel.add(call, self._checks.mark(call) if call.tool.writes else "", now)
+
+    def _send_off(self) -> None:
+        parcels, self._parcels = self._parcels, {}
+        for parcel in parcels.values():
+            parcel.send()
 
     def _readers(self) -> list[Worker]:
         supervisor = self._supervisors.get(READING)
@@ -169,7 +188,7 @@ class Feeder:
         The worker runs it all the same when it comes to it, and nobody wants the answer.
         """
         for worker in self._readers():
-            if worker.next_call is call:
+            if call in worker.behind:
                 self._take_back(worker, call)
                 return self._scheduler.withdraw(call)
         return False
@@ -177,8 +196,7 @@ class Feeder:
     def close(self) -> None:
         """Let no call wait in these workers, and give them none any more."""
         for worker in self._readers():
-            if worker.next_call is not None and not worker.next_call.is_disowned:
-                self._take_back(worker, worker.next_call)
+            self._take_all_back(worker)
         self._supervisors = {}
 
     def returned(self, call: Call) -> None:
@@ -192,47 +210,32 @@ class Feeder:
     def _count_waiting(self) -> int:
         if not self._may_wait_in_workers:
             return 0
-        following = (worker.next_call for worker in (*self._readers(), *self._writers()))
-        return sum(1 for call in following if call is not None and not call.is_disowned)
+        return sum(len(worker.waiting()) for worker in (*self._readers(), *self._writers()))
+
+    def _take_all_back(self, worker: Worker) -> None:
+        for call in reversed(worker.waiting()):
+            self._take_back(worker, call)
 
     def _take_back(self, worker: Worker, call: Call) -> None:
-        worker.disown_next()
+        worker.disown(call)
         self._scheduler.put_back(call)
 
     def _take_back_behind_long(self, now: float) -> None:
         """Let calls wait for the next free worker instead of for one that is not done soon."""
-        self._may_wait_in_workers = any(worker.next_call is not None for worker in self._writers())
+        self._may_wait_in_workers = any(worker.behind for worker in self._writers())
         for worker in self._readers():
-            call, busy_since = worker.next_call, worker.busy_since
-            if call is None or call.is_disowned or busy_since is None:
-                continue
-            if now - busy_since > LONG_S:
-                self._take_back(worker, call)
-            else:
+            if worker.busy_since is not None and now - worker.busy_since > LONG_S:
+                self._take_all_back(worker)
+            elif worker.behind:
                 self._may_wait_in_workers = True
 
 
-def _takes_another(worker: Worker, now: float) -> bool:
-    """Whether a short call may wait in it: behind one that will most likely end soon."""
+def _takes_others(worker: Worker, now: float) -> bool:
+    """Whether short calls may wait in it: behind one that will most likely end soon, and once none waits any more.
+
+    So they go out together.
+    """
     call, busy_since = worker.call, worker.busy_since
-    if worker.next_call is not None or call is None or busy_since is None:
+    if worker.behind or call is None or busy_since is None:
         return False
     return call.lane is QUICK and not call.is_disowned and now - busy_since < LONG_S
-
-
-def _frame_of(call: Call, now: float, mark: str) -> bytes:
-    hearing = call.hearing
-    return wire.pack(
-        wire.Call(
-            call.id,
-            call.tool.name,
-            max(0.0, call.soft_at - now),
-            wire.pack(call.arguments),
-            hearing.wants_progress,
-            hearing.log_level,
-            hearing.askable,
-            b"" if call.inputs is None else wire.pack(call.inputs),
-            call.principal if call.tool.writes else "",
-            mark,
-        )
-    )

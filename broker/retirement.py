@@ -49,9 +49,10 @@ class Retirement:
             self._condemn(worker, Exit.RECYCLED)
 
     def is_fit(self, worker: Worker, now: float) -> bool:
-        """Whether a worker can go on after its call without being free for a moment, in which it would be judged."""
+        """Whether a worker can go on after its calls without being free for a moment, in which it would be judged."""
         age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
-        return worker.serial not in self._heavy and self.wear.is_fit(worker.serial, worker.calls_total + 1, age_s)
+        calls = worker.calls_total + 1 + len(worker.behind)
+        return worker.serial not in self._heavy and self.wear.is_fit(worker.serial, calls, age_s)
 
     def look(self, now: float) -> None:
         """Weigh the workers, and replace one that is idle and too old or too big; the others follow one by one."""

@@ -49,9 +49,8 @@ class Run(msgspec.Struct, eq=False):
 
     def cancel(self) -> None:
         """Nobody wants the outcome any more."""
-        call, self._call = self._call, None
-        if call is not None:
-            self._dispatcher.cancel(call)
+        if self._call is not None:
+            self._dispatcher.cancel(self._call)
 
     def _inputs(self, principal: str) -> Inputs | None:
         start = self.start
@@ -65,11 +64,11 @@ class Run(msgspec.Struct, eq=False):
         return self._vouchers.open_token(self.tool, start.arguments, principal)
 
     def _submit(self, arguments: msgspec.Struct, inputs: Inputs | None, hearing: Hearing) -> None:
-        call = self._dispatcher.submit(self.caller, self.tool, arguments, self._deliver, hearing, inputs, self.start)
-        self._call = None if call.is_settled else call
+        self._call = self._dispatcher.submit(
+            self.caller, self.tool, arguments, self._deliver, hearing, inputs, self.start
+        )
 
     def _deliver(self, outcome: Outcome) -> None:
-        self._call = None
         if not isinstance(outcome, Failed) and not is_safe(outcome):
             outcome = self._made_safe(outcome)
         self.settle(self, outcome)

@@ -155,11 +155,12 @@ class Scheduler:
             self.depth -= 1
         return call
 
-    def next_behind(self, principal: str | None, now: float) -> Call | None:
-        """Take the short read whose turn it is, to wait behind another one of `principal` in its worker.
+    def next_behind(self, principal: str | None, waiting: int, now: float) -> Call | None:
+        """Take the short read whose turn it is, to wait behind others of `principal` in their worker.
 
         None when it is somebody else's turn, or a scan's, so that whoever's it is gets the worker when it is free; and
         when it is a client's that may not take the last free worker: this one may be the last that others can have.
+        Where `waiting` calls wait there already, only one that is alone here joins them.
         """
         if self._scans.depth and self._scans.running < self._scan_workers:
             return None
@@ -167,7 +168,7 @@ class Scheduler:
         call = self._quick.first()
         if call is None or call.principal != principal or not call.may_wait_in_worker:
             return None
-        if not self.may_take_last(call, now):
+        if not self.may_take_last(call, now) or (waiting and self._crowd.has_company(call.client, now)):
             return None
         self._quick.take(call, now)
         self.depth -= 1

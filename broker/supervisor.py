@@ -27,6 +27,8 @@ from filewarden.broker.worker import Worker
 from filewarden.workers.wire import Aside, Ending, Ready, Report
 
 SIGSYS_STATUS = -31
+MOST_FRAMES = 16
+"""How many frames of one worker are taken before it is somebody else's turn."""
 ENDED_FROM_OUTSIDE = (-_signal.SIGKILL, -_signal.SIGTERM, -_signal.SIGHUP, -_signal.SIGINT)
 """Ways to die that say nothing about the call."""
 
@@ -52,7 +54,7 @@ class Client(Protocol):
         """
 
     def on_returned(self, call: Call) -> None:
-        """The worker that would have run `call` next is gone."""
+        """The worker that would have run `call` later is gone. Of several the last is told of first."""
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
@@ -145,15 +147,14 @@ class Supervisor:
         """Whether nothing serves and starting has failed too often to wait for it."""
         return self._nursery.breaker() is not Breaker.CLOSED and not self.roster.is_serving()
 
-    def assign(self, worker: Worker, call: Call, frame: bytes, now: float) -> None:
-        """Give an idle worker a call, or a busy one its next."""
-        is_first = worker.call is None
+    def send(self, worker: Worker, frame: bytes, *, was_idle: bool) -> None:
+        """Send a worker the calls that it was assigned."""
         try:
-            worker.assign(call, frame, now)
+            worker.send(frame)
         except LinkLost:
             self._cut_off(worker)
         else:
-            if not is_first:  # sending may have swallowed the signal of an answer; one that was idle had none to give
+            if not was_idle:  # sending may have swallowed the signal of an answer; one that was idle had none to give
                 self._mark_dirty(worker)
 
     def make_room(self) -> None:
@@ -309,21 +310,26 @@ class Supervisor:
 
     def _on_link(self, worker: Worker) -> None:
         try:
-            frame = worker.next_frame()
-            if isinstance(frame, Ready):
-                self._on_ready(worker, frame)
-            elif frame is not None:
-                now = self._reactor.now()
-                self.client.on_frame(worker, frame, now)
-                self._retirement.consider(worker, frame, now)
-                if self._on_empty is not None and _is_free(worker):
-                    self.condemn(worker, Exit.RECYCLED)
-            if frame is not None:
-                self._mark_dirty(worker)  # after what that has set going for the end of this tick
+            for _ in range(MOST_FRAMES):
+                frame = worker.next_frame()
+                if frame is None:
+                    return
+                self._hear(worker, frame)
+            self._mark_dirty(worker)
         except Violation as violation:
             self.condemn_for(worker, violation)
         except LinkLost:
             self._cut_off(worker)
+
+    def _hear(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
+        if isinstance(frame, Ready):
+            self._on_ready(worker, frame)
+            return
+        now = self._reactor.now()
+        self.client.on_frame(worker, frame, now)
+        self._retirement.consider(worker, frame, now)
+        if self._on_empty is not None and _is_free(worker):
+            self.condemn(worker, Exit.RECYCLED)
 
     def _cut_off(self, worker: Worker) -> None:
         """Tell a death, which its handle reports any moment, from a link that was ended for what came over it.
@@ -347,7 +353,7 @@ class Supervisor:
         self.client.on_idle()
 
     def may_take_next(self, worker: Worker, now: float) -> bool:
-        """Whether a busy worker may be given its next call: not where it is better replaced when it is free."""
+        """Whether a busy worker may be given another call: not where it is better replaced when it is free."""
         return not worker.is_cut_off and self._retirement.is_fit(worker, now)
 
     def _mark_dirty(self, worker: Worker) -> None:
@@ -378,7 +384,7 @@ class Supervisor:
     def _hear_out(self, worker: Worker) -> None:
         """Take what it said before it died: what it was at is what it had not answered."""
         worker.is_cut_off = True
-        for _ in range(1 + (worker.next_call is not None)):
+        for _ in range(1 + len(worker.behind)):
             if worker.call is not None and worker.has_more():
                 self._on_link(worker)
 
@@ -393,7 +399,7 @@ class Supervisor:
         if worker.ready_at is None:
             self._nursery.failed()
         self._nursery.fill()
-        if (unstarted := worker.take_next()) is not None:
+        for unstarted in reversed(worker.take_waiting()):
             self.client.on_returned(unstarted)
         if call is not None and not call.is_disowned:
             self.client.on_lost(call, cause)

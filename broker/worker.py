@@ -1,4 +1,6 @@
-"""One worker process as the broker sees it: a process of ours, and the call it runs."""
+"""One worker process as the broker sees it: a process of ours, the call it runs, and those that wait behind it."""
+
+from collections import deque
 
 import msgspec
 
@@ -14,15 +16,15 @@ from filewarden.workers.wire import Aside, Ending, Ready
 class Worker(Process[Ready | Ending | Aside]):
     """A worker: after the handshake, the only legal frames are those about the call it runs.
 
-    It may have been given the next one already, of the same principal, which it takes from its link when it is done.
+    It may have been given others already, of the same principal, which it takes from its link when it is done.
     """
 
     def __init__(self, serial: int, endpoint: str, started_at: float) -> None:
         super().__init__(serial, endpoint, started_at, wire.unpack_from_worker)
         self.busy_since: float | None = None
         self.call: Call | None = None
-        self.next_call: Call | None = None
-        """What it was given to run after that."""
+        self.behind: deque[Call] = deque()
+        """What it was given to run after that, in this order."""
         self.principal: str | None = None
         """Whose calls it runs, from the first one on: nobody else's."""
         self.place = -1
@@ -34,18 +36,13 @@ class Worker(Process[Ready | Ending | Aside]):
         """When it got its first call."""
         self._keeps_its_processor = False
 
-    def assign(self, call: Call, frame: bytes, now: float) -> None:
-        """Give it a call: to run at once, or after the one that it runs.
-
-        Raises:
-            LinkLost: the link does not take the frame.
-        """
+    def assign(self, call: Call, now: float) -> None:
+        """It is about to be sent a call: to run at once, or after those that it was given before."""
         if self.call is None:
             self.state = advance(self.state, ASSIGNED)
             self._begin(call, now)
         else:
-            self.next_call = call
-        self.send(frame)
+            self.behind.append(call)
 
     def _begin(self, call: Call, now: float) -> None:
         self.call = call
@@ -63,32 +60,35 @@ class Worker(Process[Ready | Ending | Aside]):
             set_slice(self.pid, SCANNING_S if self._keeps_its_processor else ANSWERING_S)
 
     def answered(self, call_id: int, now: float) -> Call:
-        """Take back the call that it answers; the next one, if it has one, is what it runs now.
+        """Take back the call that it answers; the first one behind that, if there is one, is what it runs now.
 
         Raises:
             Violation: it runs none, or another.
         """
-        call, following = self.call, self.next_call
+        call = self.call
         if call is None or self.state is not BUSY or call.id != call_id:
             raise Violation("an answer to a call that it does not run")
         self.calls_total += 1
-        if following is None:
+        if self.behind:
+            self._begin(self.behind.popleft(), now)
+        else:
             self.state = advance(self.state, ANSWERED)
             self.call = self.busy_since = None
-        else:
-            self.next_call = None
-            self._begin(following, now)
         return call
 
-    def disown_next(self) -> None:
-        """Its next call is somebody else's now: it will run it all the same, and nobody wants the answer."""
-        if self.next_call is not None:
-            self.next_call = msgspec.structs.replace(self.next_call, is_disowned=True)
+    def waiting(self) -> list[Call]:
+        """The calls behind the one it runs whose answers somebody wants."""
+        return [call for call in self.behind if not call.is_disowned]
 
-    def take_next(self) -> Call | None:
+    def disown(self, call: Call) -> None:
+        """One of those behind is somebody else's now: it will run it all the same, and nobody wants the answer."""
+        self.behind[self.behind.index(call)] = msgspec.structs.replace(call, is_disowned=True)
+
+    def take_waiting(self) -> list[Call]:
         """What it was given and never ran, now that it is about to go."""
-        call, self.next_call = self.next_call, None
-        return None if call is None or call.is_disowned else call
+        calls = self.waiting()
+        self.behind.clear()
+        return calls
 
     def condemn(self, cause: Exit) -> Call | None:
         """Kill it; the call that it ran is handed back."""

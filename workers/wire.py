@@ -41,8 +41,8 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     report: bytes
 
 
-class Call(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="call"):
-    """Broker to worker: run one tool. `arguments` is a packed argument struct; `soft_s` are the seconds left.
+class Call(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Run one tool. `arguments` is a packed argument struct; `soft_s` are the seconds left.
 
     `inputs` is a packed `Inputs`, empty for a first run; without a `log_level` no log messages are wanted.
     `principal` is the key of whoever calls, and `mark` the call's own name among all calls of all servers: told only
@@ -59,6 +59,12 @@ class Call(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     inputs: bytes = b""
     principal: str = ""
     mark: str = ""
+
+
+class Calls(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="calls"):
+    """Broker to worker: run these one after the other, and answer each as soon as it is done."""
+
+    calls: list[Call]
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="answer"):
@@ -112,7 +118,7 @@ Aside = Progress | Note
 ASIDES = (Progress, Note)
 """The same, for a check of what came."""
 FromWorker = Hello | Ready | Ending | Aside
-ToWorker = Go | Call
+ToWorker = Go | Calls
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,7 +151,7 @@ _decode_from_worker = msgspec.msgpack.Decoder(Hello | Ready | Answer | Refusal |
 _decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
 _NO_INPUTS = Inputs()
 _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
-_decode_to_worker = msgspec.msgpack.Decoder(Go | Call).decode
+_decode_to_worker = msgspec.msgpack.Decoder(Go | Calls).decode
 
 
 def pack(message: msgspec.Struct) -> bytes:

@@ -4,7 +4,7 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,10 +68,7 @@ class Worker:
         # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
         ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         keeper = self._housekeeper() if self._profile.role == "rw" else None
-        while True:
-            call = wire.unpack_to_worker(channel.receive())
-            if not isinstance(call, wire.Call):
-                return
+        for call in _calls(channel):
             try:
                 pieces = self._perform(call, channel)
             except MemoryError:
@@ -95,19 +92,8 @@ class Worker:
         return keeper
 
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
-        context = Context(
-            space=self._space,
-            limits=self._profile.limits,
-            soft_deadline=time.monotonic() + call.soft_s,
-            reporter=_reporter(call, channel),
-            inputs=wire.unpack_inputs(call.inputs),
-            askable=call.askable,
-            confirm=self._profile.writes.confirm,
-            writing=self._writing,
-            journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
-        )
         try:
-            return self._run(context, call)
+            return self._run(self._context(call, channel), call)
         except ToolFailure as failure:
             return (wire.refuse(call.call, failure),)
         except Inquiry as inquiry:
@@ -120,6 +106,24 @@ class Worker:
             # The boundary of an operation: its bug costs this call an answer, not the worker.
             sys.excepthook(*sys.exc_info())
             return (wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error.")),)
+
+    def _context(self, call: wire.Call, channel: Channel) -> Context:
+        """What a call finds. One that reads finds none of what changes are made with."""
+        soft_deadline, reporter = time.monotonic() + call.soft_s, _reporter(call, channel)
+        inputs = wire.unpack_inputs(call.inputs)
+        if self._profile.role != "rw":
+            return Context(self._space, self._profile.limits, soft_deadline, reporter, inputs, call.askable)
+        return Context(
+            self._space,
+            self._profile.limits,
+            soft_deadline,
+            reporter,
+            inputs,
+            call.askable,
+            confirm=self._profile.writes.confirm,
+            writing=self._writing,
+            journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
+        )
 
     def _own_context(self, seconds: float) -> Context:
         """Of work that no client has asked for."""
@@ -148,6 +152,12 @@ class Worker:
         if tool is None:
             raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
         return tool.run, msgspec.msgpack.Decoder(tool.arguments).decode
+
+
+def _calls(channel: Channel) -> Iterator[wire.Call]:
+    """What the broker asks for, until it says something else."""
+    while isinstance(message := wire.unpack_to_worker(channel.receive()), wire.Calls):
+        yield from message.calls
 
 
 def _no_threads() -> None:

@@ -63,7 +63,7 @@ class Reader:
         """Where the next bytes belong; never empty once `next` had nothing to give."""
         if self._large is not None:
             return memoryview(self._large)[self._large_end :]
-        return self._view[self._end :]
+        return self._view[self._end :] if self._end else self._view
 
     def filled(self, count: int) -> None:
         """So many bytes have arrived there."""
@@ -81,6 +81,9 @@ class Reader:
         if self._large is not None:
             return self._finish_large(self._large)
         start, arrived = self._start, self._end - self._start
+        if not arrived:
+            self._start = self._end = 0
+            return None
         if arrived < _SHORT_HEAD_BYTES:
             self._make_room(arrived)
             return None

@@ -7,6 +7,7 @@ brings its own terms. Where both are allowed, the first request decides; a probe
 from enum import Enum
 
 import msgspec
+from msgspec import UNSET
 
 from filewarden.broker.protocol.calls import call_tool
 from filewarden.broker.protocol.envelope import (
@@ -103,14 +104,19 @@ class Negotiation:
         return method(request, self._offer, terms)
 
     def _answer_legacy(self, request: AnyRequest) -> Answer:
-        if request.method != "initialize" and has_envelope(request):
-            raise invalid("this connection is opened with initialize and takes no protocol version in _meta")
+        if isinstance(request, Request):
+            return self._answer_other_legacy(request)
+        if request.params.meta.version is not UNSET:
+            raise _out_of_era()
         if isinstance(request, Ping):
             return result_response(request.id, b"{}")
-        if isinstance(request, ToolCall):
-            if self._terms is None:
-                raise _unopened()
-            return call_tool(request, self._offer, self._terms)
+        if self._terms is None:
+            raise _unopened()
+        return call_tool(request, self._offer, self._terms)
+
+    def _answer_other_legacy(self, request: Request) -> Answer:
+        if request.method != "initialize" and has_envelope(request):
+            raise _out_of_era()
         method = LEGACY_METHODS.get(request.method)
         if method is not None and self._terms is not None:
             return method(request, self._offer, self._terms)
@@ -151,6 +157,10 @@ class Negotiation:
 def invalid(what: str) -> ProtocolError:
     """For a request that is none, or not now."""
     return ProtocolError(ErrorCode.INVALID_REQUEST, f"Invalid request: {what}")
+
+
+def _out_of_era() -> ProtocolError:
+    return invalid("this connection is opened with initialize and takes no protocol version in _meta")
 
 
 def _unopened() -> ProtocolError:

@@ -7,15 +7,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.broker.call import Call
-from filewarden.broker.feeder import LONG_S, Feeder
+from filewarden.broker.feeder import LONG_S, MOST_BEHIND, Feeder
 from filewarden.broker.lifecycle import Event, Exit, State, advance
 from filewarden.broker.outcome_checks import OutcomeChecks
+from filewarden.broker.parcel import MOST_BYTES
 from filewarden.broker.pool import Kind, reading_pool
 from filewarden.broker.roster import Roster
 from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.worker import Worker
 from filewarden.config.sections.pool import PoolSettings
+from filewarden.workers import wire
 from filewarden.workers.tool import Lane
+from filewarden.workers.tools import read_file
 
 MakeCall = Callable[..., Call]
 CALL_S = 0.001
@@ -32,6 +35,8 @@ class Shop:
         self.settling: list[Callable[[], None]] = []
         self.due: set[Worker] = set()
         self.ends: dict[int, list[str]] = {}
+        self.frames: list[tuple[Worker, list[int]]] = []
+        """What was sent to whom: the numbers of the calls in each frame."""
         self._serial = 0
         self._fill()
         shop: Any = self
@@ -49,10 +54,12 @@ class Shop:
         assert now == self.clock
         return worker not in self.due
 
-    def assign(self, worker: Worker, call: Call, frame: bytes, now: float) -> None:
-        assert frame
-        assert worker.principal in (None, call.principal)
-        worker.assign(call, frame, now)
+    def send(self, worker: Worker, frame: bytes, *, was_idle: bool) -> None:
+        calls = wire.unpack_to_worker(frame)
+        assert isinstance(calls, wire.Calls)
+        numbers = [call.call for call in calls.calls]
+        assert was_idle == (worker.call is not None and worker.call.id == numbers[0])
+        self.frames.append((worker, numbers))
 
     def name_of(self, worker: Worker) -> str:
         return str(worker.place)
@@ -98,7 +105,7 @@ class Shop:
     def kill(self, worker: Worker) -> None:
         call = worker.call
         self._remove(worker)
-        if (unstarted := worker.take_next()) is not None:
+        for unstarted in reversed(worker.take_waiting()):
             self.feeder.returned(unstarted)
         if call is not None and not call.is_disowned:
             self._end(call, "lost")
@@ -118,8 +125,9 @@ class Shop:
 
     def check(self) -> None:
         for worker in self.workers:
-            call, following = worker.call, worker.next_call
-            if following is not None:
+            call = worker.call
+            assert len(worker.behind) <= MOST_BEHIND
+            for following in worker.behind:
                 assert call is not None
                 assert call.lane is following.lane is Lane.QUICK
                 assert worker.principal == following.principal
@@ -137,7 +145,7 @@ class Shop:
     def _fill(self) -> None:
         while self.roster.missing():
             self._serial += 1
-            worker = _Silent(self._serial, "", 0.0)
+            worker = Worker(self._serial, "", 0.0)
             worker.state = advance(worker.state, Event.CONFINED)
             self.roster.add(worker)
         self.roster.promote()
@@ -151,43 +159,57 @@ class Shop:
         return self.workers[0]
 
 
-class _Silent(Worker):
-    """A worker without a process."""
-
-    def send(self, frame: bytes) -> None:
-        pass
-
-
-def test_a_short_read_waits_in_the_worker_that_runs_another_one(make_call: MakeCall) -> None:
-    shop, first, second, third = Shop(), make_call(), make_call(), make_call()
-    shop.admit(first, second, third)
-    assert (shop.worker.call, shop.worker.next_call) == (first, second)
-    assert shop.answer(shop.worker) is first
-    assert (shop.worker.call, shop.worker.next_call) == (second, third)
-    shop.answer(shop.worker)
-    shop.answer(shop.worker)
+def test_short_reads_wait_in_the_worker_that_runs_another_one_and_go_there_together(make_call: MakeCall) -> None:
+    shop, calls = Shop(), [make_call() for _ in range(MOST_BEHIND + 3)]
+    shop.admit(*calls)
+    assert shop.worker.call is calls[0]
+    assert list(shop.worker.behind) == calls[1 : 1 + MOST_BEHIND]
+    for call in calls[:MOST_BEHIND]:
+        assert shop.answer(shop.worker) is call
+    assert list(shop.worker.behind) == calls[1 + MOST_BEHIND :]
+    shop.finish()
     assert set(map(tuple, shop.ends.values())) == {("answered",)}
     assert shop.worker.state is State.IDLE
-    assert shop.worker.calls_total == 3
+    assert shop.worker.calls_total == len(calls)
+    ids = [call.id for call in calls]
+    together = [ids[:1], ids[1 : 1 + MOST_BEHIND], ids[1 + MOST_BEHIND :]]
+    assert shop.frames == [(shop.worker, numbers) for numbers in together]
+
+
+def test_what_is_large_goes_alone(make_call: MakeCall) -> None:
+    shop = Shop()
+    calls = [make_call() for _ in range(5)]
+    calls[2].arguments = read_file.ReadFile(path="x" * MOST_BYTES)
+    shop.admit(*calls)
+    ids = [call.id for call in calls]
+    assert [numbers for _worker, numbers in shop.frames] == [ids[:1], ids[1:2], ids[2:3], ids[3:]]
+
+
+def test_while_another_client_is_there_one_call_alone_waits_in_a_worker(make_call: MakeCall) -> None:
+    shop = Shop()
+    shop.admit(make_call("another"), *(make_call() for _ in range(5)))
+    assert len(shop.worker.behind) == 1
+    shop.admit(make_call("a third"))
+    assert len(shop.worker.behind) == 1
 
 
 def test_what_waits_in_a_worker_has_its_place_in_the_queue_until_it_runs(make_call: MakeCall) -> None:
     shop, calls = Shop(queue_limit=2), [make_call() for _ in range(5)]
     shop.admit(*calls[:3])
-    assert (shop.worker.next_call, shop.scheduler.depth, shop.scheduler.waiting) == (calls[1], 1, 2)
+    assert (list(shop.worker.behind), shop.scheduler.depth, shop.scheduler.waiting) == (calls[1:3], 0, 2)
     with pytest.raises(Overload, match=r"2 calls are waiting \(limit: 2\)"):
         shop.admit(calls[3])
     shop.answer(shop.worker)
     shop.admit(calls[4])
-    assert (shop.worker.next_call, shop.scheduler.waiting) == (calls[2], 2)
+    assert (shop.worker.call, shop.scheduler.waiting) == (calls[1], 2)
 
 
 def test_an_idle_worker_comes_first(make_call: MakeCall) -> None:
     shop = Shop(2)
-    calls = [make_call() for _ in range(3)]
+    calls = [make_call() for _ in range(5)]
     shop.admit(*calls)
     assert [worker.call for worker in shop.workers] == calls[:2]
-    assert [worker.next_call for worker in shop.workers] == [calls[2], None]
+    assert [list(worker.behind) for worker in shop.workers] == [[calls[2], calls[4]], [calls[3]]]
 
 
 @pytest.mark.parametrize(
@@ -205,7 +227,7 @@ def test_no_call_waits_behind_a_scan_nor_a_scan_behind_a_read_nor_anybody_behind
     shop.admit(make_call(**head))
     shop.admit(make_call(**behind))
     assert shop.worker.call is not None
-    assert shop.worker.next_call is None
+    assert not shop.worker.behind
     assert shop.scheduler.depth == 1
 
 
@@ -218,70 +240,71 @@ def test_no_call_waits_behind_one_that_already_takes_long_nor_in_a_worker_that_i
     shop.clock += 2 * LONG_S
     shop.workers[1].busy_since = shop.clock
     shop.admit(make_call())
-    assert [worker.next_call for worker in shop.workers] == [None, None]
+    assert not any(worker.behind for worker in shop.workers)
 
 
 def test_whose_turn_it_is_gets_the_worker_when_it_is_free(make_call: MakeCall) -> None:
     shop = Shop()
-    shop.admit(*(make_call("greedy", principal="greedy") for _ in range(8)))
+    shop.admit(*(make_call("greedy", principal="greedy") for _ in range(3 + MOST_BEHIND)))
     polite = make_call("polite", principal="polite")
     shop.admit(polite)
-    for _ in range(2):  # what it runs, and what waits in it
+    for _ in range(1 + MOST_BEHIND):  # what it runs, and what waits in it
         assert shop.answer(shop.worker).client == "greedy"
     assert shop.worker.call is polite
 
 
 def test_a_scan_that_may_run_gets_the_worker_when_it_is_free(make_call: MakeCall) -> None:
     shop = Shop()
-    shop.admit(*(make_call() for _ in range(8)))
+    shop.admit(*(make_call() for _ in range(3 + MOST_BEHIND)))
     scan = make_call("another", lane=Lane.SCAN)
     shop.admit(scan)
-    shop.answer(shop.worker)
-    shop.answer(shop.worker)
+    for _ in range(1 + MOST_BEHIND):
+        shop.answer(shop.worker)
     assert shop.worker.call is scan
 
 
 def test_what_waited_in_a_lost_worker_runs_next_and_waits_in_no_worker_again(make_call: MakeCall) -> None:
-    shop, poison, innocent, late = Shop(), make_call(), make_call(), make_call()
-    shop.admit(poison, innocent, late)
+    shop, poison, *innocent = Shop(), make_call(), make_call(), make_call(), make_call()
+    shop.admit(poison, *innocent)
     shop.kill(shop.worker)
     assert shop.ends[poison.id] == ["lost"]
-    assert shop.worker.call is innocent
+    assert shop.worker.call is innocent[0]
+    assert not shop.worker.behind
+    shop.admit(make_call())
+    assert not shop.worker.behind, "it is not the turn of that one"
     shop.kill(shop.worker)  # this time by itself
-    assert shop.ends[innocent.id] == ["lost"]
-
-    shop, first, second = Shop(), make_call(), make_call()
-    shop.admit(first, second)
-    shop.feeder.returned(shop.worker.take_next() or first)
-    shop.feed()
-    assert shop.worker.next_call is None
+    assert shop.ends[innocent[0].id] == ["lost"]
+    for call in innocent[1:]:
+        assert shop.answer(shop.worker) is call
 
 
 def test_a_call_that_is_cancelled_in_a_worker_costs_no_worker_and_its_answer_is_nobodys(make_call: MakeCall) -> None:
-    shop, first, second = Shop(), make_call(), make_call()
-    shop.admit(first, second)
+    shop, first, second, third = Shop(), make_call(), make_call(), make_call()
+    shop.admit(first, second, third)
     assert shop.cancel(second)
     assert not shop.cancel(first)
     shop.answer(shop.worker)
     answered = shop.answer(shop.worker)
     assert (answered.id, answered.is_disowned) == (second.id, True)
-    assert shop.ends == {first.id: ["answered"], second.id: ["cancelled"]}
+    assert shop.answer(shop.worker) is third
+    assert shop.ends == {first.id: ["answered"], second.id: ["cancelled"], third.id: ["answered"]}
     assert shop.worker.state is State.IDLE
 
 
 def test_behind_a_call_that_takes_long_nothing_waits_for_long(make_call: MakeCall) -> None:
     shop = Shop(2)
-    calls = [make_call() for _ in range(3)]
+    calls = [make_call() for _ in range(7)]
     shop.admit(*calls)
     slow, quick = shop.workers
-    shop.clock += LONG_S / 2
-    shop.answer(quick)
-    assert slow.next_call is calls[2]
+    shop.clock += LONG_S / 4
+    for _ in range(3):
+        shop.answer(quick)
+    assert list(slow.behind) == [calls[2], calls[4], calls[6]]
     shop.wait(LONG_S)
-    assert quick.call is calls[2]
-    shop.answer(quick)
-    shop.answer(slow)
-    shop.answer(slow)  # it runs it all the same
+    for call in (calls[2], calls[4], calls[6]):
+        assert shop.answer(quick) is call
+    for _ in range(4):  # it runs them all the same
+        shop.answer(slow)
     assert set(map(tuple, shop.ends.values())) == {("answered",)}
 
 
@@ -290,9 +313,9 @@ STEPS = st.tuples(st.sampled_from(KINDS), st.integers(0, 5))
 
 
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(STEPS, max_size=60), st.integers(1, 3))
+@given(st.lists(STEPS, max_size=60), st.integers(1, 3), st.sampled_from((1, 6)))
 def test_every_call_ends_exactly_once_whatever_happens_to_the_workers(
-    make_call: MakeCall, steps: list[tuple[str, int]], size: int
+    make_call: MakeCall, steps: list[tuple[str, int]], size: int, clients: int
 ) -> None:
     shop = Shop(size, scan_workers=max(1, size - 1))
     calls: list[Call] = []
@@ -300,7 +323,7 @@ def test_every_call_ends_exactly_once_whatever_happens_to_the_workers(
         worker = shop.workers[number % size]
         if step == "admit":
             lane = Lane.SCAN if number == 5 else Lane.QUICK
-            calls.append(make_call(str(number), lane=lane, principal=str(number // 4)))
+            calls.append(make_call(str(number % clients), lane=lane, principal=str(number % clients // 4)))
             shop.admit(calls[-1])
         elif step == "kill":
             shop.kill(worker)

@@ -94,11 +94,12 @@ def test_a_call_goes_there_and_its_answer_comes_back(
 ) -> None:
     make_ready(worker, peer)
     call = make_call()
-    worker.assign(call, wire.pack(wire.Call(call.id, "noop", 1.0, b"\x80")), 2.0)
+    worker.assign(call, 2.0)
+    worker.send(wire.pack(wire.Calls([wire.Call(call.id, "noop", 1.0, b"\x80")])))
     assert worker.state is State.BUSY
     received = wire.unpack_to_worker(peer.socket.recv())
-    assert isinstance(received, wire.Call)
-    peer.send(wire.Answer(received.call, memoryview(b"\x80"), None))
+    assert isinstance(received, wire.Calls)
+    peer.send(wire.Answer(received.calls[0].call, memoryview(b"\x80"), None))
     (answer,) = frames(worker)
     assert worker.answered(answer.call, 2.0) is call
     assert (worker.state, worker.calls_total) == (State.IDLE, 1)
@@ -162,7 +163,7 @@ def test_an_answer_to_another_call_is_a_violation(worker: Worker, peer: Peer, ma
     with pytest.raises(Violation):
         worker.answered(1, 2.0)
     call = make_call()
-    worker.assign(call, b"x", 2.0)
+    worker.assign(call, 2.0)
     with pytest.raises(Violation):
         worker.answered(call.id + 1, 2.0)
 
@@ -177,7 +178,7 @@ def test_an_oversize_frame_ends_the_link(worker: Worker, peer: Peer) -> None:
 def test_a_condemned_worker_hands_its_call_back(worker: Worker, peer: Peer, make_call: Callable[..., Call]) -> None:
     make_ready(worker, peer)
     call = make_call()
-    worker.assign(call, b"x", 2.0)
+    worker.assign(call, 2.0)
     assert worker.leave() is call
     assert worker.link_fd is None
 

@@ -70,7 +70,10 @@ def test_l30_q03_a_stopped_worker_is_killed_at_the_deadline(
     assert all_gone({row["pid"]}, 1.0)
 
 
-def test_a_worker_killed_from_outside_costs_one_call(faulty: Any) -> None:
+def test_a_worker_killed_from_outside_costs_one_call_and_a_spare_takes_its_place(
+    faulty: Any, descendants: Callable[[int], set[int]]
+) -> None:
+    already_there = descendants(faulty.pid)
     call = faulty.start_call("sleep")
     row = busy(faulty.wait_for_status(busy))[0]
     start = time.monotonic()
@@ -80,6 +83,7 @@ def test_a_worker_killed_from_outside_costs_one_call(faulty: Any) -> None:
     status = faulty.wait_for_status(lambda status: status["workers"][row["slot"]]["state"] == "idle")
     assert status["workers"][row["slot"]]["last_exit"] == "crash"
     assert status["workers"][row["slot"]]["restarts"] == 1
+    assert status["workers"][row["slot"]]["pid"] in already_there - {row["pid"]}
 
 
 def test_a_call_that_eats_memory_gets_a_typed_error_and_the_server_goes_on(faulty: Any) -> None:

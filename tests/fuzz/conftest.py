@@ -167,15 +167,15 @@ def report(data: bytes) -> None:
 
 
 def to_worker(data: bytes) -> None:
-    """What the broker sends is a `Go`, a `Call`, or a `WireError`."""
+    """What the broker sends is a `Go`, some `Calls`, or a `WireError`."""
     try:
         message = wire.unpack_to_worker(data)
     except wire.WireError:
         return
-    assert isinstance(message, wire.Go | wire.Call)
-    if isinstance(message, wire.Call):
+    assert isinstance(message, wire.Go | wire.Calls)
+    for call in message.calls if isinstance(message, wire.Calls) else ():
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            wire.unpack_inputs(message.inputs)
+            wire.unpack_inputs(call.inputs)
 
 
 def control(data: bytes) -> None:

@@ -97,8 +97,8 @@ class Ward:
         """Let each make its attacks, and wait until it has answered or died of them."""
         for subject, order in orders:
             call = _call(order)
-            frame = wire.pack(wire.Call(call.id, TOOL.name, PATIENCE_S, wire.pack(order)))
-            subject.worker.assign(call, frame, self._reactor.now())
+            subject.worker.assign(call, self._reactor.now())
+            subject.worker.send(wire.pack(wire.Calls([wire.Call(call.id, TOOL.name, PATIENCE_S, wire.pack(order))])))
         self._wait(lambda: all(one.findings is not None or one.status is not None for one, _ in orders))
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class Handle:
     @property
     def kind(self) -> str:
         """`file`, `directory`, `symlink`, `pipe`, `socket` or `device`."""
-        return kind_of(self.stat.st_mode)
+        return _KINDS.get(self.stat.st_mode & FORMAT, "device")
 
     def close(self) -> None:
         """Give the descriptor back; a second call does nothing."""

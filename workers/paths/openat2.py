@@ -18,35 +18,34 @@ _TRIES = 128
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
-_syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
+_NUMBER = ctypes.c_long(SYSCALL)
+"""As all that is the same in every call: made once, for ctypes takes longer over arguments than the kernel."""
 
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 
 
-_SIZE = ctypes.sizeof(_OpenHow)
-_hows: dict[tuple[int, int], tuple[_OpenHow, int]] = {}
+_SIZE = ctypes.c_size_t(ctypes.sizeof(_OpenHow))
+_hows: dict[tuple[int, int], ctypes.Array[_OpenHow]] = {}
+"""As arrays of one, which are passed as addresses."""
 
 
 def openat2(dir_fd: int, path: bytes, flags: int, resolve: int) -> int:
     """Open `path` beneath `dir_fd`; raises OSError. `path` holds no NUL (the call would stop there)."""
     try:
-        address = _hows[flags, resolve][1]
+        how = _hows[flags, resolve]
     except KeyError:
-        how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
-        address = ctypes.addressof(how)
-        _hows[flags, resolve] = (how, address)
-    fd: int = _syscall(SYSCALL, dir_fd, path, address, _SIZE)
-    tries = 1
-    while fd < 0:
+        how = _hows[flags, resolve] = (_OpenHow * 1)(_OpenHow(flags | os.O_CLOEXEC, 0, resolve))
+    for _ in range(_TRIES):
+        fd: int = _syscall(_NUMBER, dir_fd, path, how, _SIZE)
+        if fd >= 0:
+            return fd
         code = ctypes.get_errno()
         # EAGAIN: a rename or a mount raced with the lookup, so the kernel could not prove where it ended.
-        if code not in (errno.EAGAIN, errno.EINTR) or tries == _TRIES:
-            raise OSError(code, os.strerror(code))
-        fd = _syscall(SYSCALL, dir_fd, path, address, _SIZE)
-        tries += 1
-    return fd
+        if code not in (errno.EAGAIN, errno.EINTR):
+            break
+    raise OSError(code, os.strerror(code))
 
 
 def is_available() -> bool:

@@ -10,16 +10,17 @@ import os
 
 SYSCALL = 439
 _AT_EACCESS, _AT_EMPTY_PATH = 0x200, 0x1000
-_FLAGS = _AT_EACCESS | _AT_EMPTY_PATH
+_FLAGS = ctypes.c_int(_AT_EACCESS | _AT_EMPTY_PATH)
+_NUMBER = ctypes.c_long(SYSCALL)
+"""Made once, for ctypes takes longer over arguments than the kernel."""
 
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
-_syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_int)
 
 
 def can_read(fd: int) -> bool | None:
     """Whether what `fd` (O_PATH will do) stands for may be opened for reading; None where only trying tells."""
-    return _told(_asked(fd, os.R_OK))
+    return True if _syscall(_NUMBER, fd, b"", os.R_OK, _FLAGS) == 0 else _told(ctypes.get_errno())
 
 
 def can_write(fd: int) -> bool | None:
@@ -32,7 +33,7 @@ def can_write(fd: int) -> bool | None:
 
 
 def _asked(fd: int, rights: int) -> int:
-    return 0 if _syscall(SYSCALL, fd, b"", rights, _FLAGS) == 0 else ctypes.get_errno()
+    return 0 if _syscall(_NUMBER, fd, b"", rights, _FLAGS) == 0 else ctypes.get_errno()
 
 
 def _told(error: int) -> bool | None:

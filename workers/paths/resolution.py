@@ -100,8 +100,9 @@ class KernelResolver:
 
         self._openat2 = openat2.openat2
         self.can_read, self.can_write = permission.can_read, permission.can_write
-        self._plain = openat2.BENEATH | openat2.NO_MAGICLINKS | openat2.NO_SYMLINKS
-        self._no_mounts = self._plain | openat2.NO_XDEV
+        plain = openat2.BENEATH | openat2.NO_MAGICLINKS | openat2.NO_SYMLINKS
+        self._how = (plain, plain | openat2.NO_XDEV)
+        """By whether a mount on the way is a way out."""
         self._walker = WalkingResolver()
 
     def open(self, start: Start, names: Names, flags: int) -> Resolved:
@@ -112,7 +113,7 @@ class KernelResolver:
         if start.is_closed is not None and b".." in names:
             return self._walker.open(start, names, flags)  # which looks at every folder that the path passes
         try:
-            fd = self._openat2(start.fd, b"/".join(names) or b".", flags, self._how(start))
+            fd = self._openat2(start.fd, b"/".join(names) or b".", flags, self._how[start.one_filesystem])
         except OSError as error:
             is_told_by_walking = error.errno in (errno.ELOOP, errno.EXDEV) or b".." in names  # where did it end?
             if not is_told_by_walking:
@@ -124,12 +125,9 @@ class KernelResolver:
     def open_plain(self, start: Start, names: Names, flags: int) -> int:
         """See `Resolver`."""
         try:
-            return self._openat2(start.fd, b"/".join(names) or b".", flags, self._how(start))
+            return self._openat2(start.fd, b"/".join(names) or b".", flags, self._how[start.one_filesystem])
         except OSError as error:
             raise Unresolved(error.errno or errno.EIO, names) from None
-
-    def _how(self, start: Start) -> int:
-        return self._no_mounts if start.one_filesystem else self._plain
 
 
 class WalkingResolver:

@@ -58,6 +58,7 @@ class Space:
             index for index, root in enumerate(self.roots) if self._policy.denies_object(os.fstat(root.fd))
         )
         """What is open stays the same object, so that nobody need look at a root again."""
+        self._may_write_somewhere = any(root.writable for root in roots)
         self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
         """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
         self.judges_names = self._policy.has_rules or self.judges_objects
@@ -245,7 +246,7 @@ class Space:
 
     def may_write(self, root: Root, names: Names) -> bool:
         """Whether the operator lets clients write here; of overlapping roots the innermost decides."""
-        return self.roots[self._policy.innermost(self._index(root), names)].writable
+        return self._may_write_somewhere and self.roots[self._policy.innermost(self._index(root), names)].writable
 
     def can_write(self, handle: Handle) -> bool | None:
         """Whether whoever may write in its root could change an object; None where only trying tells."""

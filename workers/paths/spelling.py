@@ -37,7 +37,7 @@ class Roots(msgspec.Struct, frozen=True):
             place = Place(0, parts)
         else:
             place = self._labelled(parts, text)
-        if place is None or normalise(place.names) is None:
+        if place is None or (b".." in parts and normalise(place.names) is None):
             raise denied(text)
         return place
 

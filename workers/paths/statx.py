@@ -8,26 +8,21 @@ import sys
 _AT_EMPTY_PATH = 0x1000
 _STATX_BTIME = 0x800
 _SIZE = 256
-_BTIME_AT = 80
 _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_NO_AUTOMOUNT = 0x800
 _MOUNT_ROOT = 0x2000
 _ATTRIBUTES_AT = 8
 _ATTRIBUTES_KNOWN_AT = 56
-_MASK, _SECONDS = struct.Struct("=I"), struct.Struct("=q")
+_BORN = struct.Struct("=I76xq")
+"""The mask of what is told, and the seconds of `stx_btime`."""
 _NUMBERS = {"x86_64": 332, "aarch64": 291}
 
-_number = _NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
+_found = _NUMBERS.get(os.uname().machine) if sys.platform == "linux" else None
+_number = None if _found is None else ctypes.c_long(_found)
+_OF_ITSELF, _WHEN_BORN = ctypes.c_int(_AT_EMPTY_PATH), ctypes.c_uint(_STATX_BTIME)
+"""Made once, for ctypes takes longer over arguments than the kernel."""
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
-_syscall.argtypes = (
-    ctypes.c_long,
-    ctypes.c_int,
-    ctypes.c_char_p,
-    ctypes.c_int,
-    ctypes.c_uint,
-    ctypes.c_char_p,
-)
 _buffer = ctypes.create_string_buffer(_SIZE)
 """Of whoever asks: one thread does."""
 
@@ -36,13 +31,10 @@ def birth_time(fd: int) -> int | None:
     """When the file behind `fd` (O_PATH will do) was made, in whole seconds since the epoch; None if not recorded."""
     if _number is None:
         return None
-    if _syscall(_number, fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, _buffer) != 0:
+    if _syscall(_number, fd, b"", _OF_ITSELF, _WHEN_BORN, _buffer) != 0:
         return None
-    (mask,) = _MASK.unpack_from(_buffer)
-    if not mask & _STATX_BTIME:
-        return None
-    (born,) = _SECONDS.unpack_from(_buffer, _BTIME_AT)
-    return int(born)
+    mask, born = _BORN.unpack_from(_buffer)
+    return int(born) if mask & _STATX_BTIME else None
 
 
 def is_mount(fd: int, name: bytes = b"") -> bool | None:

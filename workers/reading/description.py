@@ -78,7 +78,7 @@ def _describe(
     space: Space, root: Root, names: Names, state: os.stat_result, target: str | None, handle: Handle | None
 ) -> FileInfo:
     kind = kind_of(state.st_mode)
-    shown = space.display(root, names)
+    shown = handle.path if handle is not None and handle.names == names else space.display(root, names)
     name = shown.rpartition("/")[2]
     return FileInfo(
         name=name,

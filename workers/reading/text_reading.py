@@ -28,11 +28,11 @@ _LEAST_BYTES = 8
 def read(context: "Context", handle: Handle, part: Part) -> Reading:
     """Read an open file; raises ToolFailure."""
     try:
+        if part.is_whole:
+            return _read_whole(context, handle, part)
         if part.has_bytes:
             return _read_bytes(context, handle, part)
-        if part.has_lines:
-            return _read_lines(context, handle, part)
-        return _read_whole(context, handle, part)
+        return _read_lines(context, handle, part)
     except TimeoutError:
         raise ToolFailure(
             Code.TIMEOUT,

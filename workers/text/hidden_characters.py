@@ -3,11 +3,6 @@
 import re
 
 _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\f\r")
-_ALARMING = b"\x1b\x07\x08\x0b\x0e\x0f\x7f"
-"""Those that terminals act on: a search for each is faster than a count of all, and mostly finds none.
-
-As numbers, which is many times faster than as bytes of length one.
-"""
 _SINGLE = (
     *("\u00ad", "\u061c", "\u200b", "\u200e", "\u200f", "\ufeff", "\ufff9", "\ufffa", "\ufffb"),
     *map(chr, (*range(0x202A, 0x202F), *range(0x2060, 0x2070))),
@@ -22,9 +17,10 @@ _INVISIBLE = re.compile(f"[{''.join(_SINGLE)}{_TAGS}]")
 
 def count_controls(text: bytes) -> int:
     """Count control characters of ASCII other than tab, form feed and line ends, if a terminal may act on one."""
-    if not any(map(text.__contains__, _ALARMING)):
-        return 0
-    return len(text) - len(text.translate(None, _CONTROLS))
+    # Those that terminals act on. A search for each is faster than a count of all, and mostly finds none.
+    if 0x1B in text or 7 in text or 8 in text or 0x0B in text or 0x0E in text or 0x0F in text or 0x7F in text:
+        return len(text) - len(text.translate(None, _CONTROLS))
+    return 0
 
 
 def count_invisible(text: bytes) -> int:

@@ -20,9 +20,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     max_line_chars: int | None = None
 
     @property
-    def has_lines(self) -> bool:
-        """Whether lines are asked for."""
-        return bool(self.offset or self.limit or self.head or self.tail)
+    def is_whole(self) -> bool:
+        """Whether neither lines nor bytes are asked for."""
+        return not (
+            self.offset or self.limit or self.head or self.tail or self.byte_limit or self.byte_offset is not None
+        )
 
     @property
     def has_view(self) -> bool:
@@ -37,7 +39,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(part: Part) -> None:
     """Refuse what excludes each other."""
-    if not part.has_lines and not part.has_bytes:
+    if part.is_whole:
         return
     ways = (
         ("offset and limit", part.offset is not None or part.limit is not None),

@@ -141,6 +141,7 @@ def test_a_client_that_never_reads_is_dropped(start_http: Callable[..., Any], tr
             statuses.append(server.request("POST", path, call).status)
             if statuses[-1] == 404:
                 break
-        server.wait_for_status(lambda status: status["clients"]["sse"] == 0)
+        status = server.wait_for_status(lambda status: status["clients"]["sse"] == 0)
     server.wait_for_error("did not read its events was dropped")
+    assert status["refusals"]["slow_reader"] == 1
     assert statuses[0] == 202

@@ -1,0 +1,62 @@
+"""The calls that one worker is given together: they cost one frame, and wake it and the link's own thread once."""
+
+from collections.abc import Iterator
+
+from filewarden.broker.call import Call
+from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.worker import Worker
+from filewarden.workers import wire
+
+MOST_BYTES = 32_768
+"""Of arguments in one frame with several calls: half of the room that a worker has beyond its largest call."""
+
+
+class Parcel:
+    """What is on its way to `worker`, in this order. Times are monotonic seconds."""
+
+    __slots__ = ("_calls", "_supervisor", "_was_idle", "_worker")
+
+    def __init__(self, supervisor: Supervisor, worker: Worker) -> None:
+        self._supervisor = supervisor
+        self._worker = worker
+        self._was_idle = worker.call is None
+        self._calls: list[wire.Call] = []
+
+    def add(self, call: Call, mark: str, now: float) -> None:
+        """Assign a call to the worker, which does not know of it before `send`."""
+        call.worker = self._supervisor.name_of(self._worker)
+        call.assigned_at = now
+        self._worker.assign(call, now)
+        self._calls.append(_told(call, mark, now))
+
+    def send(self) -> None:
+        """Hand it to the link."""
+        for frame in _frames(self._calls):
+            self._supervisor.send(self._worker, frame, was_idle=self._was_idle)
+
+
+def _frames(calls: list[wire.Call]) -> Iterator[bytes]:
+    first, total = 0, 0
+    for place, call in enumerate(calls):
+        size = len(call.arguments) + len(call.inputs)
+        total += size
+        if place > first and total > MOST_BYTES:
+            yield wire.pack(wire.Calls(calls[first:place]))
+            first, total = place, size
+    yield wire.pack(wire.Calls(calls[first:]))
+
+
+def _told(call: Call, mark: str, now: float) -> wire.Call:
+    hearing = call.hearing
+    return wire.Call(
+        call.id,
+        call.tool.name,
+        max(0.0, call.soft_at - now),
+        wire.pack(call.arguments),
+        hearing.wants_progress,
+        hearing.log_level,
+        hearing.askable,
+        b"" if call.inputs is None else wire.pack(call.inputs),
+        call.principal if call.tool.writes else "",
+        mark,
+    )
