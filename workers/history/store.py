@@ -36,6 +36,10 @@ MOST_SEGMENT_BYTES = 1 << 20
 PARTS, PARTS_OF_CHANGES = 16, 64
 """The oldest changes go file by file: no file holds more than one part in so many of what there may be, nor is written
 for longer than such a part of the greatest age."""
+USAGE_LOCK_S, CLAIMS_LOCK_S = 1.0, 3.0
+"""How long another server may hold a lock: to make a file takes moments, to find out what became of a change may take a
+look at all of a large file. One that was stopped while it held a lock must not hold everybody up."""
+LOCK_LOOK_S = 0.002
 TICK_NS = 10_000_000
 """So far may the time of a file lag behind the clock."""
 _ID = re.compile(r"[0-9a-f]{24}")
@@ -253,7 +257,7 @@ class History:
             made += head.mark == entry.MADE
             end = head.end
         if not pending and not is_writing:
-            with self._usage():
+            with contextlib.suppress(BlockingIOError), self._usage():  # else whoever looks next does it
                 self._finish(name, fd, end, made)
         return pending
 
@@ -286,7 +290,7 @@ class History:
         with contextlib.ExitStack() as stack:
             kept = self._interrupted(identifier, stack)
             if kept is not None:
-                stack.enter_context(self._locked("claims"))
+                stack.enter_context(self._locked("claims", CLAIMS_LOCK_S))
                 kept = self._interrupted(identifier, stack)  # somebody else may have found out
             yield kept
 
@@ -345,13 +349,14 @@ class History:
                 os.close(fd)
 
     def _usage(self) -> contextlib.AbstractContextManager[int]:
-        return self._locked("usage")
+        return self._locked("usage", USAGE_LOCK_S)
 
     @contextlib.contextmanager
-    def _locked(self, name: str) -> Iterator[int]:
+    def _locked(self, name: str, most_s: float) -> Iterator[int]:
+        """Raises BlockingIOError when somebody else keeps it for longer than `most_s`."""
         fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.folder)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            _lock(fd, most_s)
             yield fd
         finally:
             os.close(fd)
@@ -377,6 +382,19 @@ def _is_told(fd: int, head: Head) -> bool:
     if head.mark in (entry.BEGUN, entry.LEFT):
         return entry.is_whole(fd, head)
     return head.mark == entry.MADE
+
+
+def _lock(fd: int, most_s: float) -> None:
+    give_up_at = time.monotonic() + most_s
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(LOCK_LOOK_S)
+        else:
+            return
 
 
 def _is_locked(fd: int) -> bool:

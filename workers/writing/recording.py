@@ -274,8 +274,10 @@ def _require_room(context: "Context", history: History, target: Target, size: in
 
 
 def _unkept(target: Target, error: OSError) -> ToolFailure:
+    is_held = isinstance(error, BlockingIOError)
+    reason = "another server keeps the history locked" if is_held else os.strerror(error.errno or 0)
     return ToolFailure(
         Code.IO_ERROR,
-        f"What is at '{echo(target.asked)}' now could not be kept ({os.strerror(error.errno or 0)}), so the change "
+        f"What is at '{echo(target.asked)}' now could not be kept ({reason}), so the change "
         "could not be undone. Nothing was changed. The operator can switch the history off (history.enabled).",
     )

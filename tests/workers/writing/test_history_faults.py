@@ -12,7 +12,8 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code
-from filewarden.workers.tools import undo_change, write_file
+from filewarden.workers.history import store
+from filewarden.workers.tools import list_changes, undo_change, write_file
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.housekeeping import settle_history
 from tests.workers.writing.test_faults import Fault, attempt, drafts, sweep_all
@@ -148,3 +149,19 @@ def test_a_history_that_cannot_be_locked_stops_the_change(
     assert refusal.code is Code.IO_ERROR
     assert "could not be kept" in refusal.message
     assert (root / "a.txt").read_text() == "alpha\n"
+
+
+def test_a_lock_that_another_server_keeps_holds_nobody_up(
+    recording: Context, run: Run, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was stopped at the wrong moment, and that nobody continues."""
+    monkeypatch.setattr(store, "USAGE_LOCK_S", 0.05)
+    with (folder / "usage").open("wb") as usage:
+        fcntl.flock(usage, fcntl.LOCK_EX)
+        refusal = attempt(recording, run, write_file.TOOL, {"path": "a.txt", "content": "x", "overwrite": True})
+        assert refusal is not None
+        assert refusal.code is Code.IO_ERROR
+        assert "another server keeps the history locked" in refusal.message
+        assert (root / "a.txt").read_text() == "alpha\n"
+        assert run(recording, list_changes.TOOL).changes == []
+    assert attempt(recording, run, write_file.TOOL, {"path": "a.txt", "content": "x", "overwrite": True}) is None
