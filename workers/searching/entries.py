@@ -77,10 +77,10 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
             found.folders += _names(folders)
             self._suspect(found, folders)
         if has_files:
-            self._add_files(found, batch, len(folders))
+            self._add_files(found, batch)
 
-    def _add_files(self, found: Entries, batch: _Batch, folders: int) -> None:
-        """Add what is of interest of a batch and is no folder, of which there are so many."""
+    def _add_files(self, found: Entries, batch: _Batch) -> None:
+        """Add what is of interest of a batch and is no folder."""
         wants, fixed = self.wants_file, self.fixed
         if fixed:
             batch = [entry for entry in batch if fixed in entry.name]
@@ -90,7 +90,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         files = [entry for entry in batch if entry.is_file(follow_symlinks=False)]
         found.files += names if len(files) == len(names) else _names(files)
         self._suspect(found, files)
-        if len(files) < len(batch) and (self.wants_file is not None or len(files) + folders < len(batch)):
+        if len(files) < len(batch):
             self._add_others(found, batch)
 
     def _add_others(self, found: Entries, batch: _Batch) -> None:
