@@ -14,10 +14,10 @@ from filewarden.config.profiles import clientele, served_names, settings_for
 from filewarden.config.settings import Settings
 from filewarden.transports.http.app import mcp_app, pages_app
 from filewarden.transports.http.authentication import LocalToken
-from filewarden.transports.http.connection import SLOW_READER, ConnectionLimits
+from filewarden.transports.http.bounded import SLOW_READER, ConnectionLimits
 from filewarden.transports.http.descriptors import OWN_DESCRIPTORS, raise_descriptor_limit, room_for_connections
 from filewarden.transports.http.legacy import Legacy
-from filewarden.transports.http.listener import Changing, HttpListener
+from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.modern import Modern
 from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.peer import SlowReaders
@@ -77,11 +77,10 @@ class HttpService:
         self._legacy = Legacy(self._sessions, slow_readers, broker.holdings, http)
         self._modern = Modern(broker, slow_readers)
         self._protection = _protection(surroundings, opened)
-        self._apps = [Changing(app) for app in self._make_apps(settings)]
         limits = ConnectionLimits(connections=_connections(settings, surroundings.log))
         self._listeners = [
             HttpListener(sockets, app, limits, broker.turn_away)
-            for sockets, app in zip(self._doors, self._apps, strict=True)
+            for sockets, app in zip(self._doors, self._make_apps(settings), strict=True)
         ]
 
     def _make_apps(self, settings: Settings) -> list[ASGIApp]:
@@ -136,10 +135,9 @@ class HttpService:
             self._protection.server.clientele = clientele(settings)
         for pages in self._pages:
             pages.renew(settings)
-        for app, renewed in zip(self._apps, self._make_apps(settings), strict=True):
-            app.app = renewed
         limits = ConnectionLimits(connections=_connections(settings, self._log))
-        for listener in self._listeners:
+        for listener, app in zip(self._listeners, self._make_apps(settings), strict=True):
+            listener.change(app)
             listener.limits = limits
 
     def on_refused(self, reason: str) -> None:

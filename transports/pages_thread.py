@@ -25,7 +25,7 @@ from filewarden.config.addresses import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.http.app import pages_app
 from filewarden.transports.http.authentication import LocalToken
-from filewarden.transports.http.connection import ConnectionLimits
+from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
 from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.sockets import bind, bracketed, port_of

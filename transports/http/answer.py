@@ -43,13 +43,23 @@ async def send_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-def on_the_wire(answer: Answer) -> bytes:
-    """HTTP/1.1 for a connection that is closed afterwards."""
+def on_the_wire(answer: Answer, *, closes: bool = True) -> bytes:
+    """HTTP/1.1, for a connection that is closed afterwards or not."""
+    if not closes and answer.status == 200 and not answer.headers and answer.media_type is JSON and answer.body:
+        return _DOCUMENT % (len(answer.body), answer.body)
+    return _head(answer, closes=closes) + answer.body
+
+
+def _head(answer: Answer, *, closes: bool) -> bytes:
     reason = HTTPStatus(answer.status).phrase
     head = [b"HTTP/1.1 %d %s" % (answer.status, reason.encode())]
-    head += [name + b": " + value for name, value in (*answer.all_headers(), CLOSE)]
-    return b"\r\n".join([*head, b"", answer.body])
+    head += [name + b": " + value for name, value in answer.all_headers()]
+    if closes and CLOSE not in answer.headers:
+        head.append(b": ".join(CLOSE))
+    return b"\r\n".join([*head, b"", b""])
 
 
+_DOCUMENT = _head(Answer(200, b"x"), closes=False).replace(b"length: 1", b"length: %d") + b"%b"
+"""The usual one: its length, and its body."""
 TOO_MUCH = problem(503, "too much is being sent at once; try again", RETRY_AFTER)
 """To a body that does not fit beside all that other clients are sending."""

@@ -1,49 +1,46 @@
-"""One HTTP connection: uvicorn's httptools protocol, with bounds on what a client may send and on how long it takes."""
+"""One HTTP connection: requests with a head that was let in before are answered at once, others by uvicorn.
+
+What comes in one piece, and is one whole request with such a head, needs neither the parser nor a task. Every other
+request, and every stream, goes the way of uvicorn's protocol. Either way it waits for its turn.
+"""
 
 import asyncio
-import itertools
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 
 import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
-from filewarden.transports.http.gathering import GatheringTransport
-from filewarden.transports.http.peer import SCOPE_KEY
+from filewarden.transports.http.answer import CLOSE, Answer, on_the_wire
+from filewarden.transports.http.bounded import BoundedConnection, ConnectionLimits
+from filewarden.transports.http.changing import EDITION_KEY, Changing
+from filewarden.transports.http.fields import fields_of
+from filewarden.transports.http.known_head import KnownHead, learn
+from filewarden.transports.http.reply import Reply, ReplyTo, deliver
+from filewarden.transports.http.turnstile import Turnstile
+from filewarden.transports.http.visit import Visit
 
-LINGER_S = 1.0
-TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"
-"""Why a connection was refused or dropped, as the status counts it."""
-_NUMBERS = itertools.count(1)
-
-
-class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds for one connection, and how many there may be."""
-
-    connections: int
-    head_bytes: int = 65_536
-    head_fields: int = 100
-    request_s: float = 30.0
-    """For a request to arrive as a whole."""
-    stalled_s: float = 60.0
-    """For a client to take some of what is sent to it."""
+MOST_HEADS = 4
+"""How many heads of a connection are remembered: a client of the modern era has one for each tool."""
+PIECE_KEY = "filewarden.piece"
 
 
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-_NO_UPGRADE = b"\r\nignored:"
-"""A server may ignore an offer of another protocol (RFC 9110, 7.8), but the parser takes it and drops the body. Clients
-that prefer HTTP/2 make that offer with their first request. No JSON text holds these bytes, should a body follow."""
+class _Remembered(msgspec.Struct, frozen=True):
+    """A head, what answers whatever comes with it, the application that let it in, and whose turn it takes."""
+
+    head: KnownHead
+    reply_to: ReplyTo
+    edition: object
+    sender: Hashable
 
 
-class HeadTooLargeError(Exception):
-    """Stops the HTTP parser."""
+class Connection(BoundedConnection):
+    """Answers what it can by itself; `changing` is the application, which hears of everything else."""
 
-
-class Connection(HttpToolsProtocol):
-    """Refuses heads that are too large, connections that are too many, and clients that are too slow."""
+    cycle: RequestResponseCycle | Visit | None  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -52,173 +49,156 @@ class Connection(HttpToolsProtocol):
         loop: asyncio.AbstractEventLoop,
         limits: ConnectionLimits,
         on_lost: Callable[[], None],
-        turn_away: Callable[[str], None] = lambda _reason: None,
+        turn_away: Callable[[str], None],
+        *,
+        changing: Changing,
+        turnstile: Turnstile,
     ) -> None:
-        super().__init__(config, state, {}, loop)
-        self.number = next(_NUMBERS)
-        self._limits = limits
-        self._on_lost = on_lost
-        self._turn_away = turn_away
-        self._is_surplus = False
-        self._is_lingering = False
-        self._is_head_open = False
-        self._is_request_open = False
-        self._head_bytes = 0
-        self._fields_bytes = 0
-        self._refusal: Answer | None = None
-        self._followers: list[Callable[[], None]] = []
-        self._patience: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count it; one too many is told so when it speaks, and far too many are not even heard."""
-        super().connection_made(transport)
-        self.transport = GatheringTransport(transport, self.loop)
-        count = len(self.connections)
-        self._is_surplus = count > self._limits.connections
-        if self._is_surplus:
-            self._turn_away(TOO_MANY)
-        self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
-        if count > 2 * self._limits.connections:
-            transport.abort()
+        super().__init__(config, state, loop, limits, on_lost, turn_away)
+        self._changing = changing
+        self._turnstile = turnstile
+        self._piece: bytes | None = None
+        """What came in one piece, as long as no request was found in it."""
+        self._known: list[_Remembered] = []
+        self._visit: Visit | None = None
+        self._rests_since = 0.0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave no timer behind, and no cycle of references: memory is free at once, not when the collector comes."""
+        """Leave nothing under way that ends with the client."""
+        self._leave_visit()
+        self._known.clear()
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
-        self._end_patience()
-        self._end_stall()
-        for action in self._followers:
-            action()
-        self._followers.clear()
-        self.cycle = self.scope = None  # type: ignore[assignment]
-        self._on_lost()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, within bounds."""
-        if self._is_lingering:
+        """Answer what is known, and let everything else be parsed."""
+        if self._known and self._is_at_rest and self._answer_known(data):
             return
-        if self._is_surplus:
-            self._refuse(problem(503, "too many connections are open", RETRY_AFTER))
-            return
-        if self._is_head_open:
-            self._head_bytes += len(data)
-        if self._is_head_open or not self._is_request_open:
-            data = _without_upgrade(data)
+        self._piece = None if self._is_request_open else data
         super().data_received(data)
-        if self._is_head_open and self._head_bytes > self._limits.head_bytes:  # one endless line is no callback
-            self._refuse(_too_large_head(self._limits))
-        elif self._is_request_open and self._patience is None:
-            self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
-        elif not self._is_request_open:
-            self._end_patience()
+        self._piece = None
 
     def on_message_begin(self) -> None:
-        """A request starts."""
+        """A request starts: the first one in a piece may be all of it."""
         super().on_message_begin()
-        self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
-        self._is_head_open = self._is_request_open = True
-        self._head_bytes = self._fields_bytes = 0
+        self.scope[PIECE_KEY] = self._piece  # type: ignore[literal-required]
+        self._piece = None
 
-    def on_url(self, url: bytes) -> None:
-        """Part of the request's target."""
-        super().on_url(url)
-        if len(self.url) > self._limits.head_bytes:
-            self._stop_parsing()
+    def remember(self, scope: Scope, reply_to: ReplyTo, sender: Hashable = None) -> None:
+        """Whatever comes with the very head of this request may be answered by `reply_to` at once, unread."""
+        piece: bytes | None = scope[PIECE_KEY]
+        head = None if piece is None else learn(piece, fields_of(scope), len(scope["headers"]))
+        if head is not None:
+            self._known.insert(
+                0, _Remembered(head, reply_to, scope.get(EDITION_KEY), self.number if sender is None else sender)
+            )
+            del self._known[MOST_HEADS:]
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One field of the head; fields after the body are nobody's business."""
-        if not self._is_head_open:
+    @property
+    def _is_at_rest(self) -> bool:
+        """Whether nothing is under way in either direction, so that a request can begin."""
+        if self._is_request_open or self._is_lingering or self.flow.write_paused or self.transport.is_closing():
+            return False
+        return self.cycle is None or self.cycle.response_complete
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer a whole request whose head is known; whether it was one."""
+        for known in self._known:
+            body = known.head.body_in(data)
+            if body is not None and known.edition is self._changing.app:
+                self._visit = self.cycle = visit = Visit()
+                self._turnstile.enter(known.sender, partial(self._begin, visit, known.reply_to, body))
+                return True
+        return False
+
+    def _begin(self, visit: Visit, reply_to: ReplyTo, body: bytes) -> None:
+        if visit.disconnected:
             return
-        super().on_header(name, value)
-        self._fields_bytes += len(name) + len(value)
-        limits = self._limits
-        if len(self.headers) > limits.head_fields or self._fields_bytes + len(self.url) > limits.head_bytes:
-            self._stop_parsing()
+        try:
+            reply = reply_to(body)
+            if isinstance(reply, Answer):
+                self._end_visit(visit, reply)
+            else:
+                visit.reply = reply
+                reply.when_decided(partial(self._go_on, visit, reply))
+        except Exception as error:
+            self._fail(error)
 
-    def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._is_head_open = False
-        super().on_headers_complete()
+    def _go_on(self, visit: Visit, reply: Reply) -> None:
+        """It is known what the reply is."""
+        try:
+            if reply.plain is None and reply.stream is not None and not visit.disconnected:
+                self._stream(visit, reply)
+                return
+            if reply.plain is not None:
+                self._end_visit(visit, reply.plain)
+            reply.close()
+        except Exception as error:  # it would end the server, whose loop this is
+            self._fail(error)
 
-    def on_message_complete(self) -> None:
-        """The body is whole."""
-        self._is_request_open = False
-        super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refused, or what stopped it."""
-        self._refuse(self._refusal or problem(400, "this is no valid HTTP request"))
-
-    def pause_writing(self) -> None:
-        """The client does not read; for a while that is fine."""
-        super().pause_writing()
-        self._stall = self.loop.call_later(self._limits.stalled_s, self._drop_slow_reader)
-
-    def resume_writing(self) -> None:
-        """It does read."""
-        super().resume_writing()
-        self._end_stall()
-
-    def leave(self) -> None:
-        """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
-        if self.cycle is None:
+    def _end_visit(self, visit: Visit, answer: Answer) -> None:
+        visit.response_started = visit.response_complete = True
+        self._visit = None
+        if visit.disconnected or self.transport.is_closing():
             return
-        if not self.cycle.response_started:
-            self.cycle.keep_alive = False
+        closes = not visit.keep_alive or CLOSE in (*answer.headers, *self.server_state.default_headers)
+        self._gathering.write_whole(on_the_wire(answer, closes=closes))
+        self._rests_since = self.loop.time()
+        if closes:
+            self.transport.close()
+        elif self.pipeline or self.timeout_keep_alive_task is None:
+            self.on_response_complete()
 
-    def abort(self) -> None:
-        """End it at once, whatever still waits to be sent."""
+    def _stream(self, visit: Visit, reply: Reply) -> None:
+        """From here on it is a task of uvicorn's."""
+        self._visit = None
+        self._unset_keepalive_if_required()
+        cycle = RequestResponseCycle(
+            scope={"type": "http", "method": "POST", "http_version": "1.1"},  # type: ignore[typeddict-item]
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=visit.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if self.cycle is visit:
+            self.cycle = cycle
+
+        async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+            await deliver(reply, receive, send)
+
+        super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+
+    def _leave_visit(self) -> None:
+        """Nobody is there for what is under way."""
+        visit, self._visit = self._visit, None
+        if isinstance(self.cycle, Visit):
+            self.cycle = None
+        if visit is not None:
+            visit.leave()
+
+    def _fail(self, error: Exception) -> None:
+        self.logger.error("a request could not be answered", exc_info=error)
         self.transport.abort()
 
-    def when_lost(self, action: Callable[[], None]) -> None:
-        """Run `action` once the connection is closed, by whichever side."""
-        self._followers.append(action)
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        """When it is its turn."""
+        self._turnstile.enter(self.number, partial(super()._start_asgi_task, cycle, app))  # type: ignore[arg-type]
 
-    def _stop_parsing(self) -> None:
-        self._refusal = _too_large_head(self._limits)
-        raise HeadTooLargeError
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing has come for a while: since the latest answer, whoever has set the timer."""
+        self.timeout_keep_alive_task = None
+        left_s = self._rests_since + self.timeout_keep_alive - self.loop.time()
+        if self._visit is not None or left_s > 0:
+            later_s = left_s if self._visit is None else self.timeout_keep_alive
+            self.timeout_keep_alive_task = self.loop.call_later(later_s, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
 
     def _refuse(self, answer: Answer) -> None:
-        """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again."""
-        if self.pipeline or self.transport.is_closing():
-            self.transport.abort()
-            return
-        if self.cycle is not None:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        self._is_lingering = True
-        self.transport.write(on_the_wire(answer))
-        self.transport.write_eof()
-        self._end_patience()
-        self._patience = self.loop.call_later(LINGER_S, self.transport.abort)
-
-    def _lose_patience(self) -> None:
-        self._patience = None
-        if self.flow.read_paused:  # we do not let it send
-            self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
-        else:
-            self._turn_away(SLOW_SENDER)
-            self.transport.abort()
-
-    def _drop_slow_reader(self) -> None:
-        self._turn_away(SLOW_READER)
-        self.transport.abort()
-
-    def _end_patience(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def _end_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
-
-
-def _without_upgrade(data: bytes) -> bytes:
-    return _UPGRADE.sub(_NO_UPGRADE, data) if b"\r\nupgrade:" in data.lower() else data
-
-
-def _too_large_head(limits: ConnectionLimits) -> Answer:
-    return problem(431, f"a request may have {limits.head_fields} fields and {limits.head_bytes} bytes before its body")
+        self._leave_visit()
+        super()._refuse(answer)

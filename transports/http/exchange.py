@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from starlette.types import Receive, Send
+
 from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Message
 from filewarden.broker.protocol.response import encode
 from filewarden.transports.http.answer import Answer
@@ -30,13 +32,18 @@ S = TypeVar("S", bound=MessageStream)
 class Exchange(Generic[S]):
     """A sink of the conversation. It becomes a stream with the first message before the answer, or after `GRACE_S`."""
 
+    ends_with_client = False
+    """Whether nothing is to be done any more once the client has left."""
+
     def __init__(self, message: Message | Batch, open_stream: Callable[[], S]) -> None:
         self.plain: Answer | None = None
         """The whole answer, where it is no stream."""
         self.stream: S | None = None
         self._message = message
         self._open_stream = open_stream
-        self._decided: asyncio.Future[None] | None = None
+        self._is_abandoned = False
+        self._on_decided: Callable[[], object] | None = None
+        self._grace: asyncio.TimerHandle | None = None
 
     def begin_stream(self) -> None:
         """Make it a stream at once, whatever comes, where it is one request."""
@@ -62,19 +69,35 @@ class Exchange(Generic[S]):
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more."""
+        self._is_abandoned = True
         self._decide()
 
-    async def decision(self) -> None:
-        """Wait until it is known whether this is a stream; neither, if it was abandoned."""
-        if self.plain is not None or self.stream is not None:
+    @property
+    def is_decided(self) -> bool:
+        """Whether it is known what this is: an answer, a stream, or abandoned."""
+        return self.plain is not None or self.stream is not None or self._is_abandoned
+
+    def when_decided(self, action: Callable[[], object]) -> None:
+        """Run `action` once it is known what this is, at once where it is."""
+        if self.is_decided:
+            action()
             return
-        loop = asyncio.get_running_loop()
-        self._decided = loop.create_future()
-        grace = loop.call_later(GRACE_S, self._streaming)
-        try:
-            await self._decided
-        finally:
-            grace.cancel()
+        self._on_decided = action
+        self._grace = asyncio.get_running_loop().call_later(GRACE_S, self._streaming)
+
+    async def decision(self) -> None:
+        """Wait until it is known what this is."""
+        if not self.is_decided:
+            decided = asyncio.Event()
+            self.when_decided(decided.set)
+            await decided.wait()
+
+    async def carry(self, receive: Receive, send: Send) -> None:
+        """Send the stream that it is, until that ends or the client leaves."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Everything is sent, or will not be."""
 
     def _streaming(self) -> S:
         if self.stream is None:
@@ -83,8 +106,11 @@ class Exchange(Generic[S]):
         return self.stream
 
     def _decide(self) -> None:
-        if self._decided is not None and not self._decided.done():
-            self._decided.set_result(None)
+        if self._on_decided is not None:
+            action, self._on_decided = self._on_decided, None
+            if self._grace is not None:
+                self._grace.cancel()
+            action()
 
 
 def _cancelled(request: AnyRequest) -> bytes:

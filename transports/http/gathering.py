@@ -32,6 +32,12 @@ class GatheringTransport(asyncio.Transport):
         else:
             self._transport.write(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Send a response that is all there."""
+        if self._turn is not None:
+            self._flush()
+        self._transport.write(data)
+
     def write_eof(self) -> None:
         """End our side."""
         self._flush()

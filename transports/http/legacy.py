@@ -13,10 +13,11 @@ from filewarden.transports.http.answer import RETRY_AFTER, Answer, problem, send
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.fields import EVENTS, Fields, accepts, fields_of
-from filewarden.transports.http.peer import SlowReaders, peer_of
+from filewarden.transports.http.peer import Peer, SlowReaders, peer_of
 from filewarden.transports.http.resumable import ResumableStream, UnknownEventError
 from filewarden.transports.http.sessions import HttpSession, Sessions
 from filewarden.transports.http.streams import COMMENT, EventStream
+from filewarden.transports.http.visitor import Visitor
 
 SESSION_ID = b"mcp-session-id"
 LAST_EVENT_ID = b"last-event-id"
@@ -38,25 +39,16 @@ class Legacy:
         self._always_stream = http.always_stream
         self._poll_after_s = http.poll_after_s
 
-    async def open(self, scope: Scope, send: Send, message: Message | Batch) -> None:
-        """Answer an `initialize`: a new session, unless it fails."""
-        await send_answer(send, self._opened(principal_of(scope), message))
-
-    async def post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
-        """Hand a message to its session; the answer is JSON or a stream."""
-        session = self._session(fields_of(scope), principal_of(scope))
+    def reply_to(self, message: Message | Batch, visitor: Visitor) -> "Answer | SessionExchange":
+        """Hand a message to its session, and begin to answer it."""
+        session = self._session(visitor.fields, visitor.principal)
         if isinstance(session, Answer):
-            await send_answer(send, session)
-            return
-        exchange = Exchange(message, session.streams.open)
+            return session
+        exchange = SessionExchange(self, session, message, visitor.peer)
         if self._always_stream:
             exchange.begin_stream()
         session.conversation.accept(message, exchange)
-        await exchange.decision()
-        if exchange.plain is not None:
-            await send_answer(send, exchange.plain)
-        elif exchange.stream is not None:
-            await self._carry(session, exchange.stream, 0, scope, receive, send)
+        return exchange
 
     async def listen(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a GET: the general stream of the session, or one that was lost, from where it was lost."""
@@ -65,7 +57,7 @@ class Legacy:
             await send_answer(send, found)
             return
         session, stream, after = found
-        await self._carry(session, stream, after, scope, receive, send)
+        await self.carry(session, stream, after, peer_of(scope), receive, send)
 
     def delete(self, scope: Scope) -> Answer:
         """End a session."""
@@ -83,7 +75,8 @@ class Legacy:
         """
         return self._sessions.find(fields.get(SESSION_ID, b""), principal) or problem(404, _UNKNOWN_SESSION)
 
-    def _opened(self, principal: Principal, message: Message | Batch) -> Answer:
+    def opened(self, principal: Principal, message: Message | Batch) -> Answer:
+        """Answer an `initialize`: a new session, unless it fails."""
         refusal = self._sessions.refusal(principal)
         if refusal is not None:
             return refusal
@@ -113,20 +106,21 @@ class Legacy:
             return problem(409, "this session has a stream already; take it up with Last-Event-ID if it was lost")
         return session, stream, after
 
-    async def _carry(
+    async def carry(
         self,
         session: HttpSession,
         stream: ResumableStream,
         after: int | None,
-        scope: Scope,
+        peer: Peer,
         receive: Receive,
         send: Send,
     ) -> None:
+        """Let a connection carry a stream on, until either ends."""
         is_primed = session.revision is not None and session.revision.primes_streams
         may_let_go = is_primed and stream is not session.streams.general
         connection = EventStream(
             COMMENT,
-            lambda: self._slow_readers.drop(peer_of(scope)),
+            lambda: self._slow_readers.drop(peer),
             holdings=self._holdings,
             silent_s=self._poll_after_s if may_let_go else None,
         )
@@ -135,3 +129,18 @@ class Legacy:
             await connection.run(receive, send)
         finally:
             stream.disconnect(connection)
+
+
+class SessionExchange(Exchange[ResumableStream]):
+    """What answers a message of a session; it goes on when its client has left."""
+
+    def __init__(self, legacy: Legacy, session: HttpSession, message: Message | Batch, peer: Peer) -> None:
+        super().__init__(message, session.streams.open)
+        self._legacy = legacy
+        self._session = session
+        self._peer = peer
+
+    async def carry(self, receive: Receive, send: Send) -> None:
+        """Send the stream over the connection of its request."""
+        if self.stream is not None:
+            await self._legacy.carry(self._session, self.stream, 0, self._peer, receive, send)

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -13,24 +13,16 @@ from uvicorn.server import ServerState
 from filewarden.broker.log import Log
 from filewarden.transports.http.acceptor import Acceptor
 from filewarden.transports.http.answer import CLOSE
-from filewarden.transports.http.connection import Connection, ConnectionLimits
+from filewarden.transports.http.bounded import ConnectionLimits
+from filewarden.transports.http.changing import Changing
+from filewarden.transports.http.connection import Connection
+from filewarden.transports.http.turnstile import Turnstile
 
 KEEP_ALIVE_S = 60
 NO_DESCRIPTORS = "no_descriptors"
 LATE_IMPORTS = ("uvicorn.lifespan.off",)
 """What `Config.load` imports by name: to be loaded before the front-end gives its rights up."""
 UVICORN_LOGGER = "uvicorn.error"
-
-
-class Changing:
-    """An application in whose place another can be put while connections are open."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Let the one of this moment answer."""
-        return self.app(scope, receive, send)
 
 
 class HttpListener:
@@ -49,8 +41,9 @@ class HttpListener:
         self.limits = limits
         """Of the connections that come from now on."""
         self._state = ServerState()
+        self._changing = Changing(app)
         self._config = Config(
-            app=app,
+            app=self._changing,
             http=HttpToolsProtocol,
             ws="none",
             lifespan="off",
@@ -66,8 +59,13 @@ class HttpListener:
         self._acceptors: list[Acceptor] = []
         self._is_empty = asyncio.Event()
 
+    def change(self, app: ASGIApp) -> None:
+        """Let another application answer from now on, on the connections that are open too."""
+        self._changing.app = app
+
     async def start(self) -> None:
         """Accept connections from now on."""
+        self._turnstile = Turnstile(asyncio.get_running_loop().call_soon)
         for each in self._sockets:
             acceptor = Acceptor(each, self._connection, lambda _reason: self._turn_away(NO_DESCRIPTORS))
             self._acceptors.append(acceptor)
@@ -109,7 +107,16 @@ class HttpListener:
 
     def _connection(self) -> Connection:
         loop = asyncio.get_running_loop()
-        return Connection(self._config, self._state, loop, self.limits, self._on_lost, self._turn_away)
+        return Connection(
+            self._config,
+            self._state,
+            loop,
+            self.limits,
+            self._on_lost,
+            self._turn_away,
+            changing=self._changing,
+            turnstile=self._turnstile,
+        )
 
     def _on_lost(self) -> None:
         if not self._state.connections:

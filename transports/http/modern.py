@@ -1,12 +1,13 @@
 """Streamable HTTP of 2026-07-28: every POST stands for itself, and a client that closes its connection cancels it."""
 
-import asyncio
+from collections.abc import Callable
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
 
 from filewarden.broker.broker import Broker
 from filewarden.broker.caller import Caller
+from filewarden.broker.conversation import Conversation
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.calls import read_call
 from filewarden.broker.protocol.envelope import client_name, name_of, read_envelope, terms_of, unsupported
@@ -27,15 +28,12 @@ from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS
-from filewarden.transports.http.answer import CLOSE, RETRY_AFTER, Answer, problem, send_answer
-from filewarden.transports.http.authentication import principal_of
+from filewarden.transports.http.answer import CLOSE, RETRY_AFTER, Answer, problem
 from filewarden.transports.http.exchange import Exchange
-from filewarden.transports.http.peer import Peer, SlowReaders, peer_of
+from filewarden.transports.http.peer import Peer, SlowReaders
 from filewarden.transports.http.routing_headers import HeaderParam, RoutingHeaders, header_params
-from filewarden.transports.http.streams import COMMENT, MESSAGE, EventStream, event, until_gone
-
-WATCH_AFTER_S = 0.05
-"""From when on it is noticed that the client has left: most answers need no watch."""
+from filewarden.transports.http.streams import COMMENT, MESSAGE, EventStream, event
+from filewarden.transports.http.visitor import Visitor
 
 
 class _Meta(msgspec.Struct, frozen=True):
@@ -64,6 +62,25 @@ class PlainStream:
         self.connection.end()
 
 
+class ModernExchange(Exchange[PlainStream]):
+    """What answers one request; it ends with its client."""
+
+    ends_with_client = True
+
+    def __init__(self, request: AnyRequest, open_stream: Callable[[], PlainStream], conversation: Conversation) -> None:
+        super().__init__(request, open_stream)
+        self._conversation = conversation
+
+    async def carry(self, receive: Receive, send: Send) -> None:
+        """Send the stream."""
+        if self.stream is not None:
+            await self.stream.connection.run(receive, send)
+
+    def close(self) -> None:
+        """What still runs for it is cancelled."""
+        self._conversation.close()
+
+
 class Modern:
     """Answers requests that bring their own metadata."""
 
@@ -89,24 +106,20 @@ class Modern:
             }
         return found
 
-    async def post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
-        """Answer one message; the answer is JSON or a stream."""
-        peer = peer_of(scope)
-        self._count(peer, message, principal_of(scope))
-        headers = RoutingHeaders(scope["headers"])
+    def reply_to(self, message: Message | Batch, visitor: Visitor) -> "Answer | ModernExchange":
+        """Begin to answer one message."""
+        self._count(visitor.peer, message, visitor.principal)
+        headers = visitor.routing
         match message:
             case Request() | ToolCall() | Ping():
-                refusal = self._refusal(message, headers, principal_of(scope)) or self._farewell(message)
-                if refusal is None:
-                    await self._converse(message, scope, receive, send)
-                    return
+                refusal = self._refusal(message, headers, visitor.principal) or self._farewell(message)
+                return refusal or self._converse(message, visitor)
             case Notification():
-                refusal = _notification_refusal(message, headers) or Answer(202)
+                return _notification_refusal(message, headers) or Answer(202)
             case Malformed():
-                refusal = _refused(message.error, message.id)
+                return _refused(message.error, message.id)
             case Response() | Batch():
-                refusal = problem(400, "this protocol version takes one request or notification at a time")
-        await send_answer(send, refusal)
+                return problem(400, "this protocol version takes one request or notification at a time")
 
     def _refusal(self, request: AnyRequest, headers: RoutingHeaders, principal: Principal) -> Answer | None:
         """What the first steps of validation say: the metadata is whole, and the header fields agree with the body."""
@@ -129,27 +142,23 @@ class Modern:
             return None
         return problem(503, "the server is about to stop; ask again", RETRY_AFTER, CLOSE, request_id=request.id)
 
-    async def _converse(self, request: AnyRequest, scope: Scope, receive: Receive, send: Send) -> None:
-        peer = peer_of(scope)
+    def _converse(self, request: AnyRequest, visitor: Visitor) -> "ModernExchange":
+        peer = visitor.peer
 
         def open_stream() -> PlainStream:
             return PlainStream(
                 EventStream(COMMENT, lambda: self._slow_readers.drop(peer), holdings=self._broker.holdings)
             )
 
-        exchange = Exchange(request, open_stream)
-        caller = Caller(_client_id(peer), principal_of(scope))
+        caller = Caller(_client_id(peer), visitor.principal)
         conversation = self._broker.open_conversation(caller, eras=Eras.MODERN)
+        exchange = ModernExchange(request, open_stream, conversation)
         try:
             conversation.accept(request, exchange)
-            if exchange.plain is None:
-                await _decision(exchange, receive)
-            if exchange.plain is not None:
-                await send_answer(send, exchange.plain)
-            elif exchange.stream is not None:
-                await exchange.stream.connection.run(receive, send)
-        finally:
+        except BaseException:
             conversation.close()
+            raise
+        return exchange
 
     def _count(self, peer: Peer, message: Message | Batch, principal: Principal) -> None:
         """A connection that has sent a modern request is a client while it is open."""
@@ -173,23 +182,6 @@ class Modern:
 
 def _client_id(peer: Peer) -> str:
     return f"tcp-{peer.number}"
-
-
-async def _decision(exchange: Exchange[PlainStream], receive: Receive) -> None:
-    """Wait for it, but no longer than the client does."""
-    watches: list[asyncio.Task[None]] = []
-
-    def watch() -> None:
-        watches.append(asyncio.ensure_future(until_gone(receive)))
-        watches[0].add_done_callback(lambda task: None if task.cancelled() else exchange.abandon())
-
-    timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, watch)
-    try:
-        await exchange.decision()
-    finally:
-        timer.cancel()
-        for each in watches:
-            each.cancel()
 
 
 def _notification_refusal(notification: Notification, headers: RoutingHeaders) -> Answer | None:

@@ -1,11 +1,12 @@
 """The TCP connection that a request came over, as far as an endpoint may use it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from starlette.types import Scope
 
 from filewarden.broker.log import Log
+from filewarden.transports.http.reply import ReplyTo
 
 SCOPE_KEY = "filewarden.peer"
 
@@ -23,6 +24,13 @@ class Peer(Protocol):
     def when_lost(self, action: Callable[[], None]) -> None:
         """Run `action` once it is closed, by whichever side."""
 
+    def remember(self, scope: Scope, reply_to: ReplyTo, sender: Hashable = None) -> None:
+        """Whatever comes with the very head of this request may be answered by `reply_to` at once, unread.
+
+        Only where everything that was decided by the head holds for as long as the application does. `sender` is whose
+        turn it takes, where that is more than a connection.
+        """
+
 
 class Nobody:
     """Stands where the server in front of the application tells nothing of connections."""
@@ -35,6 +43,9 @@ class Nobody:
     def when_lost(self, action: Callable[[], None]) -> None:
         """Nobody knows when, so it is taken as closed already."""
         action()
+
+    def remember(self, scope: Scope, reply_to: ReplyTo, sender: Hashable = None) -> None:
+        """Nothing is known of the next request."""
 
 
 _NOBODY = Nobody()

@@ -1,5 +1,7 @@
 """Streamable HTTP at `/mcp`, for both eras: each request is read once and goes the way of its era."""
 
+from functools import partial
+
 from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Malformed, Message, decode
@@ -13,8 +15,11 @@ from filewarden.transports.http.fields import EVENTS, JSON, accepts, fields_of
 from filewarden.transports.http.gate import too_large
 from filewarden.transports.http.legacy import SESSION_ID, Legacy
 from filewarden.transports.http.modern import Modern
+from filewarden.transports.http.peer import peer_of
+from filewarden.transports.http.reply import Reply, deliver
 from filewarden.transports.http.rights import Refuse
 from filewarden.transports.http.routing_headers import VERSION
+from filewarden.transports.http.visitor import Visitor
 
 METHODS = ("GET", "POST", "DELETE")
 _NO_SESSION = "a session id is required; open a session with initialize"
@@ -38,6 +43,9 @@ class Streamable:
         if not (accepts(fields, JSON) and accepts(fields, EVENTS)):
             await send_answer(send, problem(406, "Accept must admit application/json and text/event-stream"))
             return
+        visitor = Visitor(peer_of(scope), principal_of(scope), fields, scope["headers"])
+        if visitor.principal.expires_at is None:
+            visitor.peer.remember(scope, partial(self.reply_to, visitor), fields.get(SESSION_ID))
         try:
             body = await self._bodies.read(receive)
         except TooLargeError:
@@ -47,7 +55,26 @@ class Streamable:
         except GoneError:
             return
         else:
-            await self._post(scope, receive, send, decode(body))
+            await deliver(self.reply_to(visitor, body), receive, send)
+
+    def reply_to(self, visitor: Visitor, body: bytes) -> Answer | Reply:
+        """Begin to answer a body that came with a head that was let through."""
+        if len(body) > self._bodies.limit_bytes:
+            return too_large(self._bodies.limit_bytes, visitor.fields)
+        message = decode(body)
+        refusal = self._refuse(visitor.principal, message)
+        if refusal is not None:
+            return refusal
+        fields = visitor.fields
+        match way_of(fields.get(VERSION), fields.get(SESSION_ID), message):
+            case Way.MODERN:
+                return self._modern.reply_to(message, visitor)
+            case Way.SESSION:
+                return self._legacy.reply_to(message, visitor)
+            case Way.OPENING:
+                return self._legacy.opened(visitor.principal, message)
+            case Way.LOST:
+                return _lost(message)
 
     async def _without_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         fields = fields_of(scope)
@@ -63,22 +90,6 @@ class Streamable:
             await self._legacy.listen(scope, receive, send)
         else:
             await send_answer(send, self._legacy.delete(scope))
-
-    async def _post(self, scope: Scope, receive: Receive, send: Send, message: Message | Batch) -> None:
-        fields = fields_of(scope)
-        refusal = self._refuse(principal_of(scope), message)
-        if refusal is not None:
-            await send_answer(send, refusal)
-            return
-        match way_of(fields.get(VERSION), fields.get(SESSION_ID), message):
-            case Way.MODERN:
-                await self._modern.post(scope, receive, send, message)
-            case Way.SESSION:
-                await self._legacy.post(scope, receive, send, message)
-            case Way.OPENING:
-                await self._legacy.open(scope, send, message)
-            case Way.LOST:
-                await send_answer(send, _lost(message))
 
 
 def _only_post(version: bytes) -> Answer:

@@ -3,7 +3,7 @@
 Counters begin at zero for each of them, so that the first one is seen as an increase.
 """
 
-from filewarden.transports.http.connection import SLOW_READER, SLOW_SENDER, TOO_MANY
+from filewarden.transports.http.bounded import SLOW_READER, SLOW_SENDER, TOO_MANY
 from filewarden.transports.http.guard import OTHER_REASON, REASONS
 from filewarden.transports.http.listener import NO_DESCRIPTORS
 from filewarden.transports.http.page.sign_in import TOO_MANY_TRIES

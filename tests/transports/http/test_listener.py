@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from filewarden.transports.http.connection import ConnectionLimits
+from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.peer import SCOPE_KEY
 from filewarden.transports.http.sockets import bind, port_of

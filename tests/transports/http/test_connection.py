@@ -1,0 +1,243 @@
+"""Requests that are answered without a task, for their head was let in before."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from filewarden.broker.protocol.jsonrpc import Request
+from filewarden.transports.http import listener as listener_module
+from filewarden.transports.http.answer import CLOSE, Answer
+from filewarden.transports.http.bounded import ConnectionLimits
+from filewarden.transports.http.exchange import Exchange
+from filewarden.transports.http.fields import SCOPE_KEY as FIELDS_KEY, read_fields
+from filewarden.transports.http.listener import HttpListener
+from filewarden.transports.http.modern import PlainStream
+from filewarden.transports.http.peer import peer_of
+from filewarden.transports.http.reply import Reply, deliver
+from filewarden.transports.http.sockets import bind, port_of
+from filewarden.transports.http.streams import COMMENT, EventStream
+from filewarden.transports.loop import new_loop
+
+Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+ReplyTo = Callable[[bytes], Answer | Reply]
+
+
+class Later(Exchange[PlainStream]):
+    """A reply that the test decides about; one that ends with its client."""
+
+    ends_with_client = True
+
+    def __init__(self) -> None:
+        super().__init__(Request("2.0", 1, "x"), lambda: PlainStream(EventStream(COMMENT, self.close)))
+        self.closed = asyncio.Event()
+
+    async def carry(self, receive: Receive, send: Send) -> None:
+        assert self.stream is not None
+        await self.stream.connection.run(receive, send)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Desk:
+    """Gives every request that is not `plain` a reply of its own, which the test waits for."""
+
+    def __init__(self) -> None:
+        self._replies: asyncio.Queue[Later] = asyncio.Queue()
+
+    def reply_to(self, body: bytes) -> Answer | Reply:
+        if body != b"later":
+            return Answer(200, body)
+        self._replies.put_nowait(reply := Later())
+        return reply
+
+    async def next(self) -> Later:
+        return await self._replies.get()
+
+
+class App:
+    """Lets every head in, and counts the requests that it was asked itself."""
+
+    def __init__(self, reply_to: ReplyTo) -> None:
+        self._reply_to = reply_to
+        self.asked = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked += 1
+        scope[FIELDS_KEY] = read_fields(scope["headers"])
+        peer_of(scope).remember(scope, self._reply_to)
+        message = await receive()
+        await deliver(self._reply_to(message["body"]), receive, send)
+
+
+def echo(body: bytes) -> Answer:
+    return Answer(200, body)
+
+
+def post(body: bytes, head: bytes = b"POST / HTTP/1.1\r\nHost: x\r\n") -> bytes:
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """The next document."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+    return await reader.readexactly(int(length))
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, new_loop], ids=["asyncio", "default"])
+def talk(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Holds a conversation with an application over one connection."""
+
+    def talk(app: App, converse: Callable[..., Awaitable[None]]) -> None:
+        async def main() -> None:
+            sockets = bind("http.port", "127.0.0.1", 0)
+            listener = HttpListener(sockets, app, ConnectionLimits(connections=5))
+            await listener.start()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(sockets))
+            try:
+                async with asyncio.timeout(10):
+                    await converse(reader, writer, listener)
+            finally:
+                writer.close()
+                await listener.stop(0.2)
+
+        loop: asyncio.AbstractEventLoop = request.param()
+        try:
+            loop.run_until_complete(main())
+        finally:
+            loop.close()
+
+    return talk
+
+
+def test_a_head_that_was_let_in_is_answered_without_the_application(talk: Callable[..., None]) -> None:
+    app = App(echo)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        for body in (b"a", b"bb", b"c" * 1000):
+            writer.write(post(body))
+            assert await answer(reader) == body
+        assert app.asked == 1
+        writer.write(post(b"d", b"POST / HTTP/1.1\r\nHost: y\r\n"))
+        assert await answer(reader) == b"d"
+        assert app.asked == 2
+
+    talk(app, converse)
+
+
+def test_another_application_is_asked_at_once(talk: Callable[..., None]) -> None:
+    before, after = App(echo), App(echo)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
+        for app in (before, after):
+            listener.change(app)
+            for body in (b"a", b"b"):
+                writer.write(post(body))
+                assert await answer(reader) == body
+
+    talk(before, converse)
+    assert (before.asked, after.asked) == (1, 1)
+
+
+def test_requests_at_once_are_answered_in_their_order(talk: Callable[..., None]) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"first"))
+        assert await answer(reader) == b"first"
+        writer.write(post(b"later"))
+        reply = await desk.next()
+        writer.write(post(b"2") + post(b"3"))
+        writer.write(post(b"4"))
+        await writer.drain()
+        await asyncio.sleep(0)
+        reply.answer(b"1", 200)
+        assert [await answer(reader) for _ in range(4)] == [b"1", b"2", b"3", b"4"]
+
+    talk(App(desk.reply_to), converse)
+
+
+def test_a_reply_may_become_a_stream(talk: Callable[..., None]) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"plain"))
+        assert await answer(reader) == b"plain"
+        writer.write(post(b"later"))
+        reply = await desk.next()
+        reply.send(b"note")
+        reply.answer(b"end", 200)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"text/event-stream" in head
+        streamed = await reader.readuntil(b"0\r\n\r\n")
+        assert b"data: note\n" in streamed
+        assert b"data: end\n" in streamed
+        await reply.closed.wait()
+        writer.write(post(b"plain"))
+        assert await answer(reader) == b"plain"
+
+    talk(App(desk.reply_to), converse)
+
+
+def test_a_client_that_leaves_ends_what_ends_with_it(talk: Callable[..., None]) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"plain"))
+        await answer(reader)
+        writer.write(post(b"later"))
+        reply = await desk.next()
+        writer.close()
+        await reply.closed.wait()
+        reply.answer(b"too late", 200)
+
+    talk(App(desk.reply_to), converse)
+
+
+@pytest.mark.parametrize("headers", [(CLOSE,), ()], ids=["the answer", "the server"])
+def test_an_answer_may_be_the_last_one(talk: Callable[..., None], headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
+        writer.write(post(b"plain"))
+        await answer(reader)
+        if not headers:
+            listener.leave()
+        writer.write(post(b"last"))
+        assert b"connection: close\r\n" in await reader.readuntil(b"\r\n\r\n")
+        assert await reader.read() == b"last"
+
+    talk(App(lambda body: Answer(200, body, headers if body == b"last" else ())), converse)
+
+
+def test_a_mistake_of_ours_ends_the_connection_and_not_the_server(talk: Callable[..., None]) -> None:
+    def reply_to(body: bytes) -> Answer | Reply:
+        if body == b"bad":
+            raise ValueError(body)
+        return Answer(200, body)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
+        writer.write(post(b"good"))
+        await answer(reader)
+        writer.write(post(b"bad"))
+        assert await reader.read() == b""
+        assert listener.is_empty
+
+    talk(App(reply_to), converse)
+
+
+def test_a_connection_that_rests_too_long_is_closed(talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener_module, "KEEP_ALIVE_S", 0.3)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        started_at = asyncio.get_running_loop().time()
+        for _ in range(8):
+            writer.write(post(b"x"))
+            assert await answer(reader) == b"x"
+            await asyncio.sleep(0.06)
+        assert await reader.read() == b""
+        assert asyncio.get_running_loop().time() - started_at >= 0.7
+
+    talk(App(echo), converse)

@@ -1,0 +1,224 @@
+"""One HTTP connection with bounds on what a client may send and on how long it takes: uvicorn's httptools protocol."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import Callable
+
+import msgspec
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
+from filewarden.transports.http.gathering import GatheringTransport
+from filewarden.transports.http.peer import SCOPE_KEY
+
+LINGER_S = 1.0
+TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"
+"""Why a connection was refused or dropped, as the status counts it."""
+_NUMBERS = itertools.count(1)
+
+
+class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds for one connection, and how many there may be."""
+
+    connections: int
+    head_bytes: int = 65_536
+    head_fields: int = 100
+    request_s: float = 30.0
+    """For a request to arrive as a whole."""
+    stalled_s: float = 60.0
+    """For a client to take some of what is sent to it."""
+
+
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_NO_UPGRADE = b"\r\nignored:"
+"""A server may ignore an offer of another protocol (RFC 9110, 7.8), but the parser takes it and drops the body. Clients
+that prefer HTTP/2 make that offer with their first request. No JSON text holds these bytes, should a body follow."""
+
+
+class HeadTooLargeError(Exception):
+    """Stops the HTTP parser."""
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """Refuses heads that are too large, connections that are too many, and clients that are too slow."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+        limits: ConnectionLimits,
+        on_lost: Callable[[], None],
+        turn_away: Callable[[str], None],
+    ) -> None:
+        super().__init__(config, state, {}, loop)
+        self.number = next(_NUMBERS)
+        self._limits = limits
+        self._on_lost = on_lost
+        self._turn_away = turn_away
+        self._is_surplus = False
+        self._is_lingering = False
+        self._is_head_open = False
+        self._is_request_open = False
+        self._head_bytes = 0
+        self._fields_bytes = 0
+        self._refusal: Answer | None = None
+        self._followers: list[Callable[[], None]] = []
+        self._patience: asyncio.TimerHandle | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count it; one too many is told so when it speaks, and far too many are not even heard."""
+        super().connection_made(transport)
+        self.transport = self._gathering = GatheringTransport(transport, self.loop)
+        count = len(self.connections)
+        self._is_surplus = count > self._limits.connections
+        if self._is_surplus:
+            self._turn_away(TOO_MANY)
+        self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
+        if count > 2 * self._limits.connections:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave no timer behind, and no cycle of references: memory is free at once, not when the collector comes."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        self._end_patience()
+        self._end_stall()
+        for action in self._followers:
+            action()
+        self._followers.clear()
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, within bounds."""
+        if self._is_lingering:
+            return
+        if self._is_surplus:
+            self._refuse(problem(503, "too many connections are open", RETRY_AFTER))
+            return
+        if self._is_head_open:
+            self._head_bytes += len(data)
+        if self._is_head_open or not self._is_request_open:
+            data = _without_upgrade(data)
+        super().data_received(data)
+        if self._is_head_open and self._head_bytes > self._limits.head_bytes:  # one endless line is no callback
+            self._refuse(_too_large_head(self._limits))
+        elif self._is_request_open and self._patience is None:
+            self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
+        elif not self._is_request_open:
+            self._end_patience()
+
+    def on_message_begin(self) -> None:
+        """A request starts."""
+        super().on_message_begin()
+        self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
+        self._is_head_open = self._is_request_open = True
+        self._head_bytes = self._fields_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request's target."""
+        super().on_url(url)
+        if len(self.url) > self._limits.head_bytes:
+            self._stop_parsing()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field of the head; fields after the body are nobody's business."""
+        if not self._is_head_open:
+            return
+        super().on_header(name, value)
+        self._fields_bytes += len(name) + len(value)
+        limits = self._limits
+        if len(self.headers) > limits.head_fields or self._fields_bytes + len(self.url) > limits.head_bytes:
+            self._stop_parsing()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._is_head_open = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._is_request_open = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser refused, or what stopped it."""
+        self._refuse(self._refusal or problem(400, "this is no valid HTTP request"))
+
+    def pause_writing(self) -> None:
+        """The client does not read; for a while that is fine."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(self._limits.stalled_s, self._drop_slow_reader)
+
+    def resume_writing(self) -> None:
+        """It does read."""
+        super().resume_writing()
+        self._end_stall()
+
+    def leave(self) -> None:
+        """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
+        if self.cycle is None:
+            return
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def abort(self) -> None:
+        """End it at once, whatever still waits to be sent."""
+        self.transport.abort()
+
+    def when_lost(self, action: Callable[[], None]) -> None:
+        """Run `action` once the connection is closed, by whichever side."""
+        self._followers.append(action)
+
+    def _stop_parsing(self) -> None:
+        self._refusal = _too_large_head(self._limits)
+        raise HeadTooLargeError
+
+    def _refuse(self, answer: Answer) -> None:
+        """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again."""
+        if self.pipeline or self.transport.is_closing():
+            self.transport.abort()
+            return
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._is_lingering = True
+        self.transport.write(on_the_wire(answer))
+        self.transport.write_eof()
+        self._end_patience()
+        self._patience = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        if self.flow.read_paused:  # we do not let it send
+            self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
+        else:
+            self._turn_away(SLOW_SENDER)
+            self.transport.abort()
+
+    def _drop_slow_reader(self) -> None:
+        self._turn_away(SLOW_READER)
+        self.transport.abort()
+
+    def _end_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    return _UPGRADE.sub(_NO_UPGRADE, data) if b"\r\nupgrade:" in data.lower() else data
+
+
+def _too_large_head(limits: ConnectionLimits) -> Answer:
+    return problem(431, f"a request may have {limits.head_fields} fields and {limits.head_bytes} bytes before its body")
