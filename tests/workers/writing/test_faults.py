@@ -28,7 +28,11 @@ from filewarden.workers.writing.drafts import sweep
 
 Run = Callable[..., Any]
 
-CALLS = ("open", "write", "fsync", "fchmod", "rename", "mkdir", "unlink", "rmdir", "setxattr")
+CALLS = (
+    *("open", "write", "fsync", "fchmod", "rename", "mkdir", "unlink", "rmdir", "setxattr", "read", "pread", "pwrite"),
+    *("ftruncate", "stat", "fstatvfs", "scandir", "listdir", "listxattr", "getxattr"),
+)
+"""All that can fail by what the disk does; what is known of an open file is in memory."""
 OLD, NEW = "alpha\n", "beta\n"
 CASES = [
     pytest.param(write_file.TOOL, {"path": "new", "content": NEW}, id="create"),
@@ -136,10 +140,13 @@ def test_e13_old_or_new_after_any_failed_call(
 
 
 def attempt(context: Context, run: Run, tool: Tool, arguments: dict[str, Any]) -> ToolFailure | None:
+    """How a call fails: an error of the system is one of the tool, as a worker tells it."""
     try:
         run(context, tool, **arguments)
     except ToolFailure as failure:
         return failure
+    except OSError as error:
+        return ToolFailure(Code.IO_ERROR, str(error))
     return None
 
 
