@@ -7,6 +7,7 @@ from collections.abc import Callable
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
 from filewarden.transports.http.listener import LATE_IMPORTS, route_uvicorn_log
+from filewarden.transports.http.metrics import LATE_IMPORTS as SCRAPED
 from filewarden.transports.http_door import Opened, announce, check_reach, open_door, placed, reach_of_door
 from filewarden.transports.http_service import HttpService
 from filewarden.transports.loop import AsyncioReactor, new_loop
@@ -17,7 +18,6 @@ from filewarden.transports.surroundings import (
     give_up_rights,
     make_broker,
     open_control,
-    preload_pages,
     tell_launcher,
 )
 
@@ -33,8 +33,7 @@ def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     reach = reach_of_door(surroundings)
     tell_launcher(surroundings, control, reach)
     preload(LATE_IMPORTS)
-    preload_pages(surroundings)
-    give_up_rights(surroundings, reach)
+    give_up_rights(surroundings, reach, () if surroundings.settings.status.address == "off" else SCRAPED)
     check_reach(surroundings, opened)
     route_uvicorn_log(surroundings.log)
     loop = new_loop()

@@ -27,6 +27,7 @@ from filewarden.transports.http.app import pages_app
 from filewarden.transports.http.authentication import LocalToken
 from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
+from filewarden.transports.http.metrics import LATE_IMPORTS as SCRAPED
 from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.sockets import bind, bracketed, port_of
 from filewarden.transports.preload import preload
@@ -122,6 +123,8 @@ class PagesThread:
     Raises:
         ConfigError: the address or the token file cannot be used.
     """
+
+    late_imports = SCRAPED
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], log: Log) -> None:
         self._settings = settings

@@ -17,7 +17,6 @@ from filewarden.transports.surroundings import (
     give_up_rights,
     make_broker,
     open_control,
-    preload_pages,
     prepare,
     tell_launcher,
 )
@@ -76,7 +75,7 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     control = open_control(surroundings)
     tell_launcher(surroundings, control)
     pages = _open_pages(surroundings)
-    give_up_rights(surroundings)
+    give_up_rights(surroundings, late=() if pages is None else pages.late_imports)
     broker = make_broker(surroundings, reactor, "stdio", fail)
     broker.start()
     if control is not None:
@@ -125,7 +124,6 @@ def _open_pages(surroundings: Surroundings) -> "PagesThread | None":
         return None
     from filewarden.transports.pages_thread import PagesThread
 
-    preload_pages(surroundings)
     return PagesThread(surroundings.settings, surroundings.environ, surroundings.log)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -213,13 +213,17 @@ def _keep_charter(surroundings: Surroundings, reach: Reach) -> None:
         surroundings.log.warning("the configuration cannot be read again while this server runs", reason=error)
 
 
-def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING) -> None:
-    """Become the account of the workers when started as root, and keep only what serving takes."""
+def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING, late: Iterable[str] = ()) -> None:
+    """Become the account of the workers when started as root, and keep only what serving takes.
+
+    `late` are modules that are imported at first need: now, where they cannot be any more afterwards.
+    """
     settings = surroundings.settings
     if settings.sandbox.mode != "off":
         roots = [root.path for root in all_roots(settings)]
         if not _can_import_later(surroundings.account, roots):
             preload()
+            preload(late)
             surroundings.catalogue.load()
         if surroundings.account is not None:
             become(surroundings.account)
@@ -234,17 +238,6 @@ def _can_import_later(account: Account | None, roots: Sequence[str]) -> bool:
     if not can_import_later(roots):
         return False
     return account is None or (has_landlock() and hold_libraries(account))
-
-
-def preload_pages(surroundings: Surroundings) -> None:
-    """Load what the pages import at first need, where that cannot be read any more once rights are given up."""
-    settings = surroundings.settings
-    is_late = settings.status.address == "off" or settings.sandbox.mode == "off"
-    roots = [root.path for root in all_roots(settings)]
-    if not is_late and (surroundings.account is not None or not can_import_later(roots)):
-        from filewarden.transports.http.metrics import LATE_IMPORTS
-
-        preload(LATE_IMPORTS)
 
 
 def open_control(surroundings: Surroundings) -> ControlSocket | None:

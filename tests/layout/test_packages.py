@@ -121,6 +121,18 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
+HTTP = """
+import json, sys
+import filewarden.transports.http_server, uvicorn.lifespan.off
+print(json.dumps(sorted(sys.modules)))
+"""
+UVICORN = """
+import filewarden.transports.http_server, uvicorn, uvicorn.config
+assert uvicorn.Config is uvicorn.config.Config
+print(uvicorn.__name__, callable(uvicorn.run))
+"""
+
+
 def _imported(code: str, *arguments: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, *arguments], capture_output=True, text=True, check=True, timeout=30
@@ -131,6 +143,24 @@ def _imported(code: str, *arguments: str) -> set[str]:
 
 def test_the_way_to_a_first_answer_on_stdio_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not _imported(STDIO, str(tmp_path)) & START_MAY_NOT_IMPORT
+
+
+def test_a_server_over_http_loads_no_command_line_of_uvicorn_and_nothing_for_metrics() -> None:
+    done = subprocess.run([sys.executable, "-I", "-c", HTTP], capture_output=True, check=True, timeout=30)
+    unwanted = {
+        "uvicorn.main",
+        "uvicorn.supervisors",
+        "watchfiles",
+        "prometheus_client",
+        "starlette.routing",
+        "anyio.abc",
+    }
+    assert unwanted.isdisjoint(json.loads(done.stdout))
+
+
+def test_uvicorn_is_whole_for_whoever_asks_for_it() -> None:
+    done = subprocess.run([sys.executable, "-I", "-c", UVICORN], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "uvicorn True\n"
 
 
 def test_the_launcher_is_started_before_anything_else_is_imported() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.broker.holdings import Holdings
@@ -53,36 +52,33 @@ def mcp_app(
     refuse: Refuse = refuse_nobody if protection is None else protection.rights.refusal
     if settings.profiles:
         refuse = refuse_unserved(serves, refuse)
-    streamable_http = Streamable(legacy, modern, bodies, refuse)
-    endpoints = [
-        Route("/message", MessageEndpoint(clients, bodies, refuse)),
-        Route("/sse", SseEndpoint(clients, refuse)),
-        *pages.routes(),
-    ]
+    endpoints: dict[str, ASGIApp] = {
+        "/mcp": Streamable(legacy, modern, bodies, refuse),
+        "/message": MessageEndpoint(clients, bodies, refuse),
+        "/sse": SseEndpoint(clients, refuse),
+        **pages.endpoints,
+    }
     open_paths, methods, others = pages.open_paths, {**MCP_METHODS, **pages.methods}, dict(pages.authenticators)
     if protection is not None:
         document = Document(Answer(200, protection.metadata))
-        endpoints += [Route(path, document) for path in protection.metadata_paths]
+        endpoints.update(dict.fromkeys(protection.metadata_paths, document))
         open_paths |= frozenset(protection.metadata_paths)
         methods.update(dict.fromkeys(protection.metadata_paths, METHODS))
     others.update(dict.fromkeys(MCP_METHODS, _authenticator(settings, tokens, operators, protection)))
     gate = _gate(settings, settings.http.host, port, methods)
-    router = Router(endpoints, redirect_slashes=False)
-    app = _Usual("/mcp", streamable_http, router)
+    app = _Paths(endpoints)
     return Guard(app, gate, open_paths=open_paths, operators=operators, others=others, turn_away=turn_away)
 
 
-class _Usual:
-    """Goes straight to the one endpoint that is asked all the time; a router knows the way to the others."""
+class _Paths:
+    """The endpoints by their paths; the gate lets no other path through."""
 
-    def __init__(self, path: str, endpoint: ASGIApp, router: ASGIApp) -> None:
-        self._path = path
-        self._endpoint = endpoint
-        self._router = router
+    def __init__(self, endpoints: Mapping[str, ASGIApp]) -> None:
+        self._endpoints = endpoints
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Let it answer."""
-        return (self._endpoint if scope["path"] == self._path else self._router)(scope, receive, send)
+        """Let the one that is asked answer."""
+        return self._endpoints[scope["path"]](scope, receive, send)
 
 
 def _authenticator(
@@ -106,9 +102,8 @@ def pages_app(
 ) -> ASGIApp:
     """The pages alone."""
     gate = _gate(settings, host, port, pages.methods)
-    router = Router(pages.routes(), redirect_slashes=False)
     return Guard(
-        router,
+        _Paths(pages.endpoints),
         gate,
         open_paths=pages.open_paths,
         operators=operators,

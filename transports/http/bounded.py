@@ -6,13 +6,11 @@ import re
 from collections.abc import Callable
 
 import msgspec
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
 from filewarden.transports.http.gathering import GatheringTransport
 from filewarden.transports.http.peer import SCOPE_KEY
+from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, ServerState
 
 LINGER_S = 1.0
 TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"

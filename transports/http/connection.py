@@ -10,9 +10,6 @@ from functools import partial
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from uvicorn.server import ServerState
 
 from filewarden.transports.http.answer import CLOSE, Answer, on_the_wire
 from filewarden.transports.http.bounded import BoundedConnection, ConnectionLimits
@@ -21,6 +18,7 @@ from filewarden.transports.http.fields import fields_of
 from filewarden.transports.http.known_head import KnownHead, learn
 from filewarden.transports.http.reply import Reply, ReplyTo, deliver
 from filewarden.transports.http.turnstile import Turnstile
+from filewarden.transports.http.uvicorn_parts import Config, RequestResponseCycle, ServerState
 from filewarden.transports.http.visit import Visit
 
 MOST_HEADS = 4

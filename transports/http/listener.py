@@ -6,9 +6,6 @@ import socket
 from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from filewarden.broker.log import Log
 from filewarden.transports.http.acceptor import Acceptor
@@ -17,6 +14,7 @@ from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.changing import Changing
 from filewarden.transports.http.connection import Connection
 from filewarden.transports.http.turnstile import Turnstile
+from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, ServerState
 
 KEEP_ALIVE_S = 60
 NO_DESCRIPTORS = "no_descriptors"

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Callable
 
 import msgspec
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.broker.holdings import Holdings
@@ -59,10 +58,11 @@ class Pages:
         self.authenticators: dict[str, Authenticator] = {}
         """Who may see what only some may."""
         self._live: Live | None = None
-        self._endpoints: dict[str, ASGIApp] = {}
+        self.endpoints: dict[str, ASGIApp] = {}
+        """By their paths."""
         self._methods: dict[str, tuple[str, ...]] = {}
         self._add({"/health": self._health, "/livez": self._livez, "/readyz": self._readyz})
-        self.open_paths = frozenset(self._endpoints)
+        self.open_paths = frozenset(self.endpoints)
         if has_status:
             self._add_status(Visits(port))
 
@@ -75,10 +75,6 @@ class Pages:
         """What may be asked of each path."""
         return self._methods
 
-    def routes(self) -> list[Route]:
-        """The endpoints by their paths."""
-        return [Route(path, endpoint) for path, endpoint in self._endpoints.items()]
-
     def close(self) -> None:
         """End what stays open."""
         if self._live is not None:
@@ -88,7 +84,7 @@ class Pages:
         credential = PageCredential(self._operators, visits)
         self._live = Live(self._source, credential)
         self._add({PAGE_PATH: self._page, STATUS_PATH: self._status, METRICS_PATH: self._metrics})
-        self._endpoints[EVENTS_PATH], self._methods[EVENTS_PATH] = self._live, ("GET",)
+        self.endpoints[EVENTS_PATH], self._methods[EVENTS_PATH] = self._live, ("GET",)
         self.authenticators = {
             PAGE_PATH: PageCredential(self._operators, visits, is_document=True),
             STATUS_PATH: credential,
@@ -96,16 +92,16 @@ class Pages:
             EVENTS_PATH: credential,
         }
         forms = BodyReader(FORM_BYTES, Holdings())
-        self._endpoints[SIGN_IN_PATH] = SignIn(self._operators, visits, forms, self._turn_away)
-        self._endpoints[SIGN_OUT_PATH] = SignOut(visits)
+        self.endpoints[SIGN_IN_PATH] = SignIn(self._operators, visits, forms, self._turn_away)
+        self.endpoints[SIGN_OUT_PATH] = SignOut(visits)
         self._methods.update(dict.fromkeys(FORMS, ("POST",)))
         documents = files.paths()
         for path in documents:
-            self._endpoints[path], self._methods[path] = Document(files.file_answer(path)), METHODS
+            self.endpoints[path], self._methods[path] = Document(files.file_answer(path)), METHODS
         self.open_paths |= FORMS.union(documents)
 
     def _add(self, makers: dict[str, Callable[[Fields], Answer]]) -> None:
-        self._endpoints.update({path: _Page(make) for path, make in makers.items()})
+        self.endpoints.update({path: _Page(make) for path, make in makers.items()})
         self._methods.update(dict.fromkeys(makers, METHODS))
 
     def _health(self, fields: Fields) -> Answer:
