@@ -8,7 +8,7 @@ from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.workers import wire
 from filewarden.workers.tool import Kind, Tool
-from filewarden.workers.wire import Ending, Question, Refusal, WireError
+from filewarden.workers.wire import Answer, Ending, Question, WireError
 
 _STRUCTURED, _TEXT = Kind.STRUCTURED, Kind.TEXT
 
@@ -25,10 +25,8 @@ class AnswerReader:
         Raises:
             Violation: the frame does not fit the tool.
         """
-        if isinstance(frame, Refusal):
-            return Failed(frame.code, frame.message, frame.details)
-        if isinstance(frame, Question):
-            return _asked(frame)
+        if not isinstance(frame, Answer):
+            return _asked(frame) if isinstance(frame, Question) else Failed(frame.code, frame.message, frame.details)
         payload = frame.payload
         if (tool.kind is _STRUCTURED) != (payload is None):
             raise Violation("an answer of the wrong kind")

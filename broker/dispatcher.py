@@ -232,13 +232,15 @@ class Dispatcher:
         call = worker.call
         if call is None or call.id != frame.call:
             raise Violation("a frame about a call that it does not run")
-        if isinstance(frame, ASIDES):
+        is_exhausted = False
+        if isinstance(frame, Answer):  # first: most are, and to see what a struct is not costs more than what it is
+            call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
+        elif isinstance(frame, ASIDES):
             pass_on(call, frame, now)
             return
+        else:
+            is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
         outcome = self._answers.outcome(call.tool, frame)
-        if isinstance(frame, Answer):
-            call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
-        is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
         unstarted = worker.take_waiting() if is_exhausted else []  # such a worker takes no other call
         worker.answered(call.id, now)
         if self._admission.closures.is_any:

@@ -127,20 +127,15 @@ class Feeder:
         supervisor = self._supervisors.get(READING)
         if supervisor is None:
             return
-        workers = [worker for worker in self._readers() if _takes_others(worker, now)]
+        rooms = {worker: supervisor.room_in(worker, now) for worker in self._readers() if _takes_others(worker, now)}
         for waiting in range(MOST_BEHIND):  # first one behind each, then another
-            workers = [worker for worker in workers if self._give_behind(supervisor, worker, waiting, now)]
-
-    def _give_behind(self, supervisor: Supervisor, worker: Worker, waiting: int, now: float) -> bool:
-        """Give a worker a call to wait behind as many others; False when there is none for it."""
-        if not supervisor.may_take_next(worker, now):
-            return False
-        call = self._scheduler.next_behind(worker.principal, waiting, now)
-        if call is None:
-            return False
-        self._may_wait_in_workers = True
-        self._give(supervisor, worker, call, now)
-        return True
+            for worker, room in tuple(rooms.items()):
+                call = self._scheduler.next_behind(worker.principal, waiting, now) if room > waiting else None
+                if call is None:
+                    del rooms[worker]
+                else:
+                    self._may_wait_in_workers = True
+                    self._give(supervisor, worker, call, now)
 
     def _feed_writer(self, now: float) -> None:
         """Let a change wait in the one worker that makes changes."""
@@ -151,7 +146,7 @@ class Feeder:
         ahead = None if worker is None or worker.behind else worker.call
         if worker is None or ahead is None or ahead.is_disowned or ahead.is_check:
             return
-        if supervisor.may_take_next(worker, now):
+        if supervisor.room_in(worker, now):
             call = self._scheduler.next_change_behind(ahead, now)
             if call is not None:
                 self._may_wait_in_workers = True

@@ -90,11 +90,13 @@ class Ledger:
         self.total += 1
         figures.latencies_s.append(took_s)
         figures.answer_bytes += call.answer_bytes
-        if isinstance(outcome, Failed):
+        if isinstance(outcome, Succeeded):
+            figures.ended(OK, took_s)
+        elif isinstance(outcome, Failed):
             self._count_failure(call, outcome, figures)
             figures.ended(outcome.code.value, took_s)
         else:
-            figures.ended(OK if isinstance(outcome, Succeeded) else ASKED, took_s)
+            figures.ended(ASKED, took_s)
 
     def hear(self, call: Call, outcome: Outcome, took_s: float) -> None:
         """A call of a profile was answered."""

@@ -9,7 +9,7 @@ from filewarden.broker.roster import Roster
 from filewarden.broker.wear import Wear
 from filewarden.broker.worker import Worker
 from filewarden.workers.errors import Code
-from filewarden.workers.wire import ASIDES, Aside, Ending, Refusal
+from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Refusal
 
 LOOK_EVERY_S = 1.0
 """How often workers are weighed."""
@@ -37,9 +37,12 @@ class Retirement:
 
     def consider(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker has just spoken; it is replaced if it is free, and worn out or, by its answers, damaged."""
-        if isinstance(frame, ASIDES):
+        if isinstance(frame, Answer):
+            is_failure = False
+        elif isinstance(frame, ASIDES):
             return
-        is_failure = isinstance(frame, Refusal) and frame.code is Code.IO_ERROR
+        else:
+            is_failure = isinstance(frame, Refusal) and frame.code is Code.IO_ERROR
         if worker.state is not IDLE:
             self.wear.note(worker.serial, is_failure=is_failure)
         elif self.wear.answered(worker.serial, is_failure=is_failure, now=now):
@@ -48,11 +51,12 @@ class Retirement:
         elif self._is_due(worker, now):
             self._condemn(worker, Exit.RECYCLED)
 
-    def is_fit(self, worker: Worker, now: float) -> bool:
-        """Whether a worker can go on after its calls without being free for a moment, in which it would be judged."""
+    def calls_left(self, worker: Worker, now: float) -> int:
+        """How many more calls a worker can have without being free for a moment, in which it would be judged."""
+        if worker.serial in self._heavy:
+            return 0
         age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
-        calls = worker.calls_total + 1 + len(worker.behind)
-        return worker.serial not in self._heavy and self.wear.is_fit(worker.serial, calls, age_s)
+        return self.wear.calls_left(worker.serial, worker.calls_total + 1 + len(worker.behind), age_s)
 
     def look(self, now: float) -> None:
         """Weigh the workers, and replace one that is idle and too old or too big; the others follow one by one."""

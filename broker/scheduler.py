@@ -168,7 +168,7 @@ class Scheduler:
         call = self._quick.first()
         if call is None or call.principal != principal or not call.may_wait_in_worker:
             return None
-        if not self.may_take_last(call, now) or (waiting and self._crowd.has_company(call.client, now)):
+        if self._crowd.has_company(call.client, now) and (waiting or self._quick.is_held_by(call.client)):
             return None
         self._quick.take(call, now)
         self.depth -= 1

@@ -309,23 +309,25 @@ class Supervisor:
     # Frames.
 
     def _on_link(self, worker: Worker) -> None:
+        now = self._reactor.now()
         try:
             for _ in range(MOST_FRAMES):
                 frame = worker.next_frame()
                 if frame is None:
                     return
-                self._hear(worker, frame)
+                self._hear(worker, frame, now)
+                if worker.call is None:  # most likely it has said all: to look once more costs less than to try
+                    break
             self._mark_dirty(worker)
         except Violation as violation:
             self.condemn_for(worker, violation)
         except LinkLost:
             self._cut_off(worker)
 
-    def _hear(self, worker: Worker, frame: Ready | Ending | Aside) -> None:
+    def _hear(self, worker: Worker, frame: Ready | Ending | Aside, now: float) -> None:
         if isinstance(frame, Ready):
-            self._on_ready(worker, frame)
+            self._on_ready(worker, frame, now)
             return
-        now = self._reactor.now()
         self.client.on_frame(worker, frame, now)
         self._retirement.consider(worker, frame, now)
         if self._on_empty is not None and _is_free(worker):
@@ -341,8 +343,8 @@ class Supervisor:
         if resident_bytes(worker.pid):
             self.condemn_for(worker, Violation("its link ended"))
 
-    def _on_ready(self, worker: Worker, frame: Ready) -> None:
-        report = worker.confined(frame, self._reactor.now())
+    def _on_ready(self, worker: Worker, frame: Ready, now: float) -> None:
+        report = worker.confined(frame, now)
         if not self.client.on_report(report):
             self.condemn(worker, Exit.PROTOCOL)
             return
@@ -352,9 +354,9 @@ class Supervisor:
         self._nursery.fill()
         self.client.on_idle()
 
-    def may_take_next(self, worker: Worker, now: float) -> bool:
-        """Whether a busy worker may be given another call: not where it is better replaced when it is free."""
-        return not worker.is_cut_off and self._retirement.is_fit(worker, now)
+    def room_in(self, worker: Worker, now: float) -> int:
+        """How many more calls a busy worker may be given: none where it is better replaced when it is free."""
+        return 0 if worker.is_cut_off else self._retirement.calls_left(worker, now)
 
     def _mark_dirty(self, worker: Worker) -> None:
         """Look at the link once more before sleeping: its descriptor signals only changes."""

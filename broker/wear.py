@@ -7,6 +7,7 @@ the disk's, every worker answers so, and the ejections come ever more seldom.
 """
 
 from collections.abc import Callable
+from math import ceil
 
 from filewarden.broker.backoff import LONGEST_DELAY_S, Backoff
 from filewarden.broker.pool import Pool
@@ -55,10 +56,12 @@ class Wear:
         limits = self._limits[serial]
         return calls >= limits.calls or age_s >= limits.age_s
 
-    def is_fit(self, serial: int, calls: int, age_s: float) -> bool:
-        """Whether it has not, and its latest answer did not blame the system."""
+    def calls_left(self, serial: int, calls: int, age_s: float) -> int:
+        """How many more it may serve after `calls`: none when its latest answer blamed the system."""
         limits = self._limits[serial]
-        return not limits.failures and calls < limits.calls and age_s < limits.age_s
+        if limits.failures or age_s >= limits.age_s:
+            return 0
+        return max(0, ceil(limits.calls - calls))
 
     def is_heavy(self, serial: int, resident_bytes: int) -> bool:
         """Whether it holds more memory than one that rests should."""

@@ -33,7 +33,7 @@ class Shop:
         self.scheduler = Scheduler(queue_limit=queue_limit, per_client_limit=100, scan_workers=scan_workers)
         self.clock = 1.0
         self.settling: list[Callable[[], None]] = []
-        self.due: set[Worker] = set()
+        self.room: dict[Worker, int] = {}
         self.ends: dict[int, list[str]] = {}
         self.frames: list[tuple[Worker, list[int]]] = []
         """What was sent to whom: the numbers of the calls in each frame."""
@@ -50,9 +50,9 @@ class Shop:
     def now(self) -> float:
         return self.clock
 
-    def may_take_next(self, worker: Worker, now: float) -> bool:
+    def room_in(self, worker: Worker, now: float) -> int:
         assert now == self.clock
-        return worker not in self.due
+        return self.room.get(worker, 100)
 
     def send(self, worker: Worker, frame: bytes, *, was_idle: bool) -> None:
         calls = wire.unpack_to_worker(frame)
@@ -176,6 +176,13 @@ def test_short_reads_wait_in_the_worker_that_runs_another_one_and_go_there_toget
     assert shop.frames == [(shop.worker, numbers) for numbers in together]
 
 
+def test_a_worker_gets_no_more_than_it_may_have_before_it_is_judged(make_call: MakeCall) -> None:
+    shop = Shop()
+    shop.room[shop.worker] = 2
+    shop.admit(*(make_call() for _ in range(5)))
+    assert len(shop.worker.behind) == 2
+
+
 def test_what_is_large_goes_alone(make_call: MakeCall) -> None:
     shop = Shop()
     calls = [make_call() for _ in range(5)]
@@ -236,7 +243,7 @@ def test_no_call_waits_behind_one_that_already_takes_long_nor_in_a_worker_that_i
 ) -> None:
     shop = Shop(2)
     shop.admit(make_call(), make_call())
-    shop.due.add(shop.workers[1])
+    shop.room[shop.workers[1]] = 0
     shop.clock += 2 * LONG_S
     shop.workers[1].busy_since = shop.clock
     shop.admit(make_call())

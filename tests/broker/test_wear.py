@@ -33,6 +33,14 @@ def test_calls_age_and_memory_wear_a_worker_out_each_by_itself() -> None:
     assert [subject.is_heavy(1, 1000), subject.is_heavy(1, 1001)] == [False, True]
 
 
+def test_a_worker_gets_no_more_calls_ahead_than_it_may_serve() -> None:
+    subject = wear()
+    assert [subject.calls_left(1, calls, 0.0) for calls in (90, 99, 100, 101)] == [10, 1, 0, 0]
+    assert subject.calls_left(1, 90, 60.0) == 0
+    subject.note(1, is_failure=True)
+    assert subject.calls_left(1, 90, 0.0) == 0
+
+
 def test_workers_that_began_together_do_not_go_together() -> None:
     subject = wear(jitter=0.9)
     assert not subject.is_worn(1, 108, 65.0)
