@@ -12,6 +12,7 @@ from filewarden.workers.task_use import TaskUse
 if TYPE_CHECKING:
     # The front-end loads tools for their schemas; what an operation needs comes with the worker.
     from filewarden.workers.context import Context
+    from filewarden.workers.steps import Steps
 
 
 class Lane(StrEnum):
@@ -53,6 +54,7 @@ class Kind(StrEnum):
 
 ListKind = Literal["tools", "prompts", "resources"]
 Operation = Callable[["Context", Any], msgspec.Struct | Text | Content]
+Stepping = Callable[["Context", Any], "Steps[msgspec.Struct]"]
 
 
 def quick(_arguments: Any) -> Lane:
@@ -78,6 +80,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     arguments: type[msgspec.Struct]
     result: type[msgspec.Struct]
     run: Operation
+    steps: Stepping | None = None
+    """Does the same as `run`, so that several calls of the kind may wait for the disk together."""
     kind: Kind = Kind.STRUCTURED
     input_schema: dict[str, Any] | None = None
     """Shown as it is; None where it is made from `arguments`."""

@@ -24,14 +24,15 @@ from filewarden.workers.profile import Profile, Spawn
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
-from filewarden.workers.tool import Content, Operation, Text
+from filewarden.workers.tool import Content, Operation, Stepping, Text
 
 if TYPE_CHECKING:  # only where something is written
     from filewarden.workers.history.store import History
+    from filewarden.workers.steps import Steps
     from filewarden.workers.writing.housekeeping import Housekeeper
 
-Known = tuple[Operation, Callable[[bytes], Any]]
-"""What runs a tool, and what decodes its arguments."""
+Known = tuple[Operation, Callable[[bytes], Any], Stepping | None]
+"""What runs a tool, what decodes its arguments, and what runs it beside others, if anything does."""
 BALLAST_BYTES = 8 * 1024 * 1024
 
 
@@ -67,20 +68,35 @@ class Worker:
     def _serve(self, channel: Channel) -> None:
         # Private memory that counts against the limit but costs nothing until it is written to, which it never is.
         ballast = mmap.mmap(-1, BALLAST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        keeper = self._housekeeper() if self._profile.role == "rw" else None
+        if self._profile.role == "rw":
+            self._serve_changes(channel, ballast)
+            return
         for call in _calls(channel):
             try:
                 pieces = self._perform(call, channel)
             except MemoryError:
                 ballast.close()  # without it even a short send can fail; the broker replaces this worker
-                pieces = (wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached.")),)
+                pieces = _memory_limit(call)
             channel.send(*pieces)
             pieces = ()  # or a large answer would be held until the next one
             if ballast.closed:
                 return
-            if keeper is not None:
-                self._flusher.rest()
-                keeper.rest()
+
+    def _serve_changes(self, channel: Channel, ballast: mmap.mmap) -> None:
+        """Likewise, where something is written."""
+        from filewarden.workers.changes import Changes
+
+        keeper = self._housekeeper()
+        changes = Changes(channel, self._flusher, lambda call: self._in_steps(call, channel))
+        while (made := changes.make()) is not None:
+            if any(pieces is None for _, pieces in made):
+                ballast.close()
+            channel.send_all(_memory_limit(call) if pieces is None else pieces for call, pieces in made)
+            if ballast.closed:
+                return
+            made.clear()  # or a large answer would be held until the next one
+            self._flusher.rest()
+            keeper.rest()
 
     def _housekeeper(self) -> "Housekeeper":
         """What puts in order, before the first call, what a worker before left half done."""
@@ -94,18 +110,26 @@ class Worker:
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
         try:
             return self._run(self._context(call, channel), call)
-        except ToolFailure as failure:
-            return (wire.refuse(call.call, failure),)
-        except Inquiry as inquiry:
-            return (wire.question(call.call, inquiry.requests, inquiry.state),)
         except (MemoryError, ChannelClosedError):
             raise
-        except OSError as error:
-            return (wire.refuse(call.call, _os_failure(error)),)
-        except Exception:
-            # The boundary of an operation: its bug costs this call an answer, not the worker.
-            sys.excepthook(*sys.exc_info())
-            return (wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "The tool failed on an internal error.")),)
+        except Exception as error:
+            return _refusal(call, error)
+
+    def _in_steps(self, call: wire.Call, channel: Channel) -> "Steps[wire.Pieces]":
+        """Likewise, beside others where the tool knows how."""
+        from filewarden.workers.steps import ALONE
+
+        try:
+            context = self._context(call, channel)
+            _, decode, stepping = self._find(call.tool)
+            if stepping is not None:
+                return _answer(call, (yield from stepping(context, decode(call.arguments))))
+            yield ALONE
+            return self._run(context, call)
+        except (MemoryError, ChannelClosedError):
+            raise
+        except Exception as error:
+            return _refusal(call, error)
 
     def _context(self, call: wire.Call, channel: Channel) -> Context:
         """What a call finds. One that reads finds none of what changes are made with."""
@@ -136,22 +160,20 @@ class Worker:
         )
 
     def _run(self, context: Context, call: wire.Call) -> wire.Pieces:
-        known = self._known.get(call.tool)
+        run, decode, _ = self._find(call.tool)
+        return _answer(call, run(context, decode(call.arguments)))
+
+    def _find(self, name: str) -> Known:
+        known = self._known.get(name)
         if known is None:
-            known = self._known[call.tool] = self._learn(call.tool)
-        run, decode = known
-        result = run(context, decode(call.arguments))
-        if isinstance(result, Text):
-            return wire.answer(call.call, result.facts, result.text)
-        if isinstance(result, Content):
-            return wire.answer(call.call, result.facts, wire.pack_blocks(result.blocks))
-        return wire.answer(call.call, result)
+            known = self._known[name] = self._learn(name)
+        return known
 
     def _learn(self, name: str) -> Known:
         tool = self._catalogue.operation(name)
         if tool is None:
             raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
-        return tool.run, msgspec.msgpack.Decoder(tool.arguments).decode
+        return tool.run, msgspec.msgpack.Decoder(tool.arguments).decode, tool.steps
 
 
 def _calls(channel: Channel) -> Iterator[wire.Call]:
@@ -177,6 +199,33 @@ def _reporter(call: wire.Call, channel: Channel) -> Reporter:
     if not call.wants_progress and call.log_level is None:
         return SILENT
     return Reporter(channel.send, call.call, wants_progress=call.wants_progress, log_level=call.log_level)
+
+
+def _answer(call: wire.Call, result: msgspec.Struct | Text | Content) -> wire.Pieces:
+    if isinstance(result, Text):
+        return wire.answer(call.call, result.facts, result.text)
+    if isinstance(result, Content):
+        return wire.answer(call.call, result.facts, wire.pack_blocks(result.blocks))
+    return wire.answer(call.call, result)
+
+
+def _refusal(call: wire.Call, error: Exception) -> wire.Pieces:
+    """What is said of a call that did not end well."""
+    if isinstance(error, Inquiry):
+        return (wire.question(call.call, error.requests, error.state),)
+    if isinstance(error, ToolFailure):
+        failure = error
+    elif isinstance(error, OSError):
+        failure = _os_failure(error)
+    else:
+        # The boundary of an operation: its bug costs this call an answer, not the worker.
+        sys.excepthook(type(error), error, error.__traceback__)
+        failure = ToolFailure(Code.IO_ERROR, "The tool failed on an internal error.")
+    return (wire.refuse(call.call, failure),)
+
+
+def _memory_limit(call: wire.Call) -> wire.Pieces:
+    return (wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "Memory limit reached.")),)
 
 
 def _os_failure(error: OSError) -> ToolFailure:

@@ -42,7 +42,10 @@ NOT_FOR_WORKERS = (
     ".watcher",
 )
 """The catalogue loads tools and methods."""
-NOT_FOR_READERS = (*NOT_FOR_WORKERS, ".confirmation", ".history", ".leftovers", ".text_file", ".writing")
+NOT_FOR_READERS = (
+    *NOT_FOR_WORKERS,
+    *(".changes", ".confirmation", ".history", ".leftovers", ".steps", ".text_file", ".waiting", ".writing"),
+)
 STANDARD_MODULES = ("base64", "binascii", "hashlib", "resource", "unicodedata")
 MORE_FOR_PLUGINS = ("encodings.idna", "linecache", "stringprep", "traceback")
 """What the standard library itself imports late, where somebody else's code may lead it."""

@@ -15,7 +15,9 @@ from filewarden.workers.catalogue import CATALOGUE, Listed
 ROOT = Path(__file__).parent.parent.parent
 START = ("filewarden.workers.worker", "filewarden.workers.joining", "filewarden.workers.place")
 ONLY_WHERE_SOMETHING_IS_WRITTEN = {
+    "filewarden.workers.changes",
     "filewarden.workers.history.store",
+    "filewarden.workers.steps",
     "filewarden.workers.writing.housekeeping",
 }
 """What `worker` loads by its role."""

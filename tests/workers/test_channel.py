@@ -124,6 +124,30 @@ def test_many_messages_at_once_keep_their_order(link: Channel, broker: "zmq.Sock
         assert [broker.recv() for _ in sent] == sent
 
 
+def test_several_messages_that_are_sent_together_keep_their_order_and_size(
+    link: Channel, broker: "zmq.Socket[bytes]"
+) -> None:
+    messages = [os.urandom(size) for size in (10, *SIZES, 20_000, 20_000, 1)]
+    with beside(lambda: link.send_all((message[:5], message[5:]) for message in messages)):
+        assert [broker.recv() for _ in messages] == messages
+
+
+def test_short_messages_that_are_sent_together_are_one_write(
+    link: Channel, broker: "zmq.Socket[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    write = Channel._write  # noqa: SLF001
+
+    def counting(channel: Channel, parts: list[bytes | memoryview]) -> None:
+        writes.append(len(parts))
+        write(channel, parts)
+
+    monkeypatch.setattr(Channel, "_write", counting)
+    link.send_all([(b"one", b"!"), (b"two",), (b"",)])
+    assert [broker.recv() for _ in range(3)] == [b"one!", b"two", b""]
+    assert writes == [1]
+
+
 def test_waiting_ends_in_time_and_nothing_is_lost(link: Channel, broker: "zmq.Socket[bytes]") -> None:
     assert link.receive_soon(0) is None
     start = time.monotonic()

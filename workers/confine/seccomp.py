@@ -31,8 +31,8 @@ _READING = (
     "membarrier exit exit_group"
 )
 _WRITING = (
-    "pwrite64 writev fsync fdatasync ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat symlinkat fallocate "
-    "copy_file_range umask flock fgetxattr flistxattr fsetxattr"
+    "pwrite64 writev fsync fdatasync sync_file_range ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat "
+    "symlinkat fallocate copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
 _WATCHING = (
     "inotify_init1 inotify_add_watch inotify_rm_watch epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 "

@@ -161,6 +161,7 @@ NUMBERS: dict[str, tuple[int, int]] = {  # x86-64, aarch64
     "socketpair": (53, 199),
     "statx": (332, 291),
     "symlinkat": (266, 36),
+    "sync_file_range": (277, 84),
     "tgkill": (234, 131),
     "tkill": (200, 130),
     "truncate": (76, 45),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from filewarden.workers.history import entry
-from filewarden.workers.history.flusher import Flusher
+from filewarden.workers.history.flusher import Flush, Flusher
 from filewarden.workers.history.recorded import Recorded
 from filewarden.workers.history.segment import Segment
 
@@ -56,11 +56,12 @@ class Image:
         segment.begin(self.identifier, self._at + length)
         self._is_begun = True
 
-    def begin_flush(self, flusher: Flusher) -> None:
+    def begin_flush(self, flusher: Flusher) -> Flush | None:
         """Begin to make what was announced outlive a loss of power; raises OSError."""
-        if self._segment is not None:
-            self._segment.last()
-            flusher.begin(self._segment.fd)
+        if self._segment is None:
+            return None
+        self._segment.last()
+        return flusher.begin(self._segment.fd)
 
     def settle(self) -> None:
         """Say that it was done."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import os
 
     from filewarden.workers.context import Context
+    from filewarden.workers.steps import Steps
     from filewarden.workers.writing.edits import Edited, EditError
     from filewarden.workers.writing.target import Target
 
@@ -58,12 +59,21 @@ class FileEdited(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: EditFile) -> FileEdited:
     """Edit a file; raises ToolFailure, Inquiry."""
+    from filewarden.workers.steps import in_one_go
+
+    return in_one_go(steps(context, arguments))
+
+
+def steps(context: "Context", arguments: EditFile) -> "Steps[FileEdited]":
+    """Likewise, beside others."""
     from filewarden.workers.text.text_file import open_text
     from filewarden.workers.writing.old_version import checked_digest, digest_of, read_old, require_digest
+    from filewarden.workers.writing.publishing import claimed
     from filewarden.workers.writing.target import open_target, require_file
 
     expected = checked_digest(arguments.expected_sha256)
-    with open_target(context, arguments.path, follow=True) as target:
+    volume = TOOL.volume(arguments)
+    with (yield from claimed(open_target(context, arguments.path, follow=True), volume)) as target:
         seen = require_file(target)
         old = read_old(context, target)
         require_digest(expected, digest_of(old))
@@ -72,7 +82,7 @@ def run(context: "Context", arguments: EditFile) -> FileEdited:
         data = file.encoded(edited.text)
         unkept: Lost = msgspec.UNSET
         if not arguments.dry_run:
-            unkept = _publish(context, target, seen, data, digest_of(old))
+            unkept = yield from _publish(context, target, seen, data, digest_of(old))
         path = context.space.display(target.folder.root, target.names)
         return FileEdited(
             path=path,
@@ -111,7 +121,7 @@ def _refusal(error: "EditError", count: int) -> Exception:
     return ToolFailure(code, message, edit=error.number, candidates=places)
 
 
-def _publish(context: "Context", target: "Target", seen: "os.stat_result", data: bytes, digest: str) -> Lost:
+def _publish(context: "Context", target: "Target", seen: "os.stat_result", data: bytes, digest: str) -> "Steps[Lost]":
     from filewarden.workers.confirmation import confirm
     from filewarden.workers.paths.names import echo
     from filewarden.workers.writing.old_version import too_large
@@ -120,7 +130,7 @@ def _publish(context: "Context", target: "Target", seen: "os.stat_result", data:
     if len(data) > context.writing.max_file_bytes:
         raise too_large(target.asked, len(data), context.writing.max_file_bytes)
     confirm(context, f"Edit '{echo(target.asked)}'?", destructive=True, seen=digest.encode())
-    return replace(context, target, seen, data).unkept or msgspec.UNSET
+    return (yield from replace(context, target, seen, data)).unkept or msgspec.UNSET
 
 
 def _diff(context: "Context", arguments: EditFile, path: str, old: str, new: str) -> str:
@@ -138,6 +148,7 @@ TOOL = Tool(
     arguments=EditFile,
     result=FileEdited,
     run=run,
+    steps=steps,
     writes=True,
     volume=lambda arguments: sum(len(each.new_text.encode("utf-8", "surrogatepass")) for each in arguments.edits),
     destructive=True,

@@ -9,6 +9,7 @@ from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
+    from filewarden.workers.steps import Steps
 
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=16384, description="Relative to the root.")]
 Digest = Annotated[
@@ -51,6 +52,13 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(context: "Context", arguments: WriteFile) -> Written:
     """Write a file; raises ToolFailure, Inquiry."""
+    from filewarden.workers.steps import in_one_go
+
+    return in_one_go(steps(context, arguments))
+
+
+def steps(context: "Context", arguments: WriteFile) -> "Steps[Written]":
+    """Likewise, beside others."""
     from filewarden.workers.writing.file_writing import Writing, write
 
     asked = Writing(
@@ -62,7 +70,7 @@ def run(context: "Context", arguments: WriteFile) -> Written:
         expected_sha256=arguments.expected_sha256,
         encoding=arguments.encoding,
     )
-    path, (state, unkept), created = write(context, asked)
+    path, (state, unkept), created = yield from write(context, asked)
     return Written(path=path, created=created, size=state.size, sha256=state.sha256, unkept=unkept or msgspec.UNSET)
 
 
@@ -74,6 +82,7 @@ TOOL = Tool(
     arguments=WriteFile,
     result=Written,
     run=run,
+    steps=steps,
     writes=True,
     volume=lambda arguments: len(arguments.content.encode("utf-8", "surrogatepass")),
     destructive=True,

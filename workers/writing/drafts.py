@@ -14,6 +14,7 @@ import time
 from typing import Self
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history.flusher import Flush
 from filewarden.workers.paths.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.unkept import Unkept
@@ -46,7 +47,8 @@ class Draft:
         self.unkept: tuple[Unkept, ...] = ()
         """What of the file that it replaces it could not take."""
         self._is_published = False
-        self._is_flushed = durability is not Durability.FULL
+        self._flush = Flush(self.fd) if durability is Durability.FULL else None
+        self._folder_flush: Flush | None = None
         self._holds_old = False
         self._readable = -1
         """The folder, as locks and fsync(2) want it."""
@@ -98,11 +100,16 @@ class Draft:
                         "Nothing was changed.",
                     ) from None
 
+    @property
+    def flushes(self) -> tuple[Flush, ...]:
+        """What `flush` waits for."""
+        return () if self._flush is None else (self._flush,)
+
     def flush(self) -> None:
         """Make the content last, where it is to; raises OSError."""
-        if not self._is_flushed:
-            os.fsync(self.fd)
-            self._is_flushed = True
+        if self._flush is not None:
+            self._flush.finish()
+            self._flush = None
 
     def create(self, name: bytes) -> None:
         """Publish it under a name that is free.
@@ -154,6 +161,17 @@ class Draft:
             raise changed()
         os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
+    def last_flushes(self, folder: object = None) -> tuple[Flush, ...]:
+        """What `last` waits for; `folder` identifies the folder among others. Raises OSError."""
+        if self._holds_old:
+            self._holds_old = False
+            with contextlib.suppress(FileNotFoundError):  # swept: nobody has locked it
+                os.unlink(self._name, dir_fd=self._folder)
+        if self._durability is not Durability.FULL:
+            return ()
+        self._folder_flush = Flush(self._opened_folder(), folder)
+        return (self._folder_flush,)
+
     def last(self) -> None:
         """Make its name last; then see that it is this file, and not one that took the draft's name in between.
 
@@ -161,12 +179,10 @@ class Draft:
             ToolFailure: conflict.
             OSError: it is published, and a loss of power may undo that.
         """
-        if self._holds_old:
-            self._holds_old = False
-            with contextlib.suppress(FileNotFoundError):  # swept: nobody has locked it
-                os.unlink(self._name, dir_fd=self._folder)
-        if self._durability is Durability.FULL:
-            os.fsync(self._opened_folder())
+        if self._folder_flush is None:
+            self.last_flushes()
+        if self._folder_flush is not None:
+            self._folder_flush.finish()
         if os.fstat(self.fd).st_nlink == 0:
             raise ToolFailure(
                 Code.CONFLICT,

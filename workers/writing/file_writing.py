@@ -9,6 +9,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.names import echo
 from filewarden.workers.reading.checksum import sha256
 from filewarden.workers.rules.confirm_policy import Policy
+from filewarden.workers.steps import ALONE, Steps
 from filewarden.workers.text.text_file import bytes_of, encoded, is_binary, marked, new_text, open_text
 from filewarden.workers.writing.identity import mark
 from filewarden.workers.writing.new_folders import folder_of, make_folders, name_of
@@ -22,7 +23,7 @@ from filewarden.workers.writing.old_version import (
     require_digest,
     too_large,
 )
-from filewarden.workers.writing.publishing import Published, create, replace
+from filewarden.workers.writing.publishing import Published, claimed, create, replace
 from filewarden.workers.writing.target import Target, open_target, require_file
 from filewarden.workers.writing.write_failures import failures_of
 
@@ -42,37 +43,40 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str | None
 
 
-def write(context: "Context", asked: Writing) -> tuple[str, Published, bool]:
+def write(context: "Context", asked: Writing) -> Steps[tuple[str, Published, bool]]:
     """Write a file: its path, what is there now, and whether it is new; raises ToolFailure, Inquiry."""
     if asked.overwrite and asked.append:
         raise ToolFailure(Code.INVALID_ARGUMENT, "Give either overwrite or append.")
     expected = checked_digest(asked.expected_sha256)
     data = new_text(asked.content, asked.encoding or "utf-8")
-    with _opened(context, asked) as target:
+    with (yield from _opened(context, asked)) as target:
         is_new = target.state is None
         if not is_new:
-            after = _change(context, target, asked, expected, data)
+            after = yield from _change(context, target, asked, expected, data)
         elif expected is not None:
             raise absent(asked.path)
         else:
             _ask(context, "Create", target)
-            after = create(context, target, data)
+            after = yield from create(context, target, data)
         return context.space.display(target.folder.root, target.names), after, is_new
 
 
-def _opened(context: "Context", asked: Writing) -> Target:
+def _opened(context: "Context", asked: Writing) -> Steps[Target]:
     path = asked.path
     try:
-        return open_target(context, path, follow=True)
+        target = open_target(context, path, follow=True)
     except ToolFailure as failure:
         if failure.code is not Code.NOT_FOUND or not asked.create_parents or not folder_of(path):
             raise
+    else:
+        return (yield from claimed(target, len(asked.content)))
+    yield ALONE
     confirm(context, f"Create '{echo(path)}'?", destructive=False, seen=b"")
     make_folders(context, folder_of(path), name_of(path))
     return open_target(context, path, follow=True)
 
 
-def _change(context: "Context", target: Target, asked: Writing, expected: str | None, data: bytes) -> Published:
+def _change(context: "Context", target: Target, asked: Writing, expected: str | None, data: bytes) -> Steps[Published]:
     seen = require_file(target)
     if asked.append:
         data = _appended(context, target, asked, expected)
@@ -86,7 +90,7 @@ def _change(context: "Context", target: Target, asked: Writing, expected: str | 
             f"'{echo(target.asked)}' exists already. Change it with edit_file, or set overwrite to replace it. "
             "Nothing was changed.",
         )
-    return replace(context, target, seen, data)
+    return (yield from replace(context, target, seen, data))
 
 
 def _appended(context: "Context", target: Target, asked: Writing, expected: str | None) -> bytes:

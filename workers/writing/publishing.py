@@ -9,6 +9,7 @@ from filewarden.workers.history.recorded import FileState
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.unkept import Unkept
+from filewarden.workers.steps import Claim, Steps
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.drafts import KEPT_MODE, NEW_MODE, Draft, changed, sweep, sync_folder
 from filewarden.workers.writing.identity import is_same_object
@@ -28,13 +29,14 @@ class Published(NamedTuple):
     unkept: tuple[Unkept, ...] = ()
 
 
-def create(context: "Context", target: Target, data: bytes) -> Published:
+def create(context: "Context", target: Target, data: bytes) -> Steps[Published]:
     """Make a new file; what it is.
 
     Raises:
         ToolFailure: already_exists, if somebody was faster; or what the file system says.
     """
     require_room(context, target, len(data))
+    tidy(target)
     after = state_of(data, NEW_MODE)
     try:
         with (
@@ -43,17 +45,18 @@ def create(context: "Context", target: Target, data: bytes) -> Published:
         ):
             new.write(data)
             new.take_mode(NEW_MODE)
+            yield new.flushes + change.flushes
             new.flush()
             change.last()
             new.create(target.name)
+            yield new.last_flushes(place_of_folder(target))
             new.last()
     except OSError as error:
         raise write_failure(error, target.asked) from None
-    tidy(target)
     return Published(after)
 
 
-def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> Published:
+def replace(context: "Context", target: Target, seen: os.stat_result, data: bytes) -> Steps[Published]:
     """Put a new version in the place of a file that is still as it was `seen`: mode and attributes stay.
 
     Raises:
@@ -61,6 +64,7 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
     """
     require_own(target, seen)
     require_room(context, target, len(data))
+    tidy(target)
     try:
         after = state_of(data, seen.st_mode & KEPT_MODE)
         with (
@@ -69,15 +73,40 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
         ):
             keep(new, target)
             new.write(data)
+            yield new.flushes + change.flushes
             new.flush()
             change.last()
             new.replace(target.name, seen)
+            yield new.last_flushes(place_of_folder(target))
             new.last()
     except OSError as error:
         raise write_failure(error, target.asked) from None
-    tidy(target)
     let_go(context, target)
     return Published(after, new.unkept)
+
+
+def claimed(target: Target, size: int) -> Steps[Target]:
+    """Say that another content comes to a target, for which `size` bytes are held in memory; it is closed at an end."""
+    try:
+        yield _claim(target, size)
+    except BaseException:
+        target.close()
+        raise
+    return target
+
+
+def _claim(target: Target, size: int) -> Claim:
+    places: tuple[object, ...] = ((place_of_folder(target), target.name),)
+    if target.state is not None:
+        places += ((target.state.st_dev, target.state.st_ino),)  # by another name it is the same file
+        size += target.state.st_size
+    return Claim(places, size)
+
+
+def place_of_folder(target: Target) -> object:
+    """What tells a target's folder from others."""
+    state = target.folder.stat
+    return "folder", state.st_dev, state.st_ino
 
 
 def keep(new: Draft, target: Target) -> None:

@@ -11,6 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.history.flusher import Flush
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
 from filewarden.workers.history.segment import LONG_BYTES
@@ -116,7 +117,7 @@ class Change:
         self._target = target
         self._draft = draft
         self._is_early = is_early
-        self._is_flushing = False
+        self._flush: Flush | None = None
         self._displaces = displaces
         self._before = before
         self._told = action, after, source, identity, trash_id
@@ -158,12 +159,17 @@ class Change:
 
         Raises ToolFailure: it cannot be kept.
         """
-        if self._is_flushing:
-            self._is_flushing = False
+        if self._flush is not None:
+            flush, self._flush = self._flush, None
             try:
-                self._context.journal.flusher.finish()
+                flush.finish()
             except OSError as error:
                 raise _unkept(self._target, error) from None
+
+    @property
+    def flushes(self) -> tuple[Flush, ...]:
+        """What `last` waits for."""
+        return () if self._flush is None else (self._flush,)
 
     def _record(self, history: History) -> None:
         before = self._before
@@ -190,8 +196,7 @@ class Change:
             )
         )
         if self._context.writing.durability is Durability.FULL:
-            image.begin_flush(self._context.journal.flusher)
-            self._is_flushing = True
+            self._flush = image.begin_flush(self._context.journal.flusher)
 
     def _keep(self, history: History) -> tuple[Image, FileState]:
         """Keep the bytes of what is displaced."""
@@ -214,9 +219,7 @@ class Change:
 
     def __exit__(self, _type: object, error: BaseException | None, _where: object) -> None:
         """A change that was refused is forgotten; after a failure it is looked at; it stays where nobody knows."""
-        if self._is_flushing:
-            with contextlib.suppress(ToolFailure):  # the change was not made
-                self.last()
+        self._drop_flush()  # where it was not waited for, the change was not made
         image = self._image
         if image is None:
             return
@@ -233,9 +236,13 @@ class Change:
                 resolve(self._context, self._context.journal.history, image.identifier)
         image.close()
 
+    def _drop_flush(self) -> None:
+        if self._flush is not None:
+            self._flush.drop()
+            self._flush = None
+
     def _forget(self) -> None:
-        with contextlib.suppress(ToolFailure):
-            self.last()
+        self._drop_flush()
         if self._image is not None:
             with contextlib.suppress(OSError):  # it says what was not begun, or what can be seen not to be made
                 self._image.forget()

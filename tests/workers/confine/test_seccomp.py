@@ -24,8 +24,8 @@ OTHERWISE_ALLOWED = (
     "rseq membarrier fstatfs faccessat faccessat2 mmap mprotect fcntl prlimit64 utimensat"
 )
 ONLY_TO_WRITE = (
-    "pwrite64 writev fsync fdatasync ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat symlinkat "
-    "fallocate copy_file_range umask flock fgetxattr flistxattr fsetxattr"
+    "pwrite64 writev fsync fdatasync sync_file_range ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat "
+    "symlinkat fallocate copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
 ONLY_TO_WATCH = (
     "inotify_init1 inotify_add_watch inotify_rm_watch epoll_create1 epoll_ctl epoll_wait epoll_pwait eventfd2 "

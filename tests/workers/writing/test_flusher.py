@@ -30,8 +30,7 @@ def test_a_file_is_flushed_when_it_was_waited_for(flusher: Flusher, fd: int, mon
     flushed: list[int] = []
     monkeypatch.setattr(os, "fdatasync", flushed.append)
     for number in range(3):
-        flusher.begin(fd)
-        flusher.finish()
+        flusher.begin(fd).finish()
         assert flushed == [fd] * (number + 1)
 
 
@@ -46,10 +45,10 @@ def test_the_thread_works_beside_the_caller(fd: int, monkeypatch: pytest.MonkeyP
         assert goes_on.wait(20)
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
-    flusher.begin(fd)
+    flush = flusher.begin(fd)
     assert came.wait(20), "nothing is flushed while the caller works"
     goes_on.set()
-    flusher.finish()
+    flush.finish()
 
 
 def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,12 +57,11 @@ def test_what_goes_wrong_is_raised_once(flusher: Flusher, fd: int, monkeypatch: 
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fdatasync", fail)
-        flusher.begin(fd)
+        flush = flusher.begin(fd)
         with pytest.raises(OSError, match="Input/output") as raised:
-            flusher.finish()
+            flush.finish()
     assert raised.value.errno == errno.EIO
-    flusher.begin(fd)
-    flusher.finish()
+    flusher.begin(fd).finish()
 
 
 def test_what_is_let_go_is_closed_when_nobody_waits(flusher: Flusher, fd: int) -> None:
@@ -74,5 +72,4 @@ def test_what_is_let_go_is_closed_when_nobody_waits(flusher: Flusher, fd: int) -
     for other in others:
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(other)
-    flusher.begin(fd)
-    flusher.finish()
+    flusher.begin(fd).finish()
