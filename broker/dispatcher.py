@@ -183,7 +183,10 @@ class Dispatcher:
         self._tell(call, unread.OUTCOME, now)
 
     def cancel(self, call: Call) -> None:
-        """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed."""
+        """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed.
+
+        Not where other changes may be made together with it, which would be lost too: then it may be made.
+        """
         if call.is_settled:
             return
         call.is_settled = True
@@ -193,7 +196,7 @@ class Dispatcher:
         if self._withdraw(call):
             self._admission.settle_spending(call, verdicts.NEVER_RAN)
             return
-        self._kill_runner(call, Exit.CANCELLED)
+        self._kill_runner(call, Exit.CANCELLED, unless=Worker.makes_several)
 
     def drain(self) -> None:
         """Take no new calls."""
@@ -354,10 +357,10 @@ class Dispatcher:
         if self._audit is not None:
             self._audit.record(call, outcome)
 
-    def _kill_runner(self, call: Call, cause: Exit) -> None:
+    def _kill_runner(self, call: Call, cause: Exit, unless: Callable[[Worker], bool] = lambda _: False) -> None:
         for supervisor in self.pools:
             for worker in supervisor.roster.workers():
-                if worker.call is call:
+                if worker.call is call and not unless(worker):
                     supervisor.condemn(worker, cause)
 
     def _condemn(self, worker: Worker, cause: Exit) -> None:

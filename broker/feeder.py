@@ -7,10 +7,11 @@ a scan may run or somebody else's turn has come, and only one at a time while ot
 worker is still in the queue for all who ask: it can be cancelled, its deadline runs, and it is taken back when the call
 that runs takes long, and put back when the worker is lost. A read may run twice; only one is answered.
 
-A change must never run twice. So one waits behind another change only where a single worker makes them all, which it
-would have to wait for anyway, and where a history tells afterwards whether it has changed anything. It is never taken
-back, and may not be overdue before the one ahead of it. When its worker is lost, the history is asked, and it is put
-back if nothing was changed for it (`Dispatcher.on_returned`).
+A change must never run twice. So changes wait behind another one only where a single worker makes them all, which they
+would have to wait for anyway, and where a history tells afterwards whether one has changed anything. It makes together
+those that it finds on its link. None is ever taken back, nor may one be overdue before the one ahead of it. When their
+worker is lost, the history is asked for each, and those are put back for which nothing was changed
+(`Dispatcher.on_returned`).
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ LONG_S = 0.005
 MOST_BEHIND = 7
 """How many calls may wait in a worker: each that goes out with others costs half as much as one that goes alone, and
 all of them together take less than a millisecond, for which whoever comes next may have to wait."""
+
+MOST_CHANGES_BEHIND = 15
+"""How many changes may wait in the worker that makes them: as many as it makes together, and as many for after that."""
 
 
 class Feeder:
@@ -143,14 +147,15 @@ class Feeder:
         if supervisor is None or len(supervisor.roster.slots) > 1 or not self._checks.can_tell:
             return
         worker = supervisor.roster.slots[0].worker
-        ahead = None if worker is None or worker.behind else worker.call
-        if worker is None or ahead is None or ahead.is_disowned or ahead.is_check:
+        if worker is None or worker.call is None or worker.call.is_check:
             return
-        if supervisor.room_in(worker, now):
-            call = self._scheduler.next_change_behind(ahead, now)
-            if call is not None:
-                self._may_wait_in_workers = True
-                self._give(supervisor, worker, call, now)
+        for _ in range(min(MOST_CHANGES_BEHIND - len(worker.behind), supervisor.room_in(worker, now))):
+            ahead = worker.behind[-1] if worker.behind else worker.call
+            call = None if ahead.is_disowned else self._scheduler.next_change_behind(ahead, now)
+            if call is None:
+                return
+            self._may_wait_in_workers = True
+            self._give(supervisor, worker, call, now)
 
     def _give(self, supervisor: Supervisor, worker: Worker, call: Call, now: float) -> None:
         parcel = self._parcels.get(worker)

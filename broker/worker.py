@@ -80,6 +80,12 @@ class Worker(Process[Ready | Ending | Aside]):
         """The calls behind the one it runs whose answers somebody wants."""
         return [call for call in self.behind if not call.is_disowned]
 
+    def makes_several(self) -> bool:
+        """Whether what it runs may be one of several changes that it makes together."""
+        return self.call is not None and all(
+            any(call.tool.steps is not None for call in calls) for calls in ((self.call,), self.waiting())
+        )
+
     def disown(self, call: Call) -> None:
         """One of those behind is somebody else's now: it will run it all the same, and nobody wants the answer."""
         self.behind[self.behind.index(call)] = msgspec.structs.replace(call, is_disowned=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.broker.call import Call
-from filewarden.broker.feeder import LONG_S, MOST_BEHIND, Feeder
+from filewarden.broker.feeder import LONG_S, MOST_BEHIND, MOST_CHANGES_BEHIND, Feeder
 from filewarden.broker.lifecycle import Event, Exit, State, advance
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.parcel import MOST_BYTES
@@ -17,6 +17,7 @@ from filewarden.broker.scheduler import Overload, Scheduler
 from filewarden.broker.worker import Worker
 from filewarden.config.sections.pool import PoolSettings
 from filewarden.workers import wire
+from filewarden.workers.methods.find_outcome import OPERATION
 from filewarden.workers.tool import Lane
 from filewarden.workers.tools import read_file
 
@@ -27,7 +28,15 @@ CALL_S = 0.001
 class Shop:
     """A scheduler, a feeder and workers that answer when they are told to; where each call ended up."""
 
-    def __init__(self, size: int = 1, scan_workers: int = 1, queue_limit: int = 100) -> None:
+    def __init__(
+        self,
+        size: int = 1,
+        scan_workers: int = 1,
+        queue_limit: int = 100,
+        *,
+        kind: Kind = Kind.READING,
+        has_history: bool = True,
+    ) -> None:
         self.pool = reading_pool(PoolSettings())
         self.roster = Roster(size, 0)
         self.scheduler = Scheduler(queue_limit=queue_limit, per_client_limit=100, scan_workers=scan_workers)
@@ -40,7 +49,7 @@ class Shop:
         self._serial = 0
         self._fill()
         shop: Any = self
-        self.feeder = Feeder(shop, self.scheduler, {Kind.READING: shop}, OutcomeChecks("", None))
+        self.feeder = Feeder(shop, self.scheduler, {kind: shop}, OutcomeChecks("", OPERATION if has_history else None))
 
     # What the feeder asks of a reactor and of a supervisor.
 
@@ -126,7 +135,7 @@ class Shop:
     def check(self) -> None:
         for worker in self.workers:
             call = worker.call
-            assert len(worker.behind) <= MOST_BEHIND
+            assert len(worker.behind) <= MOST_CHANGES_BEHIND if call and call.tool.writes else MOST_BEHIND
             for following in worker.behind:
                 assert call is not None
                 assert call.lane is following.lane is Lane.QUICK
@@ -313,6 +322,38 @@ def test_behind_a_call_that_takes_long_nothing_waits_for_long(make_call: MakeCal
     for _ in range(4):  # it runs them all the same
         shop.answer(slow)
     assert set(map(tuple, shop.ends.values())) == {("answered",)}
+
+
+def test_changes_wait_in_the_one_worker_that_makes_them(make_call: MakeCall) -> None:
+    shop = Shop(kind=Kind.WRITING)
+    calls = [make_call(writes=True) for _ in range(MOST_CHANGES_BEHIND + 3)]
+    shop.admit(*calls)
+    assert [shop.worker.call, *shop.worker.behind] == calls[:-2]
+    assert [numbers for _, numbers in shop.frames] == [[calls[0].id], [call.id for call in calls[1:-2]]]
+    shop.answer(shop.worker)
+    assert [shop.worker.call, *shop.worker.behind] == calls[1:-1]
+    assert not shop.cancel(calls[2]), "it may have been begun"
+    shop.finish()
+    assert set(map(tuple, shop.ends.values())) == {("answered",)}
+
+
+@pytest.mark.parametrize(("size", "has_history"), [(2, True), (1, False)], ids=["several workers", "no history"])
+def test_changes_wait_in_no_worker_where(make_call: MakeCall, size: int, *, has_history: bool) -> None:
+    shop = Shop(size, kind=Kind.WRITING, has_history=has_history)
+    shop.admit(*(make_call(writes=True) for _ in range(8)))
+    assert [len(worker.behind) for worker in shop.workers] == [0] * size
+
+
+def test_a_change_that_would_be_overdue_before_those_ahead_of_it_does_not_wait_in_their_worker(
+    make_call: MakeCall,
+) -> None:
+    shop = Shop(kind=Kind.WRITING)
+    first, second, urgent = (make_call(writes=True) for _ in range(3))
+    urgent.hard_at = first.hard_at + 1
+    second.hard_at = first.hard_at + 2
+    shop.admit(first, second, urgent)
+    assert (shop.worker.call, *shop.worker.behind) == (first, second)
+    assert shop.scheduler.depth == 1
 
 
 KINDS = ("admit", "admit", "admit", "answer", "answer", "cancel", "kill", "wait")

@@ -1,26 +1,32 @@
 """A change that waited in a worker which is lost: it is made later only where the history says it was not begun."""
 
 import itertools
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.caller import Caller
 from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.ledger import Ledger
+from filewarden.broker.lifecycle import Event, Exit, advance
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import Patrol
-from filewarden.broker.pool import Kind
+from filewarden.broker.pool import Kind, writing_pool
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.worker import Worker
 from filewarden.config.sections.deadlines import DeadlineSettings
+from filewarden.config.sections.pool import PoolSettings
 from filewarden.workers.errors import Code
 from filewarden.workers.methods.find_outcome import OPERATION
 from filewarden.workers.operations import ChangeMade, FoundOutcome
-from filewarden.workers.tools import write_file
+from filewarden.workers.tool import Tool
+from filewarden.workers.tools import delete_file, write_file
 from tests.broker.test_asides import Clock
 
 UNCHANGED = Succeeded(FoundOutcome("unchanged"))
@@ -96,3 +102,34 @@ def test_a_server_that_stops_says_that_nobody_knows() -> None:
     (told,) = on.outcomes
     assert isinstance(told, Failed)
     assert told.details["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("tools", "is_killed"),
+    [
+        ((write_file.TOOL,), True),
+        ((write_file.TOOL, write_file.TOOL), False),
+        ((delete_file.TOOL, write_file.TOOL), True),
+        ((write_file.TOOL, delete_file.TOOL), True),
+    ],
+)
+def test_a_change_that_is_cancelled_costs_its_worker_unless_others_may_be_made_with_it(
+    tools: tuple[Tool, ...], *, is_killed: bool
+) -> None:
+    on = Stage()
+    worker = Worker(1, "", 0.0)
+    worker.state = advance(worker.state, Event.CONFINED)
+    killed: list[tuple[Worker, Exit]] = []
+    pool: Any = SimpleNamespace(
+        pool=writing_pool(PoolSettings()),
+        roster=SimpleNamespace(workers=lambda: [worker]),
+        condemn=lambda *ended: killed.append(ended),
+    )
+    on.dispatcher.attach([pool])
+    for tool in tools:
+        on.call.tool = tool
+        worker.assign(msgspec.structs.replace(on.call) if worker.call else on.call, 0.0)
+    on.call.tool = tools[0]
+    on.dispatcher.cancel(on.call)
+    assert killed == ([(worker, Exit.CANCELLED)] if is_killed else [])
+    assert on.outcomes == []

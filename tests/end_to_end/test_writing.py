@@ -35,6 +35,7 @@ WRITING = (
 LANES = 4
 """Front-ends that are killed at a time."""
 FEW, MANY = 30, 200
+IN_FLIGHT = 12
 
 
 @pytest.fixture
@@ -270,6 +271,43 @@ def test_a_worker_killed_at_any_moment_leaves_the_old_or_the_new(writer: Any, ow
     writer.call("write_file", path="last.txt", content="")  # the last kill may not have been noticed yet
     for name in files:  # a worker sweeps when it starts, and every folder that it writes to
         data(writer.call("write_file", path=name, content="end", overwrite=True))
+    assert drafts(owned) == []
+
+
+@pytest.mark.parametrize("most", [pytest.param(10, id="few"), pytest.param(MANY, id="many", marks=pytest.mark.slow)])
+@pytest.mark.timeout(300)
+def test_of_changes_in_flight_when_their_worker_is_killed_each_is_made_once_or_told_that_it_was_not(
+    writer: Any, owned: Path, most: int
+) -> None:
+    """Each adds a line of its own to the file of its lane."""
+    lines = {f"{lane}.txt": "begin\n" for lane in range(IN_FLIGHT)}
+    for name, line in lines.items():
+        data(writer.call("write_file", path=name, content=line))
+    kills: list[int] = []
+    under_way: dict[int, tuple[str, str]] = {}
+    made, give_up_at = 0, time.monotonic() + 240
+    with killing(writer, random.Random(7), kills, most):
+        while under_way or (len(kills) < most and time.monotonic() < give_up_at):
+            if len(kills) < most:
+                for name in lines.keys() - {name for name, _ in under_way.values()}:
+                    line = f"{len(lines[name])}\n"
+                    call = writer.start_call("write_file", path=name, content=line, append=True)
+                    under_way[call] = (name, line)
+            answer = writer.receive()
+            if "id" not in answer:  # that a worker is gone
+                continue
+            name, line = under_way.pop(answer["id"])
+            found, old = (owned / name).read_text(), lines[name]
+            assert found in (old, old + line), "made twice, or never told"
+            made += found != old
+            if answer["result"].get("isError"):
+                outcome = answer["result"]["structuredContent"]["error"].get("outcome", "unchanged")
+                assert found in {"changed": (old + line,), "unchanged": (old,), "unknown": (old, old + line)}[outcome]
+            else:
+                assert found == old + line
+            lines[name] = found
+    assert len(kills) >= most, f"only {len(kills)} were killed"
+    assert made > most
     assert drafts(owned) == []
 
 
