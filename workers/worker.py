@@ -132,11 +132,11 @@ class Worker:
             return _refusal(call, error)
 
     def _context(self, call: wire.Call, channel: Channel) -> Context:
-        """What a call finds. One that reads finds none of what changes are made with."""
+        """What a call finds. One that reads finds little of what changes are made with."""
         soft_deadline, reporter = time.monotonic() + call.soft_s, _reporter(call, channel)
-        inputs = wire.unpack_inputs(call.inputs)
+        inputs, confirm = wire.unpack_inputs(call.inputs), self._profile.writes.confirm
         if self._profile.role != "rw":
-            return Context(self._space, self._profile.limits, soft_deadline, reporter, inputs, call.askable)
+            return Context(self._space, self._profile.limits, soft_deadline, reporter, inputs, call.askable, confirm)
         return Context(
             self._space,
             self._profile.limits,
@@ -144,7 +144,7 @@ class Worker:
             reporter,
             inputs,
             call.askable,
-            confirm=self._profile.writes.confirm,
+            confirm,
             writing=self._writing,
             journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
         )
