@@ -65,8 +65,8 @@ class Feeder:
         Raises:
             Overload: its client has too many calls in flight.
         """
-        if self._scheduler.depth or call.lane is SCAN:
-            return False
+        if self._scheduler.depth or call.lane is SCAN or call.tool.steps is not None:
+            return False  # it waits, or may be made together with those that come with it
         supervisor = self._supervisors.get(pool_of(call.tool))
         worker = None if supervisor is None else supervisor.roster.idle_for(call.principal)
         if supervisor is None or worker is None:
