@@ -62,6 +62,8 @@ class Feeder:
     def start(self, call: Call) -> bool:
         """Start a short call that has just come, where nobody waits and a worker is free for it: the usual case.
 
+        It leaves at the end of this tick, together with those that will wait behind it.
+
         Raises:
             Overload: its client has too many calls in flight.
         """
@@ -76,18 +78,28 @@ class Feeder:
             return False
         self._scheduler.begin(call, now)
         self._give(supervisor, worker, call, now)
-        self._send_off()
+        self._set()
         return True
 
     def feed(self) -> None:
         """Give out what can be given out once this tick has heard all that there is to hear."""
-        if not self._is_set and (self._scheduler.depth or self._may_wait_in_workers or self._checks.waiting):
-            self._is_set = True
-            self._reactor.settle(self._give_out)
+        if self._scheduler.depth or self._may_wait_in_workers or self._checks.waiting:
+            self._set()
 
-    def _give_out(self) -> None:
+    def _set(self) -> None:
+        if not self._is_set:
+            self._is_set = True
+            self._reactor.settle(self._end_tick)
+
+    def _end_tick(self) -> None:
         self._is_set = False
-        now = self._reactor.now()
+        if self._scheduler.depth or self._may_wait_in_workers or self._checks.waiting:
+            self._give_out(self._reactor.now())
+        parcels, self._parcels = self._parcels, {}
+        for parcel in parcels.values():
+            parcel.send()
+
+    def _give_out(self, now: float) -> None:
         if self._checks.waiting:
             self._feed_checks(now)
         scheduler = self._scheduler
@@ -100,7 +112,6 @@ class Feeder:
             self._feed_busy(now)
         if scheduler.has_waiting(Kind.WRITING):
             self._feed_writer(now)
-        self._send_off()
 
     def look(self, now: float) -> None:
         """Time has passed."""
@@ -162,11 +173,6 @@ class Feeder:
         if parcel is None:
             parcel = self._parcels[worker] = Parcel(supervisor, worker)
         parcel.add(call, self._checks.mark(call) if call.tool.writes else "", now)
-
-    def _send_off(self) -> None:
-        parcels, self._parcels = self._parcels, {}
-        for parcel in parcels.values():
-            parcel.send()
 
     def _readers(self) -> list[Worker]:
         supervisor = self._supervisors.get(READING)
