@@ -131,6 +131,7 @@ class _Page:
         self._looks_closely, self._denied_inodes = context.space.judges_names, context.space.denied_inodes
         self._depends_on_others = context.space.judges_objects
         """Whether more than the folder itself decides on the order, such as what a link leads to."""
+        self.entries: list[Item] = []
         self.skipped = 0
         self.most = context.limits.max_answer_chars // _SHORTEST_ITEM_CHARS + 2
 
@@ -152,24 +153,37 @@ class _Page:
         begin = 0 if after is None else bisect.bisect_right(ordered, after)
         return ordered[begin : begin + self.most]
 
-    def item(self, name: bytes) -> Item | None:
-        """Make one entry as shown; None if it is gone, closed, or cannot be examined."""
-        try:
-            state = os.stat(name, dir_fd=self._folder.fd, follow_symlinks=False)
-            kind = self._plain.get(state.st_mode & self._format)
-            if kind is None or self._looks_closely or state.st_ino in self._denied_inodes:
-                entry = self._space.entry(self._folder, name, state)
-                if entry is None:
-                    return None
-                state, kind = entry.stat, entry.kind
-        except OSError:
-            self.skipped += 1
-            return None
-        text = self._show(name)
-        size = state.st_size if kind == "file" else _size(kind, state)
-        return Item(
-            name=text, type=kind, size=size, modified=state.st_mtime_ns // 1_000_000_000, path=self._above + text
+    def fill(self, keys: list[_Key], budget: "Budget") -> int:
+        """Show the entries until the budget is spent; how many of the keys are done with.
+
+        In one loop, for there are thousands of them. What is gone, closed, or cannot be examined is left out.
+        """
+        fd, look, show, above, shown = self._folder.fd, os.lstat, self._show, self._above, self.entries
+        plain, type_bits, denied_inodes, looks_closely = (
+            self._plain,
+            self._format,
+            self._denied_inodes,
+            self._looks_closely,
         )
+        for count, (_, _, name) in enumerate(keys):
+            try:
+                state = look(name, dir_fd=fd)
+                kind = plain.get(state.st_mode & type_bits)
+                if kind is None or looks_closely or state.st_ino in denied_inodes:
+                    entry = self._space.entry(self._folder, name, state)
+                    if entry is None:
+                        continue
+                    state, kind = entry.stat, entry.kind
+            except OSError:
+                self.skipped += 1
+                continue
+            text = show(name)
+            size = state.st_size if kind == "file" else _size(kind, state)
+            item = Item(name=text, type=kind, size=size, modified=state.st_mtime_ns // 1_000_000_000, path=above + text)
+            if not budget.take(item):
+                return count
+            shown.append(item)
+        return len(keys)
 
     def _question(self) -> tuple[object, ...]:
         folder, state = self._folder, self._folder.stat
@@ -244,27 +258,18 @@ def run(context: "Context", arguments: ListDirectory) -> Listing:
     if context.space.names_all_roots(arguments.path):
         return _list_roots(context, arguments.sort_by)
     after = _after(arguments)
-    entries: list[Item] = []
     budget = _late().budget(context.limits.max_answer_chars)
-    last: _Key | None = None
     with context.space.open_directory(arguments.path) as folder:
         page = _Page(context, folder, arguments)
         keys = page.keys(after)
-        truncated = len(keys) == page.most
-        for key in keys:
-            item = page.item(key[2])
-            if item is not None and not budget.take(item):
-                truncated = True
-                break
-            last = key
-            if item is not None:
-                entries.append(item)
+        done = page.fill(keys, budget)
         path = folder.path
-    next_cursor = _cursor(arguments, last) if truncated and last else msgspec.UNSET
+    truncated = done < len(keys) or len(keys) == page.most
+    next_cursor = _cursor(arguments, keys[done - 1]) if truncated and done else msgspec.UNSET
     return Listing(
         path=path,
-        total=len(entries),
-        entries=entries,
+        total=len(page.entries),
+        entries=page.entries,
         truncated=truncated,
         next_cursor=next_cursor,
         skipped=page.skipped or msgspec.UNSET,
