@@ -19,8 +19,8 @@ class AnswerReader:
     def __init__(self) -> None:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
 
-    def outcome(self, tool: Tool, frame: Ending) -> Outcome:
-        """How the call of `tool` ended.
+    def outcome(self, tool: Tool, frame: Ending, begun: tuple[memoryview, ...] = ()) -> Outcome:
+        """How the call of `tool` ended, `begun` being what arrived of its text before.
 
         Raises:
             Violation: the frame does not fit the tool.
@@ -36,7 +36,7 @@ class AnswerReader:
             if payload is None:
                 return Succeeded(result)
             if tool.kind is _TEXT:
-                return Succeeded(result, str(payload, "utf-8"))
+                return Succeeded(result, str(payload, "utf-8"), None, begun)
             return Succeeded(result, None, wire.unpack_blocks(payload))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError) as error:
             raise Violation("an answer that does not fit its tool", error) from None

@@ -10,10 +10,10 @@ from filewarden.broker.write_budgets import Spending
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.tool import Lane, ListKind, Tool
-from filewarden.workers.wire import Aside
+from filewarden.workers.wire import Remark
 
 Deliver = Callable[[Outcome], None]
-Overhear = Callable[["Call", Aside], None]
+Overhear = Callable[["Call", Remark], None]
 ListChanged = Callable[[ListKind], None]
 Witness = Callable[["Call", Outcome | None, float], None]
 """Is told how a call ended (None: it was cancelled) and after how many seconds."""
@@ -61,8 +61,10 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     """The request that it serves; None for one of our own."""
     trace: str = ""
     """The id of the trace that it is a part of, where it is traced."""
+    begun: tuple[memoryview, ...] = ()
+    """What has arrived ahead of its answer: how a long text begins, in the JSON of a string without its quotes."""
     answer_bytes: int = 0
-    """The size of what the worker answered, without the facts beside a text or blocks."""
+    """The size of what the worker answered so far, without the facts beside a text or blocks."""
     began_at: float = 0.0
     """When it got its worker."""
     presumed_s: float = 0.0

@@ -44,7 +44,7 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.task_use import AT_ONCE, WHEN_SLOW
-from filewarden.workers.wire import Aside, Note
+from filewarden.workers.wire import Note, Remark
 
 LIST_RESOURCES = "resources/list"
 
@@ -255,11 +255,11 @@ class Conversation:
             self._usual_hearing = Hearing(self._overhear, False, terms.log_level, terms.askable)
         return self._usual_hearing
 
-    def _overhear(self, call: Call, aside: Aside) -> None:
+    def _overhear(self, call: Call, aside: Remark) -> None:
         if call.origin is not None:
             self._pass_on(call.origin, aside)
 
-    def _pass_on(self, start: StartCall, aside: Aside) -> None:
+    def _pass_on(self, start: StartCall, aside: Remark) -> None:
         exchange = self.session.exchange_of(start)
         frame = self.session.aside(start, aside)
         if exchange is not None and frame is not None and exchange.sink is not None:

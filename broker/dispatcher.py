@@ -9,7 +9,7 @@ import msgspec
 from filewarden.broker import unread, verdicts
 from filewarden.broker.admission import Admission
 from filewarden.broker.answers import AnswerReader
-from filewarden.broker.asides import pass_on
+from filewarden.broker.asides import begin_text, pass_on
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
 from filewarden.broker.caller import Caller
 from filewarden.broker.feeder import Feeder
@@ -32,7 +32,7 @@ from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
 from filewarden.workers.operations import FoundOutcome
 from filewarden.workers.tool import Tool
-from filewarden.workers.wire import ASIDES, Answer, Aside, Ending, Refusal
+from filewarden.workers.wire import ASIDES, Answer, Aside, Beginning, Ending, Refusal
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -237,13 +237,16 @@ class Dispatcher:
             raise Violation("a frame about a call that it does not run")
         is_exhausted = False
         if isinstance(frame, Answer):  # first: most are, and to see what a struct is not costs more than what it is
-            call.answer_bytes = len(frame.body if frame.payload is None else frame.payload)
+            call.answer_bytes += len(frame.body if frame.payload is None else frame.payload)
+        elif isinstance(frame, Beginning):
+            begin_text(call, frame, worker.most_bytes)
+            return
         elif isinstance(frame, ASIDES):
             pass_on(call, frame, now)
             return
         else:
             is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
-        outcome = self._answers.outcome(call.tool, frame)
+        outcome = self._answers.outcome(call.tool, frame, call.begun)
         unstarted = worker.take_waiting() if is_exhausted else []  # such a worker takes no other call
         worker.answered(call.id, now)
         if self._admission.closures.is_any:
@@ -335,6 +338,7 @@ class Dispatcher:
         self._settle(call, outcome, now)
 
     def _settle(self, call: Call, outcome: Outcome, now: float) -> None:
+        call.begun = ()  # which may be large, while calls are left to the collector
         if call.is_settled:
             return
         call.is_settled = True

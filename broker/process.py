@@ -42,6 +42,8 @@ class Process(Generic[Frame]):
         self.started_at = started_at
         self.ready_at: float | None = None
         self.pid: int | None = None
+        self.most_bytes = 0
+        """Of a frame, and of an answer that comes in several."""
         self.report: Report | None = None
         self.state = State.STARTING
         self.exit: Exit | None = None
@@ -79,6 +81,7 @@ class Process(Generic[Frame]):
             self._kill()
             return
         self._link = links.listen(self.endpoint, pid)
+        self.most_bytes = links.max_frame_bytes
         if self._gate is not None:
             with contextlib.suppress(BrokenPipeError):  # it died already; its pidfd tells
                 os.write(self._gate, b"\0")

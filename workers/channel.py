@@ -88,7 +88,7 @@ class Channel:
             raise ChannelClosedError
         return message
 
-    def send(self, *pieces: bytes) -> None:
+    def send(self, *pieces: bytes | memoryview) -> None:
         """Hand over one message, whose pieces follow each other, as fast as the broker takes it.
 
         Raises:
@@ -98,13 +98,13 @@ class Channel:
         parts = (zmtp.head(length), *pieces)
         self._write([b"".join(parts)] if length <= JOINED_BYTES else list(parts))
 
-    def send_all(self, messages: Iterable[tuple[bytes, ...]]) -> None:
+    def send_all(self, messages: Iterable[tuple[bytes | memoryview, ...]]) -> None:
         """Hand over several messages, as `send` does each of them: the broker is woken once, if they are short.
 
         Raises:
             ChannelClosedError: the broker or the zygote is gone.
         """
-        together: list[bytes] = []
+        together: list[bytes | memoryview] = []
         length = 0
         for pieces in messages:
             size = sum(map(len, pieces))

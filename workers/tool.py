@@ -31,7 +31,12 @@ class Text(msgspec.Struct, frozen=True):
 
     text: bytes
     """Strict UTF-8."""
-    facts: msgspec.Struct
+    facts: msgspec.Struct | Callable[[], msgspec.Struct]
+    """A call where it takes its time to find them out: a long text is on its way meanwhile."""
+
+    def told(self) -> msgspec.Struct:
+        """The facts, found out."""
+        return self.facts() if callable(self.facts) else self.facts
 
 
 class Content(msgspec.Struct, frozen=True):

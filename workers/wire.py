@@ -109,13 +109,25 @@ class Note(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
     text: Annotated[str, msgspec.Meta(max_length=LONGEST_NOTE)]
 
 
-Pieces = tuple[bytes, ...]
+class Beginning(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="beginning"):
+    """Worker to broker, any number before an `Answer` with a text: how it begins, in UTF-8, or how it goes on.
+
+    A long text is on its way while the worker still finds out what is to be told about it.
+    """
+
+    call: int
+    text: memoryview
+
+
+Pieces = tuple[bytes | memoryview, ...]
 """A frame that has not been put together: what is large need not be copied for that."""
 Ending = Answer | Refusal | Question
 """What ends a call."""
-Aside = Progress | Note
+Remark = Progress | Note
+"""What a call says to its client on its way."""
+Aside = Remark | Beginning
 """What a call says on its way."""
-ASIDES = (Progress, Note)
+ASIDES = (Progress, Note, Beginning)
 """The same, for a check of what came."""
 FromWorker = Hello | Ready | Ending | Aside
 ToWorker = Go | Calls
@@ -147,7 +159,10 @@ _pack = msgspec.msgpack.Encoder().encode
 _ANSWER = b"\x94" + _pack("answer")
 _BIN_32, _NIL = 0xC6, b"\xc0"
 _BYTES = struct.Struct(">BI")
-_decode_from_worker = msgspec.msgpack.Decoder(Hello | Ready | Answer | Refusal | Question | Progress | Note).decode
+_BEGINNING = b"\x93" + _pack("beginning")
+_decode_from_worker = msgspec.msgpack.Decoder(
+    Hello | Ready | Answer | Refusal | Question | Progress | Note | Beginning
+).decode
 _decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
 _NO_INPUTS = Inputs()
 _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
@@ -169,6 +184,11 @@ def answer(call: int, body: msgspec.Struct, payload: bytes | None = None) -> Pie
     if payload is None:
         return (head + _NIL,)
     return (head + _BYTES.pack(_BIN_32, len(payload)), payload)
+
+
+def beginning(call: int, text: memoryview) -> Pieces:
+    """The frame of a `Beginning`, with its text not copied."""
+    return (b"".join((_BEGINNING, _pack(call), _BYTES.pack(_BIN_32, len(text)))), text)
 
 
 def unpack_from_worker(frame: memoryview | bytes) -> FromWorker:

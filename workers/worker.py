@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from filewarden.workers import wire
+from filewarden.workers.ahead import AHEAD_BYTES, pieces
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.context import Context
@@ -73,12 +74,12 @@ class Worker:
             return
         for call in _calls(channel):
             try:
-                pieces = self._perform(call, channel)
+                answer = self._perform(call, channel)
             except MemoryError:
                 ballast.close()  # without it even a short send can fail; the broker replaces this worker
-                pieces = _memory_limit(call)
-            channel.send(*pieces)
-            pieces = ()  # or a large answer would be held until the next one
+                answer = _memory_limit(call)
+            channel.send(*answer)
+            answer = ()  # or a large answer would be held until the next one
             if ballast.closed:
                 return
 
@@ -109,7 +110,7 @@ class Worker:
 
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
         try:
-            return self._run(self._context(call, channel), call)
+            return _answer(call, self._run(self._context(call, channel), call), channel)
         except (MemoryError, ChannelClosedError):
             raise
         except Exception as error:
@@ -125,7 +126,7 @@ class Worker:
             if stepping is not None:
                 return _answer(call, (yield from stepping(context, decode(call.arguments))))
             yield ALONE
-            return self._run(context, call)
+            return _answer(call, self._run(context, call))
         except (MemoryError, ChannelClosedError):
             raise
         except Exception as error:
@@ -159,9 +160,9 @@ class Worker:
             journal=Journal(self._history, flusher=self._flusher),
         )
 
-    def _run(self, context: Context, call: wire.Call) -> wire.Pieces:
+    def _run(self, context: Context, call: wire.Call) -> msgspec.Struct | Text | Content:
         run, decode, _ = self._find(call.tool)
-        return _answer(call, run(context, decode(call.arguments)))
+        return run(context, decode(call.arguments))
 
     def _find(self, name: str) -> Known:
         known = self._known.get(name)
@@ -201,9 +202,15 @@ def _reporter(call: wire.Call, channel: Channel) -> Reporter:
     return Reporter(channel.send, call.call, wants_progress=call.wants_progress, log_level=call.log_level)
 
 
-def _answer(call: wire.Call, result: msgspec.Struct | Text | Content) -> wire.Pieces:
+def _answer(call: wire.Call, result: msgspec.Struct | Text | Content, channel: Channel | None = None) -> wire.Pieces:
+    """The frame of an answer; where it may speak at once, by `channel`, a long text has gone ahead."""
     if isinstance(result, Text):
-        return wire.answer(call.call, result.facts, result.text)
+        rest = result.text
+        if channel is not None and len(rest) > AHEAD_BYTES:
+            for piece in pieces(rest):
+                channel.send(*wire.beginning(call.call, piece))
+            rest = b""
+        return wire.answer(call.call, result.told(), rest)
     if isinstance(result, Content):
         return wire.answer(call.call, result.facts, wire.pack_blocks(result.blocks))
     return wire.answer(call.call, result)

@@ -15,6 +15,8 @@ class Succeeded(msgspec.Struct, frozen=True):
     result: msgspec.Struct
     text: str | None = None
     blocks: tuple[Block, ...] | None = None
+    begun: tuple[memoryview, ...] = ()
+    """What comes before the text, in the JSON of a string without its quotes."""
 
 
 class Reason(StrEnum):

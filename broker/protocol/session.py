@@ -46,7 +46,7 @@ from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import Era, Revision
 from filewarden.broker.protocol.shape import complete_response
 from filewarden.workers.errors import Code
-from filewarden.workers.wire import Aside, Progress
+from filewarden.workers.wire import Progress, Remark
 
 Json = dict[str, object]
 
@@ -141,7 +141,7 @@ class Session:
             return self._end(running, self._error(result, action.request_id, running.exchange))
         return self._end(running, complete_response(action.request_id, result, action.terms.revision, None))
 
-    def aside(self, call: StartCall, aside: Aside) -> bytes | None:
+    def aside(self, call: StartCall, aside: Remark) -> bytes | None:
         """The frame that passes on what a running call says; None when it is nothing that may be sent."""
         running = self._find(call)
         if running is None:

@@ -64,14 +64,19 @@ def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
     return (_TEXT, text, b"}]", _STRUCTURED, document, *_meta(b"", revision))
 
 
-def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, ...]:
+def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes | memoryview, ...]:
     if outcome.text is None:
-        blocks: tuple[bytes, ...] = (encode([content_block(block, revision) for block in outcome.blocks or ()])[1:],)
+        blocks: tuple[bytes | memoryview, ...] = (
+            encode([content_block(block, revision) for block in outcome.blocks or ()])[1:],
+        )
     else:
         # The text alone in its block; what a reader must know of it, which nobody shows from `_meta`, in a second one.
         notice = getattr(outcome.result, "notice", msgspec.UNSET)
         second = () if notice is msgspec.UNSET else (b"},", _TEXT, encode(notice))
-        blocks = (_TEXT, encode(outcome.text), *second, b"}]")
+        text: tuple[bytes | memoryview, ...] = (encode(outcome.text),)
+        if outcome.begun:
+            text = (b'"', *outcome.begun, memoryview(text[0])[1:])
+        blocks = (_TEXT, *text, *second, b"}]")
     if not revision.has_object_meta:
         return blocks
     facts = _facts_key(tool) + encode(outcome.result)

@@ -9,6 +9,8 @@ import pytest
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Asked, Failed, Succeeded
+from filewarden.broker.protocol.revisions import NEWEST_LEGACY
+from filewarden.broker.protocol.shape import call_response
 from filewarden.workers import wire
 from filewarden.workers.content import ResourceBlock, TextBlock
 from filewarden.workers.errors import Code, ToolFailure
@@ -46,6 +48,15 @@ def test_what_a_worker_writes_by_hand_is_an_answer(reader: AnswerReader, call: i
     assert wire.unpack_from_worker(frame) == wire.Answer(call, memoryview(wire.pack(Facts(size))), memoryview(text))
     assert heard(reader, frame, Kind.TEXT) == Succeeded(Facts(size), text=text.decode())
     assert heard(reader, b"".join(wire.answer(call, Facts(size)))) == Succeeded(Facts(size))
+
+
+def test_a_text_that_went_ahead_is_put_together(reader: AnswerReader) -> None:
+    begun = tuple(memoryview(msgspec.json.encode(piece))[1:-1] for piece in ('a "line"\n', "\u00fc\x01"))
+    message = wire.unpack_from_worker(b"".join(wire.answer(1, Facts(1), b"end")))
+    assert isinstance(message, wire.Answer)
+    outcome = reader.outcome(tool_of(Kind.TEXT), message, begun)
+    whole = Succeeded(Facts(1), text='a "line"\n\u00fc\x01end')
+    assert call_response(7, "t", outcome, NEWEST_LEGACY) == call_response(7, "t", whole, NEWEST_LEGACY)
 
 
 def question(requests: object, state: object = b"") -> bytes:

@@ -23,8 +23,8 @@ from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code
 from filewarden.workers.note_level import NoteLevel
-from filewarden.workers.tool import Tool
-from filewarden.workers.wire import Aside, Note, Progress
+from filewarden.workers.tool import Kind, Tool
+from filewarden.workers.wire import Aside, Beginning, Note, Progress
 
 
 class Clock:
@@ -45,6 +45,8 @@ class Clock:
 
 class Worker:
     """Runs the call that it was given."""
+
+    most_bytes = 100
 
     def __init__(self, call: Any) -> None:
         self.call = call
@@ -72,10 +74,10 @@ class Stage:
         listening = Hearing(overhear=lambda _call, aside: self.heard.append(aside), **hearing)
         self.call = self.dispatcher.submit(Caller("c", LOCAL), tool, arguments, self.outcomes.append, listening)
         worker: Any = Worker(self.call)
-        self._worker = worker
+        self.worker = worker
 
     def say(self, frame: Aside) -> None:
-        self.dispatcher.on_frame(self._worker, frame, self.clock.seconds)
+        self.dispatcher.on_frame(self.worker, frame, self.clock.seconds)
 
 
 Stages = Callable[..., Stage]
@@ -131,6 +133,39 @@ def test_nothing_is_passed_on_to_whoever_lost_interest(stage: Stages) -> None:
     on.call.is_settled = True
     on.say(Progress(1, 1, None, None))
     assert on.heard == []
+
+
+@pytest.fixture
+def reading(tool: Tool) -> Stage:
+    return Stage(msgspec.structs.replace(tool, kind=Kind.TEXT))
+
+
+def test_a_text_that_goes_ahead_is_made_json_at_once(reading: Stage) -> None:
+    for piece in ('a "line"\n', "\u00fc\x01"):
+        reading.say(Beginning(1, memoryview(piece.encode())))
+    assert b"".join(reading.call.begun) == 'a \\"line\\"\\n\u00fc\\u0001'.encode()
+    assert reading.call.answer_bytes == 12
+
+
+@pytest.mark.parametrize("pieces", [[b""], [b"\xc3"], [b"x" * 101], [b"x" * 100, b"x"]])
+def test_the_beginning_of_no_text_is_a_violation(pieces: list[bytes], reading: Stage) -> None:
+    *honest, last = pieces
+    for piece in honest:
+        reading.say(Beginning(1, memoryview(piece)))
+    with pytest.raises(Violation):
+        reading.say(Beginning(1, memoryview(last)))
+
+
+def test_a_tool_that_answers_with_no_text_begins_none(stage: Stages) -> None:
+    on = stage()
+    with pytest.raises(Violation):
+        on.say(Beginning(1, memoryview(b"x")))
+
+
+def test_nothing_is_kept_of_a_text_that_nobody_waits_for(reading: Stage) -> None:
+    reading.call.is_settled = True
+    reading.say(Beginning(1, memoryview(b"x")))
+    assert reading.call.begun == ()
 
 
 def test_a_worker_without_a_call_has_nothing_to_say(stage: Stages) -> None:

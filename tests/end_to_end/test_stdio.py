@@ -32,6 +32,15 @@ def test_a_call_that_comes_before_the_workers_waits_for_them(server: Any) -> Non
     assert "My Project" in server.call("read_file", path="README.md")["content"][0]["text"]
 
 
+def test_a_long_text_arrives_whole(server: Any, tree: Path) -> None:
+    text = 'x"\n\u00fc\u20ac\U0001f600' * 30_000
+    (tree / "long.txt").write_text(text)
+    (tree / "long.txt").chmod(0o644)
+    answer = server.call("read_file", path="long.txt")
+    assert answer["content"] == [{"type": "text", "text": text}]
+    assert answer["_meta"]["io.filewarden/read_file"]["lines"] == 30_001
+
+
 def test_answers_come_in_any_order_each_to_its_id(server: Any, tree: Path) -> None:
     for number in range(200):
         (tree / f"file{number}.txt").write_text(f"content {number}")

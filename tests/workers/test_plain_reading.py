@@ -10,6 +10,7 @@ from filewarden.workers.context import Context
 from filewarden.workers.paths.space import Space
 from filewarden.workers.reading import piece, text_reading as reading
 from filewarden.workers.text.part import Part
+from filewarden.workers.text.text_facts import TextFacts
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,10 @@ def test_both_ways_tell_the_same(
     context = make_context(space)
     taken = []
 
-    def read() -> piece.Reading:
+    def read() -> tuple[bytes, TextFacts]:
         with context.space.open_file("file") as handle:
-            return reading.read(context, handle, Part(encoding="utf-8"))
+            found = reading.read(context, handle, Part(encoding="utf-8"))
+        return found.data, found.facts
 
     short_way = piece.plain
 

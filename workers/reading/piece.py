@@ -1,5 +1,7 @@
 """A run of a file that was read: made fit to be shown, and told about."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -25,11 +27,20 @@ _RETURN = ord("\r")
 _Value = TypeVar("_Value")
 
 
-class Reading(msgspec.Struct, frozen=True):
-    """What was read: `data` is text in UTF-8, or, where the facts say binary, the bytes as they are."""
+class Reading(msgspec.Struct):
+    """What was read: `data` is text in UTF-8, or, where it is binary, the bytes as they are."""
 
     data: bytes
-    facts: TextFacts
+    told: TextFacts | Callable[[], TextFacts]
+    """A call where it takes its time to find the facts out."""
+    is_binary: bool = False
+
+    @property
+    def facts(self) -> TextFacts:
+        """What is told about it."""
+        if callable(self.told):
+            self.told = self.told()
+        return self.told
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +52,8 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     end: int
     """Positions in the file."""
     size: int
-    lines: int
+    lines: int | None
+    """None where they have not been counted."""
     first: int | None = None
     is_range: bool = True
     is_complete: bool = True
@@ -80,41 +92,44 @@ def plain(handle: Handle, text: bytes, encoding: Encoding) -> Reading | None:
 
 
 def told(context: "Context", handle: Handle, part: Part, piece: Piece, encoding: Encoding) -> Reading:
-    text = piece.decoded.text
-    controls, invisible = count_controls(text), count_invisible(text)
+    is_changed = has_changed(handle)
     if part.has_view:
         piece = _fitted(context, part, piece)
+    return Reading(piece.text, partial(_facts, handle.path, piece, encoding, is_changed=is_changed))
+
+
+def _facts(path: str, piece: Piece, encoding: Encoding, *, is_changed: bool) -> TextFacts:
+    text = piece.decoded.text
+    controls, invisible = count_controls(text), count_invisible(text)
     reaches_end = not piece.has_more and bool(text)
-    changed = has_changed(handle)
-    return Reading(
-        piece.text,
-        TextFacts(
-            path=handle.path,
-            size=piece.size,
-            encoding=piece.decoded.encoding,
-            binary=False,
-            bom=encoding.bom > 0,
-            encoding_confidence=_unset(piece.decoded.confidence),
-            line_ending=_line_ending(text[:_ENDING_BYTES]),
-            final_newline=text.endswith((b"\n", b"\r")) if reaches_end else None,
-            offset=piece.first,
-            lines=piece.lines,
-            truncated=not piece.is_complete,
-            next_offset=_unset(_next_line(piece)),
-            byte_offset=_unset(piece.start if piece.is_range else None),
-            next_byte_offset=_unset(piece.end if piece.has_more else None),
-            clipped_lines=_unset(piece.clipped or None),
-            clips=_unset(piece.clips or None),
-            control_characters=_unset(controls or None),
-            invisible_characters=_unset(invisible or None),
-            changed_during_read=changed,
-            notice=_unset(_notice(piece, controls, invisible, is_changed=changed)),
-        ),
+    return TextFacts(
+        path=path,
+        size=piece.size,
+        encoding=piece.decoded.encoding,
+        binary=False,
+        bom=encoding.bom > 0,
+        encoding_confidence=_unset(piece.decoded.confidence),
+        line_ending=_line_ending(text[:_ENDING_BYTES]),
+        final_newline=text.endswith((b"\n", b"\r")) if reaches_end else None,
+        offset=piece.first,
+        lines=count_lines(text) if piece.lines is None else piece.lines,
+        truncated=not piece.is_complete,
+        next_offset=_unset(_next_line(piece)),
+        byte_offset=_unset(piece.start if piece.is_range else None),
+        next_byte_offset=_unset(piece.end if piece.has_more else None),
+        clipped_lines=_unset(piece.clipped or None),
+        clips=_unset(piece.clips or None),
+        control_characters=_unset(controls or None),
+        invisible_characters=_unset(invisible or None),
+        changed_during_read=is_changed,
+        notice=_unset(_notice(piece, controls, invisible, is_changed=is_changed)),
     )
 
 
 def _next_line(piece: Piece) -> int | None:
-    return piece.first + piece.lines if piece.has_more and piece.first is not None else None
+    if not piece.has_more or piece.first is None or piece.lines is None:
+        return None
+    return piece.first + piece.lines
 
 
 def _notice(piece: Piece, controls: int, invisible: int, *, is_changed: bool) -> str | None:
@@ -179,7 +194,7 @@ def binary(
         next_byte_offset=_unset(start + len(data) if has_more and start is not None else None),
         changed_during_read=has_changed(handle),
     )
-    return Reading(data, facts)
+    return Reading(data, facts, is_binary=True)
 
 
 def count_lines(text: bytes) -> int:

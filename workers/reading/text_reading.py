@@ -69,7 +69,7 @@ def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
         start=encoding.bom,
         end=len(data),
         size=len(data),
-        lines=count_lines(decoded.text),
+        lines=None,
         first=1,
         is_range=False,
     )

@@ -72,7 +72,7 @@ def _operation() -> "Callable[[Context, ReadFile], Text]":
         check(part)
         with context.space.open_file(arguments.path) as handle:
             reading = read(context, handle, part)
-        return Text(text=_in_base64(reading) if reading.facts.binary else reading.data, facts=reading.facts)
+        return Text(text=_in_base64(reading) if reading.is_binary else reading.data, facts=reading.told)
 
     return run
 

@@ -28,9 +28,10 @@ LIMIT = 1_048_576
 def read(context: Context, path: str = "f", **arguments: Any) -> tuple[bytes, TextFacts]:
     answer = run(context, msgspec.convert({"path": path, **arguments}, ReadFile))
     assert isinstance(answer, Text)
-    assert isinstance(answer.facts, TextFacts)
+    facts = answer.told()
+    assert isinstance(facts, TextFacts)
     answer.text.decode()
-    return answer.text, answer.facts
+    return answer.text, facts
 
 
 def refused(context: Context, path: str = "f", **arguments: Any) -> ToolFailure:

@@ -32,9 +32,10 @@ WIDE_TEXTS = st.lists(st.sampled_from(["", "a", "é\r", "日本", "\U0001f600x" 
 def read(context: Context, **arguments: Any) -> tuple[bytes, TextFacts]:
     answer = run(context, msgspec.convert({"path": "f", **arguments}, ReadFile))
     assert isinstance(answer, Text)
-    assert isinstance(answer.facts, TextFacts)
+    facts = answer.told()
+    assert isinstance(facts, TextFacts)
     answer.text.decode()
-    return answer.text, answer.facts
+    return answer.text, facts
 
 
 def refused(context: Context, **arguments: Any) -> ToolFailure:
