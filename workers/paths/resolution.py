@@ -65,6 +65,10 @@ class Resolver(Protocol):
         """Open a path of real names that holds no link at all."""
         ...
 
+    def opener(self, start: Start) -> Callable[[Names], int]:
+        """Tell how to open folders by such paths, of which there will be many; raises OSError."""
+        ...
+
     def can_read(self, fd: int) -> bool | None:
         """Whether an open object may be opened for reading; None where only trying tells."""
         ...
@@ -129,6 +133,11 @@ class KernelResolver:
         except OSError as error:
             raise Unresolved(error.errno or errno.EIO, names) from None
 
+    def opener(self, start: Start) -> Callable[[Names], int]:
+        """See `Resolver`."""
+        openat2, top, how = self._openat2, start.fd, self._how[start.one_filesystem]
+        return lambda names: openat2(top, b"/".join(names) or b".", FOLDER, how)
+
 
 class WalkingResolver:
     """Component by component, on descriptors of our own."""
@@ -162,6 +171,10 @@ class WalkingResolver:
             raise Unresolved(error.errno or errno.EIO, names) from None
         finally:
             os.close(fd)
+
+    def opener(self, start: Start) -> Callable[[Names], int]:
+        """See `Resolver`."""
+        return lambda names: self.open_plain(start, names, FOLDER)
 
 
 class _Walk:

@@ -216,10 +216,18 @@ class Space:
         return self._unreached(self._index(folder.root), error, (*folder.names, name), path)
 
     def open_folder(self, root: Root, names: Names) -> Handle:
-        """Open a folder by its real names, no link allowed, as walks do; raises OSError."""
-        index = self._index(root)
-        fd = self._resolver.open_plain(self._starts[index], names, FOLDER)
-        return Handle(fd, root, names, "", os.fstat(fd))
+        """Open a folder by its real names, no link allowed; raises OSError."""
+        return self.opener(root)(names)
+
+    def opener(self, root: Root) -> Callable[[Names], Handle]:
+        """Tell how to open folders of a root by their real names, as walks do; raises OSError."""
+        open_plain = self._resolver.opener(self._starts[self._index(root)])
+
+        def open_folder(names: Names) -> Handle:
+            fd = open_plain(names)
+            return Handle(fd, root, names, "", os.fstat(fd))
+
+        return open_folder
 
     def judge(self, root: Root) -> Callable[[Names], bool] | None:
         """Tell how to ask whether a rule closes real names; None when there are no rules, so that a walk need not."""

@@ -15,6 +15,7 @@ _BATCH = 2048
 _ENCODING = sys.getfilesystemencoding()
 
 _Batch = list["os.DirEntry[str]"]
+_inode = os.DirEntry.inode
 
 
 class Entries(msgspec.Struct):
@@ -27,7 +28,7 @@ class Entries(msgspec.Struct):
     specials: list[bytes] = []
     """Pipes, sockets and devices."""
     suspects: list[bytes] = []
-    """Those of the folders and files that have an inode number which was asked for."""
+    """What has an inode number that was asked for, of interest or not."""
     has_marker: bool = False
 
 
@@ -50,72 +51,63 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         """Read an open folder, None: nothing in it is of interest; raises OSError."""
         with os.scandir(fd) as entries:
             batch = list(islice(entries, _BATCH))
-            text, folders = self._first_look(batch)
-            if len(batch) < _BATCH and not folders and self.fixed not in text:
+            text = _text(batch)
+            if self.fixed not in text and len(batch) < _BATCH and not self._has_folders(batch):
                 return None
             found = Entries()
-            while batch:
-                self._add(found, batch, text, folders)
+            self._add(found, batch, text)
+            while len(batch) == _BATCH:
                 batch = list(islice(entries, _BATCH))
-                text, folders = self._first_look(batch)
+                self._add(found, batch, _text(batch))
         return found
 
-    def _first_look(self, batch: _Batch) -> tuple[str, _Batch]:
-        """Give all names as one text, and which entries are folders."""
-        text = "\0".join([entry.name for entry in batch])
-        if self.leaves_folders:
-            return text, []
-        return text, [entry for entry in batch if entry.is_dir(follow_symlinks=False)]
+    def _has_folders(self, batch: _Batch) -> bool:
+        return not self.leaves_folders and bool([one for one in batch if one.is_dir(follow_symlinks=False)])
 
-    def _add(self, found: Entries, batch: _Batch, text: str, folders: _Batch) -> None:
-        has_files = len(folders) < len(batch) and self.fixed in text
-        if text[0] == "." or "\0." in text:
-            found.has_marker = found.has_marker or any(entry.name == self.marker for entry in batch)
+    def _add(self, found: Entries, batch: _Batch, text: str) -> None:
+        if text.startswith(".") or "\0." in text:
+            found.has_marker = found.has_marker or self.marker in text.split("\0")
             if self.hides_dotted:
-                batch, folders = _undotted(batch), _undotted(folders)
-        if folders:
-            found.folders += _names(folders)
-            self._suspect(found, folders)
-        if has_files:
-            self._add_files(found, batch)
-
-    def _add_files(self, found: Entries, batch: _Batch) -> None:
-        """Add what is of interest of a batch and is no folder."""
-        wants, fixed = self.wants_file, self.fixed
-        if fixed:
-            batch = [entry for entry in batch if fixed in entry.name]
-        names = _names(batch)
-        if wants is not None:
-            batch = [entry for entry, name in zip(batch, names, strict=True) if wants(name)]
+                batch = [entry for entry in batch if entry.name[0] != "."]
+                text = _text(batch)
         files = [entry for entry in batch if entry.is_file(follow_symlinks=False)]
-        found.files += names if len(files) == len(names) else _names(files)
-        self._suspect(found, files)
         if len(files) < len(batch):
-            self._add_others(found, batch)
+            self._add_others(found, [entry for entry in batch if not entry.is_file(follow_symlinks=False)])
+            text = _text(files)
+        if files and self.fixed in text:
+            found.files += self._wanted(text)
+            self._suspect(found, files)
 
     def _add_others(self, found: Entries, batch: _Batch) -> None:
-        """Add what is neither file nor folder."""
-        others = [one for one in batch if not one.is_file(follow_symlinks=False)]
-        others = [one for one in others if not one.is_dir(follow_symlinks=False)]
-        links = _names([entry for entry in others if entry.is_symlink()])
-        specials = _names([entry for entry in others if not entry.is_symlink()])
-        found.links += links
-        found.specials += specials
-        found.files += links + specials
-        self._suspect(found, others)
+        """Add what is no regular file."""
+        folders = [entry for entry in batch if entry.is_dir(follow_symlinks=False)]
+        if len(folders) < len(batch):
+            others = [entry for entry in batch if not entry.is_dir(follow_symlinks=False)]
+            links = self._wanted(_text([entry for entry in others if entry.is_symlink()]))
+            specials = self._wanted(_text([entry for entry in others if not entry.is_symlink()]))
+            found.links += links
+            found.specials += specials
+            found.files += links + specials
+        if not self.leaves_folders:
+            found.folders += _split(_text(folders))
+        self._suspect(found, batch)
+
+    def _wanted(self, text: str) -> list[bytes]:
+        """Give the names in a text that are of interest."""
+        if self.fixed:
+            text = "\0".join([name for name in text.split("\0") if self.fixed in name])
+        names = _split(text)
+        return names if self.wants_file is None else [name for name in names if self.wants_file(name)]
 
     def _suspect(self, found: Entries, batch: _Batch) -> None:
-        inodes = self.inodes
-        if inodes:
-            found.suspects += _names([entry for entry in batch if entry.inode() in inodes])
+        if not self.inodes.isdisjoint(map(_inode, batch)):
+            found.suspects += _split(_text([entry for entry in batch if entry.inode() in self.inodes]))
 
 
-def _undotted(batch: _Batch) -> _Batch:
-    return [entry for entry in batch if entry.name[0] != "."]
+def _text(batch: _Batch) -> str:
+    return "\0".join([entry.name for entry in batch])
 
 
-def _names(batch: _Batch) -> list[bytes]:
-    """Give the bytes of all names at once, which is several times faster than one by one."""
-    if not batch:
-        return []
-    return "\0".join([entry.name for entry in batch]).encode(_ENCODING, "surrogateescape").split(b"\0")
+def _split(text: str) -> list[bytes]:
+    """Give the names in a text as bytes, which is several times faster for all at once than one by one."""
+    return text.encode(_ENCODING, "surrogateescape").split(b"\0") if text else []

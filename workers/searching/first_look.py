@@ -62,33 +62,32 @@ class FirstLook:
         batch = _Batch()
         starts, kept = batch.starts, batch.names
         at = 0
-        for number in range(begin, min(begin + _MOST_FILES, len(names))):
-            name = names[number]
-            fd = got = -1
+        for number, name in enumerate(names[begin : begin + _MOST_FILES], begin + 1):
             try:
                 fd = open_(name, _FLAGS, dir_fd=folder_fd)
-                got = readv(fd, [view[at:]])
+                try:
+                    end = at + readv(fd, (view[at:],))
+                finally:
+                    close(fd)
             except OSError as error:
                 self.skipped += error.errno != errno.ENOENT
-            if fd >= 0:
-                close(fd)
-            if got <= 0:
-                self.files += got == 0
                 continue
-            if at + got == CAPACITY or buffer[at] in MARKS:
-                return number + 1, batch, name
-            if buffer.find(0, at, at + (got if got < BINARY_HEAD_BYTES else BINARY_HEAD_BYTES)) >= 0:
+            if end == at:
+                self.files += 1
+                continue
+            if end == CAPACITY or buffer[at] in MARKS:
+                return number, batch, name
+            head = at + BINARY_HEAD_BYTES
+            if buffer.find(0, at, end if end < head else head) >= 0:
                 self.files += 1
                 self.binary += 1
                 continue
             starts.append(at)
             kept.append(name)
-            at += got
-            buffer[at] = _LINE_FEED  # so that no match reaches from one file into the next
-            at += 1
-            batch.end = at
+            buffer[end] = _LINE_FEED  # so that no match reaches from one file into the next
+            at = batch.end = end + 1
             if at > FULL_BYTES:
-                return number + 1, batch, None
+                return number, batch, None
         return min(begin + _MOST_FILES, len(names)), batch, None
 
     def _search(self, batch: "_Batch") -> Iterator[bytes]:

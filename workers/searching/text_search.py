@@ -71,11 +71,11 @@ class TextSearch:
     def __init__(self, context: "Context", wish: Wish, page: MatchPage) -> None:
         self._space = context.space
         self._wish = wish
-        self._progress = ScanProgress(context)
+        self._progress = ScanProgress(context, self._looked_into)
         window, buffer = _buffers()
-        self._look = FirstLook(buffer, wish.pattern, self._beat)
+        self._look = FirstLook(buffer, wish.pattern, self._progress.beat)
         find = wish.pattern.over(window.buffer).find
-        self._file = FileSearch(window, find, page, wish.around, self._beat)
+        self._file = FileSearch(window, find, page, wish.around, self._progress.beat)
         self._from = Position(0)
         self._single_files = self._binary = self._skipped = self._bytes = 0
         self.capped: list[str] = []
@@ -114,11 +114,8 @@ class TextSearch:
             else:
                 self._below(handle, index)
 
-    def _beat(self) -> bool:
-        """Between two steps: report, and see whether the time is up."""
-        self._progress.files = self.files
-        self._progress.bytes = self._look.bytes + self._bytes + self._file.reached
-        return self._progress.beat()
+    def _looked_into(self) -> tuple[int, int]:
+        return self.files, self._look.bytes + self._bytes + self._file.reached
 
     # -- folders
 
@@ -126,7 +123,7 @@ class TextSearch:
         at = self._from
         after = at.after if start == at.start and at.after else None
         repeats_last = at.within is not None
-        walk = Walk(self._space, folder, self._wish.filters, self._beat, after, repeats_last=repeats_last)
+        walk = Walk(self._space, folder, self._wish.filters, self._progress.beat, after, repeats_last=repeats_last)
         self._progress.follow(folder.root, walk)
         with contextlib.closing(walk.folders()) as folders:
             try:

@@ -81,6 +81,8 @@ class Walk:
         """`repeats_last`: the file that was examined last comes again, because not all of it was."""
         self._space = space
         self._root = start.root
+        self._open_folder = space.opener(start.root)
+        self._denied_inodes = space.denied_inodes
         self._top = start
         self._start = start.names
         self._filters = filters
@@ -92,7 +94,7 @@ class Walk:
             fixed=filters.fixed.decode("ascii") if filters.fixed.isascii() else "",
             leaves_folders=filters.stays,
             hides_dotted=filters.hides_dotted,
-            inodes=space.denied_inodes,
+            inodes=self._denied_inodes,
             marker=os.fsdecode(FILE_NAME),
         )
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
@@ -135,12 +137,12 @@ class Walk:
 
     def _open(self, names: Names) -> "Handle | None":
         try:
-            handle = self._space.open_folder(self._root, (*self._start, *names))
+            handle = self._open_folder((*self._start, *names))
         except OSError as error:
             # What is mounted here is closed where the root keeps to one file system, and closed is not seen.
             self.skipped += error.errno not in (errno.ENOENT, errno.EXDEV)
             return None
-        if self._space.denies_object(handle.stat):
+        if handle.stat.st_ino in self._denied_inodes and self._space.denies_object(handle.stat):
             handle.close()
             return None
         return handle
@@ -229,7 +231,7 @@ class Walk:
         for count in range(len(self._start)):
             names = self._start[:count]
             try:
-                with self._space.open_folder(self._root, names) as handle:
+                with self._open_folder(names) as handle:
                     chain = Ignore(chain, b"/".join(names), self._rules(handle))
             except OSError:
                 continue

@@ -149,7 +149,7 @@ class LineSearch:
         while self._at <= limit:
             match = self._find(self._at, limit)
             if match is None:
-                self._go_to(limit + 1)
+                self._pass_rest(limit + 1)
                 return
             end = buffer.find(b"\n", match[1], limit)
             end = limit if end < 0 else end
@@ -184,6 +184,13 @@ class LineSearch:
         self._is_told = end < 0
         self._at = self._end if end < 0 else end + 1
         self._line += end >= 0
+
+    def _pass_rest(self, at: int) -> None:
+        """Go on behind what holds no match; lines that none can follow need not be counted."""
+        if self._is_last:
+            self._at = at
+        else:
+            self._go_to(at)
 
     def _go_to(self, at: int) -> None:
         """Go on at the beginning of another line."""

@@ -7,11 +7,12 @@ other way round, as on a kernel without it.
 import errno
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from filewarden.workers import attached, worker
 from filewarden.workers.confine import landlock, namespaces
-from filewarden.workers.paths.resolution import Names, Resolved, Start, Unresolved
+from filewarden.workers.paths.resolution import FOLDER, Names, Resolved, Start, Unresolved
 from filewarden.workers.paths.root import Root
 from filewarden.workers.paths.space import Space
 
@@ -27,6 +28,9 @@ class ByName:
             return os.open(b"/".join(names) or b".", flags | os.O_CLOEXEC, dir_fd=start.fd)
         except OSError as error:
             raise Unresolved(error.errno or 0, ()) from None
+
+    def opener(self, start: Start) -> Callable[[Names], int]:
+        return lambda names: self.open_plain(start, names, FOLDER)
 
     def can_read(self, _fd: int) -> bool | None:
         return None

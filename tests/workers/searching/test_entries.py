@@ -60,7 +60,8 @@ def one_by_one(fd: int, reading: Reading) -> Entries:
 
 
 def in_order(found: Entries) -> list[list[bytes]]:
-    return [sorted(names) for names in (found.folders, found.files, found.links, found.specials, found.suspects)]
+    suspects = set(found.suspects) & {*found.folders, *found.files}
+    return [sorted(names) for names in (found.folders, found.files, found.links, found.specials, suspects)]
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
