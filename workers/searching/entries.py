@@ -70,6 +70,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
             if self.hides_dotted:
                 batch = [entry for entry in batch if entry.name[0] != "."]
                 text = _text(batch)
+        if self.leaves_folders and self.fixed:
+            batch = [entry for entry in batch if self.fixed in entry.name]
+            text = _text(batch)
         files = [entry for entry in batch if entry.is_file(follow_symlinks=False)]
         if len(files) < len(batch):
             self._add_others(found, [entry for entry in batch if not entry.is_file(follow_symlinks=False)])
