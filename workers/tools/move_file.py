@@ -143,11 +143,15 @@ def _failure(error: OSError, source: "Target", destination: "Target") -> "ToolFa
             f"'{echo(source.asked)}' and '{echo(destination.asked)}' lie on different file systems, or in roots that "
             "are mounted apart, so one step cannot move it. Nothing was changed; use copy_file, then delete_file.",
         )
-    if error.errno == errno.EINVAL:
+    if error.errno == errno.EINVAL and _lies_within(destination, source):
         return ToolFailure(Code.CONFLICT, f"'{echo(source.asked)}' cannot be moved into itself. Nothing was changed.")
     if error.errno == errno.EEXIST:
         return _taken(destination.asked)
     return write_failure(error, source.asked)
+
+
+def _lies_within(inner: "Target", outer: "Target") -> bool:
+    return inner.folder.root is outer.folder.root and inner.names[: len(outer.names)] == outer.names
 
 
 def _taken(path: str) -> "ToolFailure":

@@ -11,6 +11,10 @@ _SENTENCES = {
     errno.ENOSPC: (Code.IO_ERROR, "No space is left on the file system of {path}. Nothing was changed."),
     errno.EDQUOT: (Code.IO_ERROR, "The disk quota for {path} is used up. Nothing was changed."),
     errno.EFBIG: (Code.TOO_LARGE, "{path} would become too large for its file system. Nothing was changed."),
+    errno.EINVAL: (
+        Code.UNSUPPORTED,
+        "The file system of {path} cannot rename without the risk of replacing something. Nothing was changed.",
+    ),
     errno.EROFS: (Code.READ_ONLY, "{path} lies on a file system that is read-only. Nothing was changed."),
     errno.EACCES: (Code.ACCESS_DENIED, "Access denied: the server has no permission to change {path}."),
     errno.EPERM: (Code.ACCESS_DENIED, "Access denied: the server has no permission to change {path}."),

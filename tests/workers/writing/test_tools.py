@@ -272,6 +272,24 @@ def test_a_file_system_that_cannot_exchange(
     assert sorted(os.listdir(root)) == ["a.txt", "sub"]
 
 
+@pytest.mark.parametrize("way", ["write", "move to", "copy to", "delete"])
+def test_a_file_system_that_cannot_rename_without_replacing(
+    writable: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """As NFS: rather nothing than somebody else's file replaced."""
+
+    def cannot(*_: Any) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(renames, "without_replacing", cannot)
+    tool, arguments = WRITES[way]
+    with pytest.raises(ToolFailure, match="without the risk of replacing") as raised:
+        run(writable, tool, **arguments("a.txt" if way == "delete" else "new"))
+    assert raised.value.code is Code.UNSUPPORTED
+    files = {path.name: path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert files == {"a.txt": "alpha\n", "b.py": "b = 1\n", "c.py": "c = 1\n"}
+
+
 def test_a_file_of_another_account_is_not_replaced(
     refused: Callable[..., ToolFailure], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
