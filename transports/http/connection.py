@@ -32,6 +32,7 @@ class _Remembered(msgspec.Struct, frozen=True):
     head: KnownHead
     reply_to: ReplyTo
     edition: object
+    principal: Hashable
     sender: Hashable
 
 
@@ -81,14 +82,13 @@ class Connection(BoundedConnection):
         self.scope[PIECE_KEY] = self._piece  # type: ignore[literal-required]
         self._piece = None
 
-    def remember(self, scope: Scope, reply_to: ReplyTo, sender: Hashable = None) -> None:
+    def remember(self, scope: Scope, reply_to: ReplyTo, principal: Hashable = None, sender: Hashable = None) -> None:
         """Whatever comes with the very head of this request may be answered by `reply_to` at once, unread."""
         piece: bytes | None = scope[PIECE_KEY]
         head = None if piece is None else learn(piece, fields_of(scope), len(scope["headers"]))
         if head is not None:
-            self._known.insert(
-                0, _Remembered(head, reply_to, scope.get(EDITION_KEY), self.number if sender is None else sender)
-            )
+            sender = self.number if sender is None else sender
+            self._known.insert(0, _Remembered(head, reply_to, scope.get(EDITION_KEY), principal, sender))
             del self._known[MOST_HEADS:]
 
     @property
@@ -104,7 +104,7 @@ class Connection(BoundedConnection):
             body = known.head.body_in(data)
             if body is not None and known.edition is self._changing.app:
                 self._visit = self.cycle = visit = Visit()
-                self._turnstile.enter(known.sender, partial(self._begin, visit, known.reply_to, body))
+                self._turnstile.enter(known.principal, known.sender, partial(self._begin, visit, known.reply_to, body))
                 return True
         return False
 
@@ -185,7 +185,7 @@ class Connection(BoundedConnection):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         """When it is its turn."""
-        self._turnstile.enter(self.number, partial(super()._start_asgi_task, cycle, app))  # type: ignore[arg-type]
+        self._turnstile.enter(None, self.number, partial(super()._start_asgi_task, cycle, app))  # type: ignore[arg-type]
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing has come for a while: since the latest answer, whoever has set the timer."""

@@ -24,11 +24,11 @@ class Peer(Protocol):
     def when_lost(self, action: Callable[[], None]) -> None:
         """Run `action` once it is closed, by whichever side."""
 
-    def remember(self, scope: Scope, reply_to: ReplyTo, sender: Hashable = None) -> None:
+    def remember(self, scope: Scope, reply_to: ReplyTo, principal: Hashable = None, sender: Hashable = None) -> None:
         """Whatever comes with the very head of this request may be answered by `reply_to` at once, unread.
 
-        Only where everything that was decided by the head holds for as long as the application does. `sender` is whose
-        turn it takes, where that is more than a connection.
+        Only where everything that was decided by the head holds for as long as the application does. It takes the
+        turns of `principal`, and of `sender` where that is more than a connection.
         """
 
 
@@ -44,7 +44,7 @@ class Nobody:
         """Nobody knows when, so it is taken as closed already."""
         action()
 
-    def remember(self, scope: Scope, reply_to: ReplyTo, sender: Hashable = None) -> None:
+    def remember(self, scope: Scope, reply_to: ReplyTo, principal: Hashable = None, sender: Hashable = None) -> None:
         """Nothing is known of the next request."""
 
 

@@ -45,7 +45,8 @@ class Streamable:
             return
         visitor = Visitor(peer_of(scope), principal_of(scope), fields, scope["headers"])
         if visitor.principal.expires_at is None:
-            visitor.peer.remember(scope, partial(self.reply_to, visitor), fields.get(SESSION_ID))
+            reply_to, owner = partial(self.reply_to, visitor), visitor.principal.key
+            visitor.peer.remember(scope, reply_to, owner, fields.get(SESSION_ID))
         try:
             body = await self._bodies.read(receive)
         except TooLargeError:

@@ -1,8 +1,8 @@
-"""Requests that have been read, and are let in by turns: each sender has one, however many requests it sends. Pure.
+"""Requests that have been read, and are let in by turns: principals in turn, and the senders of each in turn. Pure.
 
 The loop takes what is ready in the order in which it was ready, so that a burst would be served whole before the next
 request. Here a request of somebody else waits for a few others, not for all of them. What waits is bounded: each
-connection has one request here, and holds back the next.
+connection has one request here, and holds back the next. Those of whom nothing is known yet count as one principal.
 """
 
 from collections import OrderedDict, deque
@@ -19,23 +19,24 @@ class Turnstile:
 
     def __init__(self, later: Callable[[Action], object]) -> None:
         self._later = later
-        self._rows: OrderedDict[Hashable, deque[Action]] = OrderedDict()
-        """By sender, whoever's turn it is first."""
+        self._rows: OrderedDict[Hashable, OrderedDict[Hashable, deque[Action]]] = OrderedDict()
+        """By principal and sender, whoever's turn it is first."""
         self._left = AT_ONCE
         self._is_turning = False
 
-    def enter(self, sender: Hashable, action: Action) -> None:
-        """Run `action` now, or when it is the turn of `sender`, whose actions stay in their order."""
+    def enter(self, principal: Hashable, sender: Hashable, action: Action) -> None:
+        """Run `action` now, or when it is the turn of its sender, whose actions stay in their order."""
         if not self._is_turning:
             self._is_turning = True
             self._later(self._turn)
         if self._left and not self._rows:
             self._left -= 1
             action()
-        elif (row := self._rows.get(sender)) is not None:
-            row.append(action)
-        else:
-            self._rows[sender] = deque((action,))
+            return
+        senders = self._rows.get(principal)
+        if senders is None:
+            senders = self._rows[principal] = OrderedDict()
+        senders.setdefault(sender, deque()).append(action)
 
     def _turn(self) -> None:
         self._is_turning = False
@@ -49,8 +50,11 @@ class Turnstile:
             self._next()()
 
     def _next(self) -> Action:
-        sender, row = self._rows.popitem(last=False)
+        principal, senders = self._rows.popitem(last=False)
+        sender, row = senders.popitem(last=False)
         action = row.popleft()
         if row:
-            self._rows[sender] = row
+            senders[sender] = row
+        if senders:
+            self._rows[principal] = senders
         return action

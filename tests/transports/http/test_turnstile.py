@@ -14,8 +14,8 @@ class Loop:
         self.turnstile = Turnstile(self.waiting.append)
         self.let_in: list[tuple[str, int]] = []
 
-    def enter(self, sender: str, number: int) -> None:
-        self.turnstile.enter(sender, lambda: self.let_in.append((sender, number)))
+    def enter(self, sender: str, number: int, principal: str = "") -> None:
+        self.turnstile.enter(principal, sender, lambda: self.let_in.append((sender, number)))
 
     def turn(self) -> int:
         """The next one; how many were let in."""
@@ -43,6 +43,19 @@ def test_one_that_comes_after_a_burst_of_somebody_else_passes_it() -> None:
     loop.turn()
     assert ("victim", 0) in loop.let_in[already : already + AT_ONCE]
     assert loop.let_in.index(("victim", 0)) - already <= 1
+
+
+def test_many_connections_are_still_one_principal() -> None:
+    loop = Loop()
+    for number in range(64):
+        loop.enter(f"connection-{number}", 0, "greedy")
+    loop.turn()
+    for number in range(3):
+        loop.enter("victim", number, "polite")
+    already = len(loop.let_in)
+    for _ in range(6):
+        loop.turn()
+    assert [loop.let_in.index(("victim", number)) - already for number in range(3)] == [1, 3, 5]
 
 
 @given(st.lists(st.one_of(st.sampled_from("abc"), st.just("")), max_size=100))
