@@ -5,6 +5,8 @@ A principal that opens a hundred connections has a hundred clients, and still on
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from itertools import islice, takewhile
+from operator import attrgetter
 
 from filewarden.broker.call import Call
 from filewarden.broker.turns import Turns
@@ -16,6 +18,7 @@ FIRST_GUESS_S = 0.001
 """What a call is presumed to hold a worker for until some have ended."""
 WEIGHT_OF_LATEST = 0.05
 """In the running mean of how long calls hold a worker."""
+_may_wait_in_worker = attrgetter("may_wait_in_worker")
 MOST_IDLE = 64
 """How many principals keep the turns of their clients while nothing of theirs waits."""
 
@@ -97,6 +100,23 @@ class FairQueue:
         clients.calls[call.client].popleft()
         self._left(call, clients)
         self._hand_out(call, now)
+
+    def take_some(self, most: int, now: float) -> list[Call]:
+        """Take up to `most` calls that may wait in a worker, of the client whose turn it is; one where others wait."""
+        principal = self._turns.first()
+        clients = self._principals[principal]
+        client = clients.turns.first()
+        if len(self._turns) > 1 or len(clients.turns) > 1:
+            most = min(most, 1)
+        calls = list(takewhile(_may_wait_in_worker, islice(clients.calls[client], most)))
+        if calls:
+            clients.turns.serve(client, len(calls) * self.usual_s)
+            self._turns.serve(principal, len(calls) * self.usual_s)
+        for call in calls:
+            clients.calls[client].popleft()
+            self._left(call, clients)
+            self._hand_out(call, now)
+        return calls
 
     def put_back(self, call: Call) -> None:
         """A call from `pop` has not run: it is the next one of its client again, and charged for nothing."""

@@ -15,6 +15,7 @@ worker is lost, the history is asked for each, and those are put back for which 
 """
 
 from collections.abc import Mapping
+from math import ceil
 
 from filewarden.broker.call import Call
 from filewarden.broker.outcome_checks import OutcomeChecks
@@ -142,15 +143,13 @@ class Feeder:
         supervisor = self._supervisors.get(READING)
         if supervisor is None:
             return
-        rooms = {worker: supervisor.room_in(worker, now) for worker in self._readers() if _takes_others(worker, now)}
-        for waiting in range(MOST_BEHIND):  # first one behind each, then another
-            for worker, room in tuple(rooms.items()):
-                call = self._scheduler.next_behind(worker.principal, waiting, now) if room > waiting else None
-                if call is None:
-                    del rooms[worker]
-                else:
-                    self._may_wait_in_workers = True
-                    self._give(supervisor, worker, call, now)
+        workers = [worker for worker in self._readers() if _takes_others(worker, now)]
+        for place, worker in enumerate(workers):
+            share = ceil(self._scheduler.depth / (len(workers) - place))
+            most = min(MOST_BEHIND, share, supervisor.room_in(worker, now))
+            for call in self._scheduler.next_behind(worker.principal, most, now):
+                self._may_wait_in_workers = True
+                self._give(supervisor, worker, call, now)
 
     def _feed_writer(self, now: float) -> None:
         """Let a change wait in the one worker that makes changes."""

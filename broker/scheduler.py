@@ -155,24 +155,25 @@ class Scheduler:
             self.depth -= 1
         return call
 
-    def next_behind(self, principal: str | None, waiting: int, now: float) -> Call | None:
-        """Take the short read whose turn it is, to wait behind others of `principal` in their worker.
+    def next_behind(self, principal: str | None, most: int, now: float) -> list[Call]:
+        """Take the short reads whose turn it is, to wait in this order behind another one of `principal` in its worker.
 
         None when it is somebody else's turn, or a scan's, so that whoever's it is gets the worker when it is free; and
         when it is a client's that may not take the last free worker: this one may be the last that others can have.
-        Where `waiting` calls wait there already, only one that is alone here joins them.
+        One where others were here lately, else up to `most`.
         """
-        if self._scans.depth and self._scans.running < self._scan_workers:
-            return None
-
+        if most < 1 or (self._scans.depth and self._scans.running < self._scan_workers):
+            return []
         call = self._quick.first()
-        if call is None or call.principal != principal or not call.may_wait_in_worker:
-            return None
-        if self._crowd.has_company(call.client, now) and (waiting or self._quick.is_held_by(call.client)):
-            return None
-        self._quick.take(call, now)
-        self.depth -= 1
-        return call
+        if call is None or call.principal != principal:
+            return []
+        if self._crowd.has_company(call.client, now):
+            if self._quick.is_held_by(call.client):
+                return []
+            most = 1
+        calls = self._quick.take_some(most, now)
+        self.depth -= len(calls)
+        return calls
 
     def next_change_behind(self, ahead: Call, now: float) -> Call | None:
         """Take the change whose turn it is, to wait behind another one that runs.

@@ -236,8 +236,8 @@ def test_nor_does_it_wait_behind_another_client_in_the_worker_that_may_be_the_la
     for call in (first, polite, second):
         subject.admit(call)
     assert [next_call(subject), next_call(subject)] == [first, polite]
-    assert subject.next_behind("local", 0, 1.0) is None
-    assert subject.next_behind("local", 0, LATELY_S + 1.0) is second
+    assert subject.next_behind("local", 9, 1.0) == []
+    assert subject.next_behind("local", 9, LATELY_S + 1.0) == [second]
 
 
 def test_a_client_that_is_alone_may_have_every_worker(make_call: MakeCall) -> None:
