@@ -21,7 +21,7 @@ from filewarden.transports.http.turnstile import Turnstile
 from filewarden.transports.http.uvicorn_parts import Config, RequestResponseCycle, ServerState
 from filewarden.transports.http.visit import Visit
 
-MOST_HEADS = 4
+MOST_HEADS = 8
 """How many heads of a connection are remembered: a client of the modern era has one for each tool."""
 PIECE_KEY = "filewarden.piece"
 
