@@ -5,15 +5,13 @@ import time
 import msgspec
 
 from filewarden.workers.history.journal import NO_JOURNAL, Journal
-from filewarden.workers.inquiry import Inputs, Json
+from filewarden.workers.inquiry import NO_INPUTS, Inputs, Json
 from filewarden.workers.limits import Limits
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.write_rules import WriteRules
-
-_NO_INPUTS = Inputs()
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -23,7 +21,7 @@ class Context(msgspec.Struct, frozen=True):
     limits: Limits
     soft_deadline: float
     reporter: Reporter = SILENT
-    inputs: Inputs = _NO_INPUTS
+    inputs: Inputs = NO_INPUTS
     askable: tuple[str, ...] = ()
     """The methods of an `Inquiry` that this client answers."""
     confirm: Policy = Policy.NEVER

@@ -32,6 +32,9 @@ class Inputs(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     state: bytes = b""
 
 
+NO_INPUTS = Inputs()
+
+
 class Inquiry(Exception):
     """The call can only go on with answers; nothing may have been changed before it is raised.
 

@@ -12,7 +12,7 @@ import msgspec
 
 from filewarden.workers.content import Block
 from filewarden.workers.errors import Code, Details, ToolFailure
-from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, InputRequest, Inputs, is_shallow
+from filewarden.workers.inquiry import MOST_REQUESTS, NO_INPUTS, STATE_BYTES, InputRequest, Inputs, is_shallow
 from filewarden.workers.note_level import LONGEST_MESSAGE, LONGEST_NOTE, NoteLevel
 
 REPORT_BYTES = 65_536
@@ -164,7 +164,6 @@ _decode_from_worker = msgspec.msgpack.Decoder(
     Hello | Ready | Answer | Refusal | Question | Progress | Note | Beginning
 ).decode
 _decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
-_NO_INPUTS = Inputs()
 _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
 _decode_to_worker = msgspec.msgpack.Decoder(Go | Calls).decode
 
@@ -273,7 +272,7 @@ def unpack_blocks(data: memoryview) -> tuple[Block, ...]:
 
 def unpack_inputs(data: bytes) -> Inputs:
     """The answers that the broker passes on; none for an empty field."""
-    return _decode_inputs(data) if data else _NO_INPUTS
+    return _decode_inputs(data) if data else NO_INPUTS
 
 
 def question(call: int, requests: dict[str, InputRequest], state: bytes) -> bytes:

@@ -17,7 +17,7 @@ from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.journal import Journal
-from filewarden.workers.inquiry import Inquiry
+from filewarden.workers.inquiry import NO_INPUTS, Inquiry
 from filewarden.workers.joining import join
 from filewarden.workers.paths.space import Space
 from filewarden.workers.place import Place
@@ -134,8 +134,10 @@ class Worker:
 
     def _context(self, call: wire.Call, channel: Channel) -> Context:
         """What a call finds. One that reads finds little of what changes are made with."""
-        soft_deadline, reporter = time.monotonic() + call.soft_s, _reporter(call, channel)
-        inputs, confirm = wire.unpack_inputs(call.inputs), self._profile.writes.confirm
+        soft_deadline, confirm = time.monotonic() + call.soft_s, self._profile.writes.confirm
+        is_heard = call.wants_progress or call.log_level is not None
+        reporter = _reporter(call, channel) if is_heard else SILENT
+        inputs = wire.unpack_inputs(call.inputs) if call.inputs else NO_INPUTS
         if self._profile.role != "rw":
             return Context(self._space, self._profile.limits, soft_deadline, reporter, inputs, call.askable, confirm)
         return Context(
@@ -197,8 +199,6 @@ def _history(profile: Profile, place: Place) -> "History | None":
 
 
 def _reporter(call: wire.Call, channel: Channel) -> Reporter:
-    if not call.wants_progress and call.log_level is None:
-        return SILENT
     return Reporter(channel.send, call.call, wants_progress=call.wants_progress, log_level=call.log_level)
 
 

@@ -78,6 +78,10 @@ class Resolver(Protocol):
         ...
 
 
+NOT_NAMES = frozenset((b"", b".", b".."))
+"""What stands between slashes and names nothing."""
+
+
 def normalise(names: Names) -> Names | None:
     """Give the names without `.`, empty names and `..`; None when they climb above the start."""
     if b".." not in names:
@@ -111,7 +115,7 @@ class KernelResolver:
 
     def open(self, start: Start, names: Names, flags: int) -> Resolved:
         """See `Resolver`."""
-        real = normalise(names)
+        real = names if NOT_NAMES.isdisjoint(names) else normalise(names)
         if real is None:
             raise Unresolved(errno.EXDEV, ())
         if start.is_closed is not None and b".." in names:

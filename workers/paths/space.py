@@ -245,7 +245,7 @@ class Space:
     def display(self, root: Root, names: Names) -> str:
         """Say what clients call an object."""
         if len(self.roots) == 1:
-            return shown.show_path(names)
+            return shown.show(b"/".join(names)) if names else "."
         return shown.show_path((os.fsencode(root.name), *names))
 
     def display_below(self, folder: Handle) -> str:
@@ -265,12 +265,14 @@ class Space:
     def _locate(self, path: str) -> tuple[int, Names]:
         place = self._texts.locate(path)
         if place.root is None:
-            raise ToolFailure(Code.NOT_A_FILE, f"'{shown.echo(path)}' lists the roots. Begin with the name of one.")
+            raise _no_single(path)
         return place.root, place.names
 
     def _open(self, path: str, flags: int) -> Handle:
-        index, names = self._locate(path)
-        return self._reach(index, names, flags, path)
+        place = self._texts.locate(path)
+        if place.root is None:
+            raise _no_single(path)
+        return self._reach(place.root, place.names, flags, path)
 
     def _reach(self, index: int, names: Names, flags: int, path: str) -> Handle:
         try:
@@ -330,7 +332,9 @@ class Space:
             return True
         if not self._policy.has_denied_objects:
             return False
-        return self._policy.denies_object(state) or self._lies_in_denied(index, names)
+        if state.st_ino in self._policy.denied_inodes and self._policy.denies_object(state):
+            return True
+        return index in self._closed_roots or (len(names) > 1 and self._lies_in_denied(index, names))
 
     def _lies_in_denied(self, index: int, names: Names, *, is_there: bool = True) -> bool:
         if index in self._closed_roots:
@@ -363,6 +367,10 @@ class Space:
 
     def _index(self, root: Root) -> int:
         return self._indices[id(root)]
+
+
+def _no_single(path: str) -> ToolFailure:
+    return ToolFailure(Code.NOT_A_FILE, f"'{shown.echo(path)}' lists the roots. Begin with the name of one.")
 
 
 def best_resolver() -> Resolver:

@@ -85,7 +85,9 @@ def _checked(text: str) -> bytes:
     if text.startswith("\\\\"):
         raise denied(text)
     # An escape takes four characters for one byte, so a longer text cannot be a path that the kernel takes.
-    raw = names.parse(text) if len(text) <= 4 * MAX_PATH_BYTES else None
+    raw: bytes | None = None
+    if len(text) <= 4 * MAX_PATH_BYTES:
+        raw = text.encode() if text.isascii() and "\\" not in text else names.parse(text)
     if raw is None or len(raw) > MAX_PATH_BYTES - 1:
         raise ToolFailure(
             Code.INVALID_ARGUMENT,

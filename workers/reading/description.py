@@ -26,8 +26,10 @@ def describe(context: Context, path: str, *, with_checksum: bool) -> FileInfo:
     """
     space = context.space
     if not with_checksum and (plain := space.open_plain(path)) is not None:
-        with plain:
+        try:
             return _describe(space, plain.root, plain.names, plain.stat, None, plain)
+        finally:
+            plain.close()
     if space.names_all_roots(path):
         raise ToolFailure(Code.NOT_A_FILE, "That is the list of roots: list it with list_directory, or name one root.")
     found = space.open_above(path)

@@ -55,7 +55,7 @@ def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
     data = read_up_to(handle.fd, handle.stat.st_size, limit + 1)
     if len(data) > limit:
         raise too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
-    encoding = settle(part.encoding, data[: _head_bytes(part.encoding)])
+    encoding = settle(part.encoding, data[: _DETECTION_BYTES if part.encoding == "auto" else _MARK_BYTES])
     if encoding.name == "utf-8" and not encoding.is_guess and not part.has_view and 0 not in data:
         reading = plain(handle, data[encoding.bom :] if encoding.bom else data, encoding)
         if reading is not None:

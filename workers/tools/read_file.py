@@ -69,9 +69,13 @@ def _operation() -> "Callable[[Context, ReadFile], Text]":
             line_numbers=arguments.line_numbers,
             max_line_chars=arguments.max_line_chars,
         )
-        check(part)
-        with context.space.open_file(arguments.path) as handle:
+        if not part.is_whole:
+            check(part)
+        handle = context.space.open_file(arguments.path)
+        try:
             reading = read(context, handle, part)
+        finally:
+            handle.close()
         return Text(text=_in_base64(reading) if reading.is_binary else reading.data, facts=reading.told)
 
     return run
