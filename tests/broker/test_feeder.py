@@ -67,7 +67,7 @@ class Shop:
         calls = wire.unpack_to_worker(frame)
         assert isinstance(calls, wire.Calls)
         numbers = [call.call for call in calls.calls]
-        assert was_idle or (worker.call is not None and worker.call.id < numbers[0])
+        assert was_idle or (worker.call is not None and worker.call.id != numbers[0])
         self.frames.append((worker, numbers))
 
     def name_of(self, worker: Worker) -> str:
