@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -148,6 +149,29 @@ def test_a_stream_ends_with_the_token_that_opened_it(guarded: Any, fetched_issue
             response.read()  # until the server ends it
         response.close()
     guarded.wait_for_status(lambda status: status["clients"]["sse"] == 0)
+
+
+def test_a_token_expires_on_a_connection_that_stays_open(
+    guarded: Any, fetched_issuer: Any, request_body: Start
+) -> None:
+    body = json.dumps(request_body("initialize", {}))
+    token = fetched_issuer.token(exp_in=3 - LEEWAY_S)
+    request = (
+        f"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:{guarded.port}\r\nAuthorization: Bearer {token}\r\n"
+        "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+    found, give_up_at = [0], time.monotonic() + 20
+    with socket.create_connection(("127.0.0.1", guarded.port), timeout=20) as connection:
+        while found[-1] != 401 and time.monotonic() < give_up_at:
+            connection.sendall(request)  # in one piece, as what is answered without being parsed has to come
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            response.read()
+            found.append(response.status)
+    assert found[1:3] == [200, 200]
+    assert set(found[1:-1]) <= {200, 429, 503}  # there may be too many sessions meanwhile
+    assert found[-1] == 401
 
 
 def test_a_cursor_is_for_whoever_got_it(guarded: Any, fetched_issuer: Any, request_body: Start) -> None:
