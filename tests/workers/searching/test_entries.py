@@ -64,7 +64,7 @@ def in_order(found: Entries) -> list[list[bytes]]:
     return [sorted(names) for names in (found.folders, found.files, found.links, found.specials, suspects)]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.dictionaries(NAMES, KINDS, max_size=12),
     batch=st.sampled_from([1, 3, 2048]),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.workers.paths.resolution import Names
+from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching.walk import Filters, Walk
 
@@ -68,6 +69,50 @@ def test_a_walk_stopped_at_any_moment_goes_on_without_a_gap(space: Space, forest
         if after is None:
             break
     assert found == walked(space)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tree=st.sets(st.lists(st.sampled_from(["a", ".b", "ab.py", "c.py", "d"]), min_size=1, max_size=4).map("/".join)),
+    wanted=st.sampled_from(["", "b", ".py"]),
+    hides_dotted=st.booleans(),
+    stays=st.booleans(),
+    denied=st.sampled_from([None, "a", "ab.py", "d/a"]),
+)
+def test_a_walk_finds_what_recursion_over_every_entry_finds(
+    tmp_path_factory: pytest.TempPathFactory,
+    tree: set[str],
+    wanted: str,
+    hides_dotted: bool,
+    stays: bool,
+    denied: str | None,
+) -> None:
+    place = tmp_path_factory.mktemp("tree")
+    for path in sorted(tree, key=len, reverse=True):  # what lies above another is a folder already
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        if not (place / path).exists():
+            (place / path).touch()
+    closed = place / denied if denied is not None and (place / denied).exists() else None
+    state = None if closed is None else closed.stat()
+
+    def below(folder: Path) -> list[str]:
+        seen = [one for one in sorted(folder.iterdir()) if one != closed and not (hides_dotted and one.name[0] == ".")]
+        found = [str(one.relative_to(place)) for one in seen if not one.is_dir() and wanted in one.name]
+        return found + [path for one in seen if one.is_dir() and not stays for path in below(one)]
+
+    root = open_root("root", str(place))
+    try:
+        space = Space([root], frozenset() if state is None else frozenset({(state.st_dev, state.st_ino)}))
+        raw = wanted.encode()
+        filters = Filters(
+            wants_name=(lambda name: raw in name) if wanted else None,
+            fixed=raw,
+            hides_dotted=hides_dotted,
+            stays=stays,
+        )
+        assert walked(space, filters=filters) == below(place)
+    finally:
+        os.close(root.fd)
 
 
 def test_links_are_shown_and_not_entered(space: Space, root: Path) -> None:
