@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.paths.root import open_root
@@ -79,6 +79,7 @@ def test_a_walk_stopped_at_any_moment_goes_on_without_a_gap(space: Space, forest
     stays=st.booleans(),
     denied=st.sampled_from([None, "a", "ab.py", "d/a"]),
 )
+@example(tree={"a", "c.py", "d/a"}, wanted="", hides_dotted=False, stays=False, denied="a")
 def test_a_walk_finds_what_recursion_over_every_entry_finds(
     tmp_path_factory: pytest.TempPathFactory,
     tree: set[str],
