@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from filewarden.workers import wire
 from filewarden.workers.channel import Channel
-from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.steps import Steps
 from filewarden.workers.waiting import Waiting
 from filewarden.workers.writing.batch import MOST_CHANGES, Batch
@@ -16,9 +15,8 @@ Told = tuple[wire.Call, wire.Pieces | None]
 class Changes:
     """The calls of one worker. `in_steps` makes one of them."""
 
-    def __init__(self, channel: Channel, flusher: Flusher, in_steps: Callable[[wire.Call], Steps[wire.Pieces]]) -> None:
+    def __init__(self, channel: Channel, in_steps: Callable[[wire.Call], Steps[wire.Pieces]]) -> None:
         self._waiting = Waiting(channel, MOST_CHANGES)
-        self._flusher = flusher
         self._in_steps = in_steps
 
     def make(self) -> list[Told] | None:
@@ -30,7 +28,7 @@ class Changes:
         if not self._waiting.look():
             return None
         calls, begun = self._waiting.calls, list[wire.Call]()
-        batch = Batch[wire.Pieces](self._flusher, is_single=len(calls) == 1)
+        batch = Batch[wire.Pieces]()
         while calls and not batch.is_full and batch.begin(self._in_steps(calls[0])):
             begun.append(calls.popleft())
         return list(zip(begun, batch.finish(), strict=True))

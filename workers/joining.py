@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 
 from filewarden.workers import wire
 from filewarden.workers.channel import Channel, ChannelClosedError
@@ -12,19 +11,10 @@ from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
 
 
-def join(
-    name: str,
-    profile: Profile,
-    place: Place,
-    spawn: Spawn,
-    gate: int,
-    zygote_pid: int,
-    start_threads: Callable[[], None] = lambda: None,
-) -> Channel | None:
+def join(name: str, profile: Profile, place: Place, spawn: Spawn, gate: int, zygote_pid: int) -> Channel | None:
     """The link to the broker, with everything given up that `profile` does not leave; None: the broker is not there.
 
     `gate` yields one byte once the endpoint is bound for our process id. `name` is what `ps` shows.
-    `start_threads` starts those that the process needs: bound to what it is bound to, as none can be started later.
 
     Raises:
         ChannelClosedError: the broker went away on the way.
@@ -33,7 +23,6 @@ def join(
     set_process_name(name)
     confinement = Confinement(profile, place, zygote_pid)
     confinement.before_link()
-    start_threads()
     if not os.read(gate, 1):
         return None
     os.close(gate)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from filewarden.workers.history.flusher import Flush
+from filewarden.workers.history.flush import Flush, flush_all
 
 Result = TypeVar("Result")
 
@@ -34,7 +34,9 @@ def in_one_go(steps: Steps[Result]) -> Result:
     """The result of a call that waits for nobody."""
     while True:
         try:
-            next(steps)
+            pause = next(steps)
+            if isinstance(pause, tuple):
+                flush_all(pause)
         except StopIteration as end:
             result: Result = end.value
             return result

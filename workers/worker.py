@@ -15,8 +15,8 @@ from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.channel import Channel, ChannelClosedError
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.history.journal import Journal
+from filewarden.workers.history.let_go import LetGo
 from filewarden.workers.inquiry import NO_INPUTS, Inquiry
 from filewarden.workers.joining import join
 from filewarden.workers.paths.space import Space
@@ -54,13 +54,12 @@ class Worker:
             max_file_bytes=writes.max_file_bytes,
         )
         self._history = _history(profile, place)
-        self._flusher = Flusher()
+        self._let_go = LetGo(rests=True)
 
     def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
         """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
         try:
-            threads = _no_threads if self._history is None else self._flusher.start
-            channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid, threads)
+            channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid)
             if channel is not None:
                 self._serve(channel)
         except ChannelClosedError:
@@ -88,7 +87,7 @@ class Worker:
         from filewarden.workers.changes import Changes
 
         keeper = self._housekeeper()
-        changes = Changes(channel, self._flusher, lambda call: self._in_steps(call, channel))
+        changes = Changes(channel, lambda call: self._in_steps(call, channel))
         while (made := changes.make()) is not None:
             if any(pieces is None for _, pieces in made):
                 ballast.close()
@@ -96,7 +95,7 @@ class Worker:
             if ballast.closed:
                 return
             made.clear()  # or a large answer would be held until the next one
-            self._flusher.rest()
+            self._let_go.rest()
             keeper.rest()
 
     def _housekeeper(self) -> "Housekeeper":
@@ -149,7 +148,7 @@ class Worker:
             call.askable,
             confirm,
             writing=self._writing,
-            journal=Journal(self._history, call.tool, call.principal, call.mark, flusher=self._flusher),
+            journal=Journal(self._history, call.tool, call.principal, call.mark, let_go=self._let_go),
         )
 
     def _own_context(self, seconds: float) -> Context:
@@ -159,7 +158,7 @@ class Worker:
             limits=self._profile.limits,
             soft_deadline=time.monotonic() + seconds,
             writing=self._writing,
-            journal=Journal(self._history, flusher=self._flusher),
+            journal=Journal(self._history, let_go=self._let_go),
         )
 
     def _run(self, context: Context, call: wire.Call) -> msgspec.Struct | Text | Content:
@@ -183,10 +182,6 @@ def _calls(channel: Channel) -> Iterator[wire.Call]:
     """What the broker asks for, until it says something else."""
     while isinstance(message := wire.unpack_to_worker(channel.receive()), wire.Calls):
         yield from message.calls
-
-
-def _no_threads() -> None:
-    pass
 
 
 def _history(profile: Profile, place: Place) -> "History | None":

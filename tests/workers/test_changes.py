@@ -8,7 +8,6 @@ import pytest
 
 from filewarden.workers import wire
 from filewarden.workers.changes import Changes
-from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.steps import ALONE, Claim, Steps
 from filewarden.workers.waiting import LONG_BYTES
 from filewarden.workers.writing.batch import MOST_CHANGES
@@ -60,7 +59,7 @@ def made(log: Log, *bursts: Burst) -> list[list[tuple[int, wire.Pieces | None]]]
         return (b"%d" % call.call,)
 
     link: Any = Given(*bursts, [wire.Go()])
-    changes, all_made = Changes(link, Flusher(), in_steps), []
+    changes, all_made = Changes(link, in_steps), []
     while (each := changes.make()) is not None:
         all_made.append([(call.call, pieces) for call, pieces in each])
     return all_made

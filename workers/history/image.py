@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from filewarden.workers.history import entry
-from filewarden.workers.history.flusher import Flush, Flusher
+from filewarden.workers.history.flush import Flush
 from filewarden.workers.history.recorded import Recorded
 from filewarden.workers.history.segment import Segment
 
@@ -56,12 +56,12 @@ class Image:
         segment.begin(self.identifier, self._at + length)
         self._is_begun = True
 
-    def begin_flush(self, flusher: Flusher) -> Flush | None:
-        """Begin to make what was announced outlive a loss of power; raises OSError."""
+    def flush(self) -> Flush | None:
+        """What makes that which was announced outlive a loss of power, once it is performed; raises OSError."""
         if self._segment is None:
             return None
         self._segment.last()
-        return flusher.begin(self._segment.fd)
+        return Flush(self._segment.fd, is_content=True)
 
     def settle(self) -> None:
         """Say that it was done."""

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.workers.history.flusher import Flusher
+from filewarden.workers.history.let_go import LetGo
 
 if TYPE_CHECKING:  # only where something is written
     from filewarden.workers.history.store import History
 
-_IN_TURN = Flusher()
+_AT_ONCE = LetGo()
 
 
 class Journal(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Journal(msgspec.Struct, frozen=True):
     principal: str = ""
     call: str = ""
     undoes: str = ""
-    flusher: Flusher = _IN_TURN
+    let_go: LetGo = _AT_ONCE
 
     def undoing(self, identifier: str) -> "Journal":
         """The journal of what takes a change back."""

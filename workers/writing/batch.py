@@ -9,27 +9,21 @@ It is as if they were made one after another, in the order in which they came: n
 same place, and what is refused, or may change more than it says, waits until those before it are done.
 """
 
-from collections.abc import Iterable
 from typing import Generic
 
-from filewarden.workers.history.flusher import Flush, Flusher
+from filewarden.workers.history.flush import Flush, flush_all
 from filewarden.workers.steps import Claim, Pause, Result, Steps
-from filewarden.workers.writing.writeback import begin_writeback
 
 MOST_CHANGES = 8
 """Twice as many save little more, and the first one is answered when the last one is made."""
 MOST_BYTES = 1 << 18
 """What they hold in memory together; a larger change is made by itself."""
-FEW = 2
-"""What a single change waits for, which is begun already where that can be."""
 
 
 class Batch(Generic[Result]):
-    """Some changes, each begun already. With `is_single`, no other is expected: then nothing is put off."""
+    """Some changes, each begun already."""
 
-    def __init__(self, flusher: Flusher, *, is_single: bool = False) -> None:
-        self._flusher = flusher
-        self._is_single = is_single
+    def __init__(self) -> None:
         self._members: list[_Member[Result]] = []
         self._places: set[object] = set()
         self._size = 0
@@ -49,7 +43,7 @@ class Batch(Generic[Result]):
         if claim is not None:
             self._enter(claim)
             member.go_on()
-        self.is_full |= self._is_single or member.has_failed or len(self._members) == MOST_CHANGES
+        self.is_full |= member.has_failed or len(self._members) == MOST_CHANGES
         return True
 
     def finish(self) -> list[Result | None]:
@@ -67,7 +61,6 @@ class Batch(Generic[Result]):
         self._places.update(claim.places)
         self._size += claim.size
         self.is_full |= claim.is_alone or self._size > MOST_BYTES
-        self._flusher.in_turn = not (self._is_single or self.is_full)
 
 
 class _Member(Generic[Result]):
@@ -98,16 +91,3 @@ class _Member(Generic[Result]):
 
     def give_up(self) -> None:
         self._steps.close()
-
-
-def flush_all(flushes: Iterable[Flush]) -> None:
-    """Have files and folders flushed, each once; how that ended, each tells."""
-    firsts: dict[object, Flush] = {}
-    others = [flush for flush in flushes if firsts.setdefault(flush.place, flush) is not flush]
-    if len(firsts) > FEW:
-        for flush in firsts.values():
-            begin_writeback(flush.fd)
-    for flush in firsts.values():
-        flush.perform()
-    for flush in others:
-        flush.share(firsts[flush.place])

@@ -14,7 +14,7 @@ import time
 from typing import Self
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.flusher import Flush
+from filewarden.workers.history.flush import Flush
 from filewarden.workers.paths.reserved import DRAFT_PREFIX, NAME_DIGITS, is_draft
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.unkept import Unkept

@@ -45,7 +45,7 @@ def create(context: "Context", target: Target, data: bytes) -> Steps[Published]:
         ):
             new.write(data)
             new.take_mode(NEW_MODE)
-            yield new.flushes + change.flushes
+            yield change.flushes + new.flushes
             new.flush()
             change.last()
             new.create(target.name)
@@ -73,7 +73,7 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
         ):
             keep(new, target)
             new.write(data)
-            yield new.flushes + change.flushes
+            yield change.flushes + new.flushes
             new.flush()
             change.last()
             new.replace(target.name, seen)
@@ -119,7 +119,7 @@ def keep(new: Draft, target: Target) -> None:
 def let_go(context: "Context", target: Target) -> None:
     """Close what was replaced, which has no name any more: its blocks go with that, and nobody has to wait for it."""
     if target.old is not None:
-        context.journal.flusher.let_go(target.old.release())
+        context.journal.let_go.add(target.old.release())
 
 
 def settle_move(source: Target, destination: Target) -> None:

@@ -1,7 +1,7 @@
 """How a call records its changes in the history, each before it is made.
 
-With durability, what is recorded outlives a loss of power before the change is made. It is flushed while the draft that
-the change is made of is written and flushed, which is only then put in its place.
+With durability, what is recorded outlives a loss of power before the change is made. It is flushed together with the
+draft that the change is made of, which is only then put in its place.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import stat
 from typing import TYPE_CHECKING, Self
 
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history.flusher import Flush
+from filewarden.workers.history.flush import Flush, flush_all
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
 from filewarden.workers.history.segment import LONG_BYTES
@@ -147,6 +147,7 @@ class Change:
 
     def _finish(self) -> None:
         try:
+            flush_all(self.flushes if self._draft is None else self.flushes + self._draft.flushes)
             if self._draft is not None:
                 self._draft.flush()
             self.last()
@@ -196,7 +197,7 @@ class Change:
             )
         )
         if self._context.writing.durability is Durability.FULL:
-            self._flush = image.begin_flush(self._context.journal.flusher)
+            self._flush = image.flush()
 
     def _keep(self, history: History) -> tuple[Image, FileState]:
         """Keep the bytes of what is displaced."""
@@ -219,7 +220,6 @@ class Change:
 
     def __exit__(self, _type: object, error: BaseException | None, _where: object) -> None:
         """A change that was refused is forgotten; after a failure it is looked at; it stays where nobody knows."""
-        self._drop_flush()  # where it was not waited for, the change was not made
         image = self._image
         if image is None:
             return
@@ -236,13 +236,7 @@ class Change:
                 resolve(self._context, self._context.journal.history, image.identifier)
         image.close()
 
-    def _drop_flush(self) -> None:
-        if self._flush is not None:
-            self._flush.drop()
-            self._flush = None
-
     def _forget(self) -> None:
-        self._drop_flush()
         if self._image is not None:
             with contextlib.suppress(OSError):  # it says what was not begun, or what can be seen not to be made
                 self._image.forget()

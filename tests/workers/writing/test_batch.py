@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.context import Context
 from filewarden.workers.errors import ToolFailure
-from filewarden.workers.history.flusher import Flusher
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.steps import ALONE, Steps
 from filewarden.workers.tool import Tool
@@ -52,7 +51,7 @@ def together(context: Context, asked: list[Asked], sizes: list[int] | None = Non
     """Make changes that have all come; `sizes` gets how many were made together each time."""
     made: list[Made | None] = []
     while len(made) < len(asked):
-        batch, begun = Batch[Made](Flusher(), is_single=len(made) == len(asked) - 1), len(made)
+        batch, begun = Batch[Made](), len(made)
         while begun < len(asked) and not batch.is_full and batch.begin(stepping(context, asked[begun])):
             begun += 1
         done = batch.finish()
@@ -247,12 +246,12 @@ def test_for_lack_of_memory_one_is_not_made_and_those_before_it_are(recording: C
         yield from ()
         raise MemoryError
 
-    batch = Batch[Made](Flusher())
+    batch = Batch[Made]()
     assert batch.begin(stepping(recording, over("a.txt")))
     assert not batch.begin(exhausted()), "it might be told before those it came after"
     (made,) = batch.finish()
     assert isinstance(made, write_file.Written)
-    batch = Batch[Made](Flusher())
+    batch = Batch[Made]()
     assert batch.begin(exhausted())
     assert batch.is_full
     assert batch.finish() == [None]
