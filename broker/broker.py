@@ -19,7 +19,7 @@ from filewarden.broker.in_force import InForce
 from filewarden.broker.launch import Launched
 from filewarden.broker.launcher import Launcher
 from filewarden.broker.ledger import Ledger
-from filewarden.broker.link import Links
+from filewarden.broker.links import links_in
 from filewarden.broker.log import Log
 from filewarden.broker.memory import settle_down
 from filewarden.broker.overview import Overview
@@ -81,7 +81,7 @@ class Broker:
         self._launched = launched
         self._audit = audit
         self._folder = folder
-        self._links = Links(folder.path, longest_frame_bytes(settings))
+        self._links = links_in(folder.path, longest_frame_bytes(settings), settings.pool.zeromq)
         self._ledger = Ledger()
         self.turned_away: dict[str, int] = {}
         """Requests that a listener refused before they were anybody's call, by a bounded set of reasons."""

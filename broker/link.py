@@ -1,162 +1,71 @@
-"""The broker's end of the link to one worker: a ZeroMQ PAIR socket that only that process can join.
+"""What the broker needs of the link to one worker, whoever speaks ZeroMQ's protocol on it."""
 
-The endpoint is a path with a random name in a private folder; ZeroMQ's filter (ZMQ_IPC_FILTER_PID, zmq_setsockopt(3))
-admits the worker's process alone, and the path is unlinked after the first frame, so that nobody can connect later.
-The end of the connection shows without a monitor socket: a PAIR that had a peer and no longer takes frames has lost it,
-and its descriptor signals that change like any other.
-"""
-
-import _socket
-import contextlib
-import os
-import struct
-
-from filewarden.config.first_imports import load_zmq
-
-load_zmq()
-import zmq  # noqa: E402 # its own way is longer
-
-IPC_FILTER_PID = 58
-POLLIN, POLLOUT, NOBLOCK = int(zmq.POLLIN), int(zmq.POLLOUT), int(zmq.NOBLOCK)
-"""As plain numbers: with the library's flags each look at a link makes several objects."""
-RECEIVE_HIGH_WATER_MARK = 16
-_CREDENTIALS = struct.Struct("3i")
-"""struct ucred: process, user, group (unix(7))."""
+from typing import Protocol
 
 
 class LinkError(Exception):
-    """The link cannot be made or used."""
+    """The link cannot be made, or what came over it is against the protocol."""
 
 
 class LinkLostError(Exception):
-    """The peer closed the connection, or ZeroMQ did because of what came over it."""
+    """Nobody is at the other end: not yet, or not any more."""
 
 
-class Links:
-    """The ZeroMQ context of one server, and the folder of its endpoints."""
+class Link(Protocol):
+    """One worker's connection, from the moment that its process is waited for. Nothing here ever waits.
 
-    def __init__(self, folder: str, max_frame_bytes: int) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
-        self._folder = folder
-        self.max_frame_bytes = max_frame_bytes
-        """Of those that listen from now on."""
+    What comes from the worker is never held beyond one frame of the greatest length; what waits to be sent to it is
+    bounded by whoever gives out calls, and ends with its deadline.
+    """
 
-    def endpoint(self) -> str:
-        """A fresh path for one worker."""
-        return os.path.join(self._folder, os.urandom(16).hex())
+    @property
+    def fd(self) -> int:
+        """Readable when `receive` has something to tell."""
 
-    def listen(self, endpoint: str, pid: int) -> "Link":
-        """Bind `endpoint` for the process `pid` alone."""
-        socket = self._context.socket(zmq.PAIR)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
-        # A small send mark raised EAGAIN with one call outstanding; the scheduler bounds what is under way.
-        socket.setsockopt(zmq.SNDHWM, 0)
-        socket.setsockopt(zmq.MAXMSGSIZE, self.max_frame_bytes)
-        try:
-            socket.setsockopt(IPC_FILTER_PID, pid)
-            socket.bind(f"ipc://{endpoint}")
-        except zmq.ZMQError as error:
-            socket.close()
-            raise LinkError(f"cannot listen for a worker: {error.strerror}") from None
-        return Link(socket, endpoint, pid)
-
-    def close(self) -> None:
-        """End the context; every link must be closed before."""
-        self._context.term()
-
-
-class Link:
-    """One worker's socket."""
-
-    __slots__ = ("_endpoint", "_get", "_is_joined", "_pid", "_receive", "_send", "_socket", "fd")
-
-    def __init__(self, socket: zmq.Socket[bytes], endpoint: str, pid: int) -> None:
-        self._socket = socket
-        self._endpoint = endpoint
-        self._pid = pid
-        self._is_joined = False
-        self._send = super(zmq.Socket, socket).send  # without the library's wrapper for sockets of other kinds
-        self._receive, self._get = socket.recv, socket.getsockopt
-        self.fd = int(socket.getsockopt(zmq.FD))
+    @property
+    def hides_signals(self) -> bool:
+        """Whether `fd` signals changes alone, and sending may take a signal away: then it needs a look afterwards."""
 
     def send(self, frame: bytes) -> None:
-        """Hand over one frame without waiting.
+        """Hand over one frame; what the worker does not take yet follows when it does.
 
         Raises:
-            LinkError: ZeroMQ does not take it.
+            LinkLostError: there is nobody to take it.
         """
-        try:
-            self._send(frame, NOBLOCK)
-        except zmq.ZMQError as error:
-            raise LinkError(str(error)) from None
 
-    def receive(self) -> zmq.Frame | None:
-        """The next frame, where one has arrived. A worker never sends a message of several parts.
+    def receive(self) -> bytes | bytearray | memoryview | None:
+        """The next frame, where one has arrived: call it until it has nothing more to give.
 
         Raises:
-            LinkError: a part of a longer message.
+            LinkError: what came is against the protocol, or a part of a longer message, which no worker sends.
             LinkLostError: nothing arrives any more.
         """
-        while True:
-            try:
-                frame = self._receive(NOBLOCK, copy=False)
-            except zmq.Again:
-                events = self._events()
-                if events & POLLIN:  # it has arrived meanwhile, and this look has taken its signal
-                    continue
-                if self._has_lost_its_peer(events):
-                    raise LinkLostError from None
-                return None
-            if frame.more:
-                raise LinkError("a message of several parts")
-            return frame
 
     def needs_a_look(self) -> bool:
-        """Whether `receive` has something to tell.
-
-        Ask before sleeping: the descriptor signals only changes (zmq_getsockopt(3)).
-        """
-        events = int(self._get(zmq.EVENTS))
-        if events == POLLOUT and self._is_joined:
-            return False  # nearly always
-        return bool(events & POLLIN) or self._has_lost_its_peer(events)
-
-    def check_sender(self, frame: zmq.Frame) -> None:
-        """Ask the kernel who is behind the connection that `frame` came over, beside ZeroMQ's own filter.
-
-        A descriptor that was closed and used again meanwhile belongs to somebody else, which is the right answer too.
-
-        Raises:
-            LinkError: not the worker's process, or not under this process's account.
-        """
-        try:
-            connection = _socket.socket(fileno=os.dup(int(frame.get(zmq.SRCFD))))
-            try:
-                raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
-            finally:
-                connection.close()
-        except (OSError, zmq.ZMQError) as error:
-            raise LinkError(f"a connection without credentials: {error.strerror}") from None
-        pid, uid, _gid = _CREDENTIALS.unpack(raw)
-        if (pid, uid) != (self._pid, os.geteuid()):
-            raise LinkError(f"a connection of process {pid}, user {uid}")
-
-    def _events(self) -> int:
-        return int(self._get(zmq.EVENTS))
-
-    def _has_lost_its_peer(self, events: int) -> bool:
-        if events & POLLOUT:  # without a mark on what waits to be sent, exactly as long as there is a peer
-            self._is_joined = True
-            return False
-        return self._is_joined
+        """Whether `receive` has something to tell, though the descriptor may not show it."""
 
     def unlink(self) -> None:
         """Take the endpoint out of the file system; the link itself stays."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._endpoint)
 
     def close(self) -> None:
         """End the link and free what it buffered."""
-        self.unlink()
-        self._socket.close()
+
+
+class Links(Protocol):
+    """The endpoints of one server, in a folder of their own."""
+
+    max_frame_bytes: int
+    """Of those that listen from now on."""
+
+    def endpoint(self) -> str:
+        """A fresh path for one worker."""
+
+    def listen(self, endpoint: str, pid: int) -> Link:
+        """Bind `endpoint` for the process `pid` alone.
+
+        Raises:
+            LinkError: that is not possible.
+        """
+
+    def close(self) -> None:
+        """Every link must be closed before."""

@@ -34,7 +34,11 @@ class Process(Generic[Frame]):
     """
 
     def __init__(
-        self, serial: int, endpoint: str, started_at: float, decode: Callable[[memoryview], Frame | Hello]
+        self,
+        serial: int,
+        endpoint: str,
+        started_at: float,
+        decode: Callable[[bytes | bytearray | memoryview], Frame | Hello],
     ) -> None:
         self.serial = serial
         self.endpoint = endpoint
@@ -64,6 +68,11 @@ class Process(Generic[Frame]):
     def link_fd(self) -> int | None:
         """The descriptor that signals frames."""
         return None if self._link is None else self._link.fd
+
+    @property
+    def hides_signals(self) -> bool:
+        """Whether sending may take away the signal of what has arrived."""
+        return self._link is not None and self._link.hides_signals
 
     def open_gate(self) -> int:
         """Make the start gate; the returned read end belongs to the spawn message."""
@@ -97,10 +106,9 @@ class Process(Generic[Frame]):
         link = self._link
         try:
             while link is not None and (raw := link.receive()) is not None:
-                frame = self._decode(raw.buffer)
+                frame = self._decode(raw)
                 if not isinstance(frame, Hello):
                     return frame
-                link.check_sender(raw)
                 self._greet(frame)
         except LinkLostError:
             raise LinkLost from None
@@ -144,7 +152,7 @@ class Process(Generic[Frame]):
             raise LinkLost
         try:
             self._link.send(frame)
-        except LinkError:
+        except LinkLostError:
             raise LinkLost from None
 
     def has_more(self) -> bool:

@@ -154,7 +154,7 @@ class Supervisor:
         except LinkLost:
             self._cut_off(worker)
         else:
-            if not was_idle:  # sending may have swallowed the signal of an answer; one that was idle had none to give
+            if worker.hides_signals and not was_idle:  # one that was idle had no answer to give
                 self._mark_dirty(worker)
 
     def make_room(self) -> None:
@@ -359,7 +359,7 @@ class Supervisor:
         return 0 if worker.is_cut_off else self._retirement.calls_left(worker, now)
 
     def _mark_dirty(self, worker: Worker) -> None:
-        """Look at the link once more before sleeping: its descriptor signals only changes."""
+        """Look at the link once more before sleeping: its descriptor may not show all that has arrived."""
         if not self._dirty:
             self._reactor.settle(self._look_again)
         self._dirty.add(worker)

@@ -15,6 +15,7 @@ _CHANGING_HTTP = (
     *("always_stream", "poll_after_s"),
 )
 FIXED: dict[str, tuple[str, ...]] = {
+    "pool": ("zeromq",),
     "http": tuple(name for name in HttpSettings.__struct_fields__ if name not in _CHANGING_HTTP),
     "status": ("address",),
     "sandbox": ("mode", "user"),

@@ -15,6 +15,7 @@ from filewarden.broker.call_log import CallLog
 from filewarden.broker.charter import VARIABLES, Charter, encode as encode_charter
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
+from filewarden.broker.links import load_links
 from filewarden.broker.log import Log, open_log
 from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
@@ -219,6 +220,7 @@ def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING, late: Ite
     `late` are modules that are imported at first need: now, where they cannot be any more afterwards.
     """
     settings = surroundings.settings
+    load_links(settings.pool.zeromq)
     if settings.sandbox.mode != "off":
         roots = [root.path for root in all_roots(settings)]
         if not _can_import_later(surroundings.account, roots):

@@ -190,7 +190,7 @@ def beginning(call: int, text: memoryview) -> Pieces:
     return (b"".join((_BEGINNING, _pack(call), _BYTES.pack(_BIN_32, len(text)))), text)
 
 
-def unpack_from_worker(frame: memoryview | bytes) -> FromWorker:
+def unpack_from_worker(frame: bytes | bytearray | memoryview) -> FromWorker:
     """A frame that a worker sent; the views in it borrow from `frame`.
 
     Raises:

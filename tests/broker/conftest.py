@@ -17,6 +17,7 @@ from filewarden.broker.call import DEAF, Call, Deliver, Hearing
 from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.link import Links
+from filewarden.broker.links import links_in
 from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Failed, Outcome
@@ -26,6 +27,7 @@ from filewarden.broker.seal import Seal
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.worker import Worker
+from filewarden.config.sections.pool import ZeroMq
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.context import Context
 from filewarden.workers.inquiry import Inputs
@@ -76,12 +78,19 @@ def make_call(tool: Tool, outcomes: list[tuple[int, Outcome]]) -> MakeCall:
     return make
 
 
+@pytest.fixture(params=["built-in", "pyzmq"])
+def zeromq(request: pytest.FixtureRequest) -> ZeroMq:
+    """Who speaks its protocol: what holds for links holds for both."""
+    found: ZeroMq = request.param
+    return found
+
+
 @pytest.fixture
-def links() -> Iterator[Links]:
+def links(zeromq: ZeroMq) -> Iterator[Links]:
     """A folder of endpoints that take frames of 100,000 bytes."""
     folder = Path("/tmp") / f"fw-test-{os.urandom(6).hex()}"  # short: a socket's path has 107 bytes
     folder.mkdir(mode=0o700)
-    links = Links(str(folder), MAX_FRAME)
+    links = links_in(str(folder), MAX_FRAME, zeromq)
     yield links
     links.close()
     for left in folder.iterdir():
@@ -116,8 +125,10 @@ class RawPeer:
         self.socket.settimeout(5)
         self.socket.connect(endpoint)
 
-    def shake_hands(self) -> None:
+    def shake_hands(self, worker: Worker) -> None:
+        """The broker's side of it takes place meanwhile, in this thread where it has no other."""
         self.socket.sendall(self.GREETING + b"\x04" + struct.pack("B", len(self.READY)) + self.READY)
+        assert worker.next_frame() is None
         self._read(64)
         self._read(2 + self._read(2)[1] - 2)
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import socket
 import struct
 import subprocess
 import sys
@@ -13,21 +14,25 @@ from typing import Any
 import pytest
 import zmq
 
-from filewarden.broker.link import Link, LinkError
+from filewarden.broker.link import LinkError
 from filewarden.broker.memory import OwnMemoryWatch, give_back_memory, resident_bytes
 from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.worker import Worker
+from filewarden.broker.zmq_link import ZmqLink
+from filewarden.config.sections.pool import ZeroMq
 from filewarden.workers import wire
 
 MAX_FRAME = 100_000  # as the links of these tests have it
 MIB = 1 << 20
 RawPeer = Callable[[str], Any]
+only_built_in = pytest.mark.parametrize("zeromq", ["built-in"], indirect=True)
+only_pyzmq = pytest.mark.parametrize("zeromq", ["pyzmq"], indirect=True)
 
 
 @pytest.fixture
 def peer(worker: Worker, raw_peer: RawPeer) -> Iterator[Any]:
     peer = raw_peer(worker.endpoint)
-    peer.shake_hands()
+    peer.shake_hands(worker)
     yield peer
     peer.close()
 
@@ -65,27 +70,31 @@ def test_a_hello_by_hand_is_a_hello(worker: Worker, peer: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "expected"),
+    ("sent", "built_in", "pyzmq"),
     [
-        pytest.param(b"\xff" * 100, "link lost", id="no ZMTP"),
-        pytest.param(struct.pack(">BQ", 2, 1 << 62), "link lost", id="a length beyond the limit"),
-        pytest.param(frame(bytes(MAX_FRAME + 1)), "link lost", id="one byte too many"),
-        pytest.param(frame(b""), "violation", id="an empty frame"),
-        pytest.param(frame(b"x", flags=1) + frame(b"y"), "violation", id="two parts"),
-        pytest.param(b"\x04\x09\x04PING\x00\x00ab", "nothing", id="a ping is ZeroMQ's affair"),
-        pytest.param(b"\x04\x0b\x09SUBSCRIBEx", "violation", id="a command of other sockets"),
-        pytest.param(b"\x04\x01\x05", "nothing", id="a cut command"),
+        pytest.param(b"\xff" * 100, "violation", "link lost", id="no ZMTP"),
+        pytest.param(struct.pack(">BQ", 2, 1 << 62), "violation", "link lost", id="a length beyond the limit"),
+        pytest.param(frame(bytes(MAX_FRAME + 1)), "violation", "link lost", id="one byte too many"),
+        pytest.param(frame(b""), "violation", "violation", id="an empty frame"),
+        pytest.param(frame(b"x", flags=1) + frame(b"y"), "violation", "violation", id="two parts"),
+        pytest.param(b"\x04\x09\x04PING\x00\x00ab", "violation", "nothing", id="a ping"),
+        pytest.param(b"\x04\x0b\x09SUBSCRIBEx", "violation", "violation", id="a command of other sockets"),
+        pytest.param(b"\x04\x01\x05", "violation", "nothing", id="a cut command"),
+        pytest.param(b"\x02\x00", "nothing", "nothing", id="a cut head"),
     ],
 )
-def test_what_comes_over_an_open_link(worker: Worker, peer: Any, sent: bytes, expected: str) -> None:
+def test_what_comes_over_an_open_link(
+    worker: Worker, peer: Any, zeromq: ZeroMq, sent: bytes, built_in: str, pyzmq: str
+) -> None:
     greet(worker, peer)
     peer.send(sent)
+    expected = built_in if zeromq == "built-in" else pyzmq
     assert verdict(worker, 5.0 if expected != "nothing" else 0.2) == expected
 
 
 def test_hanging_up_is_noticed_at_once_and_without_another_descriptor(worker: Worker, raw_peer: RawPeer) -> None:
     peer = raw_peer(worker.endpoint)
-    peer.shake_hands()
+    peer.shake_hands(worker)
     greet(worker, peer)
     assert not worker.has_more()
     start = time.monotonic()
@@ -96,7 +105,7 @@ def test_hanging_up_is_noticed_at_once_and_without_another_descriptor(worker: Wo
 
 def test_the_last_frame_before_hanging_up_still_counts(worker: Worker, raw_peer: RawPeer) -> None:
     peer = raw_peer(worker.endpoint)
-    peer.shake_hands()
+    peer.shake_hands(worker)
     greet(worker, peer)
     peer.send(frame(wire.pack(wire.Ready(b"x"))))
     peer.close()
@@ -104,6 +113,20 @@ def test_the_last_frame_before_hanging_up_still_counts(worker: Worker, raw_peer:
     assert verdict(worker) == "link lost"
 
 
+@only_built_in
+def test_an_endless_message_ends_with_its_first_part(worker: Worker, peer: Any) -> None:
+    greet(worker, peer)
+    before = resident_bytes()
+    peer.socket.setblocking(False)
+    part = frame(bytes(65_536), flags=1)
+    with contextlib.suppress(BlockingIOError):  # what nobody takes waits in the kernel, with whoever sends it
+        while True:
+            peer.socket.send(part)
+    assert verdict(worker) == "violation"
+    assert resident_bytes() < before + MIB
+
+
+@only_pyzmq
 def test_an_endless_message_shows_in_the_memory_and_is_freed_with_the_link(worker: Worker, peer: Any) -> None:
     greet(worker, peer)
     watch = OwnMemoryWatch()
@@ -156,12 +179,26 @@ def test_a_sibling_that_comes_first_with_the_secret_is_turned_away(worker: Worke
     assert spoof(endpoint, raw_peer.GREETING + hello) == b"0"  # type: ignore[attr-defined]
     assert verdict(worker, 0.1) == "nothing"
     peer = raw_peer(endpoint)  # the right process still gets in
-    peer.shake_hands()
+    peer.shake_hands(worker)
     greet(worker, peer)
     assert b"FileNotFoundError" in spoof(endpoint, hello)  # and nobody comes late
     peer.close()
 
 
+@only_built_in
+def test_a_second_connection_of_the_same_process_is_turned_away(worker: Worker, raw_peer: RawPeer) -> None:
+    first, second = raw_peer(worker.endpoint), raw_peer(worker.endpoint)
+    first.shake_hands(worker)
+    with pytest.raises(ConnectionResetError):
+        second.socket.recv(1)
+    with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):
+        late.connect(worker.endpoint)
+    greet(worker, first)
+    first.close()
+    second.close()
+
+
+@only_pyzmq
 def test_a_second_connection_of_the_same_process_is_ignored(worker: Worker, peer: Any, raw_peer: RawPeer) -> None:
     second = raw_peer(worker.endpoint)
     second.send(second.GREETING)
@@ -181,13 +218,13 @@ def test_the_credentials_of_the_connection_are_checked_beside_the_filter(pid: in
         theirs.connect(f"ipc://{endpoint}")
         theirs.send(b"hello")
         got = ours.recv(copy=False)
-        Link(ours, endpoint, os.getpid()).check_sender(got)
+        ZmqLink(ours, endpoint, os.getpid()).check_sender(got)
         with pytest.raises(LinkError):
-            Link(ours, endpoint, pid).check_sender(got)
+            ZmqLink(ours, endpoint, pid).check_sender(got)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(endpoint)
 
 
 def test_a_frame_without_a_connection_has_no_credentials() -> None:
     with zmq.Context() as context, context.socket(zmq.PAIR) as ours, pytest.raises(LinkError):
-        Link(ours, "", os.getpid()).check_sender(zmq.Frame(b"x"))
+        ZmqLink(ours, "", os.getpid()).check_sender(zmq.Frame(b"x"))

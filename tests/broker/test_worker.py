@@ -171,7 +171,7 @@ def test_an_answer_to_another_call_is_a_violation(worker: Worker, peer: Peer, ma
 def test_an_oversize_frame_ends_the_link(worker: Worker, peer: Peer) -> None:
     greet(worker, peer)
     peer.send(wire.Answer(1, memoryview(bytes(200_000)), None))
-    with pytest.raises(LinkLost):
+    with pytest.raises((LinkLost, Violation)):
         frames(worker)
 
 

@@ -18,6 +18,7 @@ DEFAULTS: dict[str, object] = {
     "pool.recycle_above_mb": 128,
     "pool.start_timeout_s": 5.0,
     "pool.drain_s": 5.0,
+    "pool.zeromq": "built-in",
     "deadlines.read_s": 10.0,
     "deadlines.scan_s": 20.0,
     "deadlines.write_s": 20.0,

@@ -86,9 +86,9 @@ def test_a_worker_that_is_not_quiet_without_a_call_is_ended(captured: Any, audit
     assert [breach["reason"] for breach in breaches] == [
         "a frame about a call that it does not run",
         "a start report out of turn",
-        "its link ended",
+        "a frame of 16777216 bytes",
         "it works without a call",
-        "it works without a call",
+        "a command",
     ]
 
 

@@ -44,6 +44,7 @@ START_MAY_NOT_IMPORT = {
     "uvicorn",
     "uvloop",
     "watchfiles",
+    "zmq",
 }
 
 
@@ -194,7 +195,7 @@ SERVING = [
     *(ROOT / "transports" / name for name in ("confinement.py", "control.py", "outlet.py", "stdio.py", "lines.py")),
     *(ROOT / "workers" / name for name in ("arguments.py", "allocator.py", "catalogue.py", "schemas.py", "wire.py")),
 ]
-BEFORE_THE_CHANGE = {"grp", "pwd"}
+BEFORE_THE_CHANGE = {"grp", "pwd", "filewarden.broker.own_link", "filewarden.broker.zmq_link"}
 NOT_ON_LINUX = {"msvcrt", "psutil"}
 
 

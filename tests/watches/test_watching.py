@@ -273,7 +273,7 @@ HOSTILE = {
     "answer": "undecodable frame",
     "hello": "a second or foreign hello",
     "again": "a start report out of turn",
-    "endless": "this process grows without a reason",
+    "endless": "a message of several parts",
 }
 
 

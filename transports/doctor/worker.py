@@ -11,7 +11,7 @@ from filewarden.broker.endpoints import make_endpoint_folder
 from filewarden.broker.launch import launch
 from filewarden.broker.launcher import Launcher
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.link import Links
+from filewarden.broker.links import links_in
 from filewarden.broker.pool_profile import pool_profile
 from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.reactor import EpollReactor
@@ -67,7 +67,7 @@ class Ward:
         profile = pool_profile(role, settings, account, denied=(), own_paths=(), endpoints=self._folder.path)
         self._launched.send_profile(role, encode(profile), namespaces=profile.sandbox != "off")
         self._launched.seal()
-        self._links = Links(self._folder.path, wire.REPORT_BYTES * 4)
+        self._links = links_in(self._folder.path, wire.REPORT_BYTES * 4)
         self._launcher = Launcher(self._reactor, self._launched, self._on_launcher_lost, self._hear)
         self._fork_server = self._launcher.fork_server(role, self)
         self._is_reading = role == "ro"

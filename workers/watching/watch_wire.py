@@ -68,7 +68,7 @@ _decode_from_watcher = msgspec.msgpack.Decoder(Hello | Ready | Watched | Unwatch
 _decode_to_watcher = msgspec.msgpack.Decoder(Go | Watch | Unwatch | Ping).decode
 
 
-def unpack_from_watcher(frame: memoryview | bytes) -> FromWatcher:
+def unpack_from_watcher(frame: bytes | bytearray | memoryview) -> FromWatcher:
     """A frame that a watcher sent.
 
     Raises:
