@@ -111,6 +111,8 @@ class Branch:
         self.scheduler = Scheduler(**_limits(settings))
         self._announcements = Announcements()
         self._budgets = budgets_of(settings.writes, None)
+        find_outcome, has_history = self._catalogue.operation(FIND_OUTCOME), settings.history.enabled
+        self._checks = OutcomeChecks(common.log.server, find_outcome, has_history=has_history)
         self.dispatcher = Dispatcher(
             reactor=common.reactor,
             scheduler=self.scheduler,
@@ -123,7 +125,7 @@ class Branch:
             witnesses=common.witnesses,
             budgets=self._budgets,
             closures=self._closures(settings),
-            checks=OutcomeChecks(common.log.server, self._catalogue.operation(FIND_OUTCOME)),
+            checks=self._checks,
         )
         self.staff = hired or common.hire(settings, launcher, self)
         self.staff.serve(self)
@@ -187,6 +189,7 @@ class Branch:
         old, self.settings, self._launcher = self.settings, settings, launcher
         staff = hired or self._common.hire(settings, launcher, self)
         self._catalogue = catalogue_of(self._common.catalogue, settings)
+        self._checks.has_history = settings.history.enabled
         self._renew_limits(settings)
         has_other_tools = self._renew_offer(settings)
         self._budgets = budgets_of(settings.writes, self._budgets)

@@ -37,9 +37,11 @@ _WORDS = {
 
 
 class OutcomeChecks:
-    """The checks that wait for a worker. `operation` is what runs there; None where no history is kept."""
+    """The checks that wait for a worker. `operation` is what runs there; None where nothing can."""
 
-    def __init__(self, server: str, operation: Tool | None) -> None:
+    def __init__(self, server: str, operation: Tool | None, *, has_history: bool = True) -> None:
+        self.has_history = has_history
+        """Whether one is kept now, in which an outcome is found."""
         self._server = server
         self._operation = operation
         self.waiting: deque[Call] = deque()
@@ -48,7 +50,7 @@ class OutcomeChecks:
     @property
     def can_tell(self) -> bool:
         """Whether anything can be found out."""
-        return self._operation is not None
+        return self.has_history and self._operation is not None
 
     def mark(self, call: Call) -> str:
         """What a call that changes something is known by in the history, among all calls of all servers."""

@@ -49,7 +49,7 @@ class Shop:
         self._serial = 0
         self._fill()
         shop: Any = self
-        self.feeder = Feeder(shop, self.scheduler, {kind: shop}, OutcomeChecks("", OPERATION if has_history else None))
+        self.feeder = Feeder(shop, self.scheduler, {kind: shop}, OutcomeChecks("", OPERATION, has_history=has_history))
 
     # What the feeder asks of a reactor and of a supervisor.
 
