@@ -44,7 +44,7 @@ class Streamable:
             await send_answer(send, problem(406, "Accept must admit application/json and text/event-stream"))
             return
         visitor = Visitor(peer_of(scope), principal_of(scope), fields, scope["headers"])
-        if visitor.principal.expires_at is None:
+        if visitor.principal.expires_at is None and (SESSION_ID in fields or VERSION in fields):
             reply_to, owner = partial(self.reply_to, visitor), visitor.principal.key
             visitor.peer.remember(scope, reply_to, owner, fields.get(SESSION_ID))
         try:
