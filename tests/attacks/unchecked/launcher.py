@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from filewarden.workers import attached, worker
 from filewarden.workers.confine import landlock, namespaces
+from filewarden.workers.paths.handle import Handle
 from filewarden.workers.paths.resolution import FOLDER, Names, Resolved, Start, Unresolved
 from filewarden.workers.paths.root import Root
 from filewarden.workers.paths.space import Space
@@ -47,6 +48,9 @@ class UncheckedSpace(Space):
 
     def _locate(self, path: str) -> tuple[int, Names]:
         return 0, tuple(os.fsencode(path).split(b"/"))
+
+    def _open(self, path: str, flags: int) -> Handle:
+        return self._reach(*self._locate(path), flags, path)
 
 
 def absent(*_arguments: object) -> NoReturn:
