@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -65,6 +66,7 @@ def test_limits_that_are_too_low_are_advice_with_what_to_do(monkeypatch: pytest.
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text(f"{512 * 1024 * 1024}\n")
     monkeypatch.setattr(limits, "CONTROL_GROUPS", str(tmp_path))
+    monkeypatch.setattr(limits, "probe", lambda: SimpleNamespace(why_not={}))  # it forks, and tests have threads
     rows = by_what(limit_rows(settings(pool={"workers": 4, "spares": 1})))
     watches = rows["enough of inotify's max_user_watches"]
     assert (watches.state, "sysctl fs.inotify.max_user_watches=1000" in watches.why) == (State.ADVICE, True)
