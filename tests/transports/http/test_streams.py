@@ -97,6 +97,27 @@ def test_an_idle_stream_is_kept_alive() -> None:
     run(body)
 
 
+def test_streams_that_were_opened_together_are_not_all_kept_alive_at_once() -> None:
+    async def body(_: Peer) -> None:
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+
+        async def first() -> float:
+            peer, stream = Peer(), EventStream(b":\n\n", lambda: None, keep_alive_s=0.4)
+            task = asyncio.ensure_future(stream.run(peer.receive, peer.send))
+            await peer.has_body.wait()
+            came_s = loop.time() - began_at
+            stream.end()
+            await task
+            return came_s
+
+        came = await asyncio.gather(*(first() for _ in range(40)))
+        assert min(came) >= 0.2
+        assert max(came) - min(came) > 0.04  # of 0.2 that there are
+
+    run(body)
+
+
 def test_streams_are_kept_alive_every_15_seconds() -> None:
     assert streams.KEEP_ALIVE_S == 15.0
 
