@@ -30,8 +30,8 @@ def resident_bytes(pid: int | None = None) -> int:
 class OwnMemoryWatch:
     """Whether this process grows beyond what its work explains.
 
-    A worker can make ZeroMQ buffer without end by frames of a message that never completes; no socket option bounds
-    that, so the front-end looks at itself. Pure: figures in, verdict out.
+    A worker can make ZeroMQ's library (`pool.zeromq`) buffer without end by frames of a message that never ends; no
+    socket option bounds that. Whoever serves the links, the front-end looks at itself. Pure: figures in, verdict out.
     """
 
     ALLOWANCE_BYTES = 64 * 1024 * 1024

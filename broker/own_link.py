@@ -14,9 +14,9 @@ import _socket
 import contextlib
 import os
 import select
-import struct
 from collections import deque
 
+from filewarden.broker.credentials import process_and_user
 from filewarden.broker.link import LinkError, LinkLostError
 from filewarden.workers import zmtp
 from filewarden.workers.zmtp import COMMAND, MORE, Frame, Reader, ZmtpError
@@ -25,8 +25,6 @@ JOINED_BYTES = 32_768
 """Up to here a copy costs less than another system call."""
 _WAITING = 1
 """Connections that may wait for their turn at an endpoint: one is all that is expected."""
-_CREDENTIALS = struct.Struct("3i")
-"""struct ucred: process, user, group (unix(7))."""
 
 
 class OwnLinks:
@@ -184,9 +182,7 @@ class OwnLink:
         return True
 
     def _is_expected(self, connection: _socket.socket) -> bool:
-        raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid, uid, _gid = _CREDENTIALS.unpack(raw)
-        return bool((pid, uid) == (self._pid, os.geteuid()))
+        return process_and_user(connection) == (self._pid, os.geteuid())
 
     def _join(self, connection: _socket.socket) -> None:
         connection.setblocking(False)

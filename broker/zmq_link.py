@@ -9,8 +9,8 @@ frames has lost it, and its descriptor signals that change like any other.
 import _socket
 import contextlib
 import os
-import struct
 
+from filewarden.broker.credentials import process_and_user
 from filewarden.broker.link import LinkError, LinkLostError
 from filewarden.config.first_imports import load_zmq
 
@@ -21,8 +21,6 @@ IPC_FILTER_PID = 58
 POLLIN, POLLOUT, NOBLOCK = int(zmq.POLLIN), int(zmq.POLLOUT), int(zmq.NOBLOCK)
 """As plain numbers: with the library's flags each look at a link makes several objects."""
 RECEIVE_HIGH_WATER_MARK = 16
-_CREDENTIALS = struct.Struct("3i")
-"""struct ucred: process, user, group (unix(7))."""
 
 
 class ZmqLinks:
@@ -121,12 +119,11 @@ class ZmqLink:
         try:
             connection = _socket.socket(fileno=os.dup(int(frame.get(zmq.SRCFD))))
             try:
-                raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
+                pid, uid = process_and_user(connection)
             finally:
                 connection.close()
         except (OSError, zmq.ZMQError) as error:
             raise LinkError(f"a connection without credentials: {error.strerror}") from None
-        pid, uid, _gid = _CREDENTIALS.unpack(raw)
         if (pid, uid) != (self._pid, os.geteuid()):
             raise LinkError(f"a connection of process {pid}, user {uid}")
 
