@@ -10,7 +10,7 @@ import msgspec
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
 from filewarden.transports.http.gathering import GatheringTransport
 from filewarden.transports.http.peer import SCOPE_KEY
-from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, ServerState
+from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
 
 LINGER_S = 1.0
 TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"
@@ -64,6 +64,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_bytes = 0
         self._fields_bytes = 0
         self._refusal: Answer | None = None
+        self._answering: RequestResponseCycle | None = None
+        """What is answered now, or was last: `cycle` is what was asked last."""
         self._followers: list[Callable[[], None]] = []
         self._patience: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -89,7 +91,10 @@ class BoundedConnection(HttpToolsProtocol):
         for action in self._followers:
             action()
         self._followers.clear()
-        self.cycle = self.scope = None  # type: ignore[assignment]
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        self.cycle = self.scope = self._answering = None  # type: ignore[assignment]
         self._on_lost()
 
     def data_received(self, data: bytes) -> None:
@@ -178,8 +183,11 @@ class BoundedConnection(HttpToolsProtocol):
         raise HeadTooLargeError
 
     def _refuse(self, answer: Answer) -> None:
-        """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again."""
-        if self.pipeline or self.transport.is_closing():
+        """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again.
+
+        Where another answer has begun, or is waited for, this one would be taken for a part of it.
+        """
+        if self.pipeline or self._has_begun_to_answer or self.transport.is_closing():
             self.transport.abort()
             return
         if self.cycle is not None:
@@ -190,6 +198,11 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.write_eof()
         self._end_patience()
         self._patience = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    @property
+    def _has_begun_to_answer(self) -> bool:
+        answering = self._answering
+        return answering is not None and answering.response_started and not answering.response_complete
 
     def _lose_patience(self) -> None:
         self._patience = None

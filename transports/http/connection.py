@@ -165,6 +165,7 @@ class Connection(BoundedConnection):
         )
         if self.cycle is visit:
             self.cycle = cycle
+        self._answering = cycle
 
         async def app(_scope: Scope, receive: Receive, send: Send) -> None:
             await deliver(reply, receive, send)
@@ -185,6 +186,7 @@ class Connection(BoundedConnection):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         """When it is its turn."""
+        self._answering = cycle
         self._turnstile.enter(None, self.number, partial(super()._start_asgi_task, cycle, app))  # type: ignore[arg-type]
 
     def timeout_keep_alive_handler(self) -> None:

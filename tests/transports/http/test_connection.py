@@ -198,6 +198,45 @@ def test_a_client_that_leaves_ends_what_ends_with_it(talk: Callable[..., None]) 
     talk(App(desk.reply_to), converse)
 
 
+@pytest.mark.parametrize("is_known", [False, True], ids=["by the application", "at once"])
+def test_a_client_that_has_sent_a_request_more_and_leaves_ends_its_stream(
+    talk: Callable[..., None], is_known: bool
+) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
+        if is_known:
+            writer.write(post(b"plain"))
+            await answer(reader)
+        writer.write(post(b"later"))
+        reply = await desk.next()
+        reply.send(b"note")
+        await reader.readuntil(b"data: note")
+        writer.write(post(b"2") + post(b"3"))
+        writer.transport.abort()
+        while not listener.is_empty:
+            reply.send(b"note")  # it is not read from meanwhile: only what is written tells that nobody is there
+            await asyncio.sleep(0.01)
+        await reply.closed.wait()
+
+    talk(App(desk.reply_to), converse)
+
+
+def test_what_is_no_request_is_not_answered_within_a_stream(talk: Callable[..., None]) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"later"))
+        reply = await desk.next()
+        reply.send(b"note")
+        await reader.readuntil(b"data: note")
+        writer.write(b"no request\r\n\r\n")
+        assert b"HTTP/1.1" not in await reader.read()
+        await reply.closed.wait()
+
+    talk(App(desk.reply_to), converse)
+
+
 @pytest.mark.parametrize("headers", [(CLOSE,), ()], ids=["the answer", "the server"])
 def test_an_answer_may_be_the_last_one(talk: Callable[..., None], headers: tuple[tuple[bytes, bytes], ...]) -> None:
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
