@@ -11,6 +11,10 @@ ASIDES_AT_ONCE = MOST_NOTES + 2 * BURST
 ASIDES_PER_SECOND = 2 * REPORTS_PER_SECOND
 """Twice what an honest worker sends, whose clock and ours may differ."""
 
+MOST_SHORT_PIECES, PIECE_BYTES = 4, 16_384
+"""How many pieces of a text may be shorter than that: an honest worker's are much longer, but for the last one. Each
+costs us a multiple of its bytes if it has few."""
+
 
 def pass_on(call: Call, remark: Remark, now: float) -> None:
     """Let the caller hear it, unless nobody listens any more.
@@ -42,6 +46,8 @@ def begin_text(call: Call, beginning: Beginning, most_bytes: int) -> None:
     call.answer_bytes += len(beginning.text)
     if not beginning.text or call.answer_bytes > most_bytes:
         raise Violation("the beginning of no text, or of too long a one")
+    if len(call.begun) >= MOST_SHORT_PIECES + call.answer_bytes // PIECE_BYTES:
+        raise Violation("a text in too many pieces")
     try:
         text = str(beginning.text, "utf-8")
     except UnicodeDecodeError as error:

@@ -147,7 +147,7 @@ def test_a_text_that_goes_ahead_is_made_json_at_once(reading: Stage) -> None:
     assert reading.call.answer_bytes == 12
 
 
-@pytest.mark.parametrize("pieces", [[b""], [b"\xc3"], [b"x" * 101], [b"x" * 100, b"x"]])
+@pytest.mark.parametrize("pieces", [[b""], [b"\xc3"], [b"x" * 101], [b"x" * 100, b"x"], [b"x"] * 5])
 def test_the_beginning_of_no_text_is_a_violation(pieces: list[bytes], reading: Stage) -> None:
     *honest, last = pieces
     for piece in honest:
