@@ -41,15 +41,19 @@ class OwnLinks:
 
     def listen(self, endpoint: str, pid: int) -> "OwnLink":
         """Bind `endpoint` for the process `pid` alone."""
-        listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
-            listener.setblocking(False)
-            listener.bind(endpoint)
-            listener.listen(_WAITING)
+            with contextlib.ExitStack() as undone:
+                listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+                undone.callback(listener.close)
+                listener.setblocking(False)
+                listener.bind(endpoint)
+                undone.callback(os.unlink, endpoint)
+                listener.listen(_WAITING)
+                link = OwnLink(listener, endpoint, pid, self.max_frame_bytes)
+                undone.pop_all()
         except OSError as error:
-            listener.close()
             raise LinkError(f"cannot listen for a worker: {error.strerror}") from None
-        return OwnLink(listener, endpoint, pid, self.max_frame_bytes)
+        return link
 
     def close(self) -> None:
         """Nothing is left but the links."""
@@ -172,8 +176,10 @@ class OwnLink:
         accept = self._listener._accept  # type: ignore[attr-defined]  # noqa: SLF001 # `socket.accept` is made of it
         try:
             fd, _ = accept()
-        except OSError:  # nobody, or one that has left again
+        except (BlockingIOError, ConnectionAbortedError):  # nobody, or one that has left again
             return False
+        except OSError as error:  # or the descriptor would go on telling of whoever waits there
+            raise LinkError(f"cannot let a worker in: {error.strerror}") from None
         connection = _socket.socket(fileno=fd)
         if not self._is_expected(connection):
             connection.close()

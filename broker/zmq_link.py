@@ -37,17 +37,19 @@ class ZmqLinks:
 
     def listen(self, endpoint: str, pid: int) -> "ZmqLink":
         """Bind `endpoint` for the process `pid` alone."""
-        socket = self._context.socket(zmq.PAIR)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
-        # A small send mark raised EAGAIN with one call outstanding; the scheduler bounds what is under way.
-        socket.setsockopt(zmq.SNDHWM, 0)
-        socket.setsockopt(zmq.MAXMSGSIZE, self.max_frame_bytes)
         try:
-            socket.setsockopt(IPC_FILTER_PID, pid)
-            socket.bind(f"ipc://{endpoint}")
+            with contextlib.ExitStack() as undone:
+                socket = self._context.socket(zmq.PAIR)
+                undone.callback(socket.close)
+                socket.setsockopt(zmq.LINGER, 0)
+                socket.setsockopt(zmq.RCVHWM, RECEIVE_HIGH_WATER_MARK)
+                # A small send mark raised EAGAIN with one call outstanding; the scheduler bounds what is under way.
+                socket.setsockopt(zmq.SNDHWM, 0)
+                socket.setsockopt(zmq.MAXMSGSIZE, self.max_frame_bytes)
+                socket.setsockopt(IPC_FILTER_PID, pid)
+                socket.bind(f"ipc://{endpoint}")
+                undone.pop_all()
         except zmq.ZMQError as error:
-            socket.close()
             raise LinkError(f"cannot listen for a worker: {error.strerror}") from None
         return ZmqLink(socket, endpoint, pid)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import select
 import socket
 import time
@@ -171,6 +172,42 @@ def test_another_process_than_the_expected_one_is_turned_away(links: Links) -> N
 def test_an_endpoint_that_cannot_be_made_is_told(links: Links) -> None:
     with pytest.raises(LinkError):
         links.listen("/nowhere/at/all", os.getpid())
+
+
+@contextlib.contextmanager
+def descriptors_left(count: int) -> Iterator[None]:
+    """Only so many descriptors can be opened within."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 8, before[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        for _ in range(count):
+            os.close(taken.pop())
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for fd in taken:
+            os.close(fd)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_link_for_which_no_descriptor_is_left_is_told_and_leaves_nothing(links: Links, count: int) -> None:
+    links.listen(links.endpoint(), os.getpid()).close()  # the library opens some at first
+    endpoint = links.endpoint()
+    with descriptors_left(count), pytest.raises(LinkError):
+        links.listen(endpoint, os.getpid())
+    assert not os.path.lexists(endpoint)
+
+
+@only_built_in
+def test_a_worker_for_whom_no_descriptor_is_left_is_not_waited_for(link: Any) -> None:
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(link.endpoint)
+        with descriptors_left(0), pytest.raises(LinkError):
+            received(link)
 
 
 @only_pyzmq
