@@ -50,9 +50,9 @@ class Call(msgspec.Struct, kw_only=True, eq=False):
     deliver: Deliver
     hearing: Hearing = DEAF
     inputs: Inputs | None = None
+    """The answers to the question that an earlier run of the call ended with."""
     spending: Spending | None = None
     """What of its principal's budgets it has reserved."""
-    """The answers to the question that an earlier run of the call ended with."""
     worker: str = ""
     """The pool and the slot that run it, once one does: for logs and traces."""
     assigned_at: float | None = None
