@@ -42,7 +42,6 @@ class Channel:
         self._reader = Reader(max_request_bytes)
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         patience = _TIMEVAL.pack(self.PARENT_CHECK_S, 0)
-        self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVTIMEO, patience)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, patience)
         self._readable = select.poll()
         self._readable.register(self._socket, select.POLLIN)
@@ -159,12 +158,16 @@ class Channel:
         return bool(self._readable.poll(max(0.0, when - time.monotonic()) * 1000))
 
     def _take_in(self) -> None:
-        """Wait for bytes, for a while."""
-        try:
-            count = self._socket.recv_into(self._reader.room())
-        except BlockingIOError:  # the time of SO_RCVTIMEO is over
+        """Wait for bytes, for a while.
+
+        By poll(2), for what waits in a receive is woken also when the other end has taken what was sent to it
+        (unix_write_space in Linux), and that costs the broker a wake-up of this process in the middle of each answer.
+        """
+        if not self._readable.poll(self.PARENT_CHECK_S * 1000):
             self._check_parent()
             return
+        try:
+            count = self._socket.recv_into(self._reader.room())
         except OSError:
             raise ChannelClosedError from None
         if count == 0:

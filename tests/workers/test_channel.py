@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import struct
@@ -242,8 +243,8 @@ def test_an_orphan_does_not_wait(
     raw: tuple[socket.socket, Channel], wait: Callable[[Channel], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _peer, channel = raw
-    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-        channel._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", 0, 10_000))  # noqa: SLF001
+    channel._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 0, 10_000))  # noqa: SLF001
+    monkeypatch.setattr(Channel, "PARENT_CHECK_S", 0.01)
     monkeypatch.setattr(os, "getppid", lambda: 1 << 22)
     with pytest.raises(ChannelClosedError):
         wait(channel)
@@ -272,6 +273,40 @@ def test_signals_break_neither_receiving_nor_sending(raw: tuple[socket.socket, C
         signal.signal(signal.SIGALRM, before)
     assert got == [zmtp.head(len(message)) + message]
     assert caught
+
+
+def test_whoever_takes_an_answer_does_not_wake_the_worker_that_gave_it(raw: tuple[socket.socket, Channel]) -> None:
+    peer, channel = raw
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        channel._parent_pid = os.getppid()  # noqa: SLF001
+        channel.send(b"an answer")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+        channel.receive()
+        os.write(tell, bytes([min(255, resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)]))
+        os._exit(0)
+    os.close(tell)
+    try:
+        wait_until_asleep(child)
+        read_exactly(peer, len(zmtp.head(0)) + len(b"an answer"))
+        wait_until_asleep(child)
+        peer.sendall(zmtp.head(4) + b"next")
+        assert os.read(told, 1) == b"\x01"
+    finally:
+        os.close(told)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def wait_until_asleep(pid: int) -> None:
+    """Until it waits for something, twice in a row: it was woken meanwhile, perhaps."""
+    give_up_at, seen = time.monotonic() + PATIENCE_S, 0
+    while seen < 2:
+        assert time.monotonic() < give_up_at
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        seen = seen + 1 if state == "S" else 0
+        time.sleep(0.005)
 
 
 def test_nobody_there_or_silent(endpoint: str, listener: socket.socket) -> None:
