@@ -347,8 +347,8 @@ class Dispatcher:
             return
         if call.spending is not None:
             self._admission.settle_spending(call, outcome)
+        call.deliver(outcome)  # first: somebody waits for it
         self._ledger.count(call, outcome, now - call.submitted_at)
-        call.deliver(outcome)
         if self._witnesses or self._audit is not None:
             self._tell(call, outcome, now)
         if call.tool.changes is not None and isinstance(outcome, Succeeded) and self._on_list_changed is not None:

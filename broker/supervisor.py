@@ -316,7 +316,7 @@ class Supervisor:
                 if frame is None:
                     return
                 self._hear(worker, frame, now)
-                if worker.call is None:  # most likely it has said all: to look once more costs less than to try
+                if worker.call is None and worker.hides_signals:  # most likely it has said all: to ask costs less
                     break
             self._mark_dirty(worker)
         except Violation as violation:

@@ -65,6 +65,8 @@ class Stdio:
         profile = broker.settings.access.profile
         self._principal = Principal(key_of(profile, LOCAL.key)) if profile else LOCAL
         self._conversation = broker.open_conversation(Caller(CLIENT_ID, self._principal), notify=self.send)
+        self._unheard = 0
+        """How many of the messages that have arrived are still to be looked at."""
         self._is_reading = False
         self._has_left = False
 
@@ -112,7 +114,9 @@ class Stdio:
             self._pause_reading()
 
     def _take(self, lines: list[bytes | TooLong]) -> None:
+        self._unheard = len(lines)
         for line in lines:
+            self._unheard -= 1
             if isinstance(line, bytes):
                 self._conversation.receive(line, self)
             else:
@@ -133,9 +137,16 @@ class Stdio:
             self._broker.turn_away(SLOW_READER)
 
     def answer(self, frame: bytes | None, status: int) -> None:
-        """The answer, if there is one; the status is HTTP's."""
-        if frame is not None:
+        """The answer, if there is one; the status is HTTP's.
+
+        The last one that is owed leaves at once, before what is noted about the call: nothing can go out with it.
+        """
+        if frame is None:
+            return
+        if self._unheard or self._conversation.session.in_flight:
             self._outlet.write_line(frame)
+        else:
+            self._outlet.write_last_line(frame)
 
     def finish(self) -> None:
         """The input ended: what is under way gets a moment to be answered, then everything ends."""

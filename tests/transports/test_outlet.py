@@ -61,3 +61,47 @@ def test_a_large_answer_goes_out_at_once_also_by_a_pipe_of_another_account(
     if may_open:
         os.close(outlet.fd)
     reactor.close()
+
+
+def test_the_last_line_leaves_before_the_end_of_the_tick(ends: tuple[int, int]) -> None:
+    holdings = Holdings()
+    outlet = Outlet(ends[1], EpollReactor(), holdings, lambda: None, lambda: None)
+    outlet.write_last_line(b"an answer")
+    assert os.read(ends[0], 100) == b"an answer\n"
+    assert (outlet.is_empty, holdings.bytes) == (True, 0)
+    os.close(outlet.fd)
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+def test_the_last_line_keeps_its_place(ends: tuple[int, int], is_full: bool) -> None:
+    """Behind what waits already, and whole also where the pipe takes a part of it."""
+    broken: list[bool] = []
+    holdings = Holdings()
+    outlet = Outlet(ends[1], EpollReactor(), holdings, lambda: broken.append(True), lambda: None)
+    lines = [b"y" * (PIPE_BYTES - 100), b"z" * 1000] if is_full else [b"first"]
+    for line in lines[:-1]:
+        outlet.write_last_line(line)
+    outlet.write_last_line(lines[-1]) if is_full else outlet.write_line(lines[-1])
+    outlet.write_last_line(b"last")
+    received = b""
+    while not received.endswith(b"last\n"):
+        if not outlet.is_empty:
+            outlet.flush()
+        received += os.read(ends[0], 1 << 20)
+    assert received == b"".join(line + b"\n" for line in (*lines, b"last"))
+    assert (outlet.is_empty, holdings.bytes, broken) == (True, 0, [])
+    os.close(outlet.fd)
+
+
+def test_that_nobody_reads_is_told_at_the_end_of_the_tick_alone() -> None:
+    """Whoever answers is in the middle of something, and must not be closed there."""
+    read_end, write_end = os.pipe()
+    broken: list[bool] = []
+    outlet = Outlet(write_end, EpollReactor(), Holdings(), lambda: broken.append(True), lambda: None)
+    os.close(read_end)
+    os.close(write_end)
+    outlet.write_last_line(b"to nobody")
+    assert not broken
+    outlet.flush()
+    assert broken
+    os.close(outlet.fd)
