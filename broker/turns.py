@@ -55,10 +55,13 @@ class Turns:
 
     def serve_at_once(self, member: str, expected_s: float) -> None:
         """It gets a worker without having to wait: what `join`, `serve` and `leave` amount to where nobody waits."""
-        tag = self._debts.pop(member, 0.0)
+        debts = self._debts
+        tag = debts.pop(member, 0.0)
         if tag > self._served:
             self._served = tag
-        self._remember(member, self._served + expected_s)
+        debts[member] = self._served + expected_s
+        if len(debts) > MOST_DEBTS:
+            debts.popitem(last=False)
 
     def charge(self, member: str, cost_s: float) -> None:
         """It has had more than was presumed, or with a negative cost less."""
@@ -69,7 +72,9 @@ class Turns:
         debts, served = self._debts, self._served
         tag = max(served, debts.pop(member, 0.0)) + cost_s
         if tag > served:
-            self._remember(member, tag)
+            debts[member] = tag
+            if len(debts) > MOST_DEBTS:
+                debts.popitem(last=False)
 
     def _remember(self, member: str, tag: float) -> None:
         self._debts[member] = tag

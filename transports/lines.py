@@ -1,5 +1,7 @@
 """From bytes to lines, bounded. Pure."""
 
+_OBJECT, _RETURN = b"{", b"\r"[0]
+
 
 class TooLong:
     """Stands where a line was longer than allowed; its bytes are gone."""
@@ -23,6 +25,8 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[bytes | TooLong]:
         """Every line that `data` completes, without its line end; blank lines are skipped."""
+        if self._is_one_message(data):
+            return [data[:-1]]
         *whole, tail = data.split(b"\n")
         first = self._finish(whole.pop(0)) if whole and (self._parts or self._is_dropping) else b""
         if b"\r" in data:
@@ -33,6 +37,18 @@ class LineSplitter:
         if tail:
             self._keep(tail)
         return [line for line in lines if line is TOO_LONG or (isinstance(line, bytes) and line and not line.isspace())]
+
+    def _is_one_message(self, data: bytes) -> bool:
+        """Whether it is just what most clients write: one object and the end of its line, neither more nor less."""
+        size = len(data) - 1
+        return (
+            data[:1] == _OBJECT
+            and data.find(b"\n") == size
+            and data[size - 1] != _RETURN
+            and size <= self._limit
+            and not self._parts
+            and not self._is_dropping
+        )
 
     def end(self) -> bytes | TooLong | None:
         """The last line, where nobody ended it; None when there is none."""
