@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from starlette.types import Receive, Send
-
 from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Message
 from filewarden.broker.protocol.response import encode
 from filewarden.transports.http.answer import Answer
@@ -91,10 +89,6 @@ class Exchange(Generic[S]):
             decided = asyncio.Event()
             self.when_decided(decided.set)
             await decided.wait()
-
-    async def carry(self, receive: Receive, send: Send) -> None:
-        """Send the stream that it is, until that ends or the client leaves."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Everything is sent, or will not be."""
