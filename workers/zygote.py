@@ -44,7 +44,17 @@ NOT_FOR_WORKERS = (
 """The catalogue loads tools and methods."""
 NOT_FOR_READERS = (
     *NOT_FOR_WORKERS,
-    *(".changes", ".confirmation", ".history", ".leftovers", ".steps", ".text_file", ".waiting", ".writing"),
+    *(
+        ".changes",
+        ".confirmation",
+        ".file_lock",
+        ".history",
+        ".leftovers",
+        ".steps",
+        ".text_file",
+        ".waiting",
+        ".writing",
+    ),
 )
 STANDARD_MODULES = ("base64", "binascii", "hashlib", "resource", "unicodedata")
 MORE_FOR_PLUGINS = ("encodings.idna", "linecache", "stringprep", "traceback")

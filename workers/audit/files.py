@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterator
 
 from filewarden.workers.audit.chain import MOST_LINE_BYTES, Position, is_end, position_of
+from filewarden.workers.file_lock import lock
 
 LOCK_S = 1.0
 """How long another server may hold the file; it does for as long as a write takes."""
-LOCK_LOOK_S = 0.002
 TAIL_BYTES = 2 * MOST_LINE_BYTES
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _REASONS = {
@@ -117,14 +117,7 @@ def _make_next(folder_fd: int, name: str, position: Position, keep: int) -> None
 @contextlib.contextmanager
 def locked(fd: int, give_up_at: float) -> Iterator[None]:
     """Hold the file's lock; OSError (EAGAIN) when another server does for too long."""
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            if time.monotonic() >= give_up_at:
-                raise
-        time.sleep(LOCK_LOOK_S)
+    lock(fd, give_up_at)
     try:
         yield
     finally:

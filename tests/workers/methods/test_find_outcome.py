@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from filewarden.workers.context import Context
-from filewarden.workers.history import store
+from filewarden.workers.history import room
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.methods import find_outcome
@@ -52,7 +52,7 @@ def test_what_may_have_been_forgotten_is_not_denied(opened: Open, run: Run) -> N
         run(named(tight, f"{number}"), create_directory.TOOL, path=f"made{number}")
     assert find(tight, "0", since).outcome == "unknown"
     assert find(tight, "399", since).outcome == "unknown"  # it may have made more than what is left
-    later = time.time_ns() + store.TICK_NS  # the last may have been forgotten just now
+    later = time.time_ns() + room.TICK_NS  # the last may have been forgotten just now
     assert find(tight, "neither", later).outcome == "unchanged"
 
 

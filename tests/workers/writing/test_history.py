@@ -13,7 +13,7 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.history import store
+from filewarden.workers.history import room
 from filewarden.workers.history.entry import HEAD_BYTES
 from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.inquiry import Inquiry
@@ -203,7 +203,7 @@ def test_the_oldest_changes_make_way(opened: Open, run: Run, root: Path, folder:
 def test_the_number_of_changes_is_bounded(
     opened: Open, run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "MOST_CHANGES", 20)
+    monkeypatch.setattr(room, "MOST_CHANGES", 20)
     recording = opened()
     for number in range(50):
         run(recording, create_directory.TOOL, path=f"made{number}")

@@ -12,7 +12,7 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code
-from filewarden.workers.history import store
+from filewarden.workers.history import room
 from filewarden.workers.tools import list_changes, undo_change, write_file
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.housekeeping import settle_history
@@ -155,7 +155,7 @@ def test_a_lock_that_another_server_keeps_holds_nobody_up(
     recording: Context, run: Run, root: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that was stopped at the wrong moment, and that nobody continues."""
-    monkeypatch.setattr(store, "USAGE_LOCK_S", 0.05)
+    monkeypatch.setattr(room, "USAGE_LOCK_S", 0.05)
     with (folder / "usage").open("wb") as usage:
         fcntl.flock(usage, fcntl.LOCK_EX)
         refusal = attempt(recording, run, write_file.TOOL, {"path": "a.txt", "content": "x", "overwrite": True})
