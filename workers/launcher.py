@@ -30,20 +30,17 @@ come; the others start when they are asked for.
 
 import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-import sys
 import time
 
 from filewarden.workers import attached
 from filewarden.workers.editions import PROFILE_BYTES, Edition, Profile, Reading
+from filewarden.workers.zygotes import Zygotes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported here
-    from collections.abc import Callable
-
     from filewarden.workers.confine.namespaces import Isolation
     from filewarden.workers.editions import Reread
-
-    ServeZygote = Callable[[attached.Socket, Isolation], None]
+    from filewarden.workers.zygotes import ServeZygote
 
 CONTROL_FD = 3
 FIRST_ROLE = b"ro"
@@ -72,7 +69,7 @@ def main(serve_zygote: "ServeZygote" = serve_product, reread: "Reread | None" = 
     control = attached.Socket(fileno=CONTROL_FD)
     launcher = Launcher(control, serve_zygote, reread)
     try:
-        launcher.start_zygote()
+        launcher.begin()
         launcher.serve()
     except OSError:
         pass  # the front-end is gone: the end of this process is the answer
@@ -85,9 +82,8 @@ class Launcher:
 
     def __init__(self, control: attached.Socket, serve_zygote: "ServeZygote", reread: "Reread | None") -> None:
         self._control = control
-        self._serve_zygote = serve_zygote
         self._reread = reread
-        self._pid = os.getpid()
+        self._zygotes = Zygotes(control, serve_zygote, self._leave_behind)
         self._edition = Edition(1)
         """What counts."""
         self._offered: Edition | None = None
@@ -97,13 +93,13 @@ class Launcher:
         self._overdue: list[tuple[float, bytes]] = []
         """When which zygotes of earlier editions are ended, the earliest first."""
         self._is_sealed = False
-        self._zygotes: dict[bytes, int] = {}
-        """The process of each label's zygote, or the one that waits for it."""
-        self._early: attached.Socket | None = None
-        """The control socket of the zygote that has no profile yet."""
         self._leftovers: list[bytes] = []
         self._audit: tuple[int, str, int] | None = None
         """The folder of the audit log, its name there, and how many older files are kept."""
+
+    def begin(self) -> None:
+        """Start the first zygote, whose profile is on its way."""
+        self._zygotes.start(FIRST_ROLE, None)
 
     def serve(self) -> None:
         """Obey until the front-end is gone."""
@@ -134,18 +130,18 @@ class Launcher:
         if self._reading is not None:
             self._hear(self._reading, can_hear=self._reading.channel.fileno() in ready)
         while self._overdue and time.monotonic() >= self._overdue[0][0]:
-            self._kill_zygote(self._overdue.pop(0)[1])
+            self._zygotes.kill(self._overdue.pop(0)[1])
         return self._control.fileno() in ready
 
     def handle(self, message: bytes) -> None:
         """Obey one message of the front-end."""
         kind, rest = message[:1], message[1:]
         if kind == b"Z":
-            if self._profile(rest) is not None:
-                self._kill_zygote(rest)
-                self.start_zygote(rest)
+            if (profile := self._profile(rest)) is not None:
+                self._zygotes.kill(rest)
+                self._zygotes.start(rest, profile)
         elif kind == b"G":
-            self._kill_zygote(rest)
+            self._zygotes.kill(rest)
         elif kind == b"F":
             self._open_audit_file()
         elif kind == b"R":
@@ -165,12 +161,9 @@ class Launcher:
             self._audit = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), name, int(keep)
         elif kind == b"E":
             self._is_sealed = True
-            if self._early is not None:  # nobody is served by the profile that it was for
-                self._early.close()
-                self._early = None
-                self._kill_zygote(FIRST_ROLE)
-        elif self._edition.take(kind, rest) == FIRST_ROLE and self._early is not None:
-            self._hand_over_early(self._early)
+            self._zygotes.end_early()
+        elif (role := self._edition.take(kind, rest)) is not None:
+            self._zygotes.begin_early(role, self._edition.profiles[role])
 
     def _open_audit_file(self) -> None:
         """Nobody else may: the front-end has given its rights to files up."""
@@ -230,70 +223,17 @@ class Launcher:
     def _forget_offer(self) -> None:
         if self._offered is not None:
             for label in self._offered.profiles:
-                self._kill_zygote(label)
+                self._zygotes.kill(label)
             self._offered.forget()
             self._offered = None
-
-    # Zygotes.
 
     def _profile(self, label: bytes) -> Profile | None:
         """What a zygote of that label is for, where it may be started."""
         offered = {} if self._offered is None else self._offered.profiles
         return self._edition.profiles.get(label) or offered.get(label)
 
-    def _hand_over_early(self, early: attached.Socket) -> None:
-        """The profile of the first zygote has come."""
-        if self._edition.profiles[FIRST_ROLE].wants_namespaces:
-            self._hand_over(FIRST_ROLE, early)
-        else:  # it was started in the belief that they are wanted
-            early.close()
-            self._kill_zygote(FIRST_ROLE)
-            self.start_zygote(FIRST_ROLE)
-        self._early = None
-
-    def start_zygote(self, label: bytes = FIRST_ROLE) -> None:
-        """Fork a zygote; without a profile it has its imports to do and is handed over later."""
-        profile = self._profile(label)
-        ours, theirs = attached.pair()
-        pid = os.fork()
-        if pid == 0:
-            self._become_zygote(theirs, ours, wants_namespaces=profile is None or profile.wants_namespaces)
-        theirs.close()
-        self._zygotes[label] = pid
-        if profile is None:
-            self._early = ours
-        else:
-            self._hand_over(label, ours)
-
-    def _hand_over(self, label: bytes, channel: attached.Socket) -> None:
-        """Give a zygote its profile, then its control socket to the front-end: in this order, whoever is faster."""
-        profile = self._profile(label)
-        try:
-            if profile is not None:
-                channel.send(profile.encoded)
-        except OSError:
-            pass  # it died meanwhile; the front-end sees its socket closed
-        try:
-            attached.send(self._control, b"Z" + label, channel.fileno())
-        finally:
-            channel.close()
-
-    def _become_zygote(self, control: attached.Socket, front_end: attached.Socket, *, wants_namespaces: bool) -> None:
-        status = 1
-        try:
-            front_end.close()
-            self._leave_behind()
-            status = self._live_as_zygote(control, wants_namespaces=wants_namespaces)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            os._exit(status)
-
     def _leave_behind(self) -> None:
-        """Close what a zygote must not have of its launcher."""
-        self._control.close()
-        if self._early is not None:
-            self._early.close()
+        """Close, in a new zygote, what it must not have of its launcher."""
         if self._reading is not None:
             self._reading.channel.close()
         if self._audit is not None:
@@ -302,31 +242,11 @@ class Launcher:
             if edition is not None:
                 edition.forget()
 
-    def _live_as_zygote(self, control: attached.Socket, *, wants_namespaces: bool) -> int:
-        """Become the zygote itself or, in namespaces of its own, the parent that waits for it; the exit status."""
-        from filewarden.workers.confine.namespaces import Isolation, isolate
-        from filewarden.workers.confine.privileges import die_with_parent
-
-        isolation = isolate() if wants_namespaces else Isolation(is_active=False, why="switched off")
-        if isolation.is_active and (child := os.fork()):
-            control.close()
-            die_with_parent(self._pid)
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF
-        self._serve_zygote(control, isolation)
-        return 0
-
-    def _kill_zygote(self, label: bytes) -> None:
-        """End what is left of it, living or dead: the front-end asks for another when one is lost or hangs."""
-        if (pid := self._zygotes.pop(label, None)) is not None:
-            os.kill(pid, _signal.SIGKILL)
-            os.waitpid(pid, 0)
-
     def end(self) -> None:
         """Kill and reap every zygote, their workers die with them; then remove the sockets that are left."""
         if self._reading is not None:
             self._reading.end(has_answered=False)
-        for label in tuple(self._zygotes):
-            self._kill_zygote(label)
+        self._zygotes.kill_all()
         self._take_away()
 
     def _take_away(self) -> None:
