@@ -26,6 +26,7 @@ from filewarden.broker.log import Log
 from filewarden.broker.offering import OfferedTools, abilities, catalogue_of, instructions_of, offered_templates
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import Patrol
+from filewarden.broker.pool_client import Client
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.principal import Principal
@@ -34,7 +35,6 @@ from filewarden.broker.reactor import Reactor
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.staff import Staff
-from filewarden.broker.supervisor import Client
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
 from filewarden.broker.watches import Watches

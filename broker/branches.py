@@ -9,10 +9,10 @@ from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
 from filewarden.broker.launcher import Launcher
+from filewarden.broker.pool_client import Client
 from filewarden.broker.pool_profile import frame_bytes
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.staff import Staff
-from filewarden.broker.supervisor import Client
 from filewarden.broker.trial import Trial
 from filewarden.config.profiles import OUTSIDE, served_names, settings_for, starting_names
 from filewarden.config.settings import Settings

@@ -19,10 +19,10 @@ from filewarden.broker.charter import Charter
 from filewarden.broker.launch import Launched
 from filewarden.broker.launcher import Launcher
 from filewarden.broker.log import Log
+from filewarden.broker.pool_client import Client
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.staff import Staff
-from filewarden.broker.supervisor import Client
 from filewarden.broker.trial import Trial
 from filewarden.workers.wire import Report
 

@@ -10,8 +10,9 @@ from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.pool import ROLES, may_write, reading_pool, writing_pool
+from filewarden.broker.pool_client import Client
 from filewarden.broker.reactor import Reactor
-from filewarden.broker.supervisor import Client, Supervisor
+from filewarden.broker.supervisor import Supervisor
 from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 

@@ -2,77 +2,33 @@
 
 import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, Protocol
 
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.call import Call
-from filewarden.broker.exits import REMEMBERED_CRASHES
+from filewarden.broker.deaths import Deaths
 from filewarden.broker.forkserver import is_dead_within
-from filewarden.broker.hung_roots import STUCK_AFTER_S
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.lifecycle import BUSY, DEAD, IDLE, STARTING, STOPPING, Exit
 from filewarden.broker.link import LinkError, Links
 from filewarden.broker.memory import resident_bytes
 from filewarden.broker.nursery import Nursery
 from filewarden.broker.pool import ROLES, Pool
+from filewarden.broker.pool_client import Client
 from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.retirement import Retirement
 from filewarden.broker.roster import Roster
 from filewarden.broker.worker import Worker
-from filewarden.workers.wire import Aside, Ending, Ready, Report
+from filewarden.workers.wire import Aside, Ending, Ready
 
 SIGSYS_STATUS = -31
 MOST_FRAMES = 16
 """How many frames of one worker are taken before it is somebody else's turn."""
 ENDED_FROM_OUTSIDE = (-_signal.SIGKILL, -_signal.SIGTERM, -_signal.SIGHUP, -_signal.SIGINT)
 """Ways to die that say nothing about the call."""
-
-
-class _Condemned(NamedTuple):
-    """A worker that was killed: when, and what it ran."""
-
-    at: float
-    call: Call | None
-
-
-class Client(Protocol):
-    """Whom the supervisor serves."""
-
-    def on_idle(self) -> None:
-        """At least one worker can take a call."""
-
-    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
-        """A worker answered, or said something on the way; the views in `frame` are valid during this call only.
-
-        Raises:
-            Violation: the frame is not about what that worker runs.
-        """
-
-    def on_returned(self, call: Call) -> None:
-        """The worker that would have run `call` later is gone. Of several the last is told of first."""
-
-    def on_lost(self, call: Call, cause: Exit) -> None:
-        """The worker that ran `call` is gone."""
-
-    def on_costly(self, call: Call) -> None:
-        """It has become known that `call` itself brought its worker down."""
-
-    def on_breach(self, breach: Breach) -> None:
-        """A worker did what no honest one does, and is or was ended for it."""
-
-    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
-        """A worker is gone, or about to be; `place` names its pool and slot."""
-
-    def on_report(self, report: Report) -> bool:
-        """A worker reported its confinement; whether it may serve."""
-
-    def on_broken(self, reason: str) -> None:
-        """No worker can be started any more."""
 
 
 def _is_free(worker: Worker) -> bool:
@@ -117,16 +73,13 @@ class Supervisor:
             log=log,
         )
         self._retirement = Retirement(pool, self.roster, jitter, self.condemn, log)
-        self._condemned: dict[int, _Condemned] = {}
-        """The killed workers that are not known to be dead, by their numbers."""
+        self._deaths = Deaths()
         self._dirty: set[Worker] = set()
         self._names = {place: f"{pool.kind.value}/{place}" for place in range(-1, pool.size)}
         """Of the slots, and of a spare."""
         self._is_closing = False
         self._on_empty: Callable[[], None] | None = None
         """Who hears that the last worker is gone, once there will be no other."""
-        self._crashed: OrderedDict[int, Call] = OrderedDict()
-        """The calls of the latest crashed workers, until it is known what they died of."""
 
     def start(self) -> None:
         """Ask for the first zygote of this pool, where none is on its way."""
@@ -175,28 +128,28 @@ class Supervisor:
             return
         self._unwatch_link(worker)
         call = worker.condemn(cause)
-        self._condemned[worker.serial] = _Condemned(self._reactor.now(), call)
+        self._deaths.condemned(worker.serial, call, self._reactor.now())
         self._lose(worker, call, cause)
 
     def condemn_for(self, worker: Worker, violation: Violation) -> None:
         """Kill a worker for what no honest one does."""
         if worker.state not in (STOPPING, DEAD):
             self._log(f"worker {worker.pid} broke the protocol: {violation}")
-            self._tell_breach(worker, violation.what)
+            self._tell_breach(self.name_of(worker), violation.what, worker.principal or "", worker.call)
             self.condemn(worker, Exit.PROTOCOL)
 
     def stuck(self, now: float) -> list[Call | None]:
         """The calls of the workers that were killed and have not died in the time that this takes."""
-        return [each.call for each in self._condemned.values() if now - each.at > STUCK_AFTER_S]
+        return self._deaths.stuck(now)
 
-    def _tell_breach(self, worker: Worker, reason: str) -> None:
+    def _tell_breach(self, name: str, reason: str, principal: str, call: Call | None) -> None:
         self.client.on_breach(
             Breach(
-                worker=self.name_of(worker),
+                worker=name,
                 role=ROLES[self.pool.kind],
                 reason=reason,
-                principal=worker.principal or "",
-                call=0 if worker.call is None else worker.call.id,
+                principal=principal,
+                call=0 if call is None else call.id,
             )
         )
 
@@ -270,25 +223,18 @@ class Supervisor:
     def on_exited(self, serial: int, status: int) -> None:
         """The zygote reaped a worker: only now is it known what killed it."""
         worker = self.roster.find(serial)
-        call = self._crashed.pop(serial, None) if worker is None else worker.call
+        call = self._deaths.explained(serial) if worker is None else worker.call
         if call is not None and status not in ENDED_FROM_OUTSIDE:
             self.client.on_costly(call)
         if status != SIGSYS_STATUS:
             return
         self._log(f"worker number {serial} was killed for {FORBIDDEN_CALL}")
         if worker is not None and worker.exit is None:  # its handle has not told yet
-            self._tell_breach(worker, FORBIDDEN_CALL)
+            self._tell_breach(self.name_of(worker), FORBIDDEN_CALL, worker.principal or "", call)
             worker.exit = Exit.VIOLATION
             return
-        self.client.on_breach(
-            Breach(
-                worker=self._names[self.roster.place_that_lost(serial)],
-                role=ROLES[self.pool.kind],
-                reason=FORBIDDEN_CALL,
-                principal="" if call is None else call.principal,
-                call=0 if call is None else call.id,
-            )
-        )
+        name = self._names[self.roster.place_that_lost(serial)]
+        self._tell_breach(name, FORBIDDEN_CALL, "" if call is None else call.principal, call)
         self.roster.learn(serial, Exit.VIOLATION)
 
     def on_zygote_lost(self, reason: str) -> None:
@@ -395,9 +341,7 @@ class Supervisor:
         self.client.on_gone(worker, self.name_of(worker), cause)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None:
-            self._crashed[worker.serial] = call
-            while len(self._crashed) > REMEMBERED_CRASHES:
-                self._crashed.popitem(last=False)
+            self._deaths.crashed(worker.serial, call)
         if worker.ready_at is None:
             self._nursery.failed()
         self._nursery.fill()
@@ -410,7 +354,7 @@ class Supervisor:
     def _bury(self, worker: Worker) -> None:
         self.roster.remove(worker)
         self._retirement.wear.ended(worker.serial)
-        self._condemned.pop(worker.serial, None)
+        self._deaths.buried(worker.serial)
         self._dirty.discard(worker)
         self._look_if_empty()
 

@@ -7,10 +7,10 @@ none, a sandbox that does not hold. Until the end of the trial everything is ser
 from collections.abc import Callable, Mapping
 
 from filewarden.broker.breach import Breach
+from filewarden.broker.pool_client import Client
 from filewarden.broker.probation import Probation
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.staff import Staff
-from filewarden.broker.supervisor import Client
 from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 
