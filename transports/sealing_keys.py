@@ -2,11 +2,9 @@
 
 import base64
 import binascii
-import os
 
 from filewarden.broker.seal import SEALING_KEY_BYTES
-from filewarden.config.errors import ConfigError, Problem
-from filewarden.transports.token import insist_on_private
+from filewarden.transports.private_file import require_private, unfit
 
 KEY = "http.sealing_keys_file"
 LARGEST_FILE = 16_384
@@ -19,19 +17,11 @@ def read_sealing_keys(path: str) -> tuple[bytes, ...]:
     Raises:
         ConfigError: the file cannot be used, with what to do about it.
     """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unfit(path, f"cannot be read: {error.strerror}") from None
-    try:
-        insist_on_private(KEY, path, os.fstat(fd))
-        content = os.read(fd, LARGEST_FILE + 1)
-    finally:
-        os.close(fd)
+    content = require_private(KEY, path, LARGEST_FILE)
     lines = [line.partition(b"#")[0].strip() for line in content.splitlines()]
     keys = tuple(_key(path, line) for line in lines if line)
     if len(content) > LARGEST_FILE or not 1 <= len(keys) <= MOST_KEYS:
-        raise _unfit(path, f"must have 1 to {MOST_KEYS} keys, one a line: openssl rand -base64 {SEALING_KEY_BYTES}")
+        raise unfit(KEY, path, f"must have 1 to {MOST_KEYS} keys, one a line: openssl rand -base64 {SEALING_KEY_BYTES}")
     return keys
 
 
@@ -41,9 +31,5 @@ def _key(path: str, line: bytes) -> bytes:
     except binascii.Error:
         key = b""
     if len(key) < SEALING_KEY_BYTES:
-        raise _unfit(path, f"has a line that is no base64 of at least {SEALING_KEY_BYTES} bytes")
+        raise unfit(KEY, path, f"has a line that is no base64 of at least {SEALING_KEY_BYTES} bytes")
     return key
-
-
-def _unfit(path: str, sentence: str) -> ConfigError:
-    return ConfigError([Problem(KEY, "", f"{path} {sentence}")])

@@ -6,8 +6,8 @@ import secrets
 import stat
 from collections.abc import Mapping
 
-from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, state_folder
+from filewarden.transports.private_file import read_private, unfit
 
 KEY = "http.token_file"
 TOKEN_BYTES = 32
@@ -40,46 +40,23 @@ def read_or_create_token(path: str, key: str = KEY) -> str:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise _unfit(key, path, f"cannot be read: {error.strerror}") from None
+        raise unfit(key, path, f"cannot be read: {error.strerror}") from None
     try:
         _create(path)
         return _read(path, key)
     except OSError as error:
-        raise _unfit(key, path, f"cannot be created: {error.strerror}; name another with {key}") from None
+        raise unfit(key, path, f"cannot be created: {error.strerror}; name another with {key}") from None
 
 
 def _read(path: str, key: str) -> str:
     if stat.S_ISLNK(os.lstat(path).st_mode):
-        raise _unfit(key, path, f"is a symbolic link: name the file itself with {key}, or remove the link")
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        insist_on_private(key, path, os.fstat(fd))
-        content = os.read(fd, LONGEST_FILE)
-    finally:
-        os.close(fd)
+        raise unfit(key, path, f"is a symbolic link: name the file itself with {key}, or remove the link")
+    content = read_private(key, path, LONGEST_FILE)
     token = content.removesuffix(b"\n").removesuffix(b"\r")
-    if _TOKEN.fullmatch(token) is None:
+    if len(content) > LONGEST_FILE or _TOKEN.fullmatch(token) is None:
         sentence = "holds no token (one line of at least 16 letters and digits): remove it, and a new one is created"
-        raise _unfit(key, path, sentence)
+        raise unfit(key, path, sentence)
     return token.decode()
-
-
-def insist_on_private(key: str, path: str, found: os.stat_result) -> None:
-    """Refuse a secret that others may have read or written.
-
-    Raises:
-        ConfigError: about the setting `key`, with what to do.
-    """
-    sentence = ""
-    if not stat.S_ISREG(found.st_mode):
-        sentence = "is no regular file: remove it, and use a new one"
-    elif found.st_uid != os.geteuid():
-        sentence = f"belongs to user {found.st_uid}, not to us: remove it, or change its owner"
-    elif found.st_mode & 0o077:
-        mode = stat.S_IMODE(found.st_mode)
-        sentence = f"can be read by others (mode {mode:04o}): run chmod 600, and make a new one if in doubt"
-    if sentence:
-        raise ConfigError([Problem(key, "", f"{path} {sentence}")])
 
 
 def _create(path: str) -> None:
@@ -98,7 +75,3 @@ def _create(path: str) -> None:
             return  # another server was faster: its token is the token
     finally:
         os.unlink(draft)
-
-
-def _unfit(key: str, path: str, sentence: str) -> ConfigError:
-    return ConfigError([Problem(key, "", f"{path} {sentence}")])

@@ -71,7 +71,9 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
     assert "no regular file" in refusal(tmp_path / "token")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"short\n", b"two lines of text\nand more of them\n", b"\xff" * 40])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"short\n", b"two lines of text\nand more of them\n", b"\xff" * 40, b"x" * 9999]
+)
 def test_content_that_is_no_token_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token"
     path.write_bytes(content)

@@ -1,18 +1,17 @@
 """The tracer that the settings ask for: its collector, and what a confined front-end needs to reach it."""
 
-import os
 from collections.abc import Sequence
 
 from filewarden.broker.log import Log
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.sections.telemetry import TelemetrySettings
 from filewarden.transports.preload import preload
+from filewarden.transports.private_file import require_private, unfit
 from filewarden.transports.reach import Reach, reach_of_address
 from filewarden.transports.telemetry.collector import Collector, NoTrustError
 from filewarden.transports.telemetry.ended_call import EndedCall
 from filewarden.transports.telemetry.spans import SpanWriter
 from filewarden.transports.telemetry.tracer import Tracer
-from filewarden.transports.token import insist_on_private
 
 HEADERS_KEY = "telemetry.headers_file"
 LARGEST_FILE = 16_384
@@ -48,17 +47,9 @@ def _headers(path: str) -> dict[str, str]:
     """One `Name: value` a line; empty lines and those that begin with `#` do not count."""
     if not path:
         return {}
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise _unfit(path, f"cannot be read: {error.strerror}") from None
-    try:
-        insist_on_private(HEADERS_KEY, path, os.fstat(fd))
-        content = os.read(fd, LARGEST_FILE + 1)
-    finally:
-        os.close(fd)
+    content = require_private(HEADERS_KEY, path, LARGEST_FILE)
     if len(content) > LARGEST_FILE or not content.isascii():
-        raise _unfit(path, f"must be at most {LARGEST_FILE} bytes of ASCII")
+        raise unfit(HEADERS_KEY, path, f"must be at most {LARGEST_FILE} bytes of ASCII")
     lines = [line.strip() for line in content.decode().splitlines()]
     return dict(_header(path, line) for line in lines if line and not line.startswith("#"))
 
@@ -66,9 +57,5 @@ def _headers(path: str) -> dict[str, str]:
 def _header(path: str, line: str) -> tuple[str, str]:
     name, colon, value = (part.strip() for part in line.partition(":"))
     if not colon or not name.replace("-", "").isalnum() or not value.isprintable():
-        raise _unfit(path, 'must have lines such as "Authorization: Bearer TOKEN"')
+        raise unfit(HEADERS_KEY, path, 'must have lines such as "Authorization: Bearer TOKEN"')
     return name, value
-
-
-def _unfit(path: str, sentence: str) -> ConfigError:
-    return ConfigError([Problem(HEADERS_KEY, "", f"{path} {sentence}")])
