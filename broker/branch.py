@@ -23,12 +23,11 @@ from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
-from filewarden.broker.offering import OfferedTools, abilities, catalogue_of, instructions_of, offered_templates
+from filewarden.broker.offering import catalogue_of, offer_of
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import Patrol
 from filewarden.broker.pool_client import Client
 from filewarden.broker.protocol.negotiation import Eras
-from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
@@ -131,13 +130,7 @@ class Branch:
         self.staff.serve(self)
         limits, roots = settings.limits, [root.name for root in settings.roots]
         self.watches = Watches(common.reactor, self.staff.crew, roots, limits.max_watches)
-        self.offer = Offer(
-            OfferedTools(self._catalogue, max_answer_chars=limits.max_answer_chars),
-            prompts=self._catalogue.prompts,
-            templates=offered_templates(self._catalogue, settings.roots),
-            abilities=abilities(self._catalogue),
-            instructions=instructions_of(settings.roots, self._catalogue),
-        )
+        self.offer = offer_of(self._catalogue, settings)
         self._tasks = TaskRuns(limit=limits.tasks, ttl_s=limits.task_ttl_s, on_change=self._announcements.task_changed)
         self._services = Services(
             reactor=common.reactor,
@@ -231,13 +224,7 @@ class Branch:
     def _renew_offer(self, settings: Settings) -> bool:
         """Offer what these settings allow; whether that are other tools."""
         before = self.offer.tools.names
-        self.offer.renew(
-            OfferedTools(self._catalogue, max_answer_chars=settings.limits.max_answer_chars),
-            prompts=self._catalogue.prompts,
-            templates=offered_templates(self._catalogue, settings.roots),
-            abilities=abilities(self._catalogue),
-            instructions=instructions_of(settings.roots, self._catalogue),
-        )
+        self.offer.renew(offer_of(self._catalogue, settings))
         self._services.abilities = self.offer.abilities
         return before != self.offer.tools.names
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from filewarden.broker.pool import may_write
-from filewarden.broker.protocol.offer import Abilities
+from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.offered import OfferedTool
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
@@ -110,6 +110,17 @@ def catalogue_of(catalogue: Catalogue, settings: Settings) -> Catalogue:
         write=may_write(settings),
         history=settings.history.enabled,
         only=settings.tools.only,
+    )
+
+
+def offer_of(catalogue: Catalogue, settings: Settings) -> Offer:
+    """What clients are offered of a catalogue by these settings."""
+    return Offer(
+        OfferedTools(catalogue, max_answer_chars=settings.limits.max_answer_chars),
+        prompts=catalogue.prompts,
+        templates=offered_templates(catalogue, settings.roots),
+        abilities=abilities(catalogue),
+        instructions=instructions_of(settings.roots, catalogue),
     )
 
 

@@ -43,25 +43,16 @@ class Offer:
         abilities: Abilities | None = None,
         instructions: str | None = None,
     ) -> None:
-        self._lists: dict[tuple[str, str], bytes] = {}
-        self.renew(tools, prompts=prompts, templates=templates, abilities=abilities, instructions=instructions)
-
-    def renew(
-        self,
-        tools: Tools | Sequence[OfferedTool],
-        *,
-        prompts: Iterable[Prompt] = (),
-        templates: Iterable[ResourceTemplate] = (),
-        abilities: Abilities | None = None,
-        instructions: str | None = None,
-    ) -> None:
-        """Offer this from now on, in sessions that are open too, whatever was declared there."""
         self.abilities = abilities or Abilities()
         self.tools: Tools = MadeTools(tools) if isinstance(tools, Sequence) else tools
         self.prompts = {prompt.name: prompt for prompt in prompts}
         self.templates = tuple(templates)
         self._instructions = instructions
-        self._lists.clear()
+        self._lists: dict[tuple[str, str], bytes] = {}
+
+    def renew(self, other: "Offer") -> None:
+        """Offer what `other` does from now on, in sessions that are open too, whatever was declared there."""
+        self.__dict__.update(other.__dict__)
 
     def tools_list(self, revision: Revision) -> bytes:
         """The result of `tools/list`: the same bytes for every client of the revision."""
