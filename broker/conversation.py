@@ -227,7 +227,8 @@ class Conversation:
         if start.task is AT_ONCE:
             self._make_task(run)
         try:
-            run.begin(self._hearing_of(start))
+            is_usual = start.terms is self._usual_terms and start.progress_token is None
+            run.begin(self._usual_hearing if is_usual else self._hearing_of(start))
         except ToolFailure as failure:
             refusal = Failed(failure.code, failure.message, failure.details)
             services.dispatcher.note_refused(self._caller, tool, start, refusal)
@@ -250,9 +251,8 @@ class Conversation:
         terms = start.terms
         if start.progress_token is not None:
             return Hearing(self._overhear, True, terms.log_level, terms.askable)
-        if terms is not self._usual_terms:
-            self._usual_terms = terms
-            self._usual_hearing = Hearing(self._overhear, False, terms.log_level, terms.askable)
+        self._usual_terms = terms
+        self._usual_hearing = Hearing(self._overhear, False, terms.log_level, terms.askable)
         return self._usual_hearing
 
     def _overhear(self, call: Call, aside: Remark) -> None:

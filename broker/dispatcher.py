@@ -333,9 +333,11 @@ class Dispatcher:
     def _end(self, call: Call, outcome: Outcome, now: float) -> None:
         """A call no longer holds a worker."""
         del self._live[call.id]
-        if not call.is_check:
-            self._scheduler.finished(call, now)
-        self._settle(call, outcome, now)
+        try:
+            self._settle(call, outcome, now)  # first: somebody waits for it
+        finally:
+            if not call.is_check:
+                self._scheduler.finished(call, now)
 
     def _settle(self, call: Call, outcome: Outcome, now: float) -> None:
         call.begun = ()  # which may be large, while calls are left to the collector
@@ -347,7 +349,7 @@ class Dispatcher:
             return
         if call.spending is not None:
             self._admission.settle_spending(call, outcome)
-        call.deliver(outcome)  # first: somebody waits for it
+        call.deliver(outcome)  # first, likewise
         self._ledger.count(call, outcome, now - call.submitted_at)
         if self._witnesses or self._audit is not None:
             self._tell(call, outcome, now)

@@ -216,7 +216,8 @@ class OwnLink:
         """Let the reader have what has arrived; False where nothing has."""
         if self._connection is None:
             raise LinkLostError
-        room = self._reader.room()
+        reader = self._reader
+        room = reader.room()
         try:
             count = self._connection.recv_into(room)
         except BlockingIOError:
@@ -226,7 +227,7 @@ class OwnLink:
         if not count:
             raise LinkLostError
         self._is_emptied = count < len(room)
-        self._reader.filled(count)
+        reader.filled(count)
         return True
 
     def _send(self, data: bytes) -> None:

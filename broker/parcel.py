@@ -31,7 +31,8 @@ class Parcel:
 
     def send(self) -> None:
         """Hand it to the link."""
-        for frame in _frames(self._calls):
+        calls = self._calls
+        for frame in _frames(calls) if len(calls) > 1 else (wire.pack(wire.Calls(calls)),):
             self._supervisor.send(self._worker, frame, was_idle=self._was_idle)
 
 

@@ -51,6 +51,8 @@ class Process(Generic[Frame]):
         self.report: Report | None = None
         self.state = State.STARTING
         self.exit: Exit | None = None
+        self.hides_signals = False
+        """Whether sending to it may take away the signal of what has arrived."""
         self.is_cut_off = False
         """Whether its link is lost: it is given nothing any more, and its end is near."""
         self._pidfd: int | None = None
@@ -69,11 +71,6 @@ class Process(Generic[Frame]):
         """The descriptor that signals frames."""
         return None if self._link is None else self._link.fd
 
-    @property
-    def hides_signals(self) -> bool:
-        """Whether sending may take away the signal of what has arrived."""
-        return self._link is not None and self._link.hides_signals
-
     def open_gate(self) -> int:
         """Make the start gate; the returned read end belongs to the spawn message."""
         read_end, self._gate = os.pipe()
@@ -90,6 +87,7 @@ class Process(Generic[Frame]):
             self._kill()
             return
         self._link = links.listen(self.endpoint, pid)
+        self.hides_signals = self._link.hides_signals
         self.most_bytes = links.max_frame_bytes
         if self._gate is not None:
             with contextlib.suppress(BrokenPipeError):  # it died already; its pidfd tells

@@ -25,7 +25,7 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[bytes | TooLong]:
         """Every line that `data` completes, without its line end; blank lines are skipped."""
-        if self._is_one_message(data):
+        if self._is_one_message(data):  # as most clients write
             return [data[:-1]]
         *whole, tail = data.split(b"\n")
         first = self._finish(whole.pop(0)) if whole and (self._parts or self._is_dropping) else b""
@@ -39,7 +39,7 @@ class LineSplitter:
         return [line for line in lines if line is TOO_LONG or (isinstance(line, bytes) and line and not line.isspace())]
 
     def _is_one_message(self, data: bytes) -> bool:
-        """Whether it is just what most clients write: one object and the end of its line, neither more nor less."""
+        """Whether it is one object and the end of its line, neither more nor less."""
         size = len(data) - 1
         return (
             data[:1] == _OBJECT
