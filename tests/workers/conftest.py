@@ -13,9 +13,11 @@ from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.context import Context
 from filewarden.workers.limits import Limits
 from filewarden.workers.paths import openat2
-from filewarden.workers.paths.resolution import KernelResolver, Resolver, WalkingResolver
+from filewarden.workers.paths.kernel_resolver import KernelResolver
+from filewarden.workers.paths.resolution import Resolver
 from filewarden.workers.paths.root import Root, open_root
 from filewarden.workers.paths.space import Space
+from filewarden.workers.paths.walking_resolver import WalkingResolver
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.tool import Tool

@@ -8,25 +8,17 @@ from functools import partial
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths import names as shown
+from filewarden.workers.paths.closed import Closed
 from filewarden.workers.paths.handle import Entry, Handle, kind_of
+from filewarden.workers.paths.kernel_resolver import KernelResolver
 from filewarden.workers.paths.mounts import is_crossing
 from filewarden.workers.paths.policy import Policy
 from filewarden.workers.paths.refusals import denied, failure, no_name, not_found
-from filewarden.workers.paths.resolution import (
-    FOLDER,
-    O_PATH,
-    READ,
-    KernelResolver,
-    Names,
-    Resolver,
-    Start,
-    Unresolved,
-    WalkingResolver,
-    normalise,
-)
+from filewarden.workers.paths.resolution import FOLDER, O_PATH, READ, Names, Resolver, Start, Unresolved, normalise
 from filewarden.workers.paths.root import Root
 from filewarden.workers.paths.spelling import Roots, split_absolute
 from filewarden.workers.paths.suggestion import suggest
+from filewarden.workers.paths.walking_resolver import WalkingResolver
 
 _ARTICLES = {"pipe": "a named pipe", "socket": "a socket", "device": "a device"}
 
@@ -54,10 +46,7 @@ class Space:
             Start(root.fd, prefixes[index], partial(self._policy.denies, index), is_closed, root.one_filesystem)
             for index, root in enumerate(roots)
         )
-        self._closed_roots = frozenset(
-            index for index, root in enumerate(self.roots) if self._policy.denies_object(os.fstat(root.fd))
-        )
-        """What is open stays the same object, so that nobody need look at a root again."""
+        self._closed = Closed(self._starts, self._policy, self._resolver)
         self._may_write_somewhere = any(root.writable for root in roots)
         self.judges_objects = self._policy.has_link_rules or any(root.one_filesystem for root in roots)
         """Whether a name, its type and its inode number do not suffice to tell that something is closed."""
@@ -133,7 +122,7 @@ class Space:
         """Open the folder that holds what `path` names, and say by which name, links unfollowed; None for a root."""
         index, names = self._locate(path)
         if self._policy.has_rules:
-            self._refuse_denied_way(index, names, path)
+            self._closed.refuse_way(index, names, path)
         if names[-1:] in ((b"",), (b".",), (b"..",)):
             with self._reach(index, names, O_PATH, path) as handle:
                 names = handle.names
@@ -193,7 +182,7 @@ class Space:
             with self._open_names(index, (*folder.names, name), O_PATH, "") as target:
                 return Entry(kind=target.kind, stat=target.stat, is_link=True)
         except Unresolved as error:
-            return None if self._hides(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
+            return None if self._closed.hides(index, error.names) else Entry(kind="symlink", stat=state, is_link=True)
         except ToolFailure:
             return None
 
@@ -278,7 +267,7 @@ class Space:
         try:
             return self._open_names(index, names, flags, path)
         except Unresolved as error:
-            if self._hides(index, error.names):
+            if self._closed.hides(index, error.names):
                 raise denied(path) from None
             raise self._unreached(index, error, error.names, path) from None
 
@@ -298,11 +287,11 @@ class Space:
 
     def _open_names(self, index: int, names: Names, flags: int, path: str) -> Handle:
         if self._policy.has_rules:
-            self._refuse_denied_way(index, names, path)
+            self._closed.refuse_way(index, names, path)
         resolved = self._resolver.open(self._starts[index], names, flags)
         try:
             state = os.fstat(resolved.fd)
-            if self._is_closed(index, resolved.names, state):
+            if self._closed.is_closed(index, resolved.names, state):
                 raise denied(path)
         except BaseException:
             os.close(resolved.fd)
@@ -310,60 +299,6 @@ class Space:
         root = self.roots[index]
         shown_path = self.display(root, resolved.names)
         return Handle(resolved.fd, root, resolved.names, shown_path, state, is_readable=not flags & O_PATH)
-
-    def _refuse_denied_way(self, index: int, names: Names, path: str) -> None:
-        """Refuse by the text alone, so that an object that is denied and one that is absent look the same."""
-        for end in range(1, len(names) + 1):
-            if end == len(names) or names[end] == b"..":
-                at = normalise(names[:end])
-                if at and self._policy.denies(index, at):
-                    raise denied(path)
-
-    def _hides(self, index: int, names: Names) -> bool:
-        """Whether an object that could not be reached, there or not, lies where nothing may be known of it."""
-        if self._policy.denies(index, names):
-            return True
-        return self._policy.has_denied_objects and self._lies_in_denied(index, names, is_there=False)
-
-    def _is_closed(self, index: int, names: Names, state: os.stat_result) -> bool:
-        if self._policy.has_rules and (self._policy.denies(index, names) or self._is_alias(index, names)):
-            return True
-        if self._policy.has_link_rules and self._policy.refuses_link(index, names, state):
-            return True
-        if not self._policy.has_denied_objects:
-            return False
-        if state.st_ino in self._policy.denied_inodes and self._policy.denies_object(state):
-            return True
-        return index in self._closed_roots or (len(names) > 1 and self._lies_in_denied(index, names))
-
-    def _lies_in_denied(self, index: int, names: Names, *, is_there: bool = True) -> bool:
-        if index in self._closed_roots:
-            return True
-        top = self.roots[index].fd
-        for end in range(1, len(names) + (not is_there)):
-            try:
-                above = os.stat(b"/".join(names[:end]), dir_fd=top, follow_symlinks=False)
-            except OSError:
-                return is_there  # It changed under us; the caller may try again.
-            if self._policy.denies_object(above):
-                return True
-        return False
-
-    def _is_alias(self, index: int, names: Names) -> bool:
-        """Whether a folding file system opened a denied object by another spelling of its name."""
-        if not self._policy.suspects(index, names):
-            return False
-        for end in range(len(names)):
-            try:
-                fd = self._resolver.open_plain(self._starts[index], names[:end], FOLDER)
-            except OSError:
-                return True
-            try:
-                if os.fsdecode(names[end]) not in os.listdir(fd):
-                    return True
-            finally:
-                os.close(fd)
-        return False
 
     def _index(self, root: Root) -> int:
         return self._indices[id(root)]

@@ -10,9 +10,11 @@ from hypothesis import example, given, settings, strategies as st
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths import openat2
-from filewarden.workers.paths.resolution import KernelResolver, Resolver, WalkingResolver
+from filewarden.workers.paths.kernel_resolver import KernelResolver
+from filewarden.workers.paths.resolution import Resolver
 from filewarden.workers.paths.root import Root, open_root
 from filewarden.workers.paths.space import Space
+from filewarden.workers.paths.walking_resolver import WalkingResolver
 from filewarden.workers.tools import get_file_info, list_directory, read_file, search_files
 from tests.workers import own_mounts
 from tests.workers.own_mounts import mount, with_own_mounts

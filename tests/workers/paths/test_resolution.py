@@ -8,19 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from filewarden.workers.paths import openat2
-from filewarden.workers.paths.resolution import (
-    FOLDER,
-    MAX_HELD,
-    O_PATH,
-    READ,
-    KernelResolver,
-    Names,
-    Resolver,
-    Start,
-    Unresolved,
-    WalkingResolver,
-    normalise,
-)
+from filewarden.workers.paths.kernel_resolver import KernelResolver
+from filewarden.workers.paths.resolution import FOLDER, O_PATH, READ, Names, Resolver, Start, Unresolved, normalise
+from filewarden.workers.paths.walking_resolver import MAX_HELD, WalkingResolver
 
 WORDS = ["a", "b", "dir", "file", "l", "lf", "la", "lo", "lup", "loop", "ldang", "lback", "none", ".", "..", "", "OUT"]
 
