@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.file_lock import lock
 from filewarden.workers.paths.handle import Handle
 from filewarden.workers.paths.names import echo
 from filewarden.workers.paths.reserved import TRASH
@@ -27,6 +28,8 @@ from filewarden.workers.writing.target import Target
 from filewarden.workers.writing.trash_entry import ITEM, ORIGIN, Entry, Told, unknown
 
 GONE = "gone-"
+LOCK_S = 0.5
+"""How long another server may hold a new entry to tidy up: it may have been stopped, and takes nothing away that is whole."""
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{16}")
 
@@ -50,8 +53,8 @@ class Trash:
         os.mkdir(identifier, 0o700, dir_fd=self._fd)
         with self._entry(identifier) as entry:
             try:
-                with contextlib.suppress(OSError):
-                    fcntl.flock(entry.fd, fcntl.LOCK_EX)  # whoever tidies up leaves it alone
+                with contextlib.suppress(OSError):  # whoever tidies up leaves it alone
+                    lock(entry.fd, time.monotonic() + LOCK_S)
                 with Draft(entry.fd, self._durability) as origin:
                     origin.write(Told(b"/".join(target.names), size).encoded())
                     origin.create(ORIGIN)

@@ -257,6 +257,27 @@ def test_list_and_restoring_are_not_mixed(writable: Context, run: Run, arguments
     assert raised.value.code is Code.INVALID_ARGUMENT
 
 
+def test_whoever_was_stopped_while_tidying_up_holds_no_deletion_up(
+    writable: Context, run: Run, root: Path, trash: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, held = os.mkdir, []
+
+    def make_and_hold(name: str, mode: int, *, dir_fd: int) -> None:
+        make(name, mode, dir_fd=dir_fd)
+        held.append(os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=dir_fd))
+        fcntl.flock(held[0], fcntl.LOCK_EX)
+
+    run(writable, write_file.TOOL, path="old.txt", content="x")
+    trash.mkdir(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", make_and_hold)
+        gone = run(writable, delete_file.TOOL, path="old.txt")
+    os.close(held[0])
+    assert not (root / "old.txt").exists()
+    run(writable, restore_deleted.TOOL, trash_id=gone.trash_id)
+    assert (root / "old.txt").read_text() == "x"
+
+
 def test_what_is_closed_is_neither_listed_nor_restored(
     open_space: Callable[..., Any], make_context: Any, writable: Context, run: Run, deleted: Callable[..., str]
 ) -> None:
