@@ -29,7 +29,7 @@ from filewarden.workers.writing.trash_entry import ITEM, ORIGIN, Entry, Told, un
 
 GONE = "gone-"
 LOCK_S = 0.5
-"""How long another server may hold a new entry to tidy up: it may have been stopped, and takes nothing away that is whole."""
+"""How long another server may hold a new entry to tidy up: it may have been stopped. What is whole it leaves alone."""
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{16}")
 
