@@ -9,6 +9,7 @@ from filewarden.workers.searching.first_look import BINARY_HEAD_BYTES
 from filewarden.workers.searching.match_page import Form, Match, MatchPage
 from filewarden.workers.text import decoding
 from filewarden.workers.text.patterns import Find, Span
+from filewarden.workers.text.short_text import matching_lines
 from filewarden.workers.text.snippets import snippet
 from filewarden.workers.text.text_window import BEGINNING, Hit, LineSearch, Place, Wanted, Window, plain, wide
 
@@ -41,6 +42,10 @@ class Outcome(msgspec.Struct, frozen=True):
     """Whether it could not be searched in the time of a whole call, and has no place to go on from."""
 
 
+DONE = Outcome()
+"""The whole file was searched."""
+
+
 class FileSearch:
     """What all files of one call are searched for, and the page that their matches go to."""
 
@@ -48,12 +53,15 @@ class FileSearch:
         self, window: Window, find: Find, page: MatchPage, around: tuple[int, int], is_overdue: Callable[[], bool]
     ) -> None:
         self._window = window
+        self._all = (window.view[: window.capacity],)
         self._find = find
         self._page = page
         self._form = page.form
         tells = page.form is Form.MATCHES
         self._wanted = Wanted(*around) if tells else Wanted(is_counted=False)
         self._is_overdue = is_overdue
+        self._is_bare = tells and around == (0, 0)
+        """Whether lines are told, and none around them."""
         self._lines: LineSearch | None = None
         self._begun = 0
 
@@ -68,26 +76,38 @@ class FileSearch:
 
     def run(self, fd: int, state: os.stat_result, path: str, most: int | None, before: Progress | None) -> Outcome:
         """Search an open file, which is called `path`, for at most `most` lines; raises OSError, UnicodeError."""
-        head = os.pread(fd, BINARY_HEAD_BYTES, 0)
+        here = os.readv(fd, self._all)
+        head = self._window.view[: min(here, BINARY_HEAD_BYTES)].tobytes()
         encoding = decoding.settle("auto", head)
         if b"\0" in head and not encoding.allows_nul:
             return Outcome(is_binary=True)
-        stamp = hash((state.st_ino, state.st_mtime_ns, state.st_ctime_ns)) & 0x7FFFFFFF
-        at = before or Progress(stamp=stamp)
-        # Converted text has no offsets to go back to, and in a changed file they mean nothing.
-        is_fresh = encoding.is_wide or at.stamp != stamp
-        if is_fresh and self._form is not Form.MATCHES:
-            at = Progress(stamp=stamp)
-        at = msgspec.structs.replace(at, stamp=stamp)
-        begin = BEGINNING if is_fresh else at.place
-        os.lseek(fd, encoding.bom + max(0, begin.offset - 1), os.SEEK_SET)
+        if before is None and self._is_short(here, state, encoding):
+            return self._tell_short(here, path, most, state)
+        at, begin = self._resumed(before, _stamp(state), encoding)
+        if begin.offset or encoding.bom or encoding.is_wide:  # then it is another part that is searched
+            here = 0
+            os.lseek(fd, encoding.bom + max(0, begin.offset - 1), os.SEEK_SET)
         read = wide(fd, encoding.name) if encoding.is_wide else plain(fd)
-        lines = LineSearch(self._window, self._find, read, self._wanted, self._is_overdue, begin)
+        lines = LineSearch(self._window, self._find, read, self._wanted, self._is_overdue, begin, here)
         self._lines, self._begun = lines, begin.offset
         outcome = self._collect(lines, path, most, at)
         if encoding.is_wide and outcome.rest is not None and outcome.rest.told == at.told:
             outcome = Outcome(is_given_up=True)
         return outcome
+
+    def _is_short(self, here: int, state: os.stat_result, encoding: decoding.Encoding) -> bool:
+        """Whether the file is in the window as a whole, and nothing but its matching lines is wanted."""
+        return self._is_bare and here == state.st_size < self._window.capacity and not encoding.allows_nul
+
+    def _resumed(self, before: Progress | None, stamp: int, encoding: decoding.Encoding) -> tuple[Progress, Place]:
+        """Say what was done on the pages before, and where the search begins."""
+        if before is None:
+            return Progress(stamp=stamp), BEGINNING
+        # Converted text has no offsets to go back to, and in a changed file they mean nothing.
+        if not encoding.is_wide and before.stamp == stamp:
+            return before, before.place
+        at = msgspec.structs.replace(before, stamp=stamp) if self._form is Form.MATCHES else Progress(stamp=stamp)
+        return at, BEGINNING
 
     def _collect(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
         if self._form is Form.MATCHES:
@@ -97,6 +117,18 @@ class FileSearch:
         if next(lines.hits(), None) is None:
             return _ended(lines, at)
         return Outcome() if self._page.take(Match(path=path)) else Outcome(Progress(stamp=at.stamp))
+
+    def _tell_short(self, size: int, path: str, most: int | None, state: os.stat_result) -> Outcome:
+        """Tell the lines of a file that is in the window as a whole."""
+        place, told = (0, 1), 0
+        for line, begin, end, match in matching_lines(self._window.buffer, self._find, size):
+            if told == most:
+                return Outcome(is_capped=True)
+            text = snippet(self._bytes((begin, end)), match - begin)
+            if not self._page.take(Match(path=path, line=line, text=text)):
+                return Outcome(Progress(Place(*place), _stamp(state), told))
+            place, told = (end + 1, line + 1), told + 1
+        return DONE
 
     def _tell(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
         place, told = at.place, at.told
@@ -125,16 +157,18 @@ class FileSearch:
 
     def _match(self, path: str, hit: Hit) -> Match:
         text = snippet(self._bytes(hit.text), hit.match[0] - hit.text[0])
-        return Match(
-            path=path,
-            line=hit.line,
-            text=text,
-            before=tuple(snippet(self._bytes(span)) for span in hit.before) or msgspec.UNSET,
-            after=tuple(snippet(self._bytes(span)) for span in hit.after) or msgspec.UNSET,
-        )
+        if not hit.before and not hit.after:
+            return Match(path=path, line=hit.line, text=text)
+        before = tuple(snippet(self._bytes(span)) for span in hit.before)
+        after = tuple(snippet(self._bytes(span)) for span in hit.after)
+        return Match(path=path, line=hit.line, text=text, before=before or msgspec.UNSET, after=after or msgspec.UNSET)
 
     def _bytes(self, span: Span) -> bytes:
         return self._window.view[span[0] : span[1]].tobytes()
+
+
+def _stamp(state: os.stat_result) -> int:
+    return hash((state.st_ino, state.st_mtime_ns, state.st_ctime_ns)) & 0x7FFFFFFF
 
 
 def _ended(lines: LineSearch, at: Progress) -> Outcome:

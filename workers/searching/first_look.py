@@ -77,11 +77,6 @@ class FirstLook:
                 continue
             if end == CAPACITY or buffer[at] in MARKS:
                 return number, batch, name
-            head = at + BINARY_HEAD_BYTES
-            if buffer.find(0, at, end if end < head else head) >= 0:
-                self.files += 1
-                self.binary += 1
-                continue
             starts.append(at)
             kept.append(name)
             buffer[end] = _LINE_FEED  # so that no match reaches from one file into the next
@@ -94,17 +89,34 @@ class FirstLook:
         """Name those of the batch that may hold a match."""
         names, starts = batch.names, batch.starts
         self.bytes += batch.end
-        begin = done = 0
-        while done < len(names):
-            match = self._may_hold(begin, batch.end - 1)
-            if match is None:
-                break
-            found = bisect_right(starts, match[0]) - 1
-            self.files += found + 1 - done
-            done = found + 1
-            yield names[found]
-            begin = starts[done] if done < len(names) else batch.end
-        self.files += len(names) - done
+        for first, behind in self._texts(batch):
+            end = starts[behind] if behind < len(starts) else batch.end
+            done = first
+            while done < behind:
+                match = self._may_hold(starts[done], end - 1)
+                if match is None:
+                    break
+                found = bisect_right(starts, match[0], done) - 1
+                self.files += found + 1 - done
+                done = found + 1
+                yield names[found]
+            self.files += behind - done
+
+    def _texts(self, batch: "_Batch") -> list[tuple[int, int]]:
+        """Tell which files of the batch are text: ranges of them. Where no file holds a NUL byte, one look shows it."""
+        starts, find = batch.starts, self._buffer.find
+        if find(0, 0, batch.end) < 0:
+            return [(0, len(starts))]
+        ranges, first = [], 0
+        for number, (start, end) in enumerate(zip(starts, (*starts[1:], batch.end), strict=True)):
+            if find(0, start, min(end, start + BINARY_HEAD_BYTES)) >= 0:
+                ranges.append((first, number))
+                first = number + 1
+        ranges.append((first, len(starts)))
+        binary = len(ranges) - 1
+        self.binary += binary
+        self.files += binary
+        return ranges
 
 
 class _Batch:

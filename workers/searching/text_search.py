@@ -10,7 +10,7 @@ import msgspec
 
 from filewarden.workers.paths.resolution import READ
 from filewarden.workers.paths.starts import open_start, starts
-from filewarden.workers.searching.file_search import FileSearch, Outcome, Progress
+from filewarden.workers.searching.file_search import DONE, FileSearch, Outcome, Progress
 from filewarden.workers.searching.first_look import CAPACITY, FirstLook
 from filewarden.workers.searching.match_page import MatchPage
 from filewarden.workers.searching.scan_progress import ScanProgress
@@ -154,10 +154,7 @@ class TextSearch:
 
     def _named(self, folder: Folder, name: bytes, start: int) -> None:
         """Search one file by name, in an open folder; raises _Full."""
-        at = Position(self._from.asked, start, (*folder.names, name))
-        before = None
-        if self._from.within is not None and (self._from.start, self._from.after) == (start, at.after):
-            before, self._from = self._from.within, at
+        before = None if self._from.within is None else self._begun(start, (*folder.names, name))
         self._bytes += self._file.reached
         self._file.leave()
         try:
@@ -171,11 +168,21 @@ class TextSearch:
             state = os.fstat(fd)
             if stat.S_ISREG(state.st_mode) and not self._space.closes(folder.handle, name, state):
                 path = self._space.display(folder.handle.root, (*folder.handle.names, name))
-                self._settle(self._file.run(fd, state, path, MOST_PER_FILE, before), path, at)
+                outcome = self._file.run(fd, state, path, MOST_PER_FILE, before)
+                if outcome is not DONE:
+                    self._settle(outcome, path, Position(self._from.asked, start, (*folder.names, name)))
         except (OSError, UnicodeError):
             self._skipped += 1
         finally:
             os.close(fd)
+
+    def _begun(self, start: int, names: tuple[bytes, ...]) -> Progress | None:
+        """Say how far a file was searched on the pages before, of which it was the last."""
+        at = self._from
+        if (at.start, at.after) != (start, names):
+            return None
+        self._from = Position(at.asked, start, names)
+        return at.within
 
     def _single(self, handle: "Handle") -> None:
         """Search the one file that was asked for; raises _Full."""

@@ -71,6 +71,7 @@ class Encoding(msgspec.Struct, frozen=True):
 
 
 _PLAIN = {name: Encoding(name) for name in codec.KNOWN}
+_UNMARKED = Encoding("utf-8", is_guess=True)
 
 
 def known_name(asked: str) -> str:
@@ -102,9 +103,8 @@ def settle(name: str, head: bytes) -> Encoding:
         return Encoding(name + "-le")
     if name != "auto":
         return _PLAIN[name]
-    unmarked = Encoding("utf-8", is_guess=True)
-    found = None if head.isascii() else decode(head, unmarked, is_cut=True)
-    return unmarked if found is None else Encoding(found.encoding, is_guess=True, confidence=found.confidence)
+    found = None if head.isascii() else decode(head, _UNMARKED, is_cut=True)
+    return _UNMARKED if found is None else Encoding(found.encoding, is_guess=True, confidence=found.confidence)
 
 
 def utf16_length(text: bytes) -> int:

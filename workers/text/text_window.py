@@ -99,15 +99,25 @@ class LineSearch:
     """One search through one file; `place` is always where another would go on."""
 
     def __init__(
-        self, window: Window, find: Find, read: Read, wanted: Wanted, is_overdue: Callable[[], bool], at: Place
+        self,
+        window: Window,
+        find: Find,
+        read: Read,
+        wanted: Wanted,
+        is_overdue: Callable[[], bool],
+        at: Place,
+        here: int = 0,
     ) -> None:
-        """`read` begins at `at.offset`, or a byte before it, which is then in the buffer's first place, if not 0."""
+        """`read` begins at `at.offset`, or a byte before it, which is then in the buffer's first place, if not 0.
+
+        So many bytes from there on are in the buffer already, and `read` goes on behind them.
+        """
         self._buffer, self._view, self._capacity = window.buffer, window.view, window.capacity
         self._find, self._read, self._wanted, self._is_overdue = find, read, wanted, is_overdue
         self._at = 1 if at.offset else 0
         self._base = at.offset - self._at
         """The offset in the file of the buffer's first byte."""
-        self._end = 0
+        self._end = here
         self._line = at.line
         self._is_told = at.is_told
         self._is_last = False
@@ -159,12 +169,14 @@ class LineSearch:
                 continue
             begin = buffer.rfind(b"\n", self._at, match[0]) + 1 or self._at
             self._go_to(begin)
-            after, is_all = self._after(end, limit)
+            after, is_all = self._after(end, limit) if self._wanted.after else ((), True)
             if not is_all and self._kept() > 0:
                 return  # The lines behind it come with the next piece of the file.
-            hit = Hit(self._line, (begin, end), match, self._before(begin), after)
-            self._shown = self._base + (hit.after[-1][1] if hit.after else end) + 1
-            self._go_to(end + 1)
+            before = self._before(begin) if self._wanted.before else ()
+            hit = Hit(self._line, (begin, end), match, before, after)
+            self._shown = self._base + (after[-1][1] if after else end) + 1
+            self._at = end + 1
+            self._line += 1
             yield hit
 
     def _long_line(self) -> Iterator[Hit]:
