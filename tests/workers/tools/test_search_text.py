@@ -285,6 +285,30 @@ def test_files_of_several_names_are_closed_where_the_root_says_so(make_context: 
         os.close(strict.fd)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    contents=st.lists(
+        st.sampled_from([b"needle\n", b"nothing\n", b"x\0needle\n", b"\0", b"needle\n" + b"y" * 9000 + b"\0", b""]),
+        max_size=9,
+    ),
+    regex=st.booleans(),
+)
+def test_text_among_binary_files_is_found(
+    tmp_path_factory: pytest.TempPathFactory, make_context: MakeContext, contents: list[bytes], regex: bool
+) -> None:
+    top = tmp_path_factory.mktemp("mixed")
+    for number, content in enumerate(contents):
+        (top / f"{number}").write_bytes(content)
+    root = open_root("main", str(top))
+    found = search(make_context(Space([root])), "need[l]e" if regex else "needle", regex=regex)
+    os.close(root.fd)
+    assert [match.path for match in found.matches] == [
+        f"{number}" for number, content in enumerate(contents) if content.startswith(b"needle")
+    ]
+    assert found.files_searched == len(contents)
+    assert (found.binary or 0) == sum(b"\0" in content[:8192] for content in contents)
+
+
 def test_a_closed_object_that_is_swapped_in_is_not_shown(
     open_space: OpenSpace, make_context: MakeContext, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
