@@ -161,7 +161,8 @@ class OwnLink:
 
     def _next(self) -> Frame | None:
         """The next frame of the protocol that has arrived whole."""
-        while (frame := self._reader.next()) is None:
+        reader = self._reader
+        while reader.is_empty or (frame := reader.next()) is None:
             if self._is_emptied:  # the descriptor tells when there is more
                 self._is_emptied = False
                 return None

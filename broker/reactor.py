@@ -69,13 +69,6 @@ class PendingTimer:
         return self.when < other.when
 
 
-def _run(due: dict[Action, None]) -> None:
-    actions = list(due)
-    due.clear()
-    for action in actions:
-        action()
-
-
 def _nothing() -> None:
     """Nobody watches any more."""
 
@@ -132,13 +125,15 @@ class EpollReactor:
     def run(self) -> None:
         """Run until `stop`."""
         self._is_stopping = False
-        watched, timers = self._watched, self._timers
+        poll, watched, timers = self._epoll.poll, self._watched, self._timers
         while True:
             if self._settling or self._concluding:
                 self._end_tick()
             if self._is_stopping:
                 return
-            events = self._epoll.poll(self._sleep_s())
+            while timers and timers[0].action is None:
+                heapq.heappop(timers)
+            events = poll(max(0.0, timers[0].when - time.monotonic()) if timers else None)
             if len(events) == 1:
                 watched.get(events[0][0], _nothing)()
             elif events:
@@ -156,14 +151,12 @@ class EpollReactor:
             for _ in range(MOST_ROUNDS):
                 if not self._settling:
                     break
-                _run(self._settling)
-            _run(self._concluding)
-
-    def _sleep_s(self) -> float | None:
-        timers = self._timers
-        while timers and timers[0].action is None:
-            heapq.heappop(timers)
-        return max(0.0, timers[0].when - time.monotonic()) if timers else None
+                due, self._settling = self._settling, {}
+                for action in due:
+                    action()
+            due, self._concluding = self._concluding, {}
+            for action in due:
+                action()
 
     def _run_timers(self) -> None:
         now = time.monotonic()

@@ -48,13 +48,25 @@ class Reader:
     `most_bytes` is refused by its head, before there is memory for it.
     """
 
-    __slots__ = ("_buffer", "_end", "_large", "_large_end", "_large_flags", "_most_bytes", "_start", "_view")
+    __slots__ = (
+        "_buffer",
+        "_end",
+        "_large",
+        "_large_end",
+        "_large_flags",
+        "_most_bytes",
+        "_start",
+        "_view",
+        "is_empty",
+    )
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
+        self.is_empty = True
+        """Whether nothing is left of what has arrived, not even the beginning of a frame."""
         self._large: bytearray | None = None
         """The body that is too long for the buffer and has not arrived whole."""
         self._large_flags = self._large_end = 0
@@ -63,10 +75,14 @@ class Reader:
         """Where the next bytes belong; never empty once `next` had nothing to give."""
         if self._large is not None:
             return memoryview(self._large)[self._large_end :]
-        return self._view[self._end :] if self._end else self._view
+        if self.is_empty:
+            self._start = self._end = 0
+            return self._view
+        return self._view[self._end :]
 
     def filled(self, count: int) -> None:
         """So many bytes have arrived there."""
+        self.is_empty = False
         if self._large is not None:
             self._large_end += count
         else:
@@ -78,12 +94,9 @@ class Reader:
         Raises:
             ZmtpError: what has arrived is no frame, or one that is too long.
         """
-        if self._large is not None:
-            return self._finish_large(self._large)
+        if self.is_empty or self._large is not None:
+            return self._finish_large()
         start, arrived = self._start, self._end - self._start
-        if not arrived:
-            self._start = self._end = 0
-            return None
         if arrived < _SHORT_HEAD_BYTES:
             self._make_room(arrived)
             return None
@@ -100,8 +113,9 @@ class Reader:
             raise ZmtpError(f"a frame of {length} bytes")
         end = body_at + length
         if end <= self._end:
-            self._start = end
-            return Frame(flags, bytes(self._view[body_at:end]))
+            frame = Frame(flags, bytes(self._view[body_at:end]))
+            self._start, self.is_empty = end, end == self._end
+            return frame
         if length > BUFFER_BYTES - _LONG_HEAD.size:
             self._begin_large(flags, length, body_at)
         else:
@@ -121,10 +135,12 @@ class Reader:
         self._large, self._large_flags, self._large_end = body, flags, arrived
         self._start = self._end = 0
 
-    def _finish_large(self, body: bytearray) -> Frame | None:
-        if self._large_end < len(body):
+    def _finish_large(self) -> Frame | None:
+        body = self._large
+        if body is None or self._large_end < len(body):
             return None
         self._large = None
+        self.is_empty = True
         return Frame(self._large_flags, body)
 
 
