@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from filewarden.workers.context import Context
+from filewarden.workers.errors import ToolFailure
 from filewarden.workers.history.journal import Journal
 from filewarden.workers.history.store import History
 from filewarden.workers.paths.resolution import Resolver
@@ -66,3 +67,21 @@ def opened(writable: Context, folder: Path) -> Any:
 @pytest.fixture
 def recording(opened: Open) -> Context:
     return opened()
+
+
+@pytest.fixture
+def refused(run: Callable[..., Any], writable: Context, root: Path, disk: Any) -> Callable[..., ToolFailure]:
+    """A call that fails and changes nothing, inside the root or beside it."""
+
+    def call(tool: Any, **arguments: Any) -> ToolFailure:
+        before = disk(root.parent)
+        with pytest.raises(ToolFailure) as raised:
+            run(writable, tool, **arguments)
+        assert disk(root.parent) == before
+        return raised.value
+
+    return call
+
+
+def edits(*pairs: tuple[str, str], **more: Any) -> list[dict[str, Any]]:
+    return [{"old_text": old, "new_text": new, **more} for old, new in pairs]

@@ -1,0 +1,86 @@
+"""What is deleted, and what comes back; rows of section E that need no server."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.tools import delete_file, restore_deleted, write_file
+
+Run = Callable[..., Any]
+
+
+@pytest.mark.parametrize("path", [".", "sub/..", "sub/deep/../..", "./."])
+def test_e19_the_root_stays(refused: Callable[..., ToolFailure], path: str) -> None:
+    assert refused(delete_file.TOOL, path=path, recursive=True).code is Code.ACCESS_DENIED
+    assert refused(delete_file.TOOL, path=path, recursive=True, permanent=True).code is Code.ACCESS_DENIED
+
+
+def test_e19_a_folder_with_something_in_it_needs_recursive(
+    refused: Callable[..., ToolFailure], writable: Context, run: Run, root: Path
+) -> None:
+    found = refused(delete_file.TOOL, path="sub")
+    assert (found.code, found.details) == (Code.CONFLICT, {"files": 2, "folders": 1})
+    (root / "empty").mkdir()
+    assert run(writable, delete_file.TOOL, path="empty").type == "directory"
+    assert refused(delete_file.TOOL, path="missing").code is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+def test_e20_links_go_and_their_targets_stay(
+    writable: Context, run: Run, root: Path, places: Any, permanent: bool
+) -> None:
+    (root / "sub" / "out").symlink_to(places.outside)
+    (root / "sub" / "in").symlink_to("../a.txt")
+    (root / "sub" / "deep" / "gap").symlink_to("nowhere")
+    os.mkfifo(root / "sub" / "pipe")
+    done = run(writable, delete_file.TOOL, path="sub", recursive=True, permanent=permanent)
+    assert (done.files, done.folders) == (6, 1)
+    assert not (root / "sub").exists()
+    assert (places.outside / "canary.txt").read_text() == places.canary
+    assert (root / "a.txt").read_text() == "alpha\n"
+
+
+def test_what_was_deleted_comes_back_where_nothing_else_is(writable: Context, run: Run, root: Path, disk: Any) -> None:
+    before = disk(root / "sub")
+    done = run(writable, delete_file.TOOL, path="sub", recursive=True)
+    run(writable, write_file.TOOL, path="sub", content="another")
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, restore_deleted.TOOL, trash_id=done.trash_id)
+    assert raised.value.code is Code.ALREADY_EXISTS
+    back = run(writable, restore_deleted.TOOL, trash_id=done.trash_id, destination="x/y")
+    assert back.path == "x/y"
+    after = disk(root / "x" / "y")
+    assert list(after.values()) == list(before.values())
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, restore_deleted.TOOL, trash_id=done.trash_id)
+    assert raised.value.code is Code.NOT_FOUND
+    assert os.listdir(root / ".filewarden-trash") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.txt", "x", "20260101T000000-0123456789abcdef", "20260101T000000-0123456789abcde/"]
+)
+def test_only_names_of_deletions_are_restored(refused: Callable[..., ToolFailure], name: str) -> None:
+    assert refused(restore_deleted.TOOL, trash_id=name).code is Code.NOT_FOUND
+
+
+@pytest.mark.parametrize("planted", ["link", "open", "file"])
+def test_a_trash_that_is_not_ours_is_not_used(
+    refused: Callable[..., ToolFailure], writable: Context, run: Run, root: Path, places: Any, planted: str
+) -> None:
+    trash = root / ".filewarden-trash"
+    match planted:
+        case "link":
+            trash.symlink_to(places.outside)
+        case "open":
+            trash.mkdir()
+            trash.chmod(0o777)
+        case _:
+            trash.write_text("x")
+    assert refused(delete_file.TOOL, path="a.txt").code is Code.UNSUPPORTED
+    assert run(writable, delete_file.TOOL, path="a.txt", permanent=True).trash_id is None
