@@ -235,7 +235,8 @@ class Conversation:
             run.settle(run, refusal)
         except BadSealError:
             services.dispatcher.note_refused(self._caller, tool, start, _BAD_INPUTS)
-            self._runs.pop(id(start), None)
+            if self._runs.pop(id(start), None) is None:  # it is a task already
+                run.settle(run, _BAD_INPUTS)
             self._go_on(self.session.resolve(start, _BAD_STATE))
         if start.task is WHEN_SLOW and id(start) in self._runs:
             services.reactor.at(services.reactor.now() + services.task_after_s, lambda: self._make_task(run))
@@ -313,11 +314,12 @@ _NOT_GRANTED = Failed(
     Code.ACCESS_DENIED, f"Access denied: writing needs the scope {WRITE_SCOPE}.", {}, Reason.NOT_GRANTED
 )
 _WORTH_A_NOTE = (Code.TIMEOUT, Code.MEMORY_LIMIT, Code.WORKER_CRASHED)
-_BAD_INPUTS = Failed(Code.INVALID_ARGUMENT, "requestState", {})
-_BAD_STATE = ProtocolError(
-    ErrorCode.INVALID_PARAMS,
-    "Invalid params: requestState is unknown, expired, used before, or belongs to another request; start again without",
+_BAD_INPUTS = Failed(
+    Code.INVALID_ARGUMENT,
+    "requestState is unknown, expired, used before, or belongs to another request; start again without",
+    {},
 )
+_BAD_STATE = ProtocolError(ErrorCode.INVALID_PARAMS, f"Invalid params: {_BAD_INPUTS.message}")
 _TOO_MANY_LISTENS = ProtocolError(
     ErrorCode.INVALID_PARAMS, "Invalid params: too many subscriptions are open here; end one first"
 )

@@ -329,3 +329,13 @@ def test_a_listener_hears_of_the_tasks_it_named_and_owns(desk: Any, talk: Any) -
 def test_asking_for_tasks_takes_a_client_that_knows_them(desk: Any) -> None:
     refused = desk.modern().get("subscriptions/listen", {"notifications": {"taskIds": ["x"]}})
     assert (refused["error"]["code"], refused["status"]) == (-32021, 400)
+
+
+def test_a_task_of_a_call_with_a_foreign_state_ends(desk: Any, talk: Any) -> None:
+    """It was made before the state was looked at."""
+    task = talk.get("tools/call", {"name": "at_once", "requestState": "forged"})["result"]
+    ended = get(talk, task)
+    assert ended["status"] == "completed"
+    assert ended["result"]["isError"]
+    assert "requestState" in ended["result"]["content"][0]["text"]
+    assert desk.calls == []
