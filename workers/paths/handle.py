@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from typing import Self
 
 import msgspec
@@ -22,6 +23,10 @@ _KINDS = {
     stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
 }
+
+
+_COARSEST_CLOCK_NS = 2_000_000_000
+"""FAT's. A folder may change again within one tick of its file system's clock, with the same stamps."""
 
 
 class Handle:
@@ -72,6 +77,14 @@ def has_changed(handle: Handle) -> bool:
         or before.st_ctime_ns != after.st_ctime_ns
         or before.st_size != after.st_size
     )
+
+
+def is_settled(folder: Handle) -> bool:
+    """Whether what was just read of a folder holds until its stamps change, also if it was changed right before."""
+    after = os.fstat(folder.fd)
+    stamps = (after.st_mtime_ns, after.st_ctime_ns)
+    is_same = stamps == (folder.stat.st_mtime_ns, folder.stat.st_ctime_ns)
+    return is_same and time.time_ns() - max(stamps) > _COARSEST_CLOCK_NS
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

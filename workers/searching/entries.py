@@ -6,7 +6,7 @@ next to none is, and then nothing more is done with it.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import msgspec
@@ -32,6 +32,18 @@ class Entries(msgspec.Struct):
     has_marker: bool = False
 
 
+class Whole(msgspec.Struct, frozen=True):
+    """All that a folder holds beside folders, to choose from again; names as one text are looked through fastest."""
+
+    entries: Entries
+    text: str
+
+    @classmethod
+    def of(cls, entries: Entries) -> "Whole":
+        """Put the names of the files together."""
+        return cls(entries, b"\0".join(entries.files).decode(_ENCODING, "surrogateescape"))
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """How folders are read."""
 
@@ -50,16 +62,43 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, fd: int) -> Entries | None:
         """Read an open folder, None: nothing in it is of interest; raises OSError."""
         with os.scandir(fd) as entries:
+            return self.among(entries)
+
+    def among(self, entries: "Iterator[os.DirEntry[str]]") -> Entries | None:
+        """Choose from all that a folder holds, None: nothing in it is of interest; raises OSError."""
+        batch = list(islice(entries, _BATCH))
+        text = _text(batch)
+        if self.fixed not in text and len(batch) < _BATCH and not self._has_folders(batch):
+            return None
+        found = Entries()
+        self._add(found, batch, text)
+        while len(batch) == _BATCH:
             batch = list(islice(entries, _BATCH))
-            text = _text(batch)
-            if self.fixed not in text and len(batch) < _BATCH and not self._has_folders(batch):
-                return None
-            found = Entries()
-            self._add(found, batch, text)
-            while len(batch) == _BATCH:
-                batch = list(islice(entries, _BATCH))
-                self._add(found, batch, _text(batch))
+            self._add(found, batch, _text(batch))
         return found
+
+    def anything(self) -> "Reading":
+        """Tell how to read all of what this chooses from."""
+        return Reading(leaves_folders=True, inodes=self.inodes, marker=self.marker)
+
+    def part_of(self, whole: "Whole") -> Entries | None:
+        """Choose from what a folder holds beside folders, None: nothing in it is of interest."""
+        if self.fixed not in whole.text:
+            return None
+        files = self._wanted(whole.text)
+        if self.hides_dotted:
+            files = [name for name in files if not name.startswith(b".")]
+        found = whole.entries
+        if not found.links and not found.specials and not found.suspects:
+            return Entries(files=files, has_marker=found.has_marker)
+        chosen = frozenset(files)
+        return Entries(
+            files=files,
+            links=[name for name in found.links if name in chosen],
+            specials=[name for name in found.specials if name in chosen],
+            suspects=[name for name in found.suspects if name in chosen],
+            has_marker=found.has_marker,
+        )
 
     def _has_folders(self, batch: _Batch) -> bool:
         return not self.leaves_folders and bool([one for one in batch if one.is_dir(follow_symlinks=False)])

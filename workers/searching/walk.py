@@ -16,6 +16,7 @@ import msgspec
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.searching.entries import Entries, Reading
 from filewarden.workers.searching.ignore import FILE_NAME, Ignore, Rules, read_rules
+from filewarden.workers.searching.last_folder import LastFolder
 
 if TYPE_CHECKING:
     from filewarden.workers.paths.handle import Handle
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_PATH_BYTES = 4000
 _NONE: frozenset[bytes] = frozenset()
+_last_folder = LastFolder()
+"""Of this worker."""
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +159,8 @@ class Walk:
 
     def _read(self, handle: "Handle", todo: _Pending) -> Entries | None:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
-        found = self._reading.of(handle.fd)
+        reading = self._reading
+        found = _last_folder.read(handle, reading) if reading.leaves_folders else reading.of(handle.fd)
         if found is None:
             return None
         ignore = todo.ignore

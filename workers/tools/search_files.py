@@ -1,6 +1,8 @@
 """The tool `search_files`: regular files whose path matches a glob."""
 
 import heapq
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -11,6 +13,7 @@ from filewarden.workers.tool import Lane, Tool
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.paths.globs import Matcher
+    from filewarden.workers.searching.budget import Budget
     from filewarden.workers.searching.name_search import FoundFile, NameSearch
     from filewarden.workers.searching.walk import Filters
 
@@ -70,13 +73,34 @@ def lane(arguments: SearchFiles) -> Lane:
     return Lane.SCAN if arguments.recursive or "**" in arguments.pattern else Lane.QUICK
 
 
+class _WorkerSide(msgspec.Struct, frozen=True):
+    """What the front-end, which needs but the schema, does not load."""
+
+    search: "type[NameSearch]"
+    filters: "type[Filters]"
+    budget: "type[Budget]"
+    compile_glob: "Callable[..., Matcher]"
+    exclusion: "Callable[..., Callable[[bytes, bytes], bool] | None]"
+
+
+@cache
+def _worker_side() -> _WorkerSide:
+    """An import takes its time even when it is done."""
+    from filewarden.workers.paths.exclusion import exclusion
+    from filewarden.workers.paths.globs import compile_glob
+    from filewarden.workers.searching.budget import Budget
+    from filewarden.workers.searching.name_search import NameSearch
+    from filewarden.workers.searching.walk import Filters
+
+    return _WorkerSide(NameSearch, Filters, Budget, compile_glob, exclusion)
+
+
 def run(context: "Context", arguments: SearchFiles) -> Found:
     """Search below one folder, or in all roots when there are several and none is named."""
-    from filewarden.workers.searching.name_search import NameSearch
-
     position = None if arguments.cursor is None else _resume(context, arguments, arguments.cursor)
-    search = NameSearch(context, *_compile(arguments))
-    page = _Page(context, min(arguments.max_results, context.limits.max_results))
+    side = _worker_side()
+    search = side.search(context, *_compile(arguments))
+    page = _Page(side.budget(context.limits.max_answer_chars), min(arguments.max_results, context.limits.max_results))
     if arguments.sort_by == "newest":
         at = _newest(search, arguments.path, position, page)
     else:
@@ -94,10 +118,8 @@ def run(context: "Context", arguments: SearchFiles) -> Found:
 class _Page:
     """The matches of one answer, until it is full."""
 
-    def __init__(self, context: "Context", most: int) -> None:
-        from filewarden.workers.searching.budget import Budget
-
-        self._budget = Budget(context.limits.max_answer_chars)
+    def __init__(self, budget: "Budget", most: int) -> None:
+        self._budget = budget
         self.most = most
         self.matches: list[Match] = []
 
@@ -168,20 +190,17 @@ def _asked(arguments: SearchFiles) -> int:
 
 def _compile(arguments: SearchFiles) -> "tuple[Filters, Matcher | None]":
     """Give what a walk leaves out, and what the paths of files must match where that does not decide."""
-    from filewarden.workers.paths.exclusion import exclusion
-    from filewarden.workers.paths.globs import compile_glob
-    from filewarden.workers.searching.walk import Filters
-
+    side = _worker_side()
     ignore_case = arguments.ignore_case
-    matcher = compile_glob(arguments.pattern, anywhere=arguments.recursive, ignore_case=ignore_case)
+    matcher = side.compile_glob(arguments.pattern, anywhere=arguments.recursive, ignore_case=ignore_case)
     by_name = matcher.expression if matcher.is_flat else matcher.name
     is_deep = arguments.recursive or "**" in arguments.pattern
-    filters = Filters(
+    filters = side.filters(
         wants_name=None if by_name is None else by_name.fullmatch,
         fixed=b"" if by_name is None else matcher.fixed,
         enters=None if matcher.enters_all else matcher.enters,
         stays=matcher.is_flat,
-        excludes=exclusion(arguments.exclude, ignore_case=ignore_case),
+        excludes=side.exclusion(arguments.exclude, ignore_case=ignore_case),
         respects_gitignore=is_deep if arguments.respect_gitignore is None else arguments.respect_gitignore,
         hides_dotted=not arguments.show_hidden,
     )

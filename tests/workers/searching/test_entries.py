@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from filewarden.workers.searching import entries
-from filewarden.workers.searching.entries import Entries, Reading
+from filewarden.workers.searching.entries import Entries, Reading, Whole
 
 MARKER = b".marker"
 NAMES = st.one_of(
@@ -100,6 +100,7 @@ def test_batches_tell_what_looking_at_each_entry_tells(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(entries, "_BATCH", batch)
             found = reading.of(fd)
+            again = reading.part_of(Whole.of(reading.anything().of(fd) or Entries()))
         expected = one_by_one(fd, reading)
     finally:
         os.close(fd)
@@ -108,3 +109,6 @@ def test_batches_tell_what_looking_at_each_entry_tells(
     else:
         assert in_order(found) == in_order(expected)
         assert found.has_marker == expected.has_marker
+    if leaves_folders:
+        assert in_order(again or Entries()) == in_order(expected)
+        assert again is None or not again.files or again.has_marker == expected.has_marker

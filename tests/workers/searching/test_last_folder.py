@@ -1,0 +1,148 @@
+"""A folder that is searched again, by the tool that does: told as it is now, and read no more than it must be."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from filewarden.workers.context import Context
+from filewarden.workers.paths.space import Space
+from filewarden.workers.searching import last_folder, walk
+from filewarden.workers.searching.last_folder import LastFolder
+from filewarden.workers.tools.search_files import SearchFiles, run
+
+MakeContext = Callable[..., Context]
+OpenSpace = Callable[..., Space]
+
+
+def names(context: Context, pattern: str, **arguments: object) -> list[str]:
+    asked = msgspec.convert({"pattern": pattern, "path": "many", **arguments}, SearchFiles)
+    return [match.name for match in run(context, asked).matches]
+
+
+@pytest.fixture
+def many(root: Path) -> Path:
+    (root / "many").mkdir()
+    for number in range(20):
+        (root / "many" / f"file{number:02}.txt").touch()
+    (root / "many" / "file00.folder.txt").mkdir()
+    (root / "many" / "file00.link.txt").symlink_to("file00.txt")
+    (root / "many" / ".file00.txt").touch()
+    os.mkfifo(root / "many" / "file00.pipe.txt")
+    return root / "many"
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often folders are read from now on, of which nothing is known at first."""
+    monkeypatch.setattr(walk, "_last_folder", LastFolder())
+    scandir, count = os.scandir, [0]
+
+    def counted(fd: int) -> object:
+        count[0] += 1
+        return scandir(fd)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    return count
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long after everything that is there was made."""
+    monkeypatch.setattr(time, "time_ns", lambda: time.clock_gettime_ns(time.CLOCK_REALTIME) + 60 * 10**9)
+
+
+def change(folder: Path, what: Callable[[], object]) -> None:
+    """Change what a folder holds, so that its stamps tell: a coarse clock may need another tick for that."""
+    before = folder.stat().st_mtime_ns
+    what()
+    give_up_at = time.monotonic() + 10
+    while folder.stat().st_mtime_ns == before:
+        assert time.monotonic() < give_up_at, "the clock of the file system stands still"
+        (folder / "passing").touch()
+        (folder / "passing").unlink()
+
+
+@pytest.mark.usefixtures("later")
+def test_its_names_are_kept_and_other_patterns_choose_from_them(
+    context: Context, many: Path, readings: list[int]
+) -> None:
+    found = ["file00.link.txt", "file00.txt"]
+    assert names(context, "file00*") == names(context, "file00*") == found
+    assert readings == [2]
+    assert names(context, "file00*") == found
+    assert names(context, "*1?.txt") == [f"file1{number}.txt" for number in range(10)]
+    assert names(context, "*file00.txt") == [".file00.txt", "file00.txt"]
+    assert names(context, "*file00.txt", show_hidden=False) == ["file00.txt"]
+    assert names(context, "*.py") == []
+    assert names(context, "*", max_results=3) == [".file00.txt", "file00.link.txt", "file00.txt"]
+    assert readings == [2]
+
+
+@pytest.mark.usefixtures("later")
+def test_what_changes_is_seen_at_once(context: Context, many: Path, readings: list[int]) -> None:
+    def asked() -> Iterator[list[str]]:
+        while True:
+            yield names(context, "file0[0-2].txt")
+
+    answers = asked()
+    assert next(answers) == next(answers) == next(answers) == ["file00.txt", "file01.txt", "file02.txt"]
+    assert readings == [2]
+    change(many, (many / "file01.txt").unlink)
+    assert next(answers) == next(answers) == next(answers) == ["file00.txt", "file02.txt"]
+    change(many, lambda: (many / "file02.txt").rename(many / "file01.txt"))
+    assert next(answers) == next(answers) == next(answers) == ["file00.txt", "file01.txt"]
+    change(many, lambda: (many / "file01.txt").rename(many / "other.txt"))
+    change(many, (many / "file01.txt").mkdir)
+    assert next(answers) == next(answers) == next(answers) == ["file00.txt"]
+    assert readings == [8]
+    (many / "file00.txt").write_text("more")
+    asked_for = msgspec.convert({"pattern": "file00.txt", "path": "many"}, SearchFiles)
+    assert [match.size for match in run(context, asked_for).matches] == [4], "files themselves are looked at each time"
+    assert readings == [8]
+
+
+def test_nothing_is_kept_of_a_folder_that_was_changed_just_now(
+    context: Context, many: Path, readings: list[int]
+) -> None:
+    """It may change again with the same stamps."""
+    for count in range(1, 5):
+        assert names(context, "file00.txt") == ["file00.txt"]
+        assert readings == [count]
+
+
+@pytest.mark.usefixtures("later")
+def test_another_folder_is_not_taken_for_it(context: Context, many: Path, readings: list[int]) -> None:
+    for _ in range(3):
+        assert names(context, "file00.txt") == ["file00.txt"]
+    assert names(context, "*", path="sub") == ["b.py"]
+    for _ in range(3):
+        assert names(context, "file00.txt") == ["file00.txt"]
+
+
+@pytest.mark.usefixtures("later")
+def test_a_folder_with_too_many_names_is_read_each_time(
+    context: Context, many: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_folder, "MOST_KEPT", 23)
+    for count in range(1, 5):
+        assert names(context, "file00.txt") == ["file00.txt"]
+        assert readings == [count]
+    monkeypatch.setattr(last_folder, "MOST_KEPT", 24)
+    for _ in range(3):
+        assert names(context, "file00.txt") == ["file00.txt"]
+    assert readings == [5]
+
+
+@pytest.mark.usefixtures("later", "readings")
+def test_a_closed_object_stays_closed(open_space: OpenSpace, make_context: MakeContext, many: Path) -> None:
+    state = (many / "file01.txt").stat()
+    context = make_context(open_space(denied=frozenset({(state.st_dev, state.st_ino)})))
+    for _ in range(4):
+        assert names(context, "file0[0-2].txt") == ["file00.txt", "file02.txt"]
+    context = make_context(open_space(deny=("file02*",)))
+    for _ in range(2):
+        assert names(context, "file0[0-2].txt") == ["file00.txt", "file01.txt"]
