@@ -30,6 +30,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """For a client to take some of what is sent to it."""
 
 
+_LINE_ENDS = b"\r\n"
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\nignored:"
 """A server may ignore an offer of another protocol (RFC 9110, 7.8), but the parser takes it and drops the body. Clients
@@ -104,6 +105,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self._is_surplus:
             self._refuse(problem(503, "too many connections are open", RETRY_AFTER))
             return
+        if not self._is_request_open and data[:1] in _LINE_ENDS and not data.strip(_LINE_ENDS):
+            return  # they may come before a request (RFC 9112, 2.2), but none has begun with them
         if self._is_head_open:
             self._head_bytes += len(data)
         if self._is_head_open or not self._is_request_open:

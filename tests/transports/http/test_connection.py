@@ -280,3 +280,18 @@ def test_a_connection_that_rests_too_long_is_closed(talk: Callable[..., None], m
         assert asyncio.get_running_loop().time() - started_at >= 0.7
 
     talk(App(echo), converse)
+
+
+def test_line_ends_between_requests_are_no_sign_of_life(
+    talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_module, "KEEP_ALIVE_S", 0.2)
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        for line_ends in (b"", b"\r\n", b"\n\r\n"):
+            writer.write(line_ends + post(b"x"))
+            assert await answer(reader) == b"x"
+        writer.write(b"\r\n\r\n")
+        assert await reader.read() == b""
+
+    talk(App(echo), converse)

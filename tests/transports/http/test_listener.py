@@ -67,7 +67,8 @@ def listen(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize(
-    "beginning", [b"", b"G", b"GET / HTTP/1.1\r\nHost:", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+    "beginning",
+    [b"", b"\r\n", b"G", b"\r\nG", b"GET / HTTP/1.1\r\nHost:", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"],
 )
 def test_a_request_that_does_not_arrive_loses_its_connection(listen: Callable[..., None], beginning: bytes) -> None:
     async def body(port: int, _listener: HttpListener) -> None:
