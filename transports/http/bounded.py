@@ -118,6 +118,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
         elif not self._is_request_open:
             self._end_patience()
+            self._await_next()
 
     def on_message_begin(self) -> None:
         """A request starts."""
@@ -218,6 +219,12 @@ class BoundedConnection(HttpToolsProtocol):
     def _drop_slow_reader(self) -> None:
         self._turn_away(SLOW_READER)
         self.transport.abort()
+
+    def _await_next(self) -> None:
+        """See that a connection that rests is closed some time: what came belonged to a request answered before."""
+        if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
+            handler = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, handler)
 
     def _end_patience(self) -> None:
         if self._patience is not None:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from filewarden.transports.http import listener as listener_module
 from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.peer import SCOPE_KEY
@@ -94,6 +95,23 @@ def test_a_connection_that_rests_between_requests_is_kept(listen: Callable[..., 
         writer.close()
 
     listen(hello, body, ConnectionLimits(connections=5, request_s=0.05))
+
+
+def test_a_connection_whose_body_came_after_the_answer_is_closed_when_it_rests(
+    listen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of anybody without a credential, whose body nobody waits for."""
+    monkeypatch.setattr(listener_module, "KEEP_ALIVE_S", 0.2)
+
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        await reader.readuntil(b"hi")
+        writer.write(b"body")
+        assert await reader.read() == b""
+        writer.close()
+
+    listen(hello, body, ConnectionLimits(connections=5))
 
 
 @pytest.mark.parametrize("linger_s", [None, 0], ids=["closed", "reset"])
