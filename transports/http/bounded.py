@@ -44,6 +44,8 @@ class HeadTooLargeError(Exception):
 class BoundedConnection(HttpToolsProtocol):
     """Refuses heads that are too large, connections that are too many, and clients that are too slow."""
 
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # none at first
+
     def __init__(
         self,
         config: Config,
