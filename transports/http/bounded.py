@@ -77,6 +77,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Count it; one too many is told so when it speaks, and far too many are not even heard."""
         super().connection_made(transport)
         self.transport = self._gathering = GatheringTransport(transport, self.loop)
+        self._gathering.on_unsent = self._await_reader
         count = len(self.connections)
         self._is_surplus = count > self._limits.connections
         if self._is_surplus:
@@ -98,6 +99,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._answering.disconnected = True
             self._answering.message_event.set()
         self.cycle = self.scope = self._answering = None  # type: ignore[assignment]
+        self._gathering.on_unsent = None
         self._on_lost()
 
     def data_received(self, data: bytes) -> None:
@@ -227,6 +229,11 @@ class BoundedConnection(HttpToolsProtocol):
         if self.timeout_keep_alive_task is None and (self.cycle is None or self.cycle.response_complete):
             handler = self.timeout_keep_alive_handler
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, handler)
+
+    def _await_reader(self) -> None:
+        """It is closed once the client has taken the last of what was sent; for a while that is waited for."""
+        self._end_patience()
+        self._patience = self.loop.call_later(self._limits.stalled_s, self._drop_slow_reader)
 
     def _end_patience(self) -> None:
         if self._patience is not None:

@@ -1,6 +1,7 @@
 """A transport that sends the head of a response with its body: one system call, and never one without the other."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 HEAD = b"HTTP/1.1 "
@@ -14,6 +15,8 @@ class GatheringTransport(asyncio.Transport):
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
+        self.on_unsent: Callable[[], object] | None = None
+        """Is told when it is closed and the client has not taken all yet: it may never do that."""
         self._transport = transport
         self._loop = loop
         self._head = b""
@@ -47,6 +50,8 @@ class GatheringTransport(asyncio.Transport):
         """Close when everything is sent."""
         self._flush()
         self._transport.close()
+        if self.on_unsent is not None and self._transport.get_write_buffer_size():
+            self.on_unsent()
 
     def abort(self) -> None:
         """Close at once."""
@@ -57,6 +62,10 @@ class GatheringTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         """Whether it is closed, or about to be."""
         return self._transport.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        """How much the client has not taken yet, of what was sent."""
+        return self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What is known of the connection."""

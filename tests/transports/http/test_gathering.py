@@ -14,6 +14,7 @@ class Recorder(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.done: list[Any] = []
+        self.unsent = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.done.append(bytes(data))
@@ -27,6 +28,15 @@ class Recorder(asyncio.Transport):
     def abort(self) -> None:
         self.done.append("abort")
 
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+
+def gathered(inner: Recorder) -> GatheringTransport:
+    transport = GatheringTransport(inner, asyncio.get_running_loop())
+    transport.on_unsent = lambda: inner.done.append("unsent")
+    return transport
+
 
 async def turn() -> None:
     await asyncio.sleep(0)
@@ -36,7 +46,7 @@ async def turn() -> None:
 def test_a_head_goes_out_with_its_body() -> None:
     async def main() -> list[Any]:
         inner = Recorder()
-        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport = gathered(inner)
         transport.write(HEAD)
         transport.write(b"ok")
         transport.write(b"more")
@@ -49,7 +59,7 @@ def test_a_head_goes_out_with_its_body() -> None:
 def test_a_head_alone_waits_for_one_turn() -> None:
     async def main() -> tuple[list[Any], list[Any]]:
         inner = Recorder()
-        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport = gathered(inner)
         transport.write(HEAD)
         before = list(inner.done)
         await turn()
@@ -62,7 +72,7 @@ def test_a_head_alone_waits_for_one_turn() -> None:
 def test_nothing_is_held_back_at_the_end(ending: str, last: str) -> None:
     async def main() -> list[Any]:
         inner = Recorder()
-        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport = gathered(inner)
         transport.write(HEAD)
         getattr(transport, ending)()
         await turn()
@@ -74,7 +84,7 @@ def test_nothing_is_held_back_at_the_end(ending: str, last: str) -> None:
 def test_an_abort_sends_nothing_more() -> None:
     async def main() -> list[Any]:
         inner = Recorder()
-        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport = gathered(inner)
         transport.write(HEAD)
         transport.abort()
         await turn()
@@ -86,10 +96,21 @@ def test_an_abort_sends_nothing_more() -> None:
 def test_two_answers_in_one_turn_are_two_writes() -> None:
     async def main() -> list[Any]:
         inner = Recorder()
-        transport = GatheringTransport(inner, asyncio.get_running_loop())
+        transport = gathered(inner)
         for _ in range(2):
             transport.write(HEAD)
             transport.write(b"ok")
         return inner.done
 
     assert asyncio.run(main()) == [HEAD + b"ok"] * 2
+
+
+@pytest.mark.parametrize("unsent", [0, 1])
+def test_what_is_not_sent_when_it_is_closed_is_told(unsent: int) -> None:
+    async def main() -> list[Any]:
+        inner = Recorder()
+        inner.unsent = unsent
+        gathered(inner).close()
+        return inner.done
+
+    assert asyncio.run(main()) == ["close", *["unsent"] * unsent]

@@ -157,6 +157,35 @@ def test_a_client_that_does_not_read_loses_its_connection(listen: Callable[..., 
     listen(flood, body, ConnectionLimits(connections=5, stalled_s=0.1), ("slow_reader",))
 
 
+def test_a_client_that_never_reads_the_last_answers_is_not_waited_for(
+    listen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So little of them waits that nothing is held back for it, and the connection is to be closed for it rests."""
+    monkeypatch.setattr(listener_module, "KEEP_ALIVE_S", 0.3)
+    waiting: list[int] = []
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"32768")]})
+        await send({"type": "http.response.body", "body": bytes(32768)})
+        await asyncio.sleep(0)
+        waiting.append(scope[SCOPE_KEY].transport.get_write_buffer_size())
+
+    async def body(port: int, listener: HttpListener) -> None:
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        for sent in range(1, 2000):
+            writer.write(REQUEST)
+            while len(waiting) < sent:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+            if waiting[-1]:
+                break
+        assert 0 < waiting[-1] <= 65536
+        while not listener.is_empty:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        writer.close()
+
+    listen(app, body, ConnectionLimits(connections=5, stalled_s=0.3), ("slow_reader",))
+
+
 def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]) -> None:
     async def body(port: int, _listener: HttpListener) -> None:
         open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
