@@ -31,6 +31,8 @@ class Lookout:
         self._subscriptions: dict[int, Subscription] = {}
         self._highest = 0
         """The highest number that this watcher was asked for: it may still name what was given up meanwhile."""
+        self._owed = 0
+        """How many answers to what it was asked for this watcher may still give: one each."""
         self._idle_since = now
         self._pinged_at: float | None = None
         self._next_ping = 0.0
@@ -74,7 +76,7 @@ class Lookout:
     def began(self, watcher: Watcher) -> None:
         """A watcher is being started."""
         self.watcher = watcher
-        self._highest = 0
+        self._highest = self._owed = 0
         self._pinged_at = None
 
     def ready(self, now: float) -> None:
@@ -102,8 +104,10 @@ class Lookout:
         """
         match frame:
             case Watched(watch=watch):
+                self._count_answer()
                 self._watched(self._named(watch), watch)
             case Unwatchable(watch=watch):
+                self._count_answer()
                 subscription = self._named(watch)
                 if subscription is not None:
                     self._refuse(subscription, Failed(frame.code, frame.message, {}))
@@ -147,6 +151,7 @@ class Lookout:
         for watch in sorted(subscription.waiting):
             message = Watch(watch, subscription.paths[watch], subscription.reports, subscription.is_pending)
             self._highest = max(self._highest, watch)
+            self._owed += 1
             self.watcher.send(wire.pack(message))
 
     def _unwatch(self, watch: int) -> None:
@@ -175,6 +180,11 @@ class Lookout:
             self._subscriptions.pop(watch, None)
             self._unwatch(watch)
         subscription.settle(failure)
+
+    def _count_answer(self) -> None:
+        self._owed -= 1
+        if self._owed < 0:
+            raise Violation("it answers more than it was asked")
 
     def _count_change(self, now: float) -> None:
         if int(now) != self._second:

@@ -98,7 +98,6 @@ def test_a_result_comes_when_all_paths_are_watched_and_changes_only_after_it(loo
     lookout.heard(Changed((first,)), 0.0)
     assert (client.results, client.changes) == ([], 0)
     lookout.heard(Watched(second), 0.0)
-    lookout.heard(Watched(second), 0.0)
     assert client.results == [None]
     lookout.heard(Changed((first, second)), 0.0)
     assert client.changes == 1
@@ -166,6 +165,16 @@ def test_a_flood_of_changes_is_a_violation(lookout: Lookout, client: Client) -> 
             lookout.heard(Changed((number,)), second + 0.5)
     with pytest.raises(Violation):
         lookout.heard(Changed((number,)), 2.9)
+
+
+def test_answers_that_nobody_has_asked_for_are_a_violation(lookout: Lookout, client: Client) -> None:
+    man(lookout)
+    (number,) = client.watches
+    lookout.heard(Watched(number), 0.0)
+    for frame in (Watched(number), Unwatchable(number, Code.IO_ERROR, "")):
+        with pytest.raises(Violation):
+            lookout.heard(frame, 0.0)
+    assert client.results == [None]
 
 
 def test_who_does_not_answer_is_found_out_and_who_answers_unasked_too(lookout: Lookout, client: Client) -> None:
