@@ -34,15 +34,15 @@ class AnswerReader:
         try:
             result = decoder.decode(frame.body)
             if payload is None:
-                return Succeeded(result)
+                return Succeeded(result if tool.folded is None else result.unfold())
             if tool.kind is _TEXT:
                 return Succeeded(result, str(payload, "utf-8"), None, begun)
             return Succeeded(result, None, wire.unpack_blocks(payload))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, WireError) as error:
+        except (ValueError, RecursionError, WireError) as error:  # what cannot be decoded is a ValueError, too
             raise Violation("an answer that does not fit its tool", error) from None
 
     def _new_decoder(self, tool: Tool) -> msgspec.msgpack.Decoder[Any]:
-        decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.result)
+        decoder = self._decoders[tool.name] = msgspec.msgpack.Decoder(tool.folded or tool.result)
         return decoder
 
 

@@ -2,6 +2,9 @@
 
 import msgspec
 
+MOST_ANSWER_CHARS = 10_000_000
+"""The setting `limits.max_answer_chars` allows no more."""
+
 
 class Limits(msgspec.Struct, frozen=True):
     """Each is a setting under `[limits]`."""

@@ -46,6 +46,14 @@ class Content(msgspec.Struct, frozen=True):
     facts: msgspec.Struct
 
 
+class Folded(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A structured result in a form that travels more quickly from a worker to the front-end than the result itself."""
+
+    def unfold(self) -> msgspec.Struct:
+        """The result; raises ValueError where this cannot have been made from one."""
+        raise NotImplementedError
+
+
 class Kind(StrEnum):
     """What a tool answers with."""
 
@@ -85,6 +93,8 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     arguments: type[msgspec.Struct]
     result: type[msgspec.Struct]
     run: Operation
+    folded: type[Folded] | None = None
+    """What the operation returns instead of the result, to be unfolded."""
     steps: Stepping | None = None
     """Does the same as `run`, so that several calls of the kind may wait for the disk together."""
     kind: Kind = Kind.STRUCTURED

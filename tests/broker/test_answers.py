@@ -1,5 +1,6 @@
 """What a hostile worker says in place of an answer, and on its way to one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
@@ -17,6 +18,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.inquiry import MOST_REQUESTS, STATE_BYTES, form
 from filewarden.workers.methods import complete
 from filewarden.workers.tool import Kind, Tool
+from filewarden.workers.tools import list_directory
 
 SURE = ["elicitation/create", {"message": "Sure?"}]
 
@@ -195,6 +197,20 @@ def test_more_suggestions_than_the_protocol_allows_are_a_violation(reader: Answe
             continue
         with pytest.raises(Violation):
             reader.outcome(complete.OPERATION, message)
+
+
+def test_a_folded_answer_is_unfolded_or_a_violation(reader: AnswerReader) -> None:
+    def outcome(body: Sequence[object]) -> object:
+        message = wire.unpack_from_worker(msgspec.msgpack.encode(["answer", 1, msgspec.msgpack.encode(body), None]))
+        assert isinstance(message, wire.Answer)
+        return reader.outcome(list_directory.TOOL, message)
+
+    entry = list_directory.Item("a", "file", 1, 2, "p/a")
+    listing = list_directory.Listing(path="p", total=1, entries=[entry], truncated=False)
+    assert outcome(["p", "a", ["file"], [1], [2]]) == Succeeded(listing)
+    for wrong in (["p", "a", ["file"], [1], []], ["p", "a", ["file"], [1]], ["p", "a", ["file"], ["1"], [2]], [1] * 5):
+        with pytest.raises(Violation):
+            outcome(wrong)
 
 
 def test_a_refusal_is_a_failure(reader: AnswerReader) -> None:

@@ -52,7 +52,7 @@ def seen(context: Context) -> set[str]:
         list_directory.ListDirectory(show_hidden=True, sort_by="size"),
         list_directory.ListDirectory(show_hidden=True, sort_by="modified"),
     ):
-        names |= {entry.name for entry in list_directory.run(context, listed).entries}
+        names |= {entry.name for entry in list_directory.run(context, listed).unfold().entries}
     for searched in (
         search_files.SearchFiles(pattern="*", recursive=True, respect_gitignore=False),
         search_files.SearchFiles(pattern="*", respect_gitignore=False),

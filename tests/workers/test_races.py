@@ -133,7 +133,7 @@ def test_t07_folders_are_swapped_during_lists_and_searches(
 
     def attempt() -> str:
         found = search_files.run(context, search_files.SearchFiles(pattern="*", recursive=True, max_results=200))
-        listed = list_directory.run(context, list_directory.ListDirectory(path="n25/d"))
+        listed = list_directory.run(context, list_directory.ListDirectory(path="n25/d")).unfold()
         return repr((found, listed))
 
     def describe() -> str:

@@ -71,7 +71,7 @@ def _folder(context: "Context", uri: str, path: str) -> ResourceBlock:
     from filewarden.workers.reading.media_names import FOLDER
     from filewarden.workers.tools import list_directory
 
-    listing = list_directory.run(context, list_directory.ListDirectory(path=path))
+    listing = list_directory.run(context, list_directory.ListDirectory(path=path)).unfold()
     lines = [f"{entry.name}/" if entry.type == "directory" else entry.name for entry in listing.entries]
     if listing.truncated:
         lines.append("[The folder holds more; the tool list_directory gives all of it, in pages.]")

@@ -22,6 +22,8 @@ HIDDEN = (
 _UNSHOWABLE = rf"[{HIDDEN}]"
 _AMBIGUOUS = rf"[{HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}})"
 """Compiled, and kept by `re`, when a name first needs it: most are plain."""
+_PLAIN = bytes(range(0x20, 0x7F)).replace(b"\\", b"")
+"""What is shown as it is, whatever stands beside it."""
 _ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 
 
@@ -29,6 +31,14 @@ def show(name: bytes) -> str:
     """Give the shown form of a name, or of a path in bytes."""
     text = name.decode("utf-8", "surrogateescape")
     return text if text.isprintable() and "\\" not in text and text.isascii() else re.sub(_AMBIGUOUS, _escape, text)
+
+
+def show_all(names: list[bytes]) -> list[str]:
+    """Give the shown forms of many names in folders, all at once where they are plain."""
+    joined = b"/".join(names)
+    if not joined or joined.translate(None, _PLAIN):
+        return [show(name) for name in names]
+    return joined.decode("ascii").split("/")
 
 
 def show_path(names: tuple[bytes, ...]) -> str:

@@ -173,7 +173,7 @@ def seen(context: Context) -> set[str]:
         list_directory.ListDirectory(sort_by="size"),
         list_directory.ListDirectory(sort_by="modified"),
     ):
-        listing = list_directory.run(context, listed)
+        listing = list_directory.run(context, listed).unfold()
         assert not listing.skipped
         found |= {entry.path for entry in listing.entries}
     for arguments in (

@@ -29,7 +29,7 @@ def test_of_several_each_has_its_name_and_mode(
         "total": 2,
         "directories": [{"name": shown, "path": shown, "mode": "rw"}, {"name": "one", "path": "one", "mode": "ro"}],
     }
-    assert [entry.path for entry in list_directory(context, ListDirectory(path=shown)).entries] == [
+    assert [entry.path for entry in list_directory(context, ListDirectory(path=shown)).unfold().entries] == [
         rf"{shown}/deep",
         rf"{shown}/b.py",
     ]

@@ -2,6 +2,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,9 +11,16 @@ from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
-from filewarden.workers.tools.list_directory import ListDirectory, Listing, run
+from filewarden.workers.searching.budget import Budget
+from filewarden.workers.searching.folder_order import FolderOrder, Key
+from filewarden.workers.tools import list_directory
+from filewarden.workers.tools.list_directory import ListDirectory, Listed, Listing
 
 MakeContext = Callable[..., Context]
+
+
+def run(context: Context, arguments: ListDirectory) -> Listing:
+    return list_directory.run(context, arguments).unfold()
 
 
 def names(listing: Listing) -> list[str]:
@@ -203,6 +211,110 @@ def test_l03_what_is_no_folder_here_is_refused(context: Context, root: Path, pat
     with pytest.raises(ToolFailure) as refused:
         run(context, ListDirectory(path=path))
     assert refused.value.code is code
+
+
+@pytest.mark.parametrize("max_answer_chars", [2_000, 9_000, 1_000_000])
+def test_many_are_listed_together_as_they_are_one_by_one(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path, max_answer_chars: int
+) -> None:
+    folder = root / "mixed"
+    folder.mkdir()
+    for number in range(500):
+        path = folder / f"{'日' if number % 31 == 0 else 'f'}{number:03}{'x' * (number % 13)}"
+        if number % 40 == 7:
+            path.symlink_to("../a.txt" if number % 80 == 7 else "../../OUT/canary.txt")
+        elif number % 40 == 13:
+            os.mkfifo(path)
+        elif number % 9 == 0:
+            path.mkdir()
+        else:
+            path.write_bytes(b"x" * number)
+    hidden = [folder / f"f{number:03}{'x' * (number % 13)}" for number in (100, 101, 303)]
+    denied = frozenset((path.stat().st_dev, path.stat().st_ino) for path in hidden)
+    together = make_context(open_space(denied=denied), max_answer_chars=max_answer_chars)
+    each = make_context(open_space(denied=denied, deny=("no such name",)), max_answer_chars=max_answer_chars)
+    cursor: str | None = None
+    found = 0
+    while True:
+        arguments = ListDirectory(path="mixed", cursor=cursor)
+        listing = run(together, arguments)
+        assert listing == run(each, arguments)
+        assert len(msgspec.json.encode(listing).decode()) <= max_answer_chars
+        found += listing.total
+        if not listing.truncated:
+            break
+        cursor = str(listing.next_cursor)
+    assert found == 497
+
+
+def test_what_changes_while_it_is_listed_is_left_out(
+    open_space: Callable[..., Space], make_context: MakeContext, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = (root / "a.txt").stat()
+    context = make_context(open_space(denied=frozenset({(state.st_dev, state.st_ino)})))
+    made = make_long(root, 100)
+    keys = FolderOrder.keys
+    gone: list[str] = []
+
+    def then_change(self: FolderOrder, after: Key | None) -> tuple[list[Key], int]:
+        found = keys(self, after)
+        for name in gone:
+            (root / "long" / name).unlink()
+        os.replace(root / "sub" / "closed", root / "long" / made[5])
+        return found
+
+    monkeypatch.setattr(FolderOrder, "keys", then_change)
+    for lost, gone[:] in (0, []), (10, made[::10]):
+        (root / "sub" / "closed").hardlink_to(root / "a.txt")
+        listing = run(context, ListDirectory(path="long"))
+        assert (listing.total, listing.skipped) == (99 - lost, lost or msgspec.UNSET)
+        assert names(listing) == [name for name in made if name not in (made[5], *gone)]
+
+
+def test_a_page_is_as_full_as_it_can_be(space: Space, make_context: MakeContext, root: Path) -> None:
+    make_long(root, 300)
+    context = make_context(space, max_answer_chars=10_000)
+    whole = run(make_context(space, max_answer_chars=1_000_000), ListDirectory(path="long")).entries
+    budget = Budget(10_000)
+    fitting = next(place for place, item in enumerate(whole) if not budget.take(item))
+    assert run(context, ListDirectory(path="long")).total == fitting
+
+
+FOLDED: dict[str, Any] = {"path": "p", "names": "a/b", "types": ["file"] * 2, "sizes": [1, None], "modified": [1, 2]}
+
+
+def test_a_folded_answer_is_the_answer() -> None:
+    assert msgspec.to_builtins(Listed(**FOLDED, truncated=True, next_cursor="c", skipped=3).unfold()) == {
+        "path": "p",
+        "total": 2,
+        "entries": [
+            {"name": "a", "type": "file", "size": 1, "modified": 1, "path": "p/a"},
+            {"name": "b", "type": "file", "size": None, "modified": 2, "path": "p/b"},
+        ],
+        "truncated": True,
+        "next_cursor": "c",
+        "skipped": 3,
+    }
+    assert Listed(".", "", [], [], []).unfold() == Listing(path=".", total=0, entries=[], truncated=False)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": "a"},
+        {"names": "a/b/c"},
+        {"types": []},
+        {"sizes": [1]},
+        {"modified": [1, 2, 3]},
+        {"path": "x" * 5_000_000},
+        {name: value * 50_000 for name, value in FOLDED.items() if name != "names"}
+        | {"names": "/".join("x" * 100_000), "path": "y" * 100},
+    ],
+    ids=["few names", "many names", "no types", "few sizes", "many times", "a long path", "many entries"],
+)
+def test_a_folded_answer_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"columns of different|entries below a path"):
+        Listed(**(FOLDED | wrong)).unfold()
 
 
 def make_long(root: Path, count: int = 1500) -> list[str]:

@@ -15,7 +15,8 @@ from filewarden.workers.limits import Limits
 from filewarden.workers.paths.names import parse
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
-from filewarden.workers.tools.list_directory import ListDirectory, Listing, run
+from filewarden.workers.tools import list_directory
+from filewarden.workers.tools.list_directory import ListDirectory, Listing
 
 NAMES = st.one_of(
     st.text("aAbB1. é\u0301ßẞ", min_size=1, max_size=6).map(str.encode),
@@ -31,6 +32,10 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
     root = open_root("R", str(top))
     yield Space((root,))
     os.close(root.fd)
+
+
+def run(context: Context, arguments: ListDirectory) -> Listing:
+    return list_directory.run(context, arguments).unfold()
 
 
 def fresh(space: Space) -> bytes:

@@ -163,7 +163,7 @@ def test_hidden_in_every_listing(writable: Context, run: Run, root: Path) -> Non
     (root / (".filewarden-draft-" + "a" * 32)).write_text("x")
     run(writable, delete_file.TOOL, path="a.txt")
     shown = run(writable, list_directory.TOOL, path=".", show_hidden=True)
-    assert [entry.name for entry in shown.entries] == ["sub"]
+    assert [entry.name for entry in shown.unfold().entries] == ["sub"]
 
 
 def test_names_that_are_not_utf8(writable: Context, run: Run, root: Path) -> None:

@@ -1,0 +1,42 @@
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from filewarden.workers.paths.statx import MOST_AT_ONCE, look_at_all
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="statx is Linux's")
+
+
+def test_what_is_told_of_many_is_what_is_told_of_each(tmp_path: Path) -> None:
+    for number in range(MOST_AT_ONCE - 6):
+        (tmp_path / f"f{number}").write_bytes(b"x" * number)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("f7")
+    (tmp_path / "dangling").symlink_to("none")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 5 << 32)
+    (tmp_path / "old").touch(0o600)
+    os.utime(tmp_path / "old", ns=(-1_500_000_000, -1_500_000_000))
+    names = [os.fsencode(name) for name in os.listdir(tmp_path)]
+    assert len(names) == MOST_AT_ONCE
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        told = look_at_all(folder, names)
+        few = look_at_all(folder, names[:3])
+        missing = look_at_all(folder, [*names[:5], b"none", *names[5:9]])
+    finally:
+        os.close(folder)
+    states = [os.lstat(os.fsencode(tmp_path) + b"/" + name) for name in names]
+    assert told is not None
+    assert few is not None
+    assert told.modes == [state.st_mode for state in states]
+    assert told.inodes == [state.st_ino for state in states]
+    assert told.sizes == [state.st_size for state in states]
+    assert told.modified == [state.st_mtime_ns // 1_000_000_000 for state in states]
+    assert few.inodes == told.inodes[:3]
+    assert stat.S_ISLNK(told.modes[names.index(b"link")])
+    assert missing is None
