@@ -8,7 +8,8 @@ here is opened again, examined, and read again by whoever shows it.
 import errno
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from filewarden.workers.paths.resolution import READ
 from filewarden.workers.text.patterns import Pattern
@@ -47,7 +48,8 @@ class FirstLook:
         at = 0
         while at < len(names):
             at, batch, alone = self._gather(folder_fd, names, at)
-            yield from self._search(batch)
+            self.bytes += batch.end
+            yield from self._of_interest(batch)
             if alone is not None:
                 self.files += 1
                 yield alone
@@ -61,8 +63,9 @@ class FirstLook:
         open_, readv, close = os.open, os.readv, os.close  # this is the loop that a search spends its time in
         batch = _Batch()
         starts, kept = batch.starts, batch.names
-        at = 0
-        for number, name in enumerate(names[begin : begin + _MOST_FILES], begin + 1):
+        at, alone, number = 0, None, begin
+        for name in names[begin : begin + _MOST_FILES]:
+            number += 1
             try:
                 fd = open_(name, _FLAGS, dir_fd=folder_fd)
                 try:
@@ -76,37 +79,47 @@ class FirstLook:
                 self.files += 1
                 continue
             if end == CAPACITY or buffer[at] in MARKS:
-                return number, batch, name
+                alone = name
+                break
             starts.append(at)
             kept.append(name)
             buffer[end] = _LINE_FEED  # so that no match reaches from one file into the next
-            at = batch.end = end + 1
+            at = end + 1
             if at > FULL_BYTES:
-                return number, batch, None
-        return min(begin + _MOST_FILES, len(names)), batch, None
+                break
+        batch.end = at
+        return number, batch, alone
 
-    def _search(self, batch: "_Batch") -> Iterator[bytes]:
-        """Name those of the batch that may hold a match."""
-        names, starts = batch.names, batch.starts
-        self.bytes += batch.end
-        for first, behind in self._texts(batch):
-            end = starts[behind] if behind < len(starts) else batch.end
-            done = first
-            while done < behind:
-                match = self._may_hold(starts[done], end - 1)
-                if match is None:
-                    break
-                found = bisect_right(starts, match[0], done) - 1
-                self.files += found + 1 - done
-                done = found + 1
-                yield names[found]
-            self.files += behind - done
+    def _of_interest(self, batch: "_Batch") -> Iterable[bytes]:
+        """Name those of the batch that may hold a match. Most batches hold none and no NUL byte, as two looks tell."""
+        count = len(batch.starts)
+        if self._buffer.find(0, 0, batch.end) >= 0:
+            return chain.from_iterable(self._search(batch, first, behind) for first, behind in self._texts(batch))
+        match = self._may_hold(0, batch.end - 1) if count else None
+        if match is None:
+            self.files += count
+            return ()
+        first = bisect_right(batch.starts, match[0]) - 1
+        self.files += first
+        return self._search(batch, first, count)
+
+    def _search(self, batch: "_Batch", first: int, behind: int) -> Iterator[bytes]:
+        """Name those of the batch that may hold a match, from the first on."""
+        starts = batch.starts
+        end = starts[behind] if behind < len(starts) else batch.end
+        while first < behind:
+            match = self._may_hold(starts[first], end - 1)
+            if match is None:
+                break
+            found = bisect_right(starts, match[0], first) - 1
+            self.files += found + 1 - first
+            first = found + 1
+            yield batch.names[found]
+        self.files += behind - first
 
     def _texts(self, batch: "_Batch") -> list[tuple[int, int]]:
-        """Tell which files of the batch are text: ranges of them. Where no file holds a NUL byte, one look shows it."""
+        """Tell which files of the batch are text: ranges of them."""
         starts, find = batch.starts, self._buffer.find
-        if find(0, 0, batch.end) < 0:
-            return [(0, len(starts))]
         ranges, first = [], 0
         for number, (start, end) in enumerate(zip(starts, (*starts[1:], batch.end), strict=True)):
             if find(0, start, min(end, start + BINARY_HEAD_BYTES)) >= 0:
