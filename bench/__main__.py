@@ -16,9 +16,10 @@ from bench.ground import build_ground, temporary
 from bench.growth import measure
 from bench.machine import describe_machine
 from bench.measures import FULL, MEASURES, QUICK, Measure
-from bench.peers import Peer, original_peer, our_peer, plain_peer, reference_peer
+from bench.peers import Peer, floor_peer, original_peer, our_peer, plain_peer, reference_peer
 from bench.reference import Missing, find_reference
 from bench.results import (
+    FLOOR,
     KEPT,
     ORIGINAL,
     OURS,
@@ -33,7 +34,7 @@ from bench.results import (
 from bench.rounds import Rounds, progress
 from bench.sdk import sdk_python
 
-EVERYONE = (OURS, REFERENCE, ORIGINAL, PLAIN)
+EVERYONE = (OURS, REFERENCE, ORIGINAL, PLAIN, FLOOR)
 ORIGINAL_VARIABLE = "FILEWARDEN_BENCH_ORIGINAL"
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -123,6 +124,8 @@ def _peer(name: str, options: argparse.Namespace, ground: str) -> Peer | None:
     """None, and a sentence, where it cannot be had."""
     if name == OURS:
         return our_peer(ground)
+    if name == FLOOR:
+        return floor_peer(ground)
     if name == REFERENCE:
         try:
             reference = find_reference(os.path.join(REPOSITORY, ".cache", "node"))
