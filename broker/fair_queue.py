@@ -65,14 +65,21 @@ class FairQueue:
         self._clients_to_wait(call.principal).row(call.client).append(call)
         self.depth += 1
 
-    def begin(self, call: Call, now: float) -> None:
-        """Count a call as one from `pop` that never waited, for nobody does."""
+    def begin(self, call: Call, now: float, *, is_counted: bool = True) -> None:
+        """Count a call as one from `pop` that never waited, for nobody does.
+
+        Where others have been here lately, it is counted as well among what its client has had; what somebody has had
+        who was alone is nobody's loss.
+        """
+        if not is_counted:
+            self._hold(call, now, 0.0)
+            return
         clients = self._principals.get(call.principal)
         if clients is None:
             clients = self._principals[call.principal] = _Clients()
         clients.turns.serve_at_once(call.client, self.usual_s)
         self._turns.serve_at_once(call.principal, self.usual_s)
-        self._hand_out(call, now)
+        self._hold(call, now, self.usual_s)
         if len(self._principals) > MOST_IDLE:
             del self._principals[call.principal]
 
@@ -99,7 +106,7 @@ class FairQueue:
         self._turns.serve(call.principal, self.usual_s)
         clients.calls[call.client].popleft()
         self._left(call, clients)
-        self._hand_out(call, now)
+        self._hold(call, now, self.usual_s)
 
     def take_some(self, most: int, now: float) -> list[Call]:
         """Take up to `most` calls that may wait in a worker, of the client whose turn it is; one where others wait."""
@@ -115,7 +122,7 @@ class FairQueue:
         for call in calls:
             clients.calls[client].popleft()
             self._left(call, clients)
-            self._hand_out(call, now)
+            self._hold(call, now, self.usual_s)
         return calls
 
     def put_back(self, call: Call) -> None:
@@ -138,15 +145,18 @@ class FairQueue:
         return True
 
     def finished(self, call: Call, now: float) -> None:
-        """A call from `pop` holds no worker any more: it is charged for what it has had."""
+        """A call from `pop` holds no worker any more: it is charged for what it has had, unless nobody cares."""
         held_s = max(0.0, now - call.began_at)
-        excess_s = held_s - call.presumed_s
+        self.usual_s += WEIGHT_OF_LATEST * (held_s - self.usual_s)
+        if call.presumed_s or self.depth:
+            self._charge(call, held_s - call.presumed_s)
+        self._let_go(call)
+
+    def _charge(self, call: Call, excess_s: float) -> None:
         clients = self._principals.get(call.principal)
         if clients is not None:
             clients.turns.charge(call.client, excess_s)
         self._turns.charge(call.principal, excess_s)
-        self.usual_s += WEIGHT_OF_LATEST * (held_s - self.usual_s)
-        self._let_go(call)
 
     def _clients_to_wait(self, principal: str) -> _Clients:
         clients = self._principals.get(principal)
@@ -168,8 +178,8 @@ class FairQueue:
             if len(self._principals) > MOST_IDLE:
                 del self._principals[call.principal]
 
-    def _hand_out(self, call: Call, now: float) -> None:
-        call.began_at, call.presumed_s = now, self.usual_s
+    def _hold(self, call: Call, now: float, presumed_s: float) -> None:
+        call.began_at, call.presumed_s = now, presumed_s
         self.running += 1
         self._holders[call.client] = self._holders.get(call.client, 0) + 1
 

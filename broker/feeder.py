@@ -71,11 +71,11 @@ class Feeder:
         if self._scheduler.depth or call.lane is SCAN or call.tool.steps is not None:
             return False  # it waits, or may be made together with those that come with it
         supervisor = self._supervisors.get(pool_of(call.tool))
-        worker = None if supervisor is None else supervisor.roster.idle_for(call.principal)
-        if supervisor is None or worker is None:
+        if supervisor is None:
             return False
+        worker, idle = supervisor.roster.idle_for(call.principal)
         now = call.submitted_at
-        if not (supervisor.roster.has_several_idle() or self._scheduler.may_take_last(call, now)):
+        if worker is None or (idle <= 1 and not self._scheduler.may_take_last(call, now)):
             return False
         self._scheduler.begin(call, now)
         self._give(supervisor, worker, call, now)

@@ -41,13 +41,14 @@ class Placement:
         """Whether a worker can take this call now. Where none can and none is on its way, an idle one is replaced."""
         principal = call.principal
         self.worker = None
-        if not (self._room.roster.has_several_idle() or self._may_take_last(call)):
+        found, idle = self._room.roster.idle_for(principal)
+        if idle <= 1 and not self._may_take_last(call):
             return False
-        self.worker = self._room.roster.idle_for(principal)
-        if self.worker is None and principal not in self._starved:
+        self.worker = found
+        if found is None and principal not in self._starved:
             if self._room.roster.coming() <= len(self._starved):
                 self._room.make_room()
-                self.worker = self._room.roster.idle_for(principal)
+                self.worker, _ = self._room.roster.idle_for(principal)
             if self.worker is None:
                 self._starved.add(principal)
         return self.worker is not None

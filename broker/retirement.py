@@ -38,6 +38,8 @@ class Retirement:
     def consider(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
         """A worker has just spoken; it is replaced if it is free, and worn out or, by its answers, damaged."""
         if isinstance(frame, Answer):
+            if not self._heavy and self.wear.goes_on(worker.serial, worker.calls_total, _age_s(worker, now)):
+                return
             is_failure = False
         elif isinstance(frame, ASIDES):
             return
@@ -55,8 +57,8 @@ class Retirement:
         """How many more calls a worker can have without being free for a moment, in which it would be judged."""
         if worker.serial in self._heavy:
             return 0
-        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
-        return self.wear.calls_left(worker.serial, worker.calls_total + 1 + len(worker.behind), age_s)
+        calls = worker.calls_total + 1 + len(worker.behind)
+        return self.wear.calls_left(worker.serial, calls, _age_s(worker, now))
 
     def look(self, now: float) -> None:
         """Weigh the workers, and replace one that is idle and too old or too big; the others follow one by one."""
@@ -72,8 +74,12 @@ class Retirement:
 
     def _is_due(self, worker: Worker, now: float) -> bool:
         """Whether a worker without a call has done enough; a call may have held for a moment what it weighed."""
-        age_s = 0.0 if worker.serves_since is None else now - worker.serves_since
-        is_worn = self.wear.is_worn(worker.serial, worker.calls_total, age_s) or (
+        is_worn = self.wear.is_worn(worker.serial, worker.calls_total, _age_s(worker, now)) or (
             worker.serial in self._heavy and self.wear.is_heavy(worker.serial, resident_bytes(worker.pid))
         )
         return is_worn and (self._roster.spares_ready() > 0 or not self._has_spares)
+
+
+def _age_s(worker: Worker, now: float) -> float:
+    """Since its first call."""
+    return 0.0 if worker.serves_since is None else now - worker.serves_since

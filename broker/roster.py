@@ -45,26 +45,20 @@ class Roster:
                 return worker
         return None
 
-    def has_several_idle(self) -> bool:
-        """Whether more than one worker can take a call."""
+    def idle_for(self, principal: str) -> tuple[Worker | None, int]:
+        """The idle worker that has served this principal already, else one that has served nobody; how many are idle."""
+        own = fresh = None
         count = 0
-        for slot in self.slots:
-            if slot.worker is not None and slot.worker.state is IDLE:
-                count += 1
-        return count > 1
-
-    def idle_for(self, principal: str) -> Worker | None:
-        """The idle worker that has served this principal already, else one that has served nobody."""
-        fresh = None
         for slot in self.slots:
             worker = slot.worker
             if worker is None or worker.state is not IDLE or worker.is_cut_off:
                 continue
-            if worker.principal == principal:
-                return worker
-            if worker.principal is None and fresh is None:
+            count += 1
+            if own is None and worker.principal == principal:
+                own = worker
+            elif fresh is None and worker.principal is None:
                 fresh = worker
-        return fresh
+        return own or fresh, count
 
     def rested_longest(self) -> Worker | None:
         """The idle worker whose latest call is the longest ago."""

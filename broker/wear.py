@@ -56,6 +56,12 @@ class Wear:
         limits = self._limits[serial]
         return calls >= limits.calls or age_s >= limits.age_s
 
+    def goes_on(self, serial: int, calls: int, age_s: float) -> bool:
+        """It has just answered well; whether it is far from being worn out, as it mostly is."""
+        limits = self._limits[serial]
+        limits.failures = 0
+        return calls < limits.calls and age_s < limits.age_s
+
     def calls_left(self, serial: int, calls: int, age_s: float) -> int:
         """How many more it may serve after `calls`: none when its latest answer blamed the system."""
         limits = self._limits[serial]

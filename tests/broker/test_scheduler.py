@@ -367,6 +367,9 @@ def _call(number: int, client: str, lane: Lane, principal: str = "local") -> Cal
 @given(steps=st.lists(st.tuples(st.integers(0, 3), st.floats(0.0, 0.1), st.booleans()), max_size=20))
 def test_a_call_that_need_not_wait_counts_like_one_that_did(steps: list[tuple[int, float, bool]]) -> None:
     straight, queued = scheduler(), scheduler()
+    for subject in (straight, queued):  # nobody is alone
+        subject.admit(_call(1000, "visitor", Lane.QUICK))
+        drain(subject)
     now = 0.0
     for number, (client, cost, ends) in enumerate(steps):
         calls = [_call(number, str(client), Lane.QUICK, str(client % 2)) for _ in range(2)]
@@ -384,3 +387,27 @@ def test_a_call_that_need_not_wait_counts_like_one_that_did(steps: list[tuple[in
             )
     orders = [[call.id for call in drain(subject)] for subject in (straight, queued)]
     assert orders[0] == orders[1]
+
+
+def test_what_a_client_had_while_it_was_alone_is_nobodys_loss() -> None:
+    subject = scheduler()
+    for number in range(100):
+        alone = _call(number, "alone", Lane.QUICK, "alone")
+        subject.begin(alone, number)
+        subject.finished(alone, number + 0.9)
+    own, other = _call(200, "alone", Lane.QUICK, "alone"), _call(201, "other", Lane.QUICK, "other")
+    subject.admit(own)
+    subject.admit(other)
+    assert drain(subject) == [own, other]
+
+
+def test_what_ends_while_others_wait_is_counted_whoever_was_there_when_it_began() -> None:
+    subject = scheduler()
+    alone = _call(1, "alone", Lane.QUICK, "alone")
+    subject.begin(alone, 0.0)
+    own = [_call(number, "alone", Lane.QUICK, "alone") for number in (2, 3)]
+    other = [_call(number, "other", Lane.QUICK, "other") for number in (4, 5)]
+    for call in (*own, *other):
+        subject.admit(call)
+    subject.finished(alone, 5.0)
+    assert drain(subject) == [*other, *own]
