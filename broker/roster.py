@@ -46,7 +46,7 @@ class Roster:
         return None
 
     def idle_for(self, principal: str) -> tuple[Worker | None, int]:
-        """The idle worker that has served this principal already, else one that has served nobody; how many are idle."""
+        """The idle worker that has served this principal, else one that has served nobody; and how many are idle."""
         own = fresh = None
         count = 0
         for slot in self.slots:
