@@ -200,6 +200,7 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if self.cycle is not None:
             self.cycle.disconnected = True
+            self.cycle.waiting_for_100_continue = False  # nothing may follow the answer
             self.cycle.message_event.set()
         self._is_lingering = True
         self.transport.write(on_the_wire(answer))

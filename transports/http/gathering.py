@@ -21,6 +21,8 @@ class GatheringTransport(asyncio.Transport):
         self._loop = loop
         self._head = b""
         self._turn: asyncio.Handle | None = None
+        self._has_ended = False
+        """Whether our side is over."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send, what was held back first."""
@@ -44,6 +46,7 @@ class GatheringTransport(asyncio.Transport):
     def write_eof(self) -> None:
         """End our side."""
         self._flush()
+        self._has_ended = True
         self._transport.write_eof()
 
     def close(self) -> None:
@@ -88,8 +91,10 @@ class GatheringTransport(asyncio.Transport):
         self._transport.resume_reading()
 
     def _flush(self) -> None:
+        """Send what was held back, if anything can be sent: what fails in a turn of the loop ends the server."""
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
             head, self._head = self._head, b""
-            self._transport.write(head)
+            if not (self._has_ended or self._transport.is_closing()):
+                self._transport.write(head)

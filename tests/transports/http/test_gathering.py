@@ -31,6 +31,9 @@ class Recorder(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self.unsent
 
+    def is_closing(self) -> bool:
+        return "close" in self.done or "abort" in self.done
+
 
 def gathered(inner: Recorder) -> GatheringTransport:
     transport = GatheringTransport(inner, asyncio.get_running_loop())
@@ -114,3 +117,21 @@ def test_what_is_not_sent_when_it_is_closed_is_told(unsent: int) -> None:
         return inner.done
 
     assert asyncio.run(main()) == ["close", *["unsent"] * unsent]
+
+
+@pytest.mark.parametrize("ending", ["close", "abort", "write_eof"])
+def test_nothing_is_sent_after_the_end_whoever_made_it(ending: str) -> None:
+    """A client may leave, or be refused, in the turn in which an answer begins."""
+
+    async def main() -> list[Any]:
+        inner = Recorder()
+        transport = gathered(inner)
+        if ending == "write_eof":
+            transport.write_eof()
+        transport.write(HEAD)
+        if ending != "write_eof":
+            getattr(inner, ending)()
+        await turn()
+        return inner.done
+
+    assert HEAD not in asyncio.run(main())

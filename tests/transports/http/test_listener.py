@@ -157,6 +157,24 @@ def test_a_client_that_does_not_read_loses_its_connection(listen: Callable[..., 
     listen(flood, body, ConnectionLimits(connections=5, stalled_s=0.1), ("slow_reader",))
 
 
+def test_a_client_that_was_refused_is_not_asked_for_its_body(listen: Callable[..., None]) -> None:
+    async def body(port: int, listener: HttpListener) -> None:
+        mistakes: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: mistakes.append(context))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        expecting = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        writer.write(expecting + b"abc" + b"no request\r\n\r\n")
+        said = await reader.read()
+        assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert said.count(b"HTTP/1.1") == 1
+        writer.close()
+        while not listener.is_empty:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        assert mistakes == []
+
+    listen(never, body, ConnectionLimits(connections=5))
+
+
 def test_a_client_that_never_reads_the_last_answers_is_not_waited_for(
     listen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
