@@ -334,6 +334,15 @@ def test_h23_bare_line_feeds_and_long_extensions(web: Any) -> None:
     assert status_of(reply) in (0, 400, 413, 431)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/mcp", "application/json"), ("/sign-in", "application/x-www-form-urlencoded")]
+)
+def test_h23_nonsense_behind_a_body_that_is_asked_for_ends_one_connection(web: Any, path: str, kind: str) -> None:
+    lines = (f"Content-Type: {kind}", "Expect: 100-continue", "Content-Length: 3")
+    assert status_of(web.send_bytes(head(web, *lines, path=path) + b"abcno request\r\n\r\n")) == 400
+    assert web.status()["status"] == "ok"
+
+
 def test_h24_header_limits(web: Any) -> None:
     many = [f"X-{number}: y" for number in range(10_000)]
     for lines in (many, ["X: " + "y" * 1_000_000]):
