@@ -1,3 +1,4 @@
+import itertools
 import os
 import time
 from collections.abc import Callable
@@ -59,6 +60,23 @@ def test_names_are_sorted_with_folders_first_and_without_case(context: Context, 
     (root / "Zoo").mkdir()
     (root / "linked").symlink_to("sub")
     assert names(run(context, ListDirectory())) == ["linked", "sub", "Zoo", "a.txt", "A2", "B.txt", "c.txt"]
+
+
+def test_many_names_are_sorted_too_and_those_that_differ_in_case_by_their_bytes(context: Context, root: Path) -> None:
+    folder = root / "many"
+    folder.mkdir()
+    made = ["".join(letters) for letters in itertools.product("aA", "bßS", "éE", "cC", "dD")] + [
+        "\u017fé",
+        "z" * 30,
+        "Z1",
+    ]
+    for number, name in enumerate(made):
+        (folder / name).mkdir() if number % 5 == 0 else (folder / name).touch()
+    folders = frozenset(made[::5])
+    assert len(made) > 48
+    assert names(run(context, ListDirectory(path="many"))) == sorted(
+        made, key=lambda name: (name not in folders, name.casefold(), name.encode())
+    )
 
 
 def test_sizes_are_sorted_largest_first_and_times_newest_first(context: Context, root: Path) -> None:
