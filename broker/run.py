@@ -41,11 +41,14 @@ class Run(msgspec.Struct, eq=False):
             principal = self.caller.principal.key
             arguments = self._vouchers.open_cursor(self.tool, arguments, principal)
             inputs = self._inputs(principal)
-        self._submit(arguments, inputs, hearing)
+        self._call = self._dispatcher.submit(self.caller, self.tool, arguments, self._deliver, hearing, inputs, start)
 
     def again(self, inputs: Inputs) -> None:
         """Run it once more with answers; nobody listens to its reports."""
-        self._submit(self.start.arguments, inputs, Hearing(askable=self.start.terms.askable))
+        start, hearing = self.start, Hearing(askable=self.start.terms.askable)
+        self._call = self._dispatcher.submit(
+            self.caller, self.tool, start.arguments, self._deliver, hearing, inputs, start
+        )
 
     def cancel(self) -> None:
         """Nobody wants the outcome any more."""
@@ -62,11 +65,6 @@ class Run(msgspec.Struct, eq=False):
         if start.answers is not None:
             return Inputs(start.answers)
         return self._vouchers.open_token(self.tool, start.arguments, principal)
-
-    def _submit(self, arguments: msgspec.Struct, inputs: Inputs | None, hearing: Hearing) -> None:
-        self._call = self._dispatcher.submit(
-            self.caller, self.tool, arguments, self._deliver, hearing, inputs, self.start
-        )
 
     def _deliver(self, outcome: Outcome) -> None:
         if not isinstance(outcome, Failed) and not is_safe(outcome):

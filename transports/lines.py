@@ -18,6 +18,8 @@ class LineSplitter:
         self._parts: list[bytes] = []
         self._length = 0
         self._is_dropping = False
+        self._is_inside = False
+        """Whether a line has begun, be it one to drop."""
 
     def renew(self, limit: int) -> None:
         """Hold what comes from now on to this."""
@@ -25,10 +27,12 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[bytes | TooLong]:
         """Every line that `data` completes, without its line end; blank lines are skipped."""
-        if self._is_one_message(data):  # as most clients write
+        size = len(data) - 1
+        is_object = data[:1] == _OBJECT and data.find(b"\n") == size <= self._limit and data[size - 1] != _RETURN
+        if is_object and not self._is_inside:  # one message and the end of its line, as most clients write
             return [data[:-1]]
         *whole, tail = data.split(b"\n")
-        first = self._finish(whole.pop(0)) if whole and (self._parts or self._is_dropping) else b""
+        first = self._finish(whole.pop(0)) if whole and self._is_inside else b""
         if b"\r" in data:
             whole = [line.removesuffix(b"\r") for line in whole]
         lines: list[bytes | TooLong] = [first, *whole] if first else [*whole]
@@ -38,18 +42,6 @@ class LineSplitter:
             self._keep(tail)
         return [line for line in lines if line is TOO_LONG or (isinstance(line, bytes) and line and not line.isspace())]
 
-    def _is_one_message(self, data: bytes) -> bool:
-        """Whether it is one object and the end of its line, neither more nor less."""
-        size = len(data) - 1
-        return (
-            data[:1] == _OBJECT
-            and data.find(b"\n") == size
-            and data[size - 1] != _RETURN
-            and size <= self._limit
-            and not self._parts
-            and not self._is_dropping
-        )
-
     def end(self) -> bytes | TooLong | None:
         """The last line, where nobody ended it; None when there is none."""
         line = self._finish(b"")
@@ -58,12 +50,13 @@ class LineSplitter:
     def _finish(self, tail: bytes) -> bytes | TooLong:
         self._keep(tail)
         line = TOO_LONG if self._is_dropping else b"".join(self._parts)
-        self._parts, self._length, self._is_dropping = [], 0, False
+        self._parts, self._length, self._is_dropping, self._is_inside = [], 0, False, False
         return line.removesuffix(b"\r") if isinstance(line, bytes) else line
 
     def _keep(self, part: bytes) -> None:
         if self._is_dropping or not part:
             return
+        self._is_inside = True
         self._length += len(part)
         if self._length > self._limit:
             self._parts, self._is_dropping = [], True

@@ -155,11 +155,12 @@ class WireError(Exception):
         super().__init__(f"{what}: {detail}" if self.detail else what)
 
 
-_pack = msgspec.msgpack.Encoder().encode
-_ANSWER = b"\x94" + _pack("answer")
+pack = msgspec.msgpack.Encoder().encode
+"""A message, an argument struct or a result struct as MessagePack."""
+_ANSWER = b"\x94" + pack("answer")
 _BIN_32, _NIL = 0xC6, b"\xc0"
 _BYTES = struct.Struct(">BI")
-_BEGINNING = b"\x93" + _pack("beginning")
+_BEGINNING = b"\x93" + pack("beginning")
 _decode_from_worker = msgspec.msgpack.Decoder(
     Hello | Ready | Answer | Refusal | Question | Progress | Note | Beginning
 ).decode
@@ -168,18 +169,13 @@ _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
 _decode_to_worker = msgspec.msgpack.Decoder(Go | Calls).decode
 
 
-def pack(message: msgspec.Struct) -> bytes:
-    """A message, an argument struct or a result struct as MessagePack."""
-    return _pack(message)
-
-
 def answer(call: int, body: msgspec.Struct, payload: bytes | None = None) -> Pieces:
     """The frame of an `Answer`, with its structs packed once and its payload not copied.
 
     Written by hand as MessagePack has it (spec.md): an array of four, text, integer, and two times bytes or nil.
     """
-    packed = _pack(body)
-    head = b"".join((_ANSWER, _pack(call), _BYTES.pack(_BIN_32, len(packed)), packed))
+    packed = pack(body)
+    head = b"".join((_ANSWER, pack(call), _BYTES.pack(_BIN_32, len(packed)), packed))
     if payload is None:
         return (head + _NIL,)
     return (head + _BYTES.pack(_BIN_32, len(payload)), payload)
@@ -187,7 +183,7 @@ def answer(call: int, body: msgspec.Struct, payload: bytes | None = None) -> Pie
 
 def beginning(call: int, text: memoryview) -> Pieces:
     """The frame of a `Beginning`, with its text not copied."""
-    return (b"".join((_BEGINNING, _pack(call), _BYTES.pack(_BIN_32, len(text)))), text)
+    return (b"".join((_BEGINNING, pack(call), _BYTES.pack(_BIN_32, len(text)))), text)
 
 
 def unpack_from_worker(frame: bytes | bytearray | memoryview) -> FromWorker:
@@ -218,7 +214,7 @@ def unpack_to_worker(frame: bytes | bytearray) -> ToWorker:
 
 def pack_report(report: Report) -> bytes:
     """A start report as MessagePack."""
-    return _pack(report)
+    return pack(report)
 
 
 def expect_report() -> None:
@@ -254,7 +250,7 @@ def unpack_report(data: bytes) -> Report:
 
 def pack_blocks(blocks: tuple[Block, ...]) -> bytes:
     """The blocks of an answer as MessagePack."""
-    return _pack(blocks)
+    return pack(blocks)
 
 
 def unpack_blocks(data: memoryview) -> tuple[Block, ...]:
@@ -277,7 +273,7 @@ def unpack_inputs(data: bytes) -> Inputs:
 
 def question(call: int, requests: dict[str, InputRequest], state: bytes) -> bytes:
     """The frame that asks the client."""
-    return _pack(Question(call, memoryview(_pack(requests)), state))
+    return pack(Question(call, memoryview(pack(requests)), state))
 
 
 def unpack_requests(asked: Question) -> dict[str, InputRequest]:
@@ -313,7 +309,7 @@ def unpack_requests(asked: Question) -> dict[str, InputRequest]:
 
 def refuse(call: int, failure: ToolFailure) -> bytes:
     """The frame that carries a tool's refusal."""
-    return _pack(Refusal(call, failure.code, failure.message, failure.details))
+    return pack(Refusal(call, failure.code, failure.message, failure.details))
 
 
 def max_frame_bytes(*, max_file_bytes: int, max_media_bytes: int, max_answer_chars: int) -> int:
