@@ -33,15 +33,16 @@ class Entries(msgspec.Struct):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """All that a folder holds beside folders, to choose from again; names as one text are looked through fastest."""
+    """All that a folder holds beside folders, to choose from again."""
 
     entries: Entries
-    text: str
+    names: list[str]
+    """Of all of them, as text, which is looked through faster than bytes."""
 
     @classmethod
     def of(cls, entries: Entries) -> "Whole":
-        """Put the names of the files together."""
-        return cls(entries, b"\0".join(entries.files).decode(_ENCODING, "surrogateescape"))
+        """Make the names text."""
+        return cls(entries, [name.decode(_ENCODING, "surrogateescape") for name in entries.files])
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +84,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def part_of(self, whole: "Whole") -> Entries | None:
         """Choose from what a folder holds beside folders, None: nothing in it is of interest."""
-        if self.fixed not in whole.text:
+        files = self._chosen(whole.names)
+        if not files:
             return None
-        files = self._wanted(whole.text)
         if self.hides_dotted:
             files = [name for name in files if not name.startswith(b".")]
         found = whole.entries
@@ -136,9 +137,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def _wanted(self, text: str) -> list[bytes]:
         """Give the names in a text that are of interest."""
+        return self._chosen(text.split("\0")) if self.fixed else self._judged(_split(text))
+
+    def _chosen(self, names: list[str]) -> list[bytes]:
         if self.fixed:
-            text = "\0".join([name for name in text.split("\0") if self.fixed in name])
-        names = _split(text)
+            names = [name for name in names if self.fixed in name]
+        return self._judged(_split("\0".join(names)))
+
+    def _judged(self, names: list[bytes]) -> list[bytes]:
         return names if self.wants_file is None else [name for name in names if self.wants_file(name)]
 
     def _suspect(self, found: Entries, batch: _Batch) -> None:

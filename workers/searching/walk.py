@@ -159,8 +159,11 @@ class Walk:
 
     def _read(self, handle: "Handle", todo: _Pending) -> Entries | None:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
-        reading = self._reading
-        found = _last_folder.read(handle, reading) if reading.leaves_folders else reading.of(handle.fd)
+        if self._filters.stays:
+            found = _last_folder.read(handle, self._reading)
+        else:
+            with os.scandir(handle.fd) as entries:
+                found = self._reading.among(entries)
         if found is None:
             return None
         ignore = todo.ignore
