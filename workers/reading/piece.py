@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from filewarden.workers.paths.handle import Handle, has_changed
+from filewarden.workers.reading import known_facts
 from filewarden.workers.text.decoding import Decoded, Encoding, measure
 from filewarden.workers.text.excerpt import Clip, View
 from filewarden.workers.text.hidden_characters import count_controls, count_invisible
@@ -21,7 +22,8 @@ NUMBERED_LINE_CHARS = 2000
 _WIDEST = 3
 """Times `max_file_bytes`: what a frame holds, as a byte may become three in UTF-8 and a number precede each line."""
 _ENDING_BYTES = 65536
-_PLAIN_BYTES = 65536
+PLAIN_BYTES = 65536
+"""Up to here a text is small: everything about it is found out at once."""
 _RETURN = ord("\r")
 
 _Value = TypeVar("_Value")
@@ -69,7 +71,7 @@ def plain(handle: Handle, text: bytes, encoding: Encoding) -> Reading | None:
 
     None where there may be: `told` looks closer.
     """
-    if len(text) > _PLAIN_BYTES or not text.isascii() or _RETURN in text:
+    if len(text) > PLAIN_BYTES or 0 in text or not text.isascii() or _RETURN in text:
         return None
     if count_controls(text) or has_changed(handle):
         return None
@@ -95,7 +97,16 @@ def told(context: "Context", handle: Handle, part: Part, piece: Piece, encoding:
     is_changed = has_changed(handle)
     if part.has_view:
         piece = _fitted(context, part, piece)
-    return Reading(piece.text, partial(_facts, handle.path, piece, encoding, is_changed=is_changed))
+    find = partial(_facts, handle.path, piece, encoding, is_changed=is_changed)
+    if is_changed or part.has_view or not part.is_whole or len(piece.text) <= PLAIN_BYTES:
+        return Reading(piece.text, find)
+    return Reading(piece.text, known_facts.of(handle, part.encoding) or partial(_find_and_keep, find, handle, part))
+
+
+def _find_and_keep(find: Callable[[], TextFacts], handle: Handle, part: Part) -> TextFacts:
+    facts = find()
+    known_facts.keep(handle, part.encoding, facts)
+    return facts
 
 
 def _facts(path: str, piece: Piece, encoding: Encoding, *, is_changed: bool) -> TextFacts:
@@ -202,11 +213,9 @@ def count_lines(text: bytes) -> int:
 
 
 def _line_ending(text: bytes) -> str | None:
+    if _RETURN not in text:
+        return "lf" if b"\n" in text else None
     feeds, returns = text.count(b"\n"), text.count(b"\r")
-    if not feeds and not returns:
-        return None
-    if not returns:
-        return "lf"
     pairs = text.count(b"\r\n")
     if pairs == feeds == returns:
         return "crlf"

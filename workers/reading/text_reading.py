@@ -56,7 +56,7 @@ def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
     if len(data) > limit:
         raise too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
     encoding = settle(part.encoding, data[: _DETECTION_BYTES if part.encoding == "auto" else _MARK_BYTES])
-    if encoding.name == "utf-8" and not encoding.is_guess and not part.has_view and 0 not in data:
+    if encoding.name == "utf-8" and not encoding.is_guess and not part.has_view:
         reading = plain(handle, data[encoding.bom :] if encoding.bom else data, encoding)
         if reading is not None:
             return reading

@@ -16,7 +16,7 @@ COARSEST_CLOCK_NS = 2_000_000_000
 LEAST_POSITION = 1 << 20
 """What is nearer to the start is found as fast by reading."""
 
-_Stamps = tuple[int, ...]
+Stamps = tuple[int, ...]
 
 
 class Bookmark(msgspec.Struct, frozen=True):
@@ -26,17 +26,13 @@ class Bookmark(msgspec.Struct, frozen=True):
     position: int
 
 
-_kept: deque[tuple[_Stamps, str, Bookmark]] = deque(maxlen=MOST_KEPT)
+_kept: deque[tuple[Stamps, str, Bookmark]] = deque(maxlen=MOST_KEPT)
 
 
 def keep(fd: int, state: os.stat_result, encoding: str, mark: Bookmark) -> None:
     """Remember a place in an open file, whose state was taken before it was read."""
-    stamps = _stamps(state)
-    if (
-        mark.position >= LEAST_POSITION
-        and stamps == _stamps(os.fstat(fd))
-        and time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > COARSEST_CLOCK_NS
-    ):
+    stamps = stamps_of(state)
+    if mark.position >= LEAST_POSITION and stamps == stamps_of(os.fstat(fd)) and has_settled(state):
         _kept.append((stamps, encoding, mark))
 
 
@@ -44,10 +40,16 @@ def before(state: os.stat_result, encoding: str, line: int) -> Bookmark | None:
     """Give the nearest place that is known at or before a line."""
     if not _kept:
         return None
-    stamps = _stamps(state)
+    stamps = stamps_of(state)
     found = [mark for of, name, mark in _kept if of == stamps and name == encoding and mark.line <= line]
     return max(found, key=lambda mark: mark.line, default=None)
 
 
-def _stamps(state: os.stat_result) -> _Stamps:
+def has_settled(state: os.stat_result) -> bool:
+    """Whether a file was left alone long enough for another change to show in its stamps."""
+    return time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > COARSEST_CLOCK_NS
+
+
+def stamps_of(state: os.stat_result) -> Stamps:
+    """What changes with a file."""
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
