@@ -1,10 +1,12 @@
 """What a worker's frame says about the call that it ends, decoded as the bytes of somebody hostile. Pure."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from filewarden.broker.process import Violation
+from filewarden.broker.protocol.long_text import LongText
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.workers import wire
 from filewarden.workers.tool import Kind, Tool
@@ -19,8 +21,12 @@ class AnswerReader:
     def __init__(self) -> None:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
 
-    def outcome(self, tool: Tool, frame: Ending, begun: tuple[memoryview, ...] = ()) -> Outcome:
+    def outcome(
+        self, tool: Tool, frame: Ending, fetch: Callable[[int], bytes], begun: tuple[memoryview, ...] = ()
+    ) -> Outcome:
         """How the call of `tool` ended, `begun` being what arrived of its text before.
+
+        `fetch` gets what lies on the shelf of its worker, and raises Violation.
 
         Raises:
             Violation: the frame does not fit the tool.
@@ -35,6 +41,10 @@ class AnswerReader:
             result = decoder.decode(frame.body)
             if payload is None:
                 return Succeeded(result if tool.folded is None else result.unfold())
+            if isinstance(payload, int):
+                if tool.kind is not _TEXT or begun:
+                    raise Violation("an answer on a shelf that does not belong there")
+                return Succeeded(result, LongText(fetch(payload)))
             if tool.kind is _TEXT:
                 return Succeeded(result, str(payload, "utf-8"), None, begun)
             return Succeeded(result, None, wire.unpack_blocks(payload))

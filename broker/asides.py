@@ -1,6 +1,7 @@
 """What a worker says about a call before its answer: passed on where it was asked for, a breach where it was not."""
 
 from filewarden.broker.call import Call
+from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.response import encode
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
@@ -48,6 +49,7 @@ def begin_text(call: Call, beginning: Beginning, most_bytes: int) -> None:
         raise Violation("the beginning of no text, or of too long a one")
     if len(call.begun) >= MOST_SHORT_PIECES + call.answer_bytes // PIECE_BYTES:
         raise Violation("a text in too many pieces")
+    keep_big_blocks()
     try:
         text = str(beginning.text, "utf-8")
     except UnicodeDecodeError as error:

@@ -25,6 +25,7 @@ from filewarden.broker.protocol.actions import (
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
+from filewarden.broker.protocol.long_text import LongResponse
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
@@ -60,6 +61,10 @@ class Sink(Protocol):
 
         `status` is what goes with it over HTTP.
         """
+
+
+AnswerAtLength = Callable[[LongResponse], None]
+"""What a sink may have as `answer_at_length`, if it makes a long answer while it writes it: `answer` of one."""
 
 
 class Services(msgspec.Struct, kw_only=True):
@@ -172,7 +177,15 @@ class Conversation:
         sink, exchange.sink = exchange.sink, None
         if not self._subscriptions.is_legacy_open:
             self._subscriptions.is_legacy_open = self.session.revision is not None
-        sink.answer(exchange.answer, exchange.status)
+        frame = exchange.frame
+        if frame is None or isinstance(frame, bytes):
+            sink.answer(frame, exchange.status)
+            return
+        answer_at_length: AnswerAtLength | None = getattr(sink, "answer_at_length", None)
+        if answer_at_length is None:
+            sink.answer(bytes(frame), exchange.status)
+        else:
+            answer_at_length(frame)
 
     def _go_on(self, exchange: Exchange | None) -> None:
         """Something that was under way has ended, or led to something else."""

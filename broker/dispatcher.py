@@ -237,7 +237,8 @@ class Dispatcher:
             raise Violation("a frame about a call that it does not run")
         is_exhausted = False
         if isinstance(frame, Answer):  # first: most are, and to see what a struct is not costs more than what it is
-            call.answer_bytes += len(frame.body if frame.payload is None else frame.payload)
+            payload = frame.body if frame.payload is None else frame.payload
+            call.answer_bytes += payload if isinstance(payload, int) else len(payload)
         elif isinstance(frame, Beginning):
             begin_text(call, frame, worker.most_bytes)
             return
@@ -246,7 +247,7 @@ class Dispatcher:
             return
         else:
             is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
-        outcome = self._answers.outcome(call.tool, frame, call.begun)
+        outcome = self._answers.outcome(call.tool, frame, worker.fetch, call.begun)
         unstarted = worker.take_waiting() if is_exhausted else []  # such a worker takes no other call
         worker.answered(call.id, now)
         if self._admission.closures.is_any:

@@ -60,12 +60,12 @@ class ForkServer:
         """Ask for a zygote: the first one of this role, or another after one was lost."""
         self._ask_for_zygote()
 
-    def spawn(self, serial: int, endpoint: str, secret: str, gate: int) -> None:
-        """Ask for a worker; `gate` is closed here."""
+    def spawn(self, serial: int, endpoint: str, secret: str, gate: int, *more: int) -> None:
+        """Ask for a worker; `gate` is closed here, what it gets besides stays open."""
         try:
             if self._zygote is not None:
                 spawn = messages.encode(Spawn(serial, os.path.basename(endpoint), secret))
-                attached.send(self._zygote, spawn, gate)
+                attached.send(self._zygote, spawn, gate, *more)
         except OSError:
             self._lose_zygote("its control socket is closed")
         finally:

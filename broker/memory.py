@@ -1,6 +1,7 @@
 """How much memory a process holds, cheaply: /proc where it exists, psutil elsewhere."""
 
 import contextlib
+import functools
 import os
 import sys
 
@@ -77,11 +78,17 @@ def give_back_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+@functools.cache
+def keep_big_blocks() -> None:
+    """Let what a large answer has lain in be used for the next one: whoever makes the first asks for it."""
+    tune_allocator()
+
+
 def settle_down() -> None:
     """Keep big blocks of memory, and spare the collector what lives for ever."""
     import gc
 
-    tune_allocator()
+    keep_big_blocks()
     gc.enable()  # it rests while the start imports
     gc.collect()
     gc.freeze()

@@ -94,7 +94,8 @@ class Nursery:
         worker = Worker(next(self._serials), self._links.endpoint(), self._reactor.now())
         self._roster.add(worker)
         self._backoff.started()
-        self._fork_server.spawn(worker.serial, worker.endpoint, worker.secret, worker.open_gate())
+        gate, shelf = worker.open_gate(), worker.open_shelf()
+        self._fork_server.spawn(worker.serial, worker.endpoint, worker.secret, gate, *shelf)
         return True
 
     def _retry_at(self, when: float) -> None:

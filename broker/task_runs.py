@@ -113,7 +113,7 @@ def _ending(run: Run, outcome: Outcome) -> tuple[TaskState, Json]:
         return TaskState.FAILED, {"error": _RESPONSE.decode(error_response(error, run.start.request_id)).error}
     if isinstance(outcome, Failed) and outcome.code is Code.WORKER_CRASHED:
         return TaskState.FAILED, {"error": {"code": int(ErrorCode.INTERNAL_ERROR), "message": outcome.message}}
-    response = _RESPONSE.decode(run.start.respond(run.start, outcome))
+    response = _RESPONSE.decode(bytes(run.start.respond(run.start, outcome)))
     if not isinstance(response.error, UnsetType):
         return TaskState.FAILED, {"error": response.error}
     return TaskState.COMPLETED, {"result": response.result}

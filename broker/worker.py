@@ -6,7 +6,9 @@ import msgspec
 
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, Exit, advance
+from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Process, Violation
+from filewarden.broker.shelf import Shelf
 from filewarden.workers import wire
 from filewarden.workers.slices import ANSWERING_S, SCANNING_S, set_slice
 from filewarden.workers.tool import Lane
@@ -35,6 +37,36 @@ class Worker(Process[Ready | Ending | Aside]):
         self.serves_since: float | None = None
         """When it got its first call."""
         self._keeps_its_processor = False
+        self._shelf: Shelf | None = None
+
+    def open_shelf(self) -> tuple[int, ...]:
+        """Make its shelf, whose descriptor belongs to the spawn message too; none where there is no room for one."""
+        try:
+            self._shelf = Shelf()
+        except OSError:
+            return ()
+        return (self._shelf.fd,)
+
+    def fetch(self, length: int) -> bytes:
+        """What it has laid on its shelf.
+
+        Raises:
+            Violation: it has none, or the length is impossible.
+        """
+        if self._shelf is None or length > self.most_bytes:
+            raise Violation("a text on a shelf that has no room for it")
+        keep_big_blocks()
+        try:
+            return self._shelf.fetch(length)
+        except (ValueError, OSError) as error:
+            raise Violation("a text on a shelf that has no room for it", error) from None
+
+    def hang_up(self) -> None:
+        """Close the link, the gate and the shelf."""
+        super().hang_up()
+        if self._shelf is not None:
+            self._shelf.close()
+            self._shelf = None
 
     def assign(self, call: Call, now: float) -> None:
         """It is about to be sent a call: to run at once, or after those that it was given before."""

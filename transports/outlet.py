@@ -3,16 +3,32 @@
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 from filewarden.broker.holdings import Holdings
+from filewarden.broker.protocol.long_text import LongResponse
 from filewarden.broker.reactor import Reactor
 
 MANY_BYTES = 8 * 1024 * 1024
 """From here on no new requests are read until the client has taken its answers."""
 PIECES_AT_ONCE = 64
 PIPE_BYTES = 1024 * 1024
+
+
+MADE_LATER = memoryview(b"")
+"""Stands for what is not there yet."""
+
+
+class LongLine(NamedTuple):
+    """An answer that is made while it is written."""
+
+    parts: Iterator[tuple[bytes | memoryview, ...]]
+    last: bytes
+    """What it ends with."""
+    size: int
+    """What is held for it until then."""
 
 
 class Outlet:
@@ -32,6 +48,8 @@ class Outlet:
         self._on_broken = on_broken
         self._on_relief = on_relief
         self._pieces: deque[bytes | memoryview] = deque()
+        self._long_lines: deque[LongLine] = deque()
+        """Of those, each of which has a place in the other queue: MADE_LATER."""
         self._waiting_bytes = 0
         self._holdings = holdings
         self._is_watching = False
@@ -68,6 +86,18 @@ class Outlet:
             self.write_line(line)
             self._drop(written)
 
+    def write_at_length(self, line: LongResponse) -> None:
+        """Queue a long one, and begin with it at once: the reader has enough to do until the end of this tick."""
+        if self._is_broken:
+            return
+        if not self._pieces:
+            self._reactor.conclude(self.flush)
+        self._long_lines.append(LongLine(line.parts(), line.tail, len(line)))
+        self._pieces += (MADE_LATER, b"\n")
+        self._hold(len(line) + 1)
+        with contextlib.suppress(OSError):  # it is full or gone: the end of the tick tells
+            self._write()
+
     def offer(self, line: bytes) -> bool:
         """Queue a message that nothing depends on, unless too much waits already; whether it was taken."""
         if self.is_full:
@@ -79,13 +109,13 @@ class Outlet:
         """Write what the reader takes now, and wait for it to take the rest."""
         was_full = self._waiting_bytes >= MANY_BYTES
         try:
-            while self._pieces:
-                self._drop(os.writev(self.fd, list(islice(self._pieces, PIECES_AT_ONCE))))
+            self._write()
         except BlockingIOError:
             self._watch()
         except OSError:  # the reader is gone
             self._is_broken = True
             self._pieces.clear()
+            self._long_lines.clear()
             self._unwatch()
             self._on_broken()
             return
@@ -94,9 +124,30 @@ class Outlet:
         if was_full and not self.is_full:
             self._on_relief()
 
+    def _write(self) -> None:
+        while self._pieces:
+            self._drop(os.writev(self.fd, self._next_pieces()))
+
+    def _next_pieces(self) -> list[bytes | memoryview]:
+        """What is written now; of a long answer one piece, so that the reader has it while the next is made."""
+        if not self._long_lines:
+            return list(islice(self._pieces, PIECES_AT_ONCE))
+        if self._pieces[0] is MADE_LATER:
+            self._make(self._long_lines[0])
+        return list(takewhile(lambda piece: piece is not MADE_LATER, islice(self._pieces, PIECES_AT_ONCE)))
+
+    def _make(self, line: LongLine) -> None:
+        """Put what is next of a line before it, and the last of it in its place."""
+        parts = next(line.parts)
+        if parts[-1] is line.last:
+            self._pieces.popleft()
+            self._long_lines.popleft()
+            self._hold(-line.size)
+        self._pieces.extendleft(reversed(parts))
+        self._hold(sum(map(len, parts)))
+
     def _drop(self, written: int) -> None:
-        self._waiting_bytes -= written
-        self._holdings.bytes -= written
+        self._hold(-written)
         if not self._waiting_bytes:
             self._pieces.clear()
             return
@@ -107,6 +158,10 @@ class Outlet:
                 return
             written -= len(first)
             self._pieces.popleft()
+
+    def _hold(self, size: int) -> None:
+        self._waiting_bytes += size
+        self._holdings.bytes += size
 
     def _watch(self) -> None:
         if not self._is_watching:

@@ -9,6 +9,7 @@ from filewarden.broker.caller import Caller
 from filewarden.broker.charter import Charter
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.protocol.long_text import LongResponse
 from filewarden.broker.protocol.principal import LOCAL, Principal, key_of
 from filewarden.broker.reactor import Reactor
 from filewarden.transports.lines import LineSplitter, TooLong
@@ -147,6 +148,10 @@ class Stdio:
             self._outlet.write_line(frame)
         else:
             self._outlet.write_last_line(frame)
+
+    def answer_at_length(self, response: LongResponse) -> None:
+        """Likewise, of a long one."""
+        self._outlet.write_at_length(response)
 
     def finish(self) -> None:
         """The input ended: what is under way gets a moment to be answered, then everything ends."""

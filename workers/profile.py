@@ -81,7 +81,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Spawn(msgspec.Struct, frozen=True, tag="spawn"):
-    """Front-end to zygote, with the read end of the start gate attached: fork one worker."""
+    """Front-end to zygote: fork one worker. The read end of its start gate is attached, and perhaps its shelf."""
 
     serial: int
     endpoint: str
@@ -111,6 +111,8 @@ class Unusable(msgspec.Struct, frozen=True, tag="unusable"):
 
 FromZygote = Spawned | Exited | Unusable
 
+SPAWN_FDS = 2
+"""How many descriptors come with a `Spawn` at most."""
 CONTROL_BYTES = 262_144
 """Upper bound of one control message (unix(7): a SEQPACKET message is never split)."""
 

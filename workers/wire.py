@@ -68,11 +68,14 @@ class Calls(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="answer"):
-    """Worker to broker: the packed result; with it the text in UTF-8, or the packed blocks, by the tool's kind."""
+    """Worker to broker: the packed result; with it the text in UTF-8, or the packed blocks, by the tool's kind.
+
+    A number: so many bytes of text lie on the worker's shelf (`shelf`).
+    """
 
     call: int
     body: memoryview
-    payload: memoryview | None
+    payload: memoryview | int | None
 
 
 class Refusal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="refusal"):
@@ -158,7 +161,7 @@ class WireError(Exception):
 pack = msgspec.msgpack.Encoder().encode
 """A message, an argument struct or a result struct as MessagePack."""
 _ANSWER = b"\x94" + pack("answer")
-_BIN_32, _NIL = 0xC6, b"\xc0"
+_BIN_32 = 0xC6
 _BYTES = struct.Struct(">BI")
 _BEGINNING = b"\x93" + pack("beginning")
 _decode_from_worker = msgspec.msgpack.Decoder(
@@ -169,15 +172,15 @@ _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
 _decode_to_worker = msgspec.msgpack.Decoder(Go | Calls).decode
 
 
-def answer(call: int, body: msgspec.Struct, payload: bytes | None = None) -> Pieces:
+def answer(call: int, body: msgspec.Struct, payload: bytes | int | None = None) -> Pieces:
     """The frame of an `Answer`, with its structs packed once and its payload not copied.
 
-    Written by hand as MessagePack has it (spec.md): an array of four, text, integer, and two times bytes or nil.
+    Written by hand as MessagePack has it (spec.md): an array of four, text, integer, bytes, and bytes, integer or nil.
     """
     packed = pack(body)
     head = b"".join((_ANSWER, pack(call), _BYTES.pack(_BIN_32, len(packed)), packed))
-    if payload is None:
-        return (head + _NIL,)
+    if payload is None or isinstance(payload, int):
+        return (head + pack(payload),)
     return (head + _BYTES.pack(_BIN_32, len(payload)), payload)
 
 

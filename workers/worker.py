@@ -25,6 +25,7 @@ from filewarden.workers.profile import Profile, Spawn
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
+from filewarden.workers.shelf import Shelf, shelf_of
 from filewarden.workers.tool import Content, Operation, Stepping, Text
 
 if TYPE_CHECKING:  # only where something is written
@@ -55,11 +56,16 @@ class Worker:
         )
         self._history = _history(profile, place)
         self._let_go = LetGo(rests=True)
+        self._shelf: Shelf | None = None
 
-    def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
-        """Serve until the broker is gone. `gate` yields one byte once the endpoint is bound for our process id."""
+    def run(self, spawn: Spawn, fds: list[int], zygote_pid: int) -> None:
+        """Serve until the broker is gone.
+
+        The first descriptor yields one byte once the endpoint is bound for our process id, and another is our shelf.
+        """
+        self._shelf = shelf_of(fds[1:])
         try:
-            channel = join("fw-worker", self._profile, self._place, spawn, gate, zygote_pid)
+            channel = join("fw-worker", self._profile, self._place, spawn, fds[0], zygote_pid)
             if channel is not None:
                 self._serve(channel)
         except ChannelClosedError:
@@ -109,11 +115,21 @@ class Worker:
 
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
         try:
-            return _answer(call, self._run(self._context(call, channel), call), channel)
+            return self._answer(call, self._run(self._context(call, channel), call), channel)
         except (MemoryError, ChannelClosedError):
             raise
         except Exception as error:
             return _refusal(call, error)
+
+    def _answer(self, call: wire.Call, result: msgspec.Struct | Text | Content, channel: Channel) -> wire.Pieces:
+        """The frame of an answer; a long text lies on the shelf, or has gone ahead."""
+        if not isinstance(result, Text) or len(result.text) <= AHEAD_BYTES:
+            return _answer(call, result)
+        if self._shelf is not None and self._shelf.lay(result.text):
+            return wire.answer(call.call, result.told(), len(result.text))
+        for piece in pieces(result.text):
+            channel.send(*wire.beginning(call.call, piece))
+        return wire.answer(call.call, result.told(), b"")
 
     def _in_steps(self, call: wire.Call, channel: Channel) -> "Steps[wire.Pieces]":
         """Likewise, beside others where the tool knows how."""
@@ -197,15 +213,10 @@ def _reporter(call: wire.Call, channel: Channel) -> Reporter:
     return Reporter(channel.send, call.call, wants_progress=call.wants_progress, log_level=call.log_level)
 
 
-def _answer(call: wire.Call, result: msgspec.Struct | Text | Content, channel: Channel | None = None) -> wire.Pieces:
-    """The frame of an answer; where it may speak at once, by `channel`, a long text has gone ahead."""
+def _answer(call: wire.Call, result: msgspec.Struct | Text | Content) -> wire.Pieces:
+    """The frame of an answer."""
     if isinstance(result, Text):
-        rest = result.text
-        if channel is not None and len(rest) > AHEAD_BYTES:
-            for piece in pieces(rest):
-                channel.send(*wire.beginning(call.call, piece))
-            rest = b""
-        return wire.answer(call.call, result.told(), rest)
+        return wire.answer(call.call, result.told(), result.text)
     if isinstance(result, Content):
         return wire.answer(call.call, result.facts, wire.pack_blocks(result.blocks))
     return wire.answer(call.call, result)

@@ -23,7 +23,7 @@ from filewarden.workers.confine.privileges import die_with_parent, set_process_n
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.place import Place, UnfitError, settle
 from filewarden.workers.plugins.refusal import PluginError
-from filewarden.workers.profile import CONTROL_BYTES, Exited, Profile, Spawn, Spawned, Unusable
+from filewarden.workers.profile import CONTROL_BYTES, SPAWN_FDS, Exited, Profile, Spawn, Spawned, Unusable
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.slices import ANSWERING_S, set_slice
 
@@ -61,8 +61,9 @@ MORE_FOR_PLUGINS = ("encodings.idna", "linecache", "stringprep", "traceback")
 """What the standard library itself imports late, where somebody else's code may lead it."""
 
 
-BecomeChild = Callable[[Spawn, int, int], None]
-"""Live as a child of this zygote: its spawn message, its start gate, and the zygote's process id as it sees it."""
+BecomeChild = Callable[[Spawn, list[int], int], None]
+"""Live as a child of this zygote: its spawn message, the descriptors that came with it, of which the first is its start
+gate, and the zygote's process id as it sees it."""
 
 
 class Child:
@@ -205,34 +206,33 @@ class Zygote:
             self._kill_all()
 
     def _obey(self) -> bool:
-        data, fds = attached.receive(self._control, CONTROL_BYTES)
+        data, fds = attached.receive(self._control, CONTROL_BYTES, SPAWN_FDS)
         if not data:
             return False
-        message = messages.decode_spawn(data)
-        gate = fds[0]
-        self._spawn(message, gate)
+        self._spawn(messages.decode_spawn(data), fds)
         return True
 
-    def _spawn(self, message: Spawn, gate: int) -> None:
+    def _spawn(self, message: Spawn, fds: list[int]) -> None:
         gc.collect()
         gc.freeze()
         pid = os.fork()
         if pid == 0:
-            self._live_as_child(message, gate)
-        os.close(gate)
+            self._live_as_child(message, fds)
+        for fd in fds:
+            os.close(fd)
         worker = Child(message.serial, pid, os.pidfd_open(pid))
         self._workers[worker.pidfd] = worker
         self._poll.register(worker.pidfd, select.POLLIN)
         attached.send(self._control, messages.encode(Spawned(message.serial, pid)), worker.pidfd)
 
-    def _live_as_child(self, message: Spawn, gate: int) -> None:
+    def _live_as_child(self, message: Spawn, fds: list[int]) -> None:
         zygote_pid = os.getppid()
         status = 1
         try:
             self._control.close()
             for sibling in self._workers.values():
                 os.close(sibling.pidfd)
-            self._become_child(message, gate, zygote_pid)
+            self._become_child(message, fds, zygote_pid)
             status = 0
         except BaseException:
             sys.excepthook(*sys.exc_info())

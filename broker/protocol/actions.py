@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from filewarden.broker.protocol.errors import RequestId
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.messages import Filter, Json
 from filewarden.broker.protocol.outcome import Asked, Outcome
 from filewarden.broker.protocol.terms import Terms
@@ -23,7 +24,7 @@ class StartCall(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     operation: str
     """A tool's name, or a method that is served by an operation of that name."""
     arguments: msgspec.Struct
-    respond: Callable[["StartCall", Outcome], bytes]
+    respond: Callable[["StartCall", Outcome], Reply]
     terms: Terms
     progress_token: RequestId | None = None
     answers: dict[str, Json] | None = None
@@ -125,7 +126,7 @@ class Exchange(msgspec.Struct, eq=False):
 
     actions: list[Action] = []
     """To be performed, in this order; the driver takes them out."""
-    responses: list[bytes] = []
+    responses: list[Reply] = []
     running: int = 0
     """Requests of this frame that have not ended."""
     is_batch: bool = False
@@ -137,8 +138,13 @@ class Exchange(msgspec.Struct, eq=False):
     @property
     def answer(self) -> bytes | None:
         """The frame to send: None while requests are running, and None when nothing is to be sent at all."""
+        return None if (frame := self.frame) is None else bytes(frame)
+
+    @property
+    def frame(self) -> Reply | None:
+        """The same, where a long text in it may wait until it is written."""
         if self.running or not self.responses:
             return None
         if self.is_batch:
-            return b"[" + b",".join(self.responses) + b"]"
+            return b"[" + b",".join(map(bytes, self.responses)) + b"]"
         return self.responses[0]

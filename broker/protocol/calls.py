@@ -5,6 +5,7 @@ from msgspec import UNSET, UnsetType
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, UnreadCallError
 from filewarden.broker.protocol.jsonrpc import Request, ToolCall
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.messages import (
     CALL_PARAMS,
     COMPLETE_PARAMS,
@@ -24,6 +25,7 @@ from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.refusals import insist_on, missing_capability
 from filewarden.broker.protocol.shape import (
     UNCACHED,
+    call_answer,
     call_response,
     completion_response,
     document_response,
@@ -80,8 +82,8 @@ def read_call(request: Request | ToolCall) -> CallParams:
     return request.params if isinstance(request, ToolCall) else decode_params(CALL_PARAMS, request.params)
 
 
-def _respond_to_call(call: StartCall, outcome: Outcome) -> bytes:
-    return call_response(call.request_id, call.operation, outcome, call.terms.revision)
+def _respond_to_call(call: StartCall, outcome: Outcome) -> Reply:
+    return call_answer(call.request_id, call.operation, outcome, call.terms.revision)
 
 
 def list_resources(request: Request, offer: Offer, terms: Terms) -> bytes | StartCall:

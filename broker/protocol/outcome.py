@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from filewarden.broker.protocol.long_text import LongText
 from filewarden.workers.content import Block
 from filewarden.workers.errors import Code, Details
 from filewarden.workers.inquiry import InputRequest
@@ -13,7 +14,7 @@ class Succeeded(msgspec.Struct, frozen=True):
     """The result is the answer, or, beside a text or blocks, the facts about them."""
 
     result: msgspec.Struct
-    text: str | None = None
+    text: str | LongText | None = None
     blocks: tuple[Block, ...] | None = None
     begun: tuple[memoryview, ...] = ()
     """What comes before the text, in the JSON of a string without its quotes."""

@@ -37,6 +37,7 @@ from filewarden.broker.protocol.jsonrpc import (
     decode,
     members,
 )
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.messages import CANCELLED_PARAMS, decode_params
 from filewarden.broker.protocol.negotiation import Eras, Negotiation, invalid
 from filewarden.broker.protocol.offer import Offer
@@ -201,7 +202,7 @@ class Session:
         found = self._running.get(action.request_id)
         return found if found is not None and found.action is action else None
 
-    def _end(self, running: _Running, response: bytes | None) -> Exchange | None:
+    def _end(self, running: _Running, response: Reply | None) -> Exchange | None:
         del self._running[running.action.request_id]
         exchange = running.exchange
         if response is not None:

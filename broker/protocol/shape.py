@@ -8,6 +8,7 @@ import msgspec
 from filewarden.broker.protocol.blocks import content_block, resource_contents
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 from filewarden.broker.protocol.identity import STAMP, STAMP_MEMBER
+from filewarden.broker.protocol.long_text import LongResponse, LongText, Reply
 from filewarden.broker.protocol.notifications import SUBSCRIPTION_KEY
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.broker.protocol.response import HEAD, encode, error_response, result_response
@@ -44,7 +45,12 @@ _META = b',"_meta":{'
 
 
 def call_response(request_id: RequestId, tool: str, outcome: Outcome, revision: Revision) -> bytes:
-    """The response to `tools/call`. Each part is encoded once and copied once."""
+    """The response to `tools/call`."""
+    return bytes(call_answer(request_id, tool, outcome, revision))
+
+
+def call_answer(request_id: RequestId, tool: str, outcome: Outcome, revision: Revision) -> Reply:
+    """Likewise, where a long text may wait. Each part is encoded once and copied once; such a text is not copied."""
     if isinstance(outcome, Succeeded):
         is_plain = outcome.text is None and outcome.blocks is None
         parts = _structured(outcome, revision) if is_plain else _content(outcome, tool, revision)
@@ -53,6 +59,9 @@ def call_response(request_id: RequestId, tool: str, outcome: Outcome, revision: 
     else:
         return _result(request_id, _input_required(outcome))
     opening = _MODERN_OPENING if revision.has_result_type else _OPENING
+    if isinstance(outcome, Succeeded) and isinstance(outcome.text, LongText):
+        head = b"".join((HEAD, encode(request_id), opening, _TEXT, b'"'))
+        return LongResponse(head, outcome.text, b"".join((b'"', *parts, b"}}")))
     return b"".join((HEAD, encode(request_id), opening, *parts, b"}}"))
 
 
@@ -65,6 +74,7 @@ def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
 
 
 def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes | memoryview, ...]:
+    """The blocks, from the inside of their list on, and what follows; of a long text, what follows."""
     if outcome.text is None:
         blocks: tuple[bytes | memoryview, ...] = (
             encode([content_block(block, revision) for block in outcome.blocks or ()])[1:],
@@ -73,16 +83,21 @@ def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes |
         # The text alone in its block; what a reader must know of it, which nobody shows from `_meta`, in a second one.
         notice = getattr(outcome.result, "notice", msgspec.UNSET)
         second = () if notice is msgspec.UNSET else (b"},", _TEXT, encode(notice))
-        text: tuple[bytes | memoryview, ...] = (encode(outcome.text),)
-        if outcome.begun:
-            text = (b'"', *outcome.begun, memoryview(text[0])[1:])
-        blocks = (_TEXT, *text, *second, b"}]")
+        blocks = (*_text(outcome.text, outcome.begun), *second, b"}]")
     if not revision.has_object_meta:
         return blocks
     facts = _facts_key(tool) + encode(outcome.result)
     if revision.has_result_type:
         return (*blocks, *_meta(facts, revision))
     return (*blocks, _META, facts, b"}")
+
+
+def _text(text: str | LongText, begun: tuple[memoryview, ...]) -> tuple[bytes | memoryview, ...]:
+    if isinstance(text, LongText):
+        return ()
+    if begun:
+        return (_TEXT, b'"', *begun, memoryview(encode(text))[1:])
+    return (_TEXT, encode(text))
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """What a hostile worker says in place of an answer, and on its way to one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgpack
@@ -10,7 +10,7 @@ import pytest
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.process import Violation
 from filewarden.broker.protocol.outcome import Asked, Failed, Succeeded
-from filewarden.broker.protocol.revisions import NEWEST_LEGACY
+from filewarden.broker.protocol.revisions import NEWEST_LEGACY, REVISIONS
 from filewarden.broker.protocol.shape import call_response
 from filewarden.workers import wire
 from filewarden.workers.content import ResourceBlock, TextBlock
@@ -36,10 +36,20 @@ def reader() -> AnswerReader:
     return AnswerReader()
 
 
-def heard(reader: AnswerReader, frame: bytes, kind: Kind = Kind.STRUCTURED) -> Any:
+def no_shelf(length: int) -> bytes:
+    raise Violation(f"{length} bytes on a shelf that is not there")
+
+
+def heard(
+    reader: AnswerReader,
+    frame: bytes,
+    kind: Kind = Kind.STRUCTURED,
+    fetch: Callable[[int], bytes] = no_shelf,
+    begun: tuple[memoryview, ...] = (),
+) -> Any:
     message = wire.unpack_from_worker(frame)
     assert isinstance(message, wire.Answer | wire.Refusal | wire.Question)
-    return reader.outcome(tool_of(kind), message)
+    return reader.outcome(tool_of(kind), message, fetch, begun)
 
 
 @pytest.mark.parametrize("call", [0, 127, 128, 1 << 40])
@@ -56,9 +66,35 @@ def test_a_text_that_went_ahead_is_put_together(reader: AnswerReader) -> None:
     begun = tuple(memoryview(msgspec.json.encode(piece))[1:-1] for piece in ('a "line"\n', "\u00fc\x01"))
     message = wire.unpack_from_worker(b"".join(wire.answer(1, Facts(1), b"end")))
     assert isinstance(message, wire.Answer)
-    outcome = reader.outcome(tool_of(Kind.TEXT), message, begun)
+    outcome = reader.outcome(tool_of(Kind.TEXT), message, no_shelf, begun)
     whole = Succeeded(Facts(1), text='a "line"\n\u00fc\x01end')
     assert call_response(7, "t", outcome, NEWEST_LEGACY) == call_response(7, "t", whole, NEWEST_LEGACY)
+
+
+@pytest.mark.parametrize("text", ["x", 'a "line"\n' * 9, "\u00fc\U0001f600\x01\x7f" * 100_000])
+def test_a_text_on_a_shelf_is_answered_as_one_in_the_frame(reader: AnswerReader, text: str) -> None:
+    laid = heard(reader, b"".join(wire.answer(1, Facts(1), len(text.encode()))), Kind.TEXT, lambda _: text.encode())
+    sent = heard(reader, b"".join(wire.answer(1, Facts(1), text.encode())), Kind.TEXT)
+    for revision in REVISIONS.values():
+        assert call_response(7, "t", laid, revision) == call_response(7, "t", sent, revision)
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "begun"),
+    [
+        (Kind.TEXT, b"\xff", ()),
+        (Kind.TEXT, b"cut \xc3", ()),
+        (Kind.TEXT, b"\xed\xa0\x80", ()),
+        (Kind.TEXT, b"fine", (memoryview(b"begun"),)),
+        (Kind.CONTENT, b"\x90", ()),
+        (Kind.STRUCTURED, b"fine", ()),
+    ],
+)
+def test_what_does_not_belong_on_a_shelf_is_a_violation(
+    kind: Kind, found: bytes, begun: tuple[memoryview, ...], reader: AnswerReader
+) -> None:
+    with pytest.raises(Violation):
+        heard(reader, b"".join(wire.answer(1, Facts(1), len(found))), kind, lambda _: found, begun)
 
 
 def question(requests: object, state: object = b"") -> bytes:
@@ -193,17 +229,17 @@ def test_more_suggestions_than_the_protocol_allows_are_a_violation(reader: Answe
         message = wire.unpack_from_worker(msgspec.msgpack.encode(["answer", 1, body, None]))
         assert isinstance(message, wire.Answer)
         if count == 100:
-            assert isinstance(reader.outcome(complete.OPERATION, message), Succeeded)
+            assert isinstance(reader.outcome(complete.OPERATION, message, no_shelf), Succeeded)
             continue
         with pytest.raises(Violation):
-            reader.outcome(complete.OPERATION, message)
+            reader.outcome(complete.OPERATION, message, no_shelf)
 
 
 def test_a_folded_answer_is_unfolded_or_a_violation(reader: AnswerReader) -> None:
     def outcome(body: Sequence[object]) -> object:
         message = wire.unpack_from_worker(msgspec.msgpack.encode(["answer", 1, msgspec.msgpack.encode(body), None]))
         assert isinstance(message, wire.Answer)
-        return reader.outcome(list_directory.TOOL, message)
+        return reader.outcome(list_directory.TOOL, message, no_shelf)
 
     entry = list_directory.Item("a", "file", 1, 2, "p/a")
     listing = list_directory.Listing(path="p", total=1, entries=[entry], truncated=False)

@@ -58,7 +58,7 @@ class Ward:
     def endpoint(self) -> str:
         return "nowhere"
 
-    def spawn(self, serial: int, _endpoint: str, _secret: str, gate: int) -> None:
+    def spawn(self, serial: int, _endpoint: str, _secret: str, gate: int, *_shelf: int) -> None:
         os.close(gate)
         self.starts.append((self.seconds, serial))
 

@@ -14,6 +14,7 @@ from filewarden.broker.link import Links
 from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.worker import Worker
 from filewarden.workers import wire
+from filewarden.workers.shelf import SHELF_BYTES, Shelf
 
 REPORT = wire.pack_report(
     wire.Report(level="strong", layers={"seccomp": {"active": True}}, degraded=("no namespaces",), refusal=None)
@@ -202,3 +203,18 @@ def test_exits_have_the_names_of_the_status_document() -> None:
     assert {exit_.value for exit_ in Exit} == {
         "deadline", "memory", "cancelled", "crash", "recycled", "protocol", "violation",
     }  # fmt: skip
+
+
+def test_a_worker_fetches_from_its_shelf_what_was_laid_there(worker: Worker) -> None:
+    with pytest.raises(Violation):
+        worker.fetch(1)
+    (fd,) = worker.open_shelf()
+    shelf = Shelf(os.dup(fd))
+    assert shelf.lay(b"text")
+    assert worker.fetch(4) == b"text"
+    for length in (-1, 0, worker.most_bytes + 1, SHELF_BYTES, SHELF_BYTES + 1):
+        with pytest.raises(Violation):
+            worker.fetch(length)
+    worker.leave()
+    with pytest.raises(Violation):
+        worker.fetch(4)

@@ -1,12 +1,15 @@
 """What waits for a client that does not read, on a real pipe."""
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from filewarden.broker.holdings import Holdings
+from filewarden.broker.protocol.long_text import LongResponse, LongText
 from filewarden.broker.reactor import EpollReactor
 from filewarden.transports.outlet import MANY_BYTES, PIPE_BYTES, Outlet
 
@@ -105,3 +108,44 @@ def test_that_nobody_reads_is_told_at_the_end_of_the_tick_alone() -> None:
     outlet.flush()
     assert broken
     os.close(outlet.fd)
+
+
+@pytest.mark.parametrize("room", [4096, PIPE_BYTES])
+def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(ends: tuple[int, int], room: int) -> None:
+    reactor, holdings = EpollReactor(), Holdings()
+    outlet = Outlet(ends[1], reactor, holdings, lambda: None, lambda: None)
+    fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, room)
+    os.set_blocking(ends[0], False)
+    texts = [("line \u00fc\n" * 100_000), "short", '"' * 600_000]
+    outlet.write_line(b'"before"')
+    for text in texts:
+        outlet.write_at_length(LongResponse(b'"', LongText(text.encode()), b'"'))
+        outlet.write_line(b'"between"')
+    received = b""
+    while not outlet.is_empty:
+        outlet.flush()
+        with contextlib.suppress(BlockingIOError):
+            received += os.read(ends[0], 1 << 20)
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(ends[0], 1 << 20):
+            received += part
+    lines = [msgspec.json.decode(line) for line in received.splitlines()]
+    assert lines == ["before", texts[0], "between", texts[1], "between", texts[2], "between"]
+    assert holdings.bytes == 0
+    os.close(outlet.fd)
+    reactor.close()
+
+
+def test_a_reader_that_leaves_is_told_of_when_all_is_done(ends: tuple[int, int]) -> None:
+    reactor, left = EpollReactor(), []
+    outlet = Outlet(ends[1], reactor, Holdings(), lambda: left.append(True), lambda: None)
+    gone = os.dup(ends[0])
+    os.dup2(ends[1], ends[0])  # nobody reads any more
+    os.close(gone)
+    outlet.write_at_length(LongResponse(b'"', LongText(b"x" * 100_000), b'"'))
+    assert not left  # whoever has written may be in the midst of something
+    reactor.settle(reactor.stop)
+    reactor.run()
+    assert left
+    os.close(outlet.fd)
+    reactor.close()

@@ -71,10 +71,10 @@ class Watcher:
         self._next_start = 0.0
         self._turn = 0
 
-    def run(self, spawn: Spawn, gate: int, zygote_pid: int) -> None:
+    def run(self, spawn: Spawn, fds: list[int], zygote_pid: int) -> None:
         """Watch until the broker is gone."""
         try:
-            channel = join("fw-watcher", self._profile, self._place, spawn, gate, zygote_pid)
+            channel = join("fw-watcher", self._profile, self._place, spawn, fds[0], zygote_pid)
             if channel is not None:
                 self._serve(channel)
         except ChannelClosedError:

@@ -1,0 +1,55 @@
+"""The broker's end of a worker's shelf: the memory where it finds a long text that the worker has laid there."""
+
+import os
+from typing import TYPE_CHECKING
+
+from filewarden.workers.shelf import FREE, MARK_AT, MEMORY_BYTES, SHELF_BYTES
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+
+class Shelf:
+    """An unnamed file in memory. It can neither grow nor shrink, whoever holds it (memfd_create(2), sealing)."""
+
+    def __init__(self) -> None:
+        """Make it; raises OSError where there is no room for it."""
+        import fcntl
+
+        self._memory: mmap | None = None
+        """Mapped when there is something to be fetched, which many workers never have."""
+        self.fd = os.memfd_create("fw-shelf", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.ftruncate(self.fd, MEMORY_BYTES)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+        except OSError:
+            os.close(self.fd)
+            raise
+
+    def fetch(self, length: int) -> bytes:
+        """A copy of the text that lies there, after which another may be laid.
+
+        Raises:
+            ValueError: no text is as long.
+            OSError: there is no room to map it.
+        """
+        if not 0 < length <= SHELF_BYTES:
+            raise ValueError(length)
+        memory = self._memory or self._map()
+        text: bytes = memory[:length]
+        memory[MARK_AT:] = FREE
+        return text
+
+    def _map(self) -> "mmap":
+        from mmap import mmap
+
+        self._memory = mmap(self.fd, MEMORY_BYTES)
+        os.close(self.fd)  # it keeps one of its own
+        return self._memory
+
+    def close(self) -> None:
+        """Leave it to the worker, with whom it goes."""
+        if self._memory is None:
+            os.close(self.fd)
+        else:
+            self._memory.close()

@@ -1,0 +1,72 @@
+"""The memory that a worker and the broker share, with both ends in one process."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from filewarden.broker import shelf as broker
+from filewarden.workers.shelf import MEMORY_BYTES, SHELF_BYTES, Shelf, shelf_of
+
+
+@pytest.fixture
+def ours() -> Iterator[broker.Shelf]:
+    shelf = broker.Shelf()
+    yield shelf
+    shelf.close()
+
+
+@pytest.fixture
+def theirs(ours: broker.Shelf) -> Shelf:
+    shelf = shelf_of([os.dup(ours.fd)])
+    assert shelf is not None
+    return shelf
+
+
+@pytest.mark.parametrize("size", [1, 70_000, SHELF_BYTES])
+def test_what_is_laid_is_fetched_and_makes_room_for_the_next(ours: broker.Shelf, theirs: Shelf, size: int) -> None:
+    for text in (b"a" * size, b"b" * size):
+        assert theirs.lay(text)
+        assert not theirs.lay(b"another")
+        assert ours.fetch(size) == text
+
+
+def test_a_longer_text_is_not_laid(ours: broker.Shelf, theirs: Shelf) -> None:
+    assert not theirs.lay(bytes(SHELF_BYTES + 1))
+    assert theirs.lay(b"short")
+    assert ours.fetch(5) == b"short"
+
+
+@pytest.mark.parametrize("length", [-1, 0, SHELF_BYTES + 1, 1 << 62])
+def test_no_text_is_as_long(ours: broker.Shelf, length: int) -> None:
+    with pytest.raises(ValueError, match=str(length)):
+        ours.fetch(length)
+
+
+def test_it_takes_no_more_descriptors_when_it_is_used(ours: broker.Shelf, theirs: Shelf) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    theirs.lay(b"text")
+    ours.fetch(4)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("size", [0, MEMORY_BYTES - 1, MEMORY_BYTES + 1])
+def test_nobody_can_take_the_memory_away_or_make_it_larger(ours: broker.Shelf, size: int) -> None:
+    with pytest.raises(PermissionError):
+        os.ftruncate(ours.fd, size)
+
+
+def test_what_is_fetched_stays_as_it_was(ours: broker.Shelf, theirs: Shelf) -> None:
+    theirs.lay(b"honest")
+    fetched = ours.fetch(6)
+    theirs.lay(b"change")
+    assert fetched == b"honest"
+
+
+def test_without_memory_there_is_no_shelf() -> None:
+    assert shelf_of([]) is None
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    assert shelf_of([read_end]) is None
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(read_end)
