@@ -26,6 +26,7 @@ LATE_IMPORTS = (
     "hashlib",
     "hmac",
     "linecache",
+    "mmap",
     "msgpack",
     "resource",
     "select",
