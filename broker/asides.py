@@ -6,7 +6,7 @@ from filewarden.broker.process import Violation
 from filewarden.broker.protocol.response import encode
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Kind
-from filewarden.workers.wire import Beginning, Progress, Remark
+from filewarden.workers.wire import Progress, Remark
 
 ASIDES_AT_ONCE = MOST_NOTES + 2 * BURST
 ASIDES_PER_SECOND = 2 * REPORTS_PER_SECOND
@@ -34,7 +34,7 @@ def pass_on(call: Call, remark: Remark, now: float) -> None:
         hearing.overhear(call, remark)
 
 
-def begin_text(call: Call, beginning: Beginning, most_bytes: int) -> None:
+def begin_text(call: Call, begun: bytes | memoryview, most_bytes: int) -> None:
     """Keep a piece of the text of a call's answer, as JSON, unless nobody wants it any more.
 
     Raises:
@@ -44,14 +44,14 @@ def begin_text(call: Call, beginning: Beginning, most_bytes: int) -> None:
         raise Violation("a text that nobody asked for")
     if call.is_settled or call.is_disowned:
         return
-    call.answer_bytes += len(beginning.text)
-    if not beginning.text or call.answer_bytes > most_bytes:
+    call.answer_bytes += len(begun)
+    if not begun or call.answer_bytes > most_bytes:
         raise Violation("the beginning of no text, or of too long a one")
     if len(call.begun) >= MOST_SHORT_PIECES + call.answer_bytes // PIECE_BYTES:
         raise Violation("a text in too many pieces")
     keep_big_blocks()
     try:
-        text = str(beginning.text, "utf-8")
+        text = str(begun, "utf-8")
     except UnicodeDecodeError as error:
         raise Violation("a text that is not UTF-8", error) from None
     call.begun += (memoryview(encode(text))[1:-1],)

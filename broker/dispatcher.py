@@ -240,7 +240,8 @@ class Dispatcher:
             payload = frame.body if frame.payload is None else frame.payload
             call.answer_bytes += payload if isinstance(payload, int) else len(payload)
         elif isinstance(frame, Beginning):
-            begin_text(call, frame, worker.most_bytes)
+            text = worker.fetch(frame.text) if isinstance(frame.text, int) else frame.text
+            begin_text(call, text, worker.most_bytes)
             return
         elif isinstance(frame, ASIDES):
             pass_on(call, frame, now)

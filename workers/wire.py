@@ -115,11 +115,12 @@ class Note(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 class Beginning(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="beginning"):
     """Worker to broker, any number before an `Answer` with a text: how it begins, in UTF-8, or how it goes on.
 
-    A long text is on its way while the worker still finds out what is to be told about it.
+    A long text is on its way while the worker still finds out what is to be told about it. A number: so many bytes of
+    it lie on the worker's shelf.
     """
 
     call: int
-    text: memoryview
+    text: memoryview | int
 
 
 Pieces = tuple[bytes | memoryview, ...]
@@ -184,8 +185,10 @@ def answer(call: int, body: msgspec.Struct, payload: bytes | int | None = None) 
     return (head + _BYTES.pack(_BIN_32, len(payload)), payload)
 
 
-def beginning(call: int, text: memoryview) -> Pieces:
+def beginning(call: int, text: memoryview | int) -> Pieces:
     """The frame of a `Beginning`, with its text not copied."""
+    if isinstance(text, int):
+        return (pack(Beginning(call, text)),)
     return (b"".join((_BEGINNING, pack(call), _BYTES.pack(_BIN_32, len(text)))), text)
 
 

@@ -125,9 +125,10 @@ class Worker:
         """The frame of an answer; a long text lies on the shelf, or has gone ahead."""
         if not isinstance(result, Text) or len(result.text) <= AHEAD_BYTES:
             return _answer(call, result)
-        if self._shelf is not None and self._shelf.lay(result.text):
-            return wire.answer(call.call, result.told(), len(result.text))
-        for piece in pieces(result.text):
+        is_laid = self._shelf is not None and self._shelf.lay(result.text)
+        if is_laid and not callable(result.facts):
+            return wire.answer(call.call, result.facts, len(result.text))
+        for piece in (len(result.text),) if is_laid else pieces(result.text):
             channel.send(*wire.beginning(call.call, piece))
         return wire.answer(call.call, result.told(), b"")
 

@@ -50,6 +50,13 @@ class Worker:
 
     def __init__(self, call: Any) -> None:
         self.call = call
+        self.shelf: dict[int, bytes] = {}
+        """What lies there, by its length."""
+
+    def fetch(self, length: int) -> bytes:
+        if length not in self.shelf:
+            raise Violation("no such text")
+        return self.shelf.pop(length)
 
 
 class Stage:
@@ -145,6 +152,19 @@ def test_a_text_that_goes_ahead_is_made_json_at_once(reading: Stage) -> None:
         reading.say(Beginning(1, memoryview(piece.encode())))
     assert b"".join(reading.call.begun) == 'a \\"line\\"\\n\u00fc\\u0001'.encode()
     assert reading.call.answer_bytes == 12
+
+
+def test_one_on_the_shelf_is_fetched_whoever_waits_for_it(reading: Stage) -> None:
+    worker: Any = reading.worker
+    worker.shelf = {3: b'a"b', 4: b"left"}
+    reading.say(Beginning(1, 3))
+    assert b"".join(reading.call.begun) == b'a\\"b'
+    with pytest.raises(Violation):
+        reading.say(Beginning(1, 3))
+    reading.call.is_settled = True
+    reading.say(Beginning(1, 4))
+    assert worker.shelf == {}  # or there would be no room for the next
+    assert reading.call.answer_bytes == 3
 
 
 @pytest.mark.parametrize("pieces", [[b""], [b"\xc3"], [b"x" * 101], [b"x" * 100, b"x"], [b"x"] * 5])
