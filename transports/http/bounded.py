@@ -9,6 +9,7 @@ import msgspec
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
 from filewarden.transports.http.gathering import GatheringTransport
+from filewarden.transports.http.own_loop import OwnLoop
 from filewarden.transports.http.peer import SCOPE_KEY
 from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
 
@@ -45,6 +46,7 @@ class BoundedConnection(HttpToolsProtocol):
     """Refuses heads that are too large, connections that are too many, and clients that are too slow."""
 
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # none at first
+    loop: OwnLoop  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class BoundedConnection(HttpToolsProtocol):
         on_lost: Callable[[], None],
         turn_away: Callable[[str], None],
     ) -> None:
-        super().__init__(config, state, {}, loop)
+        super().__init__(config, state, {}, OwnLoop(loop, self._fail))  # type: ignore[arg-type]
         self.number = next(_NUMBERS)
         self._limits = limits
         self._on_lost = on_lost
@@ -220,6 +222,11 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             self._turn_away(SLOW_SENDER)
             self.transport.abort()
+
+    def _fail(self, error: Exception) -> None:
+        """A mistake of ours in what concerns this client alone."""
+        self.logger.error("a connection could not go on", exc_info=error)
+        self.transport.abort()
 
     def _drop_slow_reader(self) -> None:
         self._turn_away(SLOW_READER)

@@ -180,14 +180,10 @@ class Connection(BoundedConnection):
         if visit is not None:
             visit.leave()
 
-    def _fail(self, error: Exception) -> None:
-        self.logger.error("a request could not be answered", exc_info=error)
-        self.transport.abort()
-
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
         """When it is its turn."""
         self._answering = cycle
-        self._turnstile.enter(None, self.number, partial(super()._start_asgi_task, cycle, app))  # type: ignore[arg-type]
+        self._turnstile.enter(None, self.number, partial(self.loop.run, super()._start_asgi_task, cycle, app))
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing has come for a while: since the latest answer, whoever has set the timer."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from filewarden.transports.http.own_loop import OwnLoop
+
 HEAD = b"HTTP/1.1 "
 
 
@@ -13,7 +15,7 @@ class GatheringTransport(asyncio.Transport):
     A server that is killed between the two would leave a client with half an answer, which nobody dares to ask again.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop | OwnLoop) -> None:
         super().__init__()
         self.on_unsent: Callable[[], object] | None = None
         """Is told when it is closed and the client has not taken all yet: it may never do that."""

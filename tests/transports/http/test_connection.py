@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.broker.protocol.jsonrpc import Request
 from filewarden.transports.http import listener as listener_module
 from filewarden.transports.http.answer import CLOSE, Answer
 from filewarden.transports.http.bounded import ConnectionLimits
+from filewarden.transports.http.connection import Connection
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.fields import SCOPE_KEY as FIELDS_KEY, read_fields
+from filewarden.transports.http.gathering import GatheringTransport
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.modern import PlainStream
 from filewarden.transports.http.peer import peer_of
@@ -22,6 +24,7 @@ from filewarden.transports.loop import new_loop
 
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ReplyTo = Callable[[bytes], Answer | Reply]
+USUAL = ConnectionLimits(connections=5)
 
 
 class Later(Exchange[PlainStream]):
@@ -92,10 +95,14 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 def talk(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Holds a conversation with an application over one connection."""
 
-    def talk(app: App, converse: Callable[..., Awaitable[None]]) -> None:
+    def talk(
+        app: ASGIApp,
+        converse: Callable[..., Awaitable[None]],
+        limits: ConnectionLimits = USUAL,
+    ) -> None:
         async def main() -> None:
             sockets = bind("http.port", "127.0.0.1", 0)
-            listener = HttpListener(sockets, app, ConnectionLimits(connections=5))
+            listener = HttpListener(sockets, app, limits)
             await listener.start()
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(sockets))
             try:
@@ -265,6 +272,40 @@ def test_a_mistake_of_ours_ends_the_connection_and_not_the_server(talk: Callable
         assert listener.is_empty
 
     talk(App(reply_to), converse)
+
+
+@pytest.mark.parametrize(
+    ("owner", "action"),
+    [(GatheringTransport, "_flush"), (Connection, "timeout_keep_alive_handler"), (Connection, "_lose_patience")],
+)
+def test_a_mistake_of_ours_in_what_is_done_later_ends_the_connection_too(
+    talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch, owner: type, action: str
+) -> None:
+    failed: list[object] = []
+
+    def fail(*_: object) -> None:
+        if not failed:
+            failed.append(action)
+            raise ValueError(action)
+
+    monkeypatch.setattr(listener_module, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(owner, action, fail)
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.05)  # so that the head goes alone
+        await send({"type": "http.response.body", "body": b""})
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
+        mistakes: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: mistakes.append(context))
+        writer.write(b"POST / HTTP/1.1\r\n" if action == "_lose_patience" else post(b""))
+        await reader.read()
+        assert listener.is_empty
+        assert (failed, mistakes) == ([action], [])
+
+    talk(slow, converse, ConnectionLimits(connections=5, request_s=0.1))
 
 
 def test_a_connection_that_rests_too_long_is_closed(talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
