@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from filewarden.workers.context import Context
+from filewarden.workers.paths import handle
 from filewarden.workers.paths.space import Space
 from filewarden.workers.reading import known_facts, piece, text_reading
-from filewarden.workers.text import bookmarks
 from filewarden.workers.text.part import Part
 from filewarden.workers.text.text_facts import TextFacts
 
@@ -44,7 +44,7 @@ def read(space: Space, make_context: Callable[..., Context]) -> Read:
 def test_an_unchanged_file_is_counted_once(
     root: Path, read: Read, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bookmarks, "COARSEST_CLOCK_NS", -1)
+    monkeypatch.setattr(handle, "COARSEST_CLOCK_NS", -1)
     (root / "file").write_bytes("z\u200b\x07\r\n".encode() * 20_000)
     first = read()
     assert (first.lines, first.control_characters, first.invisible_characters) == (20_000, 20_000, 20_000)
@@ -67,7 +67,7 @@ def test_one_that_has_just_changed_is_not_believed(root: Path, read: Read, count
 def test_not_more_is_kept_than_some(
     root: Path, read: Read, counted: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bookmarks, "COARSEST_CLOCK_NS", -1)
+    monkeypatch.setattr(handle, "COARSEST_CLOCK_NS", -1)
     monkeypatch.setattr(known_facts, "MOST_KEPT", 2)
     for name in ("oldest", "older", "newest"):
         (root / name).write_bytes(b"x" * 70_000)

@@ -25,8 +25,8 @@ _KINDS = {
 }
 
 
-_COARSEST_CLOCK_NS = 2_000_000_000
-"""FAT's. A folder may change again within one tick of its file system's clock, with the same stamps."""
+COARSEST_CLOCK_NS = 2_000_000_000
+"""FAT's. What lies there may change again within one tick of its file system's clock, with the same stamps."""
 
 
 class Handle:
@@ -81,10 +81,14 @@ def has_changed(handle: Handle) -> bool:
 
 def is_settled(folder: Handle) -> bool:
     """Whether what was just read of a folder holds until its stamps change, also if it was changed right before."""
-    after = os.fstat(folder.fd)
-    stamps = (after.st_mtime_ns, after.st_ctime_ns)
-    is_same = stamps == (folder.stat.st_mtime_ns, folder.stat.st_ctime_ns)
-    return is_same and time.time_ns() - max(stamps) > _COARSEST_CLOCK_NS
+    before, after = folder.stat, os.fstat(folder.fd)
+    is_same = (before.st_mtime_ns, before.st_ctime_ns) == (after.st_mtime_ns, after.st_ctime_ns)
+    return is_same and has_settled(after)
+
+
+def has_settled(state: os.stat_result) -> bool:
+    """Whether something was left alone long enough for another change to show in its stamps."""
+    return time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > COARSEST_CLOCK_NS
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ Kept by each worker for itself, and believed as a bookmark is: while the file's 
 
 from collections import OrderedDict
 
-from filewarden.workers.paths.handle import Handle
-from filewarden.workers.text.bookmarks import Stamps, has_settled, stamps_of
+from filewarden.workers.paths.handle import Handle, has_settled
+from filewarden.workers.text.bookmarks import Stamps, stamps_of
 from filewarden.workers.text.text_facts import TextFacts
 
 MOST_KEPT = 32

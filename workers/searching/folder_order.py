@@ -16,7 +16,7 @@ from typing import Literal
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.paths.handle import Entry, Handle
+from filewarden.workers.paths.handle import Entry, Handle, is_settled
 
 _AT_ONCE = 1024
 """Entries, after which it is time to look at the clock."""
@@ -25,8 +25,6 @@ _MANY = 32
 """From here on it pays to make keys together."""
 _MOST_SORTED = 50_000
 """So many keys fit a worker's memory easily; of more, only a page is kept at a time."""
-_COARSEST_CLOCK_NS = 2_000_000_000
-"""FAT's. A folder may change again within one tick of its file system's clock, with the same stamps."""
 _CONTINUED_S = 60.0
 """How long the order by size or time that one page began with is good enough for the next."""
 _inode_of = os.DirEntry.inode
@@ -87,7 +85,7 @@ class FolderOrder:
                         all_keys = itertools.chain(ordered, itertools.chain.from_iterable(batches))
                         return heapq.nsmallest(self.most + 1, (key for key in all_keys if not after or key > after)), 0
             _sort(ordered)
-            if len(ordered) > self.most and self._is_settled():
+            if len(ordered) > self.most and is_settled(self._folder):
                 is_lasting = self._sort_by == "name" and not self._depends_on_others
                 _recent.keep(question, ordered, is_lasting=is_lasting)
         return ordered, 0 if after is None else bisect.bisect_right(ordered, after)
@@ -96,14 +94,6 @@ class FolderOrder:
         folder, state = self._folder, self._folder.stat
         stamps = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
         return (self._space, folder.root, folder.names, stamps, self._show_hidden, self._sort_by)
-
-    def _is_settled(self) -> bool:
-        """Whether the names hold until the folder's stamps change, also if it was changed just before we looked."""
-        before, after = self._folder.stat, os.fstat(self._folder.fd)
-        return (before.st_mtime_ns, before.st_ctime_ns) == (
-            after.st_mtime_ns,
-            after.st_ctime_ns,
-        ) and time.time_ns() - max(before.st_mtime_ns, before.st_ctime_ns) > _COARSEST_CLOCK_NS
 
     def _batches(self, entries: "Iterator[os.DirEntry[str]]") -> Iterator[Iterable[Key]]:
         count = 0

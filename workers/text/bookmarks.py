@@ -5,14 +5,13 @@ was left alone for longer than the coarsest clock of a file system ticks: within
 """
 
 import os
-import time
 from collections import deque
 
 import msgspec
 
+from filewarden.workers.paths.handle import has_settled
+
 MOST_KEPT = 32
-COARSEST_CLOCK_NS = 2_000_000_000
-"""FAT's."""
 LEAST_POSITION = 1 << 20
 """What is nearer to the start is found as fast by reading."""
 
@@ -43,11 +42,6 @@ def before(state: os.stat_result, encoding: str, line: int) -> Bookmark | None:
     stamps = stamps_of(state)
     found = [mark for of, name, mark in _kept if of == stamps and name == encoding and mark.line <= line]
     return max(found, key=lambda mark: mark.line, default=None)
-
-
-def has_settled(state: os.stat_result) -> bool:
-    """Whether a file was left alone long enough for another change to show in its stamps."""
-    return time.time_ns() - max(state.st_mtime_ns, state.st_ctime_ns) > COARSEST_CLOCK_NS
 
 
 def stamps_of(state: os.stat_result) -> Stamps:
