@@ -21,7 +21,7 @@ from filewarden.broker.call import Call
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.parcel import Parcel
 from filewarden.broker.placement import Placement
-from filewarden.broker.pool import READING, WRITING, Kind
+from filewarden.broker.pool import READING, WRITING, Kind, pool_of
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.supervisor import Supervisor
@@ -70,7 +70,7 @@ class Feeder:
         """
         if self._scheduler.depth or call.lane is SCAN or call.tool.steps is not None:
             return False  # it waits, or may be made together with those that come with it
-        supervisor = self._supervisors.get(WRITING if call.tool.writes else READING)
+        supervisor = self._supervisors.get(pool_of(call.tool))
         if supervisor is None:
             return False
         worker, idle = supervisor.roster.idle_for(call.principal)
