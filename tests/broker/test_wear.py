@@ -35,9 +35,15 @@ def test_calls_age_and_memory_wear_a_worker_out_each_by_itself() -> None:
 
 def test_good_answers_go_on_as_long_as_it_is_not_worn_out() -> None:
     subject = wear()
-    subject.began(1)
     for calls, age_s in ((0, 0.0), (500, 60.0), (10_000_000, 0.0), (0, 10_000_000.0)):
         assert subject.goes_on(1, calls, age_s) is not subject.is_worn(1, calls, age_s)
+
+
+def test_a_good_answer_that_goes_on_clears_a_worker_too() -> None:
+    subject = wear()
+    failing(subject, FAILURES_TO_EJECT - 1, 0.0)
+    assert subject.goes_on(1, 1, 0.0)
+    assert failing(subject, FAILURES_TO_EJECT, 0.0) == [False] * (FAILURES_TO_EJECT - 1) + [True]
 
 
 def test_a_worker_gets_no_more_calls_ahead_than_it_may_serve() -> None:
