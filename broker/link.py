@@ -68,4 +68,4 @@ class Links(Protocol):
         """
 
     def close(self) -> None:
-        """Every link must be closed before."""
+        """Every link should be closed before; one that is not holds nothing up."""
