@@ -250,27 +250,41 @@ def test_an_orphan_does_not_wait(
         wait(channel)
 
 
+@contextlib.contextmanager
+def interrupted() -> Iterator[list[int]]:
+    """Signals all the time; what came of them. Not SIGALRM, which ends a test that takes too long."""
+    caught: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: caught.append(number))
+    is_over = threading.Event()
+
+    def interrupt() -> None:
+        while not is_over.wait(0.002):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        yield caught
+    finally:
+        is_over.set()
+        thread.join(PATIENCE_S)
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_signals_break_neither_receiving_nor_sending(raw: tuple[socket.socket, Channel]) -> None:
     peer, channel = raw
     message = os.urandom(3_000_000)
-    caught = []
-    before = signal.signal(signal.SIGALRM, lambda *_: caught.append(1))
-    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
-    try:
-        got: list[bytes] = []
+    got: list[bytes] = []
 
-        def other_side() -> None:
-            for at in range(0, len(message), 300_000):
-                peer.sendall(((zmtp.head(len(message))) if not at else b"") + message[at : at + 300_000])
-                time.sleep(0.005)
-            got.append(read_exactly(peer, len(zmtp.head(len(message))) + len(message)))
+    def other_side() -> None:
+        for at in range(0, len(message), 300_000):
+            peer.sendall(((zmtp.head(len(message))) if not at else b"") + message[at : at + 300_000])
+            time.sleep(0.005)
+        got.append(read_exactly(peer, len(zmtp.head(len(message))) + len(message)))
 
-        with beside(other_side):
-            assert channel.receive() == message
-            channel.send(message)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    with interrupted() as caught, beside(other_side):
+        assert channel.receive() == message
+        channel.send(message)
     assert got == [zmtp.head(len(message)) + message]
     assert caught
 
@@ -280,12 +294,14 @@ def test_whoever_takes_an_answer_does_not_wake_the_worker_that_gave_it(raw: tupl
     told, tell = os.pipe()
     child = os.fork()
     if not child:
-        channel._parent_pid = os.getppid()  # noqa: SLF001
-        channel.send(b"an answer")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-        channel.receive()
-        os.write(tell, bytes([min(255, resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)]))
-        os._exit(0)
+        try:
+            channel._parent_pid = os.getppid()  # noqa: SLF001
+            channel.send(b"an answer")
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+            channel.receive()
+            os.write(tell, bytes([min(255, resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before)]))
+        finally:
+            os._exit(0)  # whatever happened: this process must not go on with the tests
     os.close(tell)
     try:
         wait_until_asleep(child)
