@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests import watchdog
 from tests.drivers.process import FAULTY, PRODUCT
 from tests.drivers.stdio import StdioServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(watchdog)
 
 
 @contextlib.contextmanager
