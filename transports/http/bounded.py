@@ -89,20 +89,15 @@ class BoundedConnection(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave no timer behind, and no cycle of references: memory is free at once, not when the collector comes."""
-        super().connection_lost(exc)
-        self._unset_keepalive_if_required()
-        self._end_patience()
-        self._end_stall()
-        for action in self._followers:
-            action()
-        self._followers.clear()
-        if self._answering is not None:
-            self._answering.disconnected = True
-            self._answering.message_event.set()
-        self.cycle = self.scope = self._answering = None  # type: ignore[assignment]
-        self._gathering.on_unsent = None
-        self._on_lost()
+        """Leave no timer behind, and no cycle of references: memory is free at once, not when the collector comes.
+
+        Whatever goes wrong in one step, all the others are done.
+        """
+        timers = (self._unset_keepalive_if_required, self._end_patience, self._end_stall)
+        followers, self._followers = self._followers, []
+        self.loop.run(super().connection_lost, exc)
+        for step in (*timers, *followers, self._end_cycle, self._forget, self._on_lost):
+            self.loop.run(step)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, within bounds."""
@@ -227,6 +222,18 @@ class BoundedConnection(HttpToolsProtocol):
         """A mistake of ours in what concerns this client alone."""
         self.logger.error("a connection could not go on", exc_info=error)
         self.transport.abort()
+
+    def _end_cycle(self) -> None:
+        answering, self._answering = self._answering, None
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        if answering is not None:
+            answering.disconnected = True
+            answering.message_event.set()
+
+    def _forget(self) -> None:
+        self.connections.discard(self)
+        if isinstance(self.transport, GatheringTransport):
+            self.transport.on_unsent = None
 
     def _drop_slow_reader(self) -> None:
         self._turn_away(SLOW_READER)

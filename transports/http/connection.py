@@ -62,16 +62,37 @@ class Connection(BoundedConnection):
         self._visit: Visit | None = None
         self._rests_since = 0.0
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; what goes wrong in whatever the loop tells ends this connection alone."""
+        self.transport = transport
+        self.loop.run(super().connection_made, transport)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave nothing under way that ends with the client."""
-        self._leave_visit()
+        self.loop.run(self._leave_visit)
         self._known.clear()
         super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        self.loop.run(super().pause_writing)
+
+    def resume_writing(self) -> None:
+        """It does read. Where that fails the end comes a turn later: asyncio would close the transport twice."""
+        try:
+            super().resume_writing()
+        except Exception as error:
+            self.loop.call_soon(self._fail, error)
+
     def data_received(self, data: bytes) -> None:
         """Answer what is known, and let everything else be parsed."""
-        if self._known and self._is_at_rest and self._answer_known(data):
-            return
+        try:
+            if not (self._known and self._is_at_rest and self._answer_known(data)):
+                self._parse(data)
+        except Exception as error:
+            self._fail(error)
+
+    def _parse(self, data: bytes) -> None:
         self._piece = None if self._is_request_open else data
         super().data_received(data)
         self._piece = None
@@ -130,7 +151,7 @@ class Connection(BoundedConnection):
             if reply.plain is not None:
                 self._end_visit(visit, reply.plain)
             reply.close()
-        except Exception as error:  # it would end the server, whose loop this is
+        except Exception as error:
             self._fail(error)
 
     def _end_visit(self, visit: Visit, answer: Answer) -> None:

@@ -1,6 +1,7 @@
 """The loop as one connection sees it: what goes wrong in what it has run later ends that connection, and no more.
 
-A mistake in any other action of the loop ends the server, for a call would be left without an end.
+A mistake in any other action of the loop ends the server, for a call would be left without an end. So whatever the loop
+tells a connection is run here too.
 """
 
 import asyncio

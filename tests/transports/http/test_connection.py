@@ -1,6 +1,7 @@
 """Requests that are answered without a task, for their head was let in before."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from filewarden.broker.protocol.jsonrpc import Request
 from filewarden.transports.http import listener as listener_module
 from filewarden.transports.http.answer import CLOSE, Answer
-from filewarden.transports.http.bounded import ConnectionLimits
+from filewarden.transports.http.bounded import BoundedConnection, ConnectionLimits
 from filewarden.transports.http.connection import Connection
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.fields import SCOPE_KEY as FIELDS_KEY, read_fields
@@ -20,6 +21,7 @@ from filewarden.transports.http.peer import peer_of
 from filewarden.transports.http.reply import Reply, deliver
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.http.streams import COMMENT, EventStream
+from filewarden.transports.http.uvicorn_parts import HttpToolsProtocol
 from filewarden.transports.loop import new_loop
 
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -306,6 +308,79 @@ def test_a_mistake_of_ours_in_what_is_done_later_ends_the_connection_too(
         assert (failed, mistakes) == ([action], [])
 
     talk(slow, converse, ConnectionLimits(connections=5, request_s=0.1))
+
+
+def fails_once(monkeypatch: pytest.MonkeyPatch, owner: type, action: str) -> list[str]:
+    """Let a method fail when it is called next; what has failed."""
+    failed: list[str] = []
+    usual = getattr(owner, action)
+
+    def fail(*arguments: object) -> object:
+        if failed:
+            return usual(*arguments)
+        failed.append(action)
+        raise ValueError(action)
+
+    monkeypatch.setattr(owner, action, fail)
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("owner", "action"),
+    [
+        (BoundedConnection, "connection_made"),
+        (BoundedConnection, "data_received"),
+        (BoundedConnection, "pause_writing"),
+        (BoundedConnection, "resume_writing"),
+        (Connection, "_leave_visit"),
+        (HttpToolsProtocol, "connection_lost"),
+        (BoundedConnection, "_end_cycle"),
+        (BoundedConnection, "_end_stall"),
+        (HttpListener, "_on_lost"),
+    ],
+)
+def test_a_mistake_of_ours_in_what_the_loop_tells_ends_the_connection_alone(
+    talk: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: type,
+    action: str,
+) -> None:
+    failed = fails_once(monkeypatch, owner, action)
+    left: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+
+        def fail() -> None:
+            left.append("one")
+            raise ValueError(left)
+
+        peer_of(scope).when_lost(fail)
+        peer_of(scope).when_lost(lambda: left.append("other"))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if action in ("pause_writing", "resume_writing"):
+            await send({"type": "http.response.body", "body": bytes(30_000_000), "more_body": True})
+        await send({"type": "http.response.body", "body": b"end"})
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
+        mistakes: list[object] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: mistakes.append(context))
+        writer.write(post(b""))
+        with contextlib.suppress(ConnectionError):
+            while (part := await reader.read(1_000_000)) and b"end" not in part:
+                pass
+        writer.transport.abort()
+        async with asyncio.timeout(2):
+            while not (failed and listener.is_empty):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.005)
+        assert (failed, mistakes) == ([action], [])
+        assert left.count("one") == left.count("other")
+        assert left or action in ("connection_made", "data_received")
+        assert "a connection could not go on" in caplog.text
+
+    talk(app, converse, ConnectionLimits(connections=5))
 
 
 def test_a_connection_that_rests_too_long_is_closed(talk: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
