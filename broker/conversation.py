@@ -25,7 +25,7 @@ from filewarden.broker.protocol.actions import (
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
-from filewarden.broker.protocol.long_text import LongResponse
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
@@ -56,15 +56,11 @@ class Sink(Protocol):
     def send(self, frame: bytes) -> None:
         """A notification of this exchange, or a request of ours: any number, before the answer."""
 
-    def answer(self, frame: bytes | None, status: int) -> None:
-        """The one frame that answers, or None when nothing is to be sent; called exactly once.
+    def answer(self, reply: Reply | None, status: int) -> None:
+        """What answers, or None when nothing is to be sent; called exactly once.
 
-        `status` is what goes with it over HTTP.
+        A long one may be made while it is written. `status` is what goes with it over HTTP.
         """
-
-
-AnswerAtLength = Callable[[LongResponse], None]
-"""What a sink may have as `answer_at_length`, if it makes a long answer while it writes it: `answer` of one."""
 
 
 class Services(msgspec.Struct, kw_only=True):
@@ -174,18 +170,11 @@ class Conversation:
             self._act(exchange)
         if exchange.running or exchange.sink is None:  # there is more to come, or it was answered before
             return
-        sink, exchange.sink = exchange.sink, None
+        sink: Sink = exchange.sink
+        exchange.sink = None
         if not self._subscriptions.is_legacy_open:
             self._subscriptions.is_legacy_open = self.session.revision is not None
-        frame = exchange.frame
-        if frame is None or isinstance(frame, bytes):
-            sink.answer(frame, exchange.status)
-            return
-        answer_at_length: AnswerAtLength | None = getattr(sink, "answer_at_length", None)
-        if answer_at_length is None:
-            sink.answer(bytes(frame), exchange.status)
-        else:
-            answer_at_length(frame)
+        sink.answer(exchange.frame, exchange.status)
 
     def _go_on(self, exchange: Exchange | None) -> None:
         """Something that was under way has ended, or led to something else."""

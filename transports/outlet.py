@@ -8,7 +8,7 @@ from itertools import islice, takewhile
 from typing import NamedTuple
 
 from filewarden.broker.holdings import Holdings
-from filewarden.broker.protocol.long_text import LongResponse
+from filewarden.broker.protocol.long_text import LongResponse, Reply
 from filewarden.broker.reactor import Reactor
 
 MANY_BYTES = 8 * 1024 * 1024
@@ -65,29 +65,42 @@ class Outlet:
         """Whether everything was written, or never will be."""
         return not self._pieces or self._is_broken
 
-    def write_line(self, line: bytes) -> None:
-        """Queue one message; it goes out at the end of this tick."""
-        if self._is_broken:
+    def write(self, reply: Reply, *, is_last: bool = False) -> None:
+        """Queue one message: at the end of this tick it goes out together with all others.
+
+        Two kinds do not wait for that. With the last one that is owed nothing can go out together; it leaves now, if
+        all that came before it has been read. And of a long one the reader gets enough to do until then.
+        """
+        if isinstance(reply, LongResponse):
+            self._begin(reply)
+            return
+        size = len(reply) + 1
+        written = self._write_now(reply) if is_last else 0
+        if written == size or self._is_broken:
             return
         if not self._pieces:
             self._reactor.conclude(self.flush)
-        self._pieces += (line, b"\n")
-        size = len(line) + 1
+        self._pieces += (reply, b"\n")
         self._waiting_bytes += size
         self._holdings.bytes += size
-
-    def write_last_line(self, line: bytes) -> None:
-        """Write one message now, if all that came before it has been read; else likewise."""
-        written = 0
-        if not self._pieces and not self._is_broken:
-            with contextlib.suppress(OSError):  # it is full or gone: the end of the tick tells
-                written = os.writev(self.fd, (line, b"\n"))
-        if written <= len(line):
-            self.write_line(line)
+        if written:
             self._drop(written)
 
-    def write_at_length(self, line: LongResponse) -> None:
-        """Queue a long one, and begin with it at once: the reader has enough to do until the end of this tick."""
+    def _write_now(self, line: bytes) -> int:
+        """Write what the reader takes of one message, unless another one is before it; how much that was."""
+        if not self._pieces and not self._is_broken:
+            with contextlib.suppress(OSError):  # it is full or gone: the end of the tick tells
+                return os.writev(self.fd, (line, b"\n"))
+        return 0
+
+    def offer(self, line: bytes) -> bool:
+        """Queue a message that nothing depends on, unless too much waits already; whether it was taken."""
+        if self.is_full:
+            return False
+        self.write(line)
+        return True
+
+    def _begin(self, line: LongResponse) -> None:
         if self._is_broken:
             return
         if not self._pieces:
@@ -97,13 +110,6 @@ class Outlet:
         self._hold(len(line) + 1)
         with contextlib.suppress(OSError):  # it is full or gone: the end of the tick tells
             self._write()
-
-    def offer(self, line: bytes) -> bool:
-        """Queue a message that nothing depends on, unless too much waits already; whether it was taken."""
-        if self.is_full:
-            return False
-        self.write_line(line)
-        return True
 
     def flush(self) -> None:
         """Write what the reader takes now, and wait for it to take the rest."""

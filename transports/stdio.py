@@ -9,7 +9,7 @@ from filewarden.broker.caller import Caller
 from filewarden.broker.charter import Charter
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.long_text import LongResponse
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.principal import LOCAL, Principal, key_of
 from filewarden.broker.reactor import Reactor
 from filewarden.transports.lines import LineSplitter, TooLong
@@ -137,21 +137,14 @@ class Stdio:
         if not self._outlet.offer(frame):
             self._broker.turn_away(SLOW_READER)
 
-    def answer(self, frame: bytes | None, status: int) -> None:
+    def answer(self, reply: Reply | None, status: int) -> None:
         """The answer, if there is one; the status is HTTP's.
 
-        The last one that is owed leaves at once, before what is noted about the call: nothing can go out with it.
+        The last one that is owed leaves before what is noted about its call.
         """
-        if frame is None:
-            return
-        if self._unheard or self._conversation.session.in_flight:
-            self._outlet.write_line(frame)
-        else:
-            self._outlet.write_last_line(frame)
-
-    def answer_at_length(self, response: LongResponse) -> None:
-        """Likewise, of a long one."""
-        self._outlet.write_at_length(response)
+        if reply is not None:
+            is_owed_more = self._unheard or self._conversation.session.in_flight
+            self._outlet.write(reply, is_last=not is_owed_more)
 
     def finish(self) -> None:
         """The input ended: what is under way gets a moment to be answered, then everything ends."""

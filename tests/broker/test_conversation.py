@@ -9,6 +9,7 @@ import pytest
 from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation, Services
 from filewarden.broker.offering import OfferedTools
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.protocol.principal import Principal
@@ -51,9 +52,9 @@ class Sink:
     def send(self, frame: bytes) -> None:
         self.frames.append(frame)
 
-    def answer(self, frame: bytes | None, status: int) -> None:
+    def answer(self, reply: Reply | None, status: int) -> None:
         assert status == 200
-        self.frames.append(frame or b"")
+        self.frames.append(bytes(reply or b""))
 
 
 def tool(name: str, *, writes: bool) -> Tool:

@@ -32,7 +32,7 @@ def test_what_nothing_depends_on_is_not_kept_for_one_that_does_not_read(ends: tu
     assert told <= MANY_BYTES // len(line) + 1
     held = holdings.bytes
     assert not outlet.offer(b"small")
-    outlet.write_line(b"an answer")  # is kept all the same
+    outlet.write(b"an answer")  # is kept all the same
     assert holdings.bytes == held + len(b"an answer\n")
     received = b""
     while not outlet.is_empty:
@@ -58,7 +58,7 @@ def test_a_large_answer_goes_out_at_once_also_by_a_pipe_of_another_account(
             patched.setattr(os, "open", refuse)
         outlet = Outlet(ends[1], reactor, Holdings(), lambda: None, lambda: None)
     assert fcntl.fcntl(ends[0], fcntl.F_GETPIPE_SZ) == PIPE_BYTES
-    outlet.write_line(b"x" * 900_000)
+    outlet.write(b"x" * 900_000)
     outlet.flush()
     assert outlet.is_empty
     if may_open:
@@ -69,7 +69,7 @@ def test_a_large_answer_goes_out_at_once_also_by_a_pipe_of_another_account(
 def test_the_last_line_leaves_before_the_end_of_the_tick(ends: tuple[int, int]) -> None:
     holdings = Holdings()
     outlet = Outlet(ends[1], EpollReactor(), holdings, lambda: None, lambda: None)
-    outlet.write_last_line(b"an answer")
+    outlet.write(b"an answer", is_last=True)
     assert os.read(ends[0], 100) == b"an answer\n"
     assert (outlet.is_empty, holdings.bytes) == (True, 0)
     os.close(outlet.fd)
@@ -83,9 +83,9 @@ def test_the_last_line_keeps_its_place(ends: tuple[int, int], is_full: bool) -> 
     outlet = Outlet(ends[1], EpollReactor(), holdings, lambda: broken.append(True), lambda: None)
     lines = [b"y" * (PIPE_BYTES - 100), b"z" * 1000] if is_full else [b"first"]
     for line in lines[:-1]:
-        outlet.write_last_line(line)
-    outlet.write_last_line(lines[-1]) if is_full else outlet.write_line(lines[-1])
-    outlet.write_last_line(b"last")
+        outlet.write(line, is_last=True)
+    outlet.write(lines[-1], is_last=is_full)
+    outlet.write(b"last", is_last=True)
     received = b""
     while not received.endswith(b"last\n"):
         if not outlet.is_empty:
@@ -103,7 +103,7 @@ def test_that_nobody_reads_is_told_at_the_end_of_the_tick_alone() -> None:
     outlet = Outlet(write_end, EpollReactor(), Holdings(), lambda: broken.append(True), lambda: None)
     os.close(read_end)
     os.close(write_end)
-    outlet.write_last_line(b"to nobody")
+    outlet.write(b"to nobody", is_last=True)
     assert not broken
     outlet.flush()
     assert broken
@@ -117,10 +117,10 @@ def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(ends: 
     fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, room)
     os.set_blocking(ends[0], False)
     texts = [("line \u00fc\n" * 100_000), "short", '"' * 600_000]
-    outlet.write_line(b'"before"')
+    outlet.write(b'"before"')
     for text in texts:
-        outlet.write_at_length(LongResponse(b'"', LongText(text.encode()), b'"'))
-        outlet.write_line(b'"between"')
+        outlet.write(LongResponse(b'"', LongText(text.encode()), b'"'))
+        outlet.write(b'"between"')
     received = b""
     while not outlet.is_empty:
         outlet.flush()
@@ -142,7 +142,7 @@ def test_a_reader_that_leaves_is_told_of_when_all_is_done(ends: tuple[int, int])
     gone = os.dup(ends[0])
     os.dup2(ends[1], ends[0])  # nobody reads any more
     os.close(gone)
-    outlet.write_at_length(LongResponse(b'"', LongText(b"x" * 100_000), b'"'))
+    outlet.write(LongResponse(b'"', LongText(b"x" * 100_000), b'"'))
     assert not left  # whoever has written may be in the midst of something
     reactor.settle(reactor.stop)
     reactor.run()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from filewarden.broker.protocol.jsonrpc import AnyRequest, Batch, Message
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.response import encode
 from filewarden.transports.http.answer import Answer
 
@@ -53,8 +54,9 @@ class Exchange(Generic[S]):
         if self.plain is None:
             self._streaming().send(frame)
 
-    def answer(self, frame: bytes | None, status: int) -> None:
-        """End the exchange; without a frame there is nothing to say but that."""
+    def answer(self, reply: Reply | None, status: int) -> None:
+        """End the exchange; without a reply there is nothing to say but that."""
+        frame = None if reply is None else bytes(reply)
         if frame is None and isinstance(self._message, AnyRequest):
             frame = _cancelled(self._message)
         if self.stream is None:

@@ -14,6 +14,7 @@ from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.guests import Guest
 from filewarden.broker.protocol.jsonrpc import decode
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.config.version import NAME, VERSION
@@ -45,10 +46,10 @@ class SseClient:
         """Send a message: everything goes out on the one stream."""
         self.stream.push(event(MESSAGE, frame))
 
-    def answer(self, frame: bytes | None, status: int) -> None:
+    def answer(self, reply: Reply | None, status: int) -> None:
         """Send what answers a message, if anything does; its POST was accepted before."""
-        if frame is not None:
-            self.send(frame)
+        if reply is not None:
+            self.send(bytes(reply))
 
 
 class SseClients:

@@ -15,6 +15,7 @@ from filewarden.broker.broker import Broker
 from filewarden.broker.caller import Caller
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.launch import launch
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import EpollReactor
 from filewarden.transports.serve import serve
@@ -30,9 +31,9 @@ class Named:
     def send(self, frame: bytes) -> None:
         os.write(1, self._name + b" " + frame + b"\n")
 
-    def answer(self, frame: bytes | None, status: int) -> None:
-        if frame is not None:
-            self.send(frame)
+    def answer(self, reply: Reply | None, status: int) -> None:
+        if reply is not None:
+            self.send(bytes(reply))
 
 
 class Party:

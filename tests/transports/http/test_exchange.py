@@ -2,7 +2,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from filewarden.broker.protocol.jsonrpc import Notification, Request
+from filewarden.broker.protocol.long_text import LongResponse, LongText, Reply
 from filewarden.transports.http import exchange as exchange_module
 from filewarden.transports.http.exchange import Exchange
 
@@ -33,15 +36,16 @@ def run(body: Callable[[Exchange[Recorded]], Awaitable[None]]) -> Exchange[Recor
     return exchange
 
 
-def test_an_answer_within_the_grace_is_plain() -> None:
+@pytest.mark.parametrize("reply", [b"{}", LongResponse(b"{", LongText(b" "), b"}")])
+def test_an_answer_within_the_grace_is_plain(reply: Reply) -> None:
     async def body(exchange: Exchange[Recorded]) -> None:
-        asyncio.get_running_loop().call_soon(exchange.answer, b"{}", 404)
+        asyncio.get_running_loop().call_soon(exchange.answer, reply, 404)
         await exchange.decision()
 
     exchange = run(body)
     assert exchange.stream is None
     assert exchange.plain is not None
-    assert (exchange.plain.status, exchange.plain.body) == (404, b"{}")
+    assert (exchange.plain.status, exchange.plain.body) == (404, bytes(reply))
 
 
 def test_a_message_before_the_answer_makes_it_a_stream() -> None:
