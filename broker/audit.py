@@ -15,6 +15,7 @@ from filewarden.broker.audit_backlog import Backlog
 from filewarden.broker.audit_file import AuditFile, FullError
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call
+from filewarden.broker.caller import Caller
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason, Succeeded, word_for
 from filewarden.broker.reactor import Reactor
@@ -71,6 +72,17 @@ class AuditLog:
         if call.tool.writes or self._reason is not None:
             self._put_down()  # what it was to write must not be kept
         self._flush_soon(reactor, now)
+
+    def record_unread(self, caller: Caller, tool: str, number: int) -> None:
+        """A call could not be read as one: it named a tool that there is not, or its arguments were wrong.
+
+        They are not kept: they have no form in which they could be told apart from what must not be written down.
+        """
+        if self._reactor is None:
+            return
+        self._put_down()
+        self._backlog.unread(caller, tool, number)
+        self._flush_soon(self._reactor, self._reactor.now())
 
     def record_breach(self, breach: Breach) -> None:
         """A worker was ended for what no honest one does, whether or not it ran a call."""

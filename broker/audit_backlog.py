@@ -8,6 +8,7 @@ import msgspec
 
 from filewarden.broker.audit_entry import Ended, Scribe
 from filewarden.broker.call import Call
+from filewarden.broker.caller import Caller
 
 MOST_WAITING = 4096
 """Lines that are kept while the file cannot be written."""
@@ -59,12 +60,13 @@ class Backlog:
         entry = self._scribe.entry
         self._waiting.extend([entry(each, clock_s) for each in ended])
 
+    def unread(self, caller: Caller, tool: str, number: int) -> None:
+        """Something was asked for that could not be read as a call."""
+        self._add(self._scribe.unread(caller, tool, number, time.time()))
+
     def event(self, event: str, **facts: object) -> None:
         """Something happened that is no call."""
-        if self.is_full:
-            self._lose(1)
-        else:
-            self._waiting.append(self._event(event, **facts))
+        self._add(self._event(event, **facts))
 
     def first(self, most: int, reason: str) -> list[bytes]:
         """So many lines, and, where they are all that wait, that some were lost, for the reason given."""
@@ -84,6 +86,12 @@ class Backlog:
         for _ in range(count):
             self._waiting.popleft()
         return False
+
+    def _add(self, line: bytes) -> None:
+        if self.is_full:
+            self._lose(1)
+        else:
+            self._waiting.append(line)
 
     def _lose(self, count: int) -> None:
         self._lost += count

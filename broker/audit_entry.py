@@ -6,9 +6,10 @@ import time
 import msgspec
 
 from filewarden.broker.call import Call
+from filewarden.broker.caller import Caller
 from filewarden.broker.path_arguments import PATH_NAMES, present, texts
 from filewarden.broker.protocol.principal import profile_of
-from filewarden.workers.errors import ToolFailure
+from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.names import echo, parse, show
 
 PATTERN_NAMES = ("pattern", "value")
@@ -61,6 +62,18 @@ class Scribe:
             b',"bytes":%d' % size if size else b"",
             parts[1],
             _places(call.arguments),
+        )
+
+    def unread(self, caller: Caller, tool: str, number: int, moment: float) -> bytes:
+        """The entry of what was no call in the end: who asked for what, in seconds of the epoch when."""
+        key = (caller.principal.key, caller.client, tool, Code.INVALID_ARGUMENT.value, "", "")
+        head, tail = self._parts.get(key) or self._remember(key)
+        return b'{"time":"%s","server":%s,"call":%d%s0.000%s}' % (
+            self._moment(moment),
+            self._server,
+            number,
+            head,
+            tail,
         )
 
     def _moment(self, moment: float) -> bytes:

@@ -21,14 +21,13 @@ class Crowd:
         self._latest = ""
         self._latest_at = self._before_at = float("-inf")
 
-    def came(self, call: Call) -> bool:
-        """It was admitted; whether another client called lately."""
+    def came(self, call: Call) -> None:
+        """It was admitted."""
         client, in_flight = call.client, self.in_flight
         in_flight[client] = in_flight.get(client, 0) + 1
         if client != self._latest:
             self._latest, self._before_at = client, self._latest_at
-        self._latest_at = now = call.submitted_at
-        return now - self._before_at < LATELY_S
+        self._latest_at = call.submitted_at
 
     def went(self, call: Call) -> None:
         """It is under way no longer."""

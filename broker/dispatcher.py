@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.broker import unread, verdicts
+from filewarden.broker import verdicts
 from filewarden.broker.admission import Admission
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.asides import begin_text, pass_on
@@ -177,10 +177,9 @@ class Dispatcher:
         self._tell(call, refusal, call.submitted_at)
 
     def note_unread(self, caller: Caller, tool: str) -> None:
-        """A tool was called in a way that made no call of it: whoever keeps a record hears of it all the same."""
-        now = self._reactor.now()
-        call = self._admission.call(caller, unread.tool(tool), unread.ARGUMENTS, _to_nobody, DEAF, None, None, now)
-        self._tell(call, unread.OUTCOME, now)
+        """A tool was called in a way that made no call of it: the audit log hears of it all the same."""
+        if self._audit is not None:
+            self._audit.record_unread(caller, tool, next(self._admission.numbers))
 
     def cancel(self, call: Call) -> None:
         """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed.

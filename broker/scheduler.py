@@ -113,8 +113,8 @@ class Scheduler:
         """
         if self._crowd.in_flight.get(call.client, 0) >= self._per_client_limit:
             raise self._too_many(call)
-        has_company = self._crowd.came(call)
-        self._queue_of(call).begin(call, now, is_counted=has_company)
+        self._crowd.came(call)
+        self._queue_of(call).begin(call, now, is_counted=self._crowd.has_company(call.client, now))
         self._is_scan_next |= not call.tool.writes
 
     def _too_many(self, call: Call) -> Overload:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -46,12 +46,14 @@ class Content(msgspec.Struct, frozen=True):
     facts: msgspec.Struct
 
 
-class Folded(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A structured result in a form that travels more quickly from a worker to the front-end than the result itself."""
+class Folded(Protocol):
+    """A struct that travels more quickly from a worker to the front-end than the structured result that it is made of.
+
+    It does so best as an array, which is `array_like`.
+    """
 
     def unfold(self) -> msgspec.Struct:
         """The result; raises ValueError where this cannot have been made from one."""
-        raise NotImplementedError
 
 
 class Kind(StrEnum):

@@ -15,9 +15,11 @@ from filewarden.broker.audit_backlog import MOST_WAITING
 from filewarden.broker.audit_entry import MOST_PATH_CHARS
 from filewarden.broker.audit_verification import Findings, Verifier
 from filewarden.broker.call import Call
+from filewarden.broker.caller import Caller
 from filewarden.broker.log import Log
 from filewarden.broker.path_arguments import PATH_NAMES
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
+from filewarden.broker.protocol.principal import Principal
 from filewarden.config.sections.audit import AuditSettings
 from filewarden.workers.audit import files as audit_files
 from filewarden.workers.audit.chain import MOST_LINE_BYTES
@@ -161,6 +163,29 @@ def test_a_line_says_who_did_what_where_with_what_outcome(make_desk: Any, record
     assert [entry["outcome"] for entry in others] == ["access_denied", "cancelled", "asked"]
     assert b"secret text" not in file.read_bytes()
     assert file.stat().st_mode & 0o777 == 0o600
+    assert verified(file).fault is None
+
+
+def test_what_could_not_be_read_as_a_call_stands_among_the_others(
+    make_desk: Any, make_call: Callable[..., Call], tmp_path: Path
+) -> None:
+    desk = make_desk()
+    desk.seconds += 1
+    desk.audit.record(make_call(), DONE)
+    desk.audit.record_unread(Caller("b", Principal("ann")), "no such tool", 7)
+    desk.audit.record(make_call(), DONE)
+    desk.tick()
+    file = tmp_path / "audit.jsonl"
+    before, unread, after = calls(file)
+    assert (before["call"], after["call"]) == (1, 2)
+    assert {name: unread[name] for name in ("call", "principal", "client", "tool", "outcome", "ms")} == {
+        "call": 7,
+        "principal": "ann",
+        "client": "b",
+        "tool": "no such tool",
+        "outcome": "invalid_argument",
+        "ms": 0.0,
+    }
     assert verified(file).fault is None
 
 
