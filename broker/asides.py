@@ -3,7 +3,6 @@
 from filewarden.broker.call import Call
 from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Violation
-from filewarden.broker.protocol.response import encode
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Kind
 from filewarden.workers.wire import Progress, Remark
@@ -50,8 +49,10 @@ def begin_text(call: Call, begun: bytes | memoryview, most_bytes: int) -> None:
     if len(call.begun) >= MOST_SHORT_PIECES + call.answer_bytes // PIECE_BYTES:
         raise Violation("a text in too many pieces")
     keep_big_blocks()
+    from filewarden.broker.protocol.text_json import inside
+
     try:
         text = str(begun, "utf-8")
     except UnicodeDecodeError as error:
         raise Violation("a text that is not UTF-8", error) from None
-    call.begun += (memoryview(encode(text))[1:-1],)
+    call.begun += (inside(text),)

@@ -15,6 +15,7 @@ LATE_IMPORTS = (
     "encodings.unicode_escape",
     "filewarden.broker",
     "filewarden.broker.process_figures",
+    "filewarden.broker.protocol.text_json",
     "filewarden.broker.snapshot",
     "filewarden.broker.status",
     "filewarden.workers.confine",

@@ -5,7 +5,6 @@ So no copy of the whole response is made, and whoever reads it works on one piec
 
 from collections.abc import Iterator
 
-from filewarden.broker.protocol.response import encode
 from filewarden.workers.ahead import pieces
 
 PIECE_BYTES = 256 * 1024
@@ -44,18 +43,15 @@ class LongResponse:
 
     def parts(self) -> Iterator[tuple[bytes | memoryview, ...]]:
         """All of it, as little at a time as is worth being written alone; the last of the last ones is `tail`."""
+        from filewarden.broker.protocol.text_json import inside
+
         head: tuple[bytes, ...] = (self.head,)
         missing = len(self.text.utf8)
         for piece in pieces(self.text.utf8, PIECE_BYTES):
             missing -= len(piece)
             # Held by no name, so that the next one takes the same memory, which is at hand.
-            yield (*head, _inside(piece)) if missing else (*head, _inside(piece), self.tail)
+            yield (*head, inside(str(piece, "utf-8")), *(() if missing else (self.tail,)))
             head = ()
-
-
-def _inside(text: memoryview) -> memoryview:
-    """A text as JSON, without its quotes."""
-    return memoryview(encode(str(text, "utf-8")))[1:-1]
 
 
 Reply = bytes | LongResponse
