@@ -12,6 +12,7 @@ from filewarden.workers.paths.space import Space
 from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.rules.write_rules import WriteRules
+from filewarden.workers.shelf import Shelf
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class Context(msgspec.Struct, frozen=True):
     """How changes are made, and which are refused."""
     journal: Journal = NO_JOURNAL
     """Where changes are recorded before they are made."""
+    shelf: Shelf | None = None
+    """Where a long text may be laid that needs no look."""
 
     def is_overdue(self) -> bool:
         """Whether a scan should now return what it has."""

@@ -29,14 +29,26 @@ class Shelf:
             self._memory = mmap(fd, MEMORY_BYTES)
         finally:
             os.close(fd)
+        self._view = memoryview(self._memory)
 
     def lay(self, text: bytes) -> bool:
         """Put a text there; False, where it has no room."""
         if len(text) > SHELF_BYTES or self._memory[MARK_AT:] != FREE:
             return False
         self._memory[: len(text)] = text
-        self._memory[MARK_AT:] = TAKEN
+        self.give()
         return True
+
+    def read(self, fd: int, size: int) -> memoryview | None:
+        """Put there what a file holds, if that is as long and has room: it is to be given yet. Raises OSError."""
+        if size >= SHELF_BYTES or self._memory[MARK_AT:] != FREE:
+            return None
+        found = os.readv(fd, [self._view[: size + 1]])  # with room for what a longer one would have
+        return self._view[:size] if found == size else None
+
+    def give(self) -> None:
+        """Leave what lies there to the broker, until it has fetched it."""
+        self._memory[MARK_AT:] = TAKEN
 
 
 def shelf_of(fds: list[int]) -> Shelf | None:

@@ -29,8 +29,8 @@ QUICK, SCAN = Lane
 class Text(msgspec.Struct, frozen=True):
     """An answer that is a text of its own; the facts about it travel beside it."""
 
-    text: bytes
-    """Strict UTF-8."""
+    text: bytes | int
+    """Strict UTF-8. A number: so many bytes of it lie on the shelf of the context already."""
     facts: msgspec.Struct | Callable[[], msgspec.Struct]
     """A call where it takes its time to find them out: a long text is on its way meanwhile."""
 

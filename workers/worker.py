@@ -123,12 +123,17 @@ class Worker:
 
     def _answer(self, call: wire.Call, result: msgspec.Struct | Text | Content, channel: Channel) -> wire.Pieces:
         """The frame of an answer; a long text lies on the shelf, or has gone ahead."""
-        if not isinstance(result, Text) or len(result.text) <= AHEAD_BYTES:
+        if not isinstance(result, Text):
             return _answer(call, result)
-        is_laid = self._shelf is not None and self._shelf.lay(result.text)
-        if is_laid and not callable(result.facts):
-            return wire.answer(call.call, result.facts, len(result.text))
-        for piece in (len(result.text),) if is_laid else pieces(result.text):
+        text = result.text
+        if not isinstance(text, int):
+            if len(text) <= AHEAD_BYTES:
+                return _answer(call, result)
+            if self._shelf is not None and self._shelf.lay(text):
+                text = len(text)
+        if isinstance(text, int) and not callable(result.facts):
+            return wire.answer(call.call, result.facts, text)
+        for piece in (text,) if isinstance(text, int) else pieces(text):
             channel.send(*wire.beginning(call.call, piece))
         return wire.answer(call.call, result.told(), b"")
 
@@ -155,7 +160,16 @@ class Worker:
         reporter = _reporter(call, channel) if is_heard else SILENT
         inputs = wire.unpack_inputs(call.inputs) if call.inputs else NO_INPUTS
         if self._profile.role != "rw":
-            return Context(self._space, self._profile.limits, soft_deadline, reporter, inputs, call.askable, confirm)
+            return Context(
+                self._space,
+                self._profile.limits,
+                soft_deadline,
+                reporter,
+                inputs,
+                call.askable,
+                confirm,
+                shelf=self._shelf,
+            )
         return Context(
             self._space,
             self._profile.limits,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from filewarden.workers.ahead import AHEAD_BYTES
 from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Kind, Text, Tool
 
@@ -53,6 +54,7 @@ class _Binary(msgspec.Struct, frozen=True):
 @cache
 def _operation() -> "Callable[[Context, ReadFile], Text]":
     """Made once, in the worker: an import takes its time even where it finds everything there."""
+    from filewarden.workers.reading.known_text import read_known
     from filewarden.workers.reading.text_reading import read
     from filewarden.workers.text.decoding import known_name
     from filewarden.workers.text.part import Part, check
@@ -73,6 +75,9 @@ def _operation() -> "Callable[[Context, ReadFile], Text]":
             check(part)
         handle = context.space.open_file(arguments.path)
         try:
+            known = read_known(context, handle, part) if handle.stat.st_size > AHEAD_BYTES else None
+            if known is not None:
+                return known
             reading = read(context, handle, part)
         finally:
             handle.close()

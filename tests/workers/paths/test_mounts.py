@@ -220,6 +220,7 @@ def test_l24_a_mount_of_the_kernels_own_files_is_read_within_bounds(
         mount("/proc", ground / "mnt")
         context = make_context(Space((open_root("R", str(ground)),), resolver=resolver), seconds=2.0)
         read = read_file.run(context, read_file.ReadFile(path="mnt/self/status"))
+        assert isinstance(read.text, bytes)
         assert read.text.startswith(b"Name:")
         facts = get_file_info.run(context, get_file_info.GetFileInfo(path="mnt/uptime"))
         assert (facts.type, facts.size) == ("file", 0)

@@ -28,6 +28,7 @@ LIMIT = 1_048_576
 def read(context: Context, path: str = "f", **arguments: Any) -> tuple[bytes, TextFacts]:
     answer = run(context, msgspec.convert({"path": path, **arguments}, ReadFile))
     assert isinstance(answer, Text)
+    assert isinstance(answer.text, bytes)
     facts = answer.told()
     assert isinstance(facts, TextFacts)
     answer.text.decode()

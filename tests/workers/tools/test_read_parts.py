@@ -32,6 +32,7 @@ WIDE_TEXTS = st.lists(st.sampled_from(["", "a", "é\r", "日本", "\U0001f600x" 
 def read(context: Context, **arguments: Any) -> tuple[bytes, TextFacts]:
     answer = run(context, msgspec.convert({"path": "f", **arguments}, ReadFile))
     assert isinstance(answer, Text)
+    assert isinstance(answer.text, bytes)
     facts = answer.told()
     assert isinstance(facts, TextFacts)
     answer.text.decode()
