@@ -16,7 +16,7 @@ from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call, Witness
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.caller import Caller
-from filewarden.broker.conversation import Conversation, Services
+from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.ledger import Ledger
@@ -33,6 +33,7 @@ from filewarden.broker.protocol.session import Session
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.services import Services
 from filewarden.broker.staff import Staff
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers

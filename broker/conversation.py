@@ -2,14 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
-import msgspec
-
-from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import DEAF, Call, Hearing
 from filewarden.broker.caller import Caller
-from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.protocol.actions import (
     AwaitAnswers,
     CancelCall,
@@ -25,64 +20,23 @@ from filewarden.broker.protocol.actions import (
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
-from filewarden.broker.protocol.long_text import Reply
-from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
 from filewarden.broker.protocol.revisions import Era
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.protocol.shape import resource_error
 from filewarden.broker.protocol.terms import Terms
-from filewarden.broker.reactor import Reactor
 from filewarden.broker.run import Run
 from filewarden.broker.seal import BadSealError
+from filewarden.broker.services import Services
+from filewarden.broker.sink import Sink
 from filewarden.broker.subscriptions import Subscriptions
-from filewarden.broker.task_runs import TaskRuns
-from filewarden.broker.vouchers import Vouchers
-from filewarden.broker.watches import Watches
-from filewarden.broker.watching import Lookouts
-from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.note_level import NoteLevel
 from filewarden.workers.task_use import AT_ONCE, WHEN_SLOW
 from filewarden.workers.wire import Note, Remark
 
 LIST_RESOURCES = "resources/list"
-
-
-class Sink(Protocol):
-    """Where what one frame of a client leads to is sent."""
-
-    def send(self, frame: bytes) -> None:
-        """A notification of this exchange, or a request of ours: any number, before the answer."""
-
-    def answer(self, reply: Reply | None, status: int) -> None:
-        """What answers, or None when nothing is to be sent; called exactly once.
-
-        A long one may be made while it is written. `status` is what goes with it over HTTP.
-        """
-
-
-class Services(msgspec.Struct, kw_only=True):
-    """What all conversations of a server share; new settings change it under them."""
-
-    reactor: Reactor
-    dispatcher: Dispatcher
-    catalogue: Catalogue
-    vouchers: Vouchers
-    tasks: TaskRuns
-    announcements: Announcements
-    watches: Watches
-    abilities: Abilities
-    ask_s: float
-    """How long a client may take to answer a question."""
-    task_after_s: float
-    """How long a call may run before it becomes a task, where its client and its tool allow that."""
-
-    def lookouts(self, caller: Caller) -> Lookouts | None:
-        """With what resources are watched for a caller; None where they are not."""
-        operation = self.catalogue.operation("resources/subscribe")
-        return None if operation is None else Lookouts(self.watches, self.dispatcher, operation, caller)
 
 
 class Conversation:

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from filewarden.broker.caller import Caller
-from filewarden.broker.conversation import Conversation, Services
+from filewarden.broker.conversation import Conversation
 from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.offer import Abilities, Offer
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
+from filewarden.broker.services import Services
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.tool import Tool
 

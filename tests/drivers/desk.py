@@ -9,7 +9,7 @@ import msgspec
 from filewarden.broker.announcements import Announcements
 from filewarden.broker.call import DEAF, Deliver, Hearing
 from filewarden.broker.caller import Caller
-from filewarden.broker.conversation import Conversation, Services
+from filewarden.broker.conversation import Conversation
 from filewarden.broker.offering import OfferedTools
 from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.offer import Abilities, Offer
@@ -17,6 +17,7 @@ from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
 from filewarden.broker.seal import Seal
+from filewarden.broker.services import Services
 from filewarden.broker.task_runs import TaskRuns
 from filewarden.broker.vouchers import Vouchers
 from filewarden.workers.catalogue import Catalogue

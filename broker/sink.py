@@ -1,0 +1,18 @@
+"""Where a transport takes what a conversation has to say."""
+
+from typing import Protocol
+
+from filewarden.broker.protocol.long_text import Reply
+
+
+class Sink(Protocol):
+    """Where what one frame of a client leads to is sent."""
+
+    def send(self, frame: bytes) -> None:
+        """A notification of this exchange, or a request of ours: any number, before the answer."""
+
+    def answer(self, reply: Reply | None, status: int) -> None:
+        """What answers, or None when nothing is to be sent; called exactly once.
+
+        A long one may be made while it is written. `status` is what goes with it over HTTP.
+        """
