@@ -15,19 +15,50 @@ _OBJECT = msgspec.json.Decoder(Json)
 NOT_ANSWERED: Json = {"action": "cancel"}
 
 
-def begin(call: StartCall, asked: Asked, asked_before: int) -> tuple[Interview, list[bytes]]:
-    """The interview, and the frames that ask; `asked_before` numbers our requests through a session."""
-    keys = {f"{ID_PREFIX}{asked_before + n}": key for n, key in enumerate(asked.requests, 1)}
-    frames = [
-        notifications.request(our_id, asked.requests[key].method, asked.requests[key].params)
-        for our_id, key in keys.items()
-    ]
-    return Interview(call, asked, keys), frames
+class Interviews:
+    """Those of one session, known by the ids of what is still unanswered."""
 
+    def __init__(self) -> None:
+        self._open: dict[str, Interview] = {}
+        self._asked = 0
+        """How many requests of ours there were: it numbers them."""
 
-def take_response(interview: Interview, our_id: str, response: Response) -> None:
-    """Note one answer; an error, or anything but an object of reasonable size, is none."""
-    interview.answers[interview.keys.pop(our_id)] = _answer_in(response)
+    def begin(self, call: StartCall, asked: Asked) -> tuple[Interview, list[bytes]]:
+        """A new one, and the frames that ask."""
+        keys = {f"{ID_PREFIX}{self._asked + n}": key for n, key in enumerate(asked.requests, 1)}
+        frames = [
+            notifications.request(our_id, asked.requests[key].method, asked.requests[key].params)
+            for our_id, key in keys.items()
+        ]
+        interview = Interview(call, asked, keys)
+        self._asked += len(frames)
+        self._open.update(dict.fromkeys(keys, interview))
+        return interview, frames
+
+    def take(self, response: Response) -> Interview | None:
+        """Note one answer; returns its interview when that was the last one, None where nobody waits for it either.
+
+        An error, or anything but an object of reasonable size, is no answer.
+        """
+        interview = self._open.pop(response.id, None) if isinstance(response.id, str) else None
+        if interview is None or not isinstance(response.id, str):
+            return None
+        interview.answers[interview.keys.pop(response.id)] = _answer_in(response)
+        return None if interview.keys else interview
+
+    def give_up(self, interview: Interview, reason: str) -> list[bytes]:
+        """What is open counts as not answered; returns the frames that take it back."""
+        frames = []
+        for our_id, key in interview.keys.items():
+            self._open.pop(our_id, None)
+            interview.answers[key] = NOT_ANSWERED
+            frames.append(notifications.cancelled(our_id, reason))
+        interview.keys.clear()
+        return frames
+
+    def clear(self) -> None:
+        """Nobody is left to answer."""
+        self._open.clear()
 
 
 def _answer_in(response: Response) -> Json:
@@ -38,15 +69,3 @@ def _answer_in(response: Response) -> Json:
     except (msgspec.DecodeError, RecursionError):
         return NOT_ANSWERED
     return answer if is_shallow(answer) else NOT_ANSWERED
-
-
-def is_complete(interview: Interview) -> bool:
-    """Whether nothing is open any more."""
-    return not interview.keys
-
-
-def decline_rest(interview: Interview) -> None:
-    """Count what is open as not answered."""
-    for key in interview.keys.values():
-        interview.answers[key] = NOT_ANSWERED
-    interview.keys.clear()

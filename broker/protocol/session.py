@@ -22,7 +22,7 @@ from filewarden.broker.protocol.actions import (
     StartCall,
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId, UnreadCallError
-from filewarden.broker.protocol.interview import begin, decline_rest, is_complete, take_response
+from filewarden.broker.protocol.interview import Interviews
 from filewarden.broker.protocol.jsonrpc import (
     READ,
     AnyRequest,
@@ -74,8 +74,7 @@ class Session:
         self._is_shared = eras is Eras.BOTH
         """Whether other requests of the client go over the same stream."""
         self._running: dict[RequestId, _Running] = {}
-        self._interviews: dict[str, Interview] = {}
-        self._asked = 0
+        self._interviews = Interviews()
 
     @property
     def client_name(self) -> str:
@@ -162,10 +161,7 @@ class Session:
         running = self._find(interview.call)
         if running is None or running.interview is not interview:
             return None
-        for our_id in interview.keys:
-            self._interviews.pop(our_id, None)
-            running.exchange.actions.append(Send(notifications.cancelled(our_id, "nobody answered in time")))
-        decline_rest(interview)
+        running.exchange.actions += map(Send, self._interviews.give_up(interview, "nobody answered in time"))
         self._run_again(running, interview)
         return running.exchange
 
@@ -271,18 +267,14 @@ class Session:
             return
         action = running.action
         if isinstance(action, StartCall):
-            self._forget_interview(running)
+            if running.interview is not None:
+                frames = self._interviews.give_up(running.interview, "the request was cancelled")
+                running.exchange.actions += map(Send, frames)
             ended = self._end(running, None)
             exchange.actions.append(CancelCall(action, None if ended is exchange else ended))
         elif isinstance(action, Listen):
             ended = self._end(running, None)
             exchange.actions.append(EndListen(action, None if ended is exchange else ended))
-
-    def _forget_interview(self, running: _Running) -> None:
-        if running.interview is not None:
-            for our_id in running.interview.keys:
-                self._interviews.pop(our_id, None)
-                running.exchange.actions.append(Send(notifications.cancelled(our_id, "the request was cancelled")))
 
     # Asking.
 
@@ -294,21 +286,16 @@ class Session:
             return self._end(running, call.respond(call, asked))
         if error is not None:
             return self._end(running, call.respond(call, _CANNOT_ASK))
-        interview, frames = begin(call, asked, self._asked)
-        self._asked += len(frames)
-        self._interviews.update(dict.fromkeys(interview.keys, interview))
+        interview, frames = self._interviews.begin(call, asked)
         running.interview = interview
         running.exchange.actions += [*map(Send, frames), AwaitAnswers(interview)]
         return running.exchange
 
     def _take_answer(self, response: Response, exchange: Exchange) -> None:
         """An answer to a request of ours; one that nobody waits for is dropped."""
-        interview = self._interviews.pop(response.id, None) if isinstance(response.id, str) else None
-        if interview is None or not isinstance(response.id, str):
-            return
-        take_response(interview, response.id, response)
-        running = self._find(interview.call)
-        if running is not None and is_complete(interview):
+        interview = self._interviews.take(response)
+        running = None if interview is None else self._find(interview.call)
+        if running is not None and interview is not None:
             self._run_again(running, interview)
             exchange.actions += running.exchange.actions
             running.exchange.actions = []
