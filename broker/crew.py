@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from filewarden.broker.backoff import Backoff
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.forkserver import is_dead_within
+from filewarden.broker.heard_links import HeardLinks
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import LinkError, Links
@@ -61,7 +62,7 @@ class Crew:
         """Every process that is not known to be dead."""
         self._posts: dict[int, Lookout] = {}
         """Whom each of them works for, as long as it does."""
-        self._dirty: set[Watcher] = set()
+        self._heard = HeardLinks(reactor, self._on_link)
         self._is_closing = False
 
     def watchers(self) -> list[tuple[Watcher, Lookout | None]]:
@@ -107,7 +108,7 @@ class Crew:
                 self._end_for(watcher, "its link ended")
         else:
             if watcher is not None:
-                self._mark_dirty(watcher)
+                self._heard.look_again(watcher)
 
     def _tell_breach(self, lookout: Lookout | None, reason: str) -> None:
         principal = "" if lookout is None else lookout.principal
@@ -169,8 +170,7 @@ class Crew:
             watcher.spawned(pid, pidfd, self._links)
         except LinkError as error:
             self._end_for(watcher, str(error))
-        if watcher.link_fd is not None:
-            self._reactor.watch(watcher.link_fd, lambda: self._on_link(watcher))
+        self._heard.watch(watcher)
 
     def on_exited(self, serial: int, status: int) -> None:
         """A watcher was reaped; its handle tells that too, but not of what it died."""
@@ -223,18 +223,6 @@ class Crew:
         self._zygote_backoff.succeeded()
         lookout.ready(now)
 
-    def _mark_dirty(self, watcher: Watcher) -> None:
-        """Look at the link once more before sleeping: after we sent or received, its descriptor may signal no more."""
-        if not self._dirty:
-            self._reactor.settle(self._look_again)
-        self._dirty.add(watcher)
-
-    def _look_again(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        for watcher in dirty:
-            if watcher.has_more():
-                self._on_link(watcher)
-
     # Endings.
 
     def _give_up(self, reason: str) -> None:
@@ -251,12 +239,12 @@ class Crew:
     def _end(self, watcher: Watcher, cause: Exit) -> None:
         if watcher.state in (State.STOPPING, State.DEAD):
             return
-        self._unwatch_link(watcher)
+        self._heard.unwatch(watcher)
         watcher.end(cause)
         self._leave_post(watcher)
 
     def _on_death(self, watcher: Watcher) -> None:
-        self._unwatch_link(watcher)
+        self._heard.unwatch(watcher)
         if watcher.pidfd is not None:
             self._reactor.forget(watcher.pidfd)
         watcher.ended()
@@ -281,9 +269,3 @@ class Crew:
 
     def _bury(self, watcher: Watcher) -> None:
         self._watchers.pop(watcher.serial, None)
-        self._dirty.discard(watcher)
-
-    def _unwatch_link(self, watcher: Watcher) -> None:
-        if watcher.link_fd is not None:
-            self._reactor.forget(watcher.link_fd)
-        self._dirty.discard(watcher)

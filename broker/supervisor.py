@@ -3,13 +3,13 @@
 import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.call import Call
 from filewarden.broker.deaths import Deaths
 from filewarden.broker.forkserver import is_dead_within
+from filewarden.broker.heard_links import HeardLinks
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.lifecycle import BUSY, DEAD, IDLE, STARTING, STOPPING, Exit
 from filewarden.broker.link import LinkError, Links
@@ -74,7 +74,7 @@ class Supervisor:
         )
         self._retirement = Retirement(pool, self.roster, jitter, self.condemn, log)
         self._deaths = Deaths()
-        self._dirty: set[Worker] = set()
+        self._heard = HeardLinks(reactor, self._on_link)
         self._names = {place: f"{pool.kind.value}/{place}" for place in range(-1, pool.size)}
         """Of the slots, and of a spare."""
         self._is_closing = False
@@ -108,7 +108,7 @@ class Supervisor:
             self._cut_off(worker)
         else:
             if worker.hides_signals and not was_idle:  # one that was idle had no answer to give
-                self._mark_dirty(worker)
+                self._heard.look_again(worker)
 
     def make_room(self) -> None:
         """Replace the idle worker that has rested longest by one that has served nobody, at once if a spare is ready.
@@ -117,7 +117,7 @@ class Supervisor:
         """
         worker = self.roster.rested_longest()
         if worker is not None:
-            self._unwatch_link(worker)
+            self._heard.unwatch(worker)
             worker.condemn(Exit.RECYCLED)
             self.roster.lose(worker, Exit.RECYCLED)
             self._nursery.fill()
@@ -126,7 +126,7 @@ class Supervisor:
         """Kill a worker; its slot is filled at once, its call is reported lost."""
         if worker.state in (STOPPING, DEAD):
             return
-        self._unwatch_link(worker)
+        self._heard.unwatch(worker)
         call = worker.condemn(cause)
         self._deaths.condemned(worker.serial, call, self._reactor.now())
         self._lose(worker, call, cause)
@@ -217,8 +217,7 @@ class Supervisor:
         except LinkError as error:
             self._log(str(error))
             self.condemn(worker, Exit.CRASH)
-        if worker.link_fd is not None:
-            self._reactor.watch(worker.link_fd, partial(self._on_link, worker))
+        self._heard.watch(worker)
 
     def on_exited(self, serial: int, status: int) -> None:
         """The zygote reaped a worker: only now is it known what killed it."""
@@ -264,7 +263,7 @@ class Supervisor:
                 self._hear(worker, frame, now)
                 if worker.call is None and worker.hides_signals:  # most likely it has said all: to ask costs less
                     break
-            self._mark_dirty(worker)
+            self._heard.look_again(worker)
         except Violation as violation:
             self.condemn_for(worker, violation)
         except LinkLost:
@@ -285,7 +284,7 @@ class Supervisor:
         A process gives its memory back before its files (exit(2)): one that still has some has not died.
         """
         worker.is_cut_off = True
-        self._unwatch_link(worker)
+        self._heard.unwatch(worker)
         if resident_bytes(worker.pid):
             self.condemn_for(worker, Violation("its link ended"))
 
@@ -304,24 +303,12 @@ class Supervisor:
         """How many more calls a busy worker may be given: none where it is better replaced when it is free."""
         return 0 if worker.is_cut_off else self._retirement.calls_left(worker, now)
 
-    def _mark_dirty(self, worker: Worker) -> None:
-        """Look at the link once more before sleeping: its descriptor may not show all that has arrived."""
-        if not self._dirty:
-            self._reactor.settle(self._look_again)
-        self._dirty.add(worker)
-
-    def _look_again(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        for worker in dirty:
-            if worker.has_more():
-                self._on_link(worker)
-
     # Endings.
 
     def _on_death(self, worker: Worker) -> None:
         self._hear_out(worker)
         was_condemned = worker.state is STOPPING
-        self._unwatch_link(worker)
+        self._heard.unwatch(worker)
         if worker.pidfd is not None:
             self._reactor.forget(worker.pidfd)
         call = worker.exited()
@@ -355,7 +342,6 @@ class Supervisor:
         self.roster.remove(worker)
         self._retirement.wear.ended(worker.serial)
         self._deaths.buried(worker.serial)
-        self._dirty.discard(worker)
         self._look_if_empty()
 
     def _look_if_empty(self) -> None:
@@ -363,8 +349,3 @@ class Supervisor:
         if gone is not None and not self.roster.workers():
             self._on_empty = _nothing
             gone()
-
-    def _unwatch_link(self, worker: Worker) -> None:
-        if worker.link_fd is not None:
-            self._reactor.forget(worker.link_fd)
-        self._dirty.discard(worker)
