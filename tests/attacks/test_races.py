@@ -108,7 +108,7 @@ def test_t07_search_and_list_while_directories_swap(
 
     with exchanging((folder / "n050" / "d", folder / "link")):
         tries = race(seconds, ground.secret_name, attempt, lambda: naive.list(ground.root, path))
-    assert tries > 10
+    assert tries > 3
 
 
 @ON_ONE

@@ -49,6 +49,10 @@ class Server:
         server = cls(process, environ)
         try:
             await asyncio.wait_for(server._prepare(is_http="--http" in arguments), START_S)
+        except TimeoutError:
+            status = await server.status()
+            await server.end()
+            raise AssertionError(f"never whole: {status}\n{server.errors}") from None
         except BaseException:
             await server.end()
             raise

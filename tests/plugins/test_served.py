@@ -131,7 +131,7 @@ def test_sqlite_query_reads_rows_and_changes_nothing(serve: Callable[..., Any], 
 def hostile(serve: Callable[..., Any]) -> Any:
     return serve(
         HOSTILE,
-        FILEWARDEN_DEADLINES_READ_S="1.5",
+        FILEWARDEN_DEADLINES_READ_S="3",
         FILEWARDEN_DEADLINES_GRACE_S="0.25",
         FILEWARDEN_POOL_WORKER_MEMORY_MB="160",
     )

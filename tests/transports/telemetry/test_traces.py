@@ -172,9 +172,11 @@ def test_a_collector_that_refuses_costs_the_traces_and_no_call(
     )
     look = {"name": "get_file_info", "arguments": {"path": "."}}
     assert server.modern("tools/call", look).json["result"]["structuredContent"]["type"] == "directory"
-    status = server.wait_for_status(lambda status: status["telemetry"]["lost_total"] == 1)
+    status = server.wait_for_status(lambda status: status["telemetry"]["lost_total"] and status["telemetry"]["reason"])
     assert status["telemetry"]["reason"].endswith("/elsewhere answers with status 302")
+    assert status["telemetry"]["lost_total"] == 1
     assert set(collector.paths) == {"/elsewhere"}
+    server.wait_for_error("traces cannot be sent")
     said = [json.loads(line)["message"] for line in server.errors.splitlines()]
     assert "traces cannot be sent" in said
     assert any(line.startswith("Filewarden listens on http://") for line in said)
