@@ -275,9 +275,9 @@ class Branch:
         """A worker answered, or said something on the way."""
         self.dispatcher.on_frame(worker, frame, now)
 
-    def on_returned(self, call: Call) -> None:
+    def on_returned(self, call: Call, cause: Exit) -> None:
         """The worker that would have run `call` later is gone."""
-        self.dispatcher.on_returned(call)
+        self.dispatcher.on_returned(call, cause)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""

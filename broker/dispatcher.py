@@ -190,12 +190,13 @@ class Dispatcher:
             return
         call.is_settled = True
         now = self._reactor.now()
+        is_withdrawn = self._withdraw(call)
         self._ledger.count_cancelled(call, now - call.submitted_at)
         self._tell(call, None, now)
-        if self._withdraw(call):
+        if is_withdrawn:
             self._admission.settle_spending(call, verdicts.NEVER_RAN)
-            return
-        self._kill_runner(call, Exit.CANCELLED, unless=Worker.makes_several)
+        else:
+            self._kill_runner(call, Exit.CANCELLED, unless=Worker.makes_several)
 
     def drain(self) -> None:
         """Take no new calls."""
@@ -258,14 +259,14 @@ class Dispatcher:
             self._admission.note_loss(call, now)
             self._condemn(worker, Exit.MEMORY)
             for each in reversed(unstarted):
-                self.on_returned(each)
+                self.on_returned(each, Exit.MEMORY)
         else:
             self._feeder.feed()
 
-    def on_returned(self, call: Call) -> None:
+    def on_returned(self, call: Call, cause: Exit) -> None:
         """The worker that would have run `call` later is gone; it may have begun with a change before anybody knew."""
         if not changes_something(call):
-            self._feeder.returned(call)
+            self._feeder.returned(call, is_suspect=cause is not Exit.CANCELLED)
             return
         now = self._reactor.now()
         check = self._checks.admit(
@@ -281,7 +282,7 @@ class Dispatcher:
         """What has become of a change that waited in a lost worker: where it has changed nothing, it is next again."""
         result = found.result if isinstance(found, Succeeded) else None
         if isinstance(result, FoundOutcome) and result.outcome == "unchanged" and not call.is_settled:
-            self._feeder.returned(call)
+            self._feeder.returned(call, is_suspect=True)
             self._feeder.feed()
         else:
             self._lose_returned(call, found)

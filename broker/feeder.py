@@ -188,10 +188,16 @@ class Feeder:
     # What waits in workers.
 
     def release(self, call: Call) -> bool:
-        """Take a call out that waits in a worker; False when it does not. It counts as if it had never been given out.
+        """Take a call out that is about to leave or waits in a worker; False when it runs.
 
-        The worker runs it all the same when it comes to it, and nobody wants the answer.
+        It counts as if it had never been given out. What has not left yet, no worker has heard of. What waits in one is
+        run all the same when its turn comes, and nobody wants the answer.
         """
+        for worker, parcel in self._parcels.items():
+            if parcel.take_out(call):
+                del self._parcels[worker]
+                self._scheduler.put_back(call)
+                return self._scheduler.withdraw(call)
         for worker in self._readers():
             if call in worker.behind:
                 self._take_back(worker, call)
@@ -204,12 +210,13 @@ class Feeder:
             self._take_all_back(worker)
         self._supervisors = {}
 
-    def returned(self, call: Call) -> None:
-        """The worker in which it waited is gone: it is the next one again, and waits in no worker any more.
+    def returned(self, call: Call, *, is_suspect: bool) -> None:
+        """The worker in which it waited is gone: it is the next one again, and a suspect waits in no worker any more.
 
-        So a call that brings down what runs it is found after it has cost one other.
+        So a call that brings down what runs it is found after it has cost one other. Where the one ahead was cancelled,
+        nobody is suspected, or each of them would cost a worker too if it were cancelled next.
         """
-        call.may_wait_in_worker = False
+        call.may_wait_in_worker = not is_suspect and call.may_wait_in_worker
         self._scheduler.put_back(call)
 
     def _count_waiting(self) -> int:

@@ -24,13 +24,15 @@ class Event(StrEnum):
     """It reported that it is confined, and its report was accepted."""
     ASSIGNED = "assigned"
     ANSWERED = "answered"
+    TAKEN_BACK = "taken back"
+    """The call that it was assigned was not sent, and will not be."""
     CONDEMNED = "condemned"
     """We decided that it must go, whatever it does."""
     EXITED = "exited"
 
 
 STARTING, IDLE, BUSY, STOPPING, DEAD = State
-CONFINED, ASSIGNED, ANSWERED, CONDEMNED, EXITED = Event
+CONFINED, ASSIGNED, ANSWERED, TAKEN_BACK, CONDEMNED, EXITED = Event
 """By plain names, for whoever asks at every call: a member of an enum takes ten times as long to look up."""
 
 
@@ -56,6 +58,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.STARTING, Event.CONFINED): State.IDLE,
     (State.IDLE, Event.ASSIGNED): State.BUSY,
     (State.BUSY, Event.ANSWERED): State.IDLE,
+    (State.BUSY, Event.TAKEN_BACK): State.IDLE,
     (State.STARTING, Event.CONDEMNED): State.STOPPING,
     (State.IDLE, Event.CONDEMNED): State.STOPPING,
     (State.BUSY, Event.CONDEMNED): State.STOPPING,

@@ -29,6 +29,14 @@ class Parcel:
         self._worker.assign(call, now)
         self._calls.append(_told(call, mark, now))
 
+    def take_out(self, call: Call) -> bool:
+        """Take the call out that is the only one here: the worker is free again. False where it is not."""
+        if self._worker.call is not call or len(self._calls) != 1:
+            return False
+        self._worker.take_back()
+        call.worker, call.assigned_at = "", None
+        return True
+
     def send(self) -> None:
         """Hand it to the link."""
         calls = self._calls

@@ -22,7 +22,7 @@ class Client(Protocol):
             Violation: the frame is not about what that worker runs.
         """
 
-    def on_returned(self, call: Call) -> None:
+    def on_returned(self, call: Call, cause: Exit) -> None:
         """The worker that would have run `call` later is gone. Of several the last is told of first."""
 
     def on_lost(self, call: Call, cause: Exit) -> None:

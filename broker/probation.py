@@ -32,7 +32,7 @@ class Probation:
     def on_lost(self, call: Call, cause: Exit) -> None:
         """There are no calls yet."""
 
-    def on_returned(self, call: Call) -> None:
+    def on_returned(self, call: Call, cause: Exit) -> None:
         """There are no calls yet."""
 
     def on_costly(self, call: Call) -> None:

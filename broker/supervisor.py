@@ -333,7 +333,7 @@ class Supervisor:
             self._nursery.failed()
         self._nursery.fill()
         for unstarted in reversed(worker.take_waiting()):
-            self.client.on_returned(unstarted)
+            self.client.on_returned(unstarted, cause)
         if call is not None and not call.is_disowned:
             self.client.on_lost(call, cause)
         self.client.on_idle()

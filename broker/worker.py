@@ -5,7 +5,7 @@ from collections import deque
 import msgspec
 
 from filewarden.broker.call import Call
-from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, Exit, advance
+from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, TAKEN_BACK, Exit, advance
 from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Process, Violation
 from filewarden.broker.shelf import Shelf
@@ -90,6 +90,13 @@ class Worker(Process[Ready | Ending | Aside]):
         self._keeps_its_processor = lane is Lane.SCAN
         if self.pid is not None:
             set_slice(self.pid, SCANNING_S if self._keeps_its_processor else ANSWERING_S)
+
+    def take_back(self) -> None:
+        """It was not sent the one call that it was assigned: it has not heard of it, and is as it was before."""
+        self.state = advance(self.state, TAKEN_BACK)
+        self.call = self.busy_since = None
+        if not self.calls_total:  # it is nobody's yet
+            self.principal = self.serves_since = None
 
     def answered(self, call_id: int, now: float) -> Call:
         """Take back the call that it answers; the first one behind that, if there is one, is what it runs now.

@@ -82,23 +82,27 @@ class Shop:
 
     def admit(self, *calls: Call) -> None:
         for call in calls:
-            self.ends[call.id] = []
-            call.submitted_at = self.clock
-            if not self.feeder.start(call):
-                self.scheduler.admit(call)
-                self.feeder.feed()
-        self._end_tick()
+            self.come(call)
+        self.end_tick()
+
+    def come(self, call: Call) -> None:
+        """It is admitted in a tick that goes on."""
+        self.ends[call.id] = []
+        call.submitted_at = self.clock
+        if not self.feeder.start(call):
+            self.scheduler.admit(call)
+            self.feeder.feed()
 
     def feed(self) -> None:
         self.feeder.feed()
-        self._end_tick()
+        self.end_tick()
 
     def wait(self, seconds: float) -> None:
         self.clock += seconds
         self.feeder.look(self.clock)
-        self._end_tick()
+        self.end_tick()
 
-    def _end_tick(self) -> None:
+    def end_tick(self) -> None:
         while self.settling:
             self.settling.pop()()
 
@@ -111,11 +115,11 @@ class Shop:
         self.feed()
         return call
 
-    def kill(self, worker: Worker) -> None:
+    def kill(self, worker: Worker, *, is_suspect: bool = True) -> None:
         call = worker.call
         self._remove(worker)
         for unstarted in reversed(worker.take_waiting()):
-            self.feeder.returned(unstarted)
+            self.feeder.returned(unstarted, is_suspect=is_suspect)
         if call is not None and not call.is_disowned:
             self._end(call, "lost")
         self.feed()
@@ -293,6 +297,17 @@ def test_what_waited_in_a_lost_worker_runs_next_and_waits_in_no_worker_again(mak
         assert shop.answer(shop.worker) is call
 
 
+def test_what_waited_behind_a_cancelled_call_may_wait_in_a_worker_again(make_call: MakeCall) -> None:
+    shop, (running, *waiting) = Shop(), [make_call() for _ in range(4)]
+    shop.admit(running, *waiting)
+    shop.kill(shop.worker, is_suspect=False)
+    assert [shop.worker.call, *shop.worker.behind] == waiting
+    for call in waiting[1:]:
+        assert shop.cancel(call)
+    shop.kill(shop.worker)
+    assert (shop.worker.call, shop.scheduler.waiting) == (None, 0)
+
+
 def test_a_call_that_is_cancelled_in_a_worker_costs_no_worker_and_its_answer_is_nobodys(make_call: MakeCall) -> None:
     shop, first, second, third = Shop(), make_call(), make_call(), make_call()
     shop.admit(first, second, third)
@@ -304,6 +319,49 @@ def test_a_call_that_is_cancelled_in_a_worker_costs_no_worker_and_its_answer_is_
     assert shop.answer(shop.worker) is third
     assert shop.ends == {first.id: ["answered"], second.id: ["cancelled"], third.id: ["answered"]}
     assert shop.worker.state is State.IDLE
+
+
+def test_a_call_that_is_cancelled_before_it_has_left_costs_nobody_anything(make_call: MakeCall) -> None:
+    shop, call = Shop(), make_call(principal="ann")
+    worker = shop.worker
+    shop.come(call)
+    assert worker.call is call
+    assert shop.cancel(call)
+    shop.end_tick()
+    assert shop.frames == []
+    assert worker.state is State.IDLE
+    assert worker.principal is None
+    assert worker.calls_total == 0
+    assert (call.worker, call.assigned_at) == ("", None), "it was given to nobody"
+    other = make_call(principal="ben")
+    shop.admit(other)
+    assert (shop.worker, worker.call, shop.frames) == (worker, other, [(worker, [other.id])])
+
+
+def test_a_worker_stays_its_principals_when_a_later_call_is_taken_back(make_call: MakeCall) -> None:
+    shop = Shop()
+    shop.admit(make_call(principal="ann"))
+    shop.answer(shop.worker)
+    began_at, later = shop.worker.serves_since, make_call(principal="ann")
+    shop.come(later)
+    assert shop.cancel(later)
+    assert (shop.worker.principal, shop.worker.serves_since) == ("ann", began_at)
+
+
+def test_what_waits_takes_the_worker_of_a_call_that_is_taken_back(make_call: MakeCall) -> None:
+    shop, (first, second, third) = Shop(), [make_call() for _ in range(3)]
+    for call in (first, second, third):
+        shop.come(call)
+    assert shop.cancel(first)
+    shop.end_tick()
+    assert shop.frames == [(shop.worker, [second.id, third.id])]
+
+
+def test_a_call_that_has_left_is_not_taken_back_from_the_worker_that_runs_it(make_call: MakeCall) -> None:
+    shop, call = Shop(), make_call()
+    shop.admit(call)
+    assert not shop.cancel(call)
+    assert shop.worker.call is call
 
 
 def test_behind_a_call_that_takes_long_nothing_waits_for_long(make_call: MakeCall) -> None:
@@ -355,7 +413,7 @@ def test_a_change_that_would_be_overdue_before_those_ahead_of_it_does_not_wait_i
     assert shop.scheduler.depth == 1
 
 
-KINDS = ("admit", "admit", "admit", "answer", "answer", "cancel", "kill", "wait")
+KINDS = ("admit", "admit", "admit", "come", "answer", "answer", "cancel", "kill", "wait")
 STEPS = st.tuples(st.sampled_from(KINDS), st.integers(0, 5))
 
 
@@ -367,11 +425,13 @@ def test_every_call_ends_exactly_once_whatever_happens_to_the_workers(
     shop = Shop(size, scan_workers=max(1, size - 1))
     calls: list[Call] = []
     for step, number in steps:
+        if step not in ("come", "cancel"):
+            shop.end_tick()
         worker = shop.workers[number % size]
-        if step == "admit":
+        if step in ("admit", "come"):
             lane = Lane.SCAN if number == 5 else Lane.QUICK
             calls.append(make_call(str(number % clients), lane=lane, principal=str(number % clients // 4)))
-            shop.admit(calls[-1])
+            shop.come(calls[-1])
         elif step == "kill":
             shop.kill(worker)
         elif step == "answer" and worker.call is not None:
@@ -381,6 +441,7 @@ def test_every_call_ends_exactly_once_whatever_happens_to_the_workers(
         else:
             shop.wait(number * LONG_S / 2)
         shop.check()
+    shop.end_tick()
     shop.finish()
     assert shop.scheduler.depth == 0
     assert [len(ends) for ends in shop.ends.values()] == [1] * len(calls)

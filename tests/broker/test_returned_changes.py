@@ -70,7 +70,7 @@ class Stage:
 
 def test_what_was_not_begun_is_the_next_one_again() -> None:
     on = Stage()
-    on.dispatcher.on_returned(on.call)
+    on.dispatcher.on_returned(on.call, Exit.CRASH)
     on.find(UNCHANGED)
     assert on.outcomes == []
     assert on.scheduler.next_call(Kind.WRITING, lambda _call: True, 0.0) is on.call
@@ -80,7 +80,7 @@ def test_what_was_not_begun_is_the_next_one_again() -> None:
 @pytest.mark.parametrize(("found", "outcome"), NOBODY_KNOWS)
 def test_what_may_have_been_begun_is_told_and_not_tried_again(found: Outcome, outcome: str) -> None:
     on = Stage()
-    on.dispatcher.on_returned(on.call)
+    on.dispatcher.on_returned(on.call, Exit.CRASH)
     on.find(found)
     (told,) = on.outcomes
     assert isinstance(told, Failed)
@@ -91,14 +91,14 @@ def test_what_may_have_been_begun_is_told_and_not_tried_again(found: Outcome, ou
 def test_what_was_cancelled_is_not_tried_again() -> None:
     on = Stage()
     on.dispatcher.cancel(on.call)
-    on.dispatcher.on_returned(on.call)
+    on.dispatcher.on_returned(on.call, Exit.CRASH)
     assert (on.scheduler.depth, on.outcomes) == (0, [])
 
 
 def test_a_server_that_stops_says_that_nobody_knows() -> None:
     on = Stage()
     on.dispatcher.drain()
-    on.dispatcher.on_returned(on.call)
+    on.dispatcher.on_returned(on.call, Exit.CRASH)
     (told,) = on.outcomes
     assert isinstance(told, Failed)
     assert told.details["outcome"] == "unknown"

@@ -1,5 +1,6 @@
 """What misbehaving calls and killed workers cost: one call, one worker, for one deadline."""
 
+import json
 import os
 import signal
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.drivers.messages import rpc
 
 pytestmark = pytest.mark.integration
 
@@ -138,6 +141,20 @@ def test_cancelling_a_running_call_frees_the_worker_and_gives_no_answer(faulty: 
     assert status["calls"]["cancelled"] == 1
     later = faulty.send("ping")
     assert faulty.receive()["id"] == later
+
+
+def test_cancelling_a_call_in_the_same_breath_costs_no_worker(faulty: Any) -> None:
+    before = [row["pid"] for row in faulty.status()["workers"]]
+    asked = [rpc("tools/call", {"name": "spin", "arguments": {}}, number) for number in range(101, 104)]
+    taken_back = [rpc("notifications/cancelled", {"requestId": each["id"]}, None) for each in asked]
+    lines = [json.dumps(each).encode() + b"\n" for pair in zip(asked, taken_back, strict=True) for each in pair]
+    faulty.send_bytes(b"".join(lines))
+    status = faulty.wait_for_status(lambda status: status["calls"]["cancelled"] == len(asked))
+    assert not busy(status)
+    assert not faulty.call("get_file_info", path="README.md").get("isError")
+    status = faulty.status()
+    assert [row["pid"] for row in status["workers"]] == before
+    assert status["pool"]["restarts_total"] == 0
 
 
 def test_cancelling_a_waiting_call_costs_no_worker(faulty: Any) -> None:
