@@ -1,5 +1,6 @@
 """Every call from its submission to its one outcome: admitted, run by a worker, ended by its deadline or its caller."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import msgspec
 
 from filewarden.broker import verdicts
 from filewarden.broker.admission import Admission
+from filewarden.broker.alarm import Alarm
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.asides import begin_text, pass_on
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
@@ -84,6 +86,8 @@ class Dispatcher:
         self._retiring: list[Supervisor] = []
         """Those that end with the calls that they run."""
         self._live: dict[int, Call] = {}
+        self._deadline = Alarm(reactor, self._expire)
+        """Rings at the earliest one of those calls."""
         self._answers = AnswerReader()
         self._was_active = False
 
@@ -151,6 +155,8 @@ class Dispatcher:
             self._settle(call, refusal, call.submitted_at)
             return call
         self._live[call.id] = call
+        if call.hard_at < self._deadline.next_at:
+            self._deadline.set(call.hard_at)
         self._was_active = True
         try:
             if not self._feeder.start(call):
@@ -275,7 +281,7 @@ class Dispatcher:
         if check is None or self._admission.closed is not None:
             self._lose_returned(call, None)
         else:
-            self._live[check.id] = check
+            self._await(check)
             self._feeder.feed()
 
     def _on_returned_change(self, call: Call, found: Outcome) -> None:
@@ -316,13 +322,18 @@ class Dispatcher:
             self._end(call, told(lost, None), now)
             return
         del self._live[call.id]
-        self._live[check.id] = check
+        self._await(check)
         self._scheduler.finished(call, now)
         self._feeder.feed()
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
         self._admission.note_loss(call, self._reactor.now())
+
+    def _await(self, check: Call) -> None:
+        self._live[check.id] = check
+        if check.hard_at < self._deadline.next_at:
+            self._deadline.set(check.hard_at)
 
     def _withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""
@@ -379,10 +390,10 @@ class Dispatcher:
     # The watch.
 
     def look(self, now: float) -> bool:
-        """Enforce deadlines; whether calls are, or just were, under way."""
+        """Enforce what has no moment of its own; whether calls are, or just were, under way."""
         is_active = bool(self._live) or self._was_active
         self._was_active = False
-        self._expire(now)
+        self._end_unwanted(now)
         for supervisor in self._supervisors.values():
             supervisor.tick(now)
         for kind, supervisor in self._supervisors.items():
@@ -401,8 +412,12 @@ class Dispatcher:
             if refusal is not None and self._withdraw(call):
                 self._settle(call, refusal, now)
 
-    def _expire(self, now: float) -> None:
-        """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call."""
+    def _expire(self, now: float) -> float:
+        """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call.
+
+        Returns when to look again: at the next deadline, and sooner where one could not be enforced, for what became of
+        its change is still being found out.
+        """
         expired = [call for call in self._live.values() if now >= call.hard_at]
         for call in expired:
             if self._withdraw(call):
@@ -410,6 +425,11 @@ class Dispatcher:
         for call in expired:
             if call.id in self._live:
                 self._kill_runner(call, Exit.DEADLINE)
+        again_at = now + BUSY_TICK_S
+        return min((call.hard_at if call.hard_at > now else again_at for call in self._live.values()), default=math.inf)
+
+    def _end_unwanted(self, now: float) -> None:
+        """End what runs too long though nobody waits for it any more."""
         for supervisor in self.pools:
             for worker in supervisor.roster.workers():
                 if worker.call is not None and worker.call.is_disowned and _runs_too_long(worker, now):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from filewarden.broker.pool import Kind
 
 LATE_S = 5.0
-"""How long after its deadline a call may still wait for its end: they are looked at every twentieth of a second."""
+"""How long after its deadline a call may still wait for its end: a timer rings at the earliest of them."""
 
 
 class Vitality:
