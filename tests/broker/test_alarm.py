@@ -17,7 +17,7 @@ from filewarden.broker.caller import Caller
 from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Event, Exit, advance
-from filewarden.broker.outcome_checks import OutcomeChecks
+from filewarden.broker.outcome_checks import SECONDS, OutcomeChecks
 from filewarden.broker.patrol import BUSY_TICK_S, Patrol
 from filewarden.broker.pool import Kind, reading_pool
 from filewarden.broker.protocol.outcome import Failed, Outcome
@@ -32,7 +32,7 @@ from filewarden.workers.errors import Code
 from filewarden.workers.methods.find_outcome import OPERATION
 from filewarden.workers.tool import Lane, Tool
 
-DEADLINES = DeadlineSettings(read_s=1.0, scan_s=3.0, write_s=2.0, grace_s=0.25)
+DEADLINES = DeadlineSettings(read_s=1.0, scan_s=3.0, write_s=20.0, grace_s=0.25)
 
 
 class Clock:
@@ -51,6 +51,7 @@ class Clock:
         pass
 
     def at(self, when: float, action: Callable[[], None]) -> PendingTimer:
+        assert math.isfinite(when), "no loop waits so long"
         self.set += 1
         self._timers.append(PendingTimer(when - self._early_s, action))
         return self._timers[-1]
@@ -142,6 +143,9 @@ class Stage:
 
     def _condemn(self, worker: Worker, cause: Exit) -> None:
         self.killed.append((worker, cause))
+        self.lose(worker, cause)
+
+    def lose(self, worker: Worker, cause: Exit) -> None:
         self.workers.remove(worker)
         lost, worker.call = worker.call, None
         assert lost is not None
@@ -181,6 +185,16 @@ def test_an_earlier_deadline_comes_first(stage: Stage) -> None:
     assert read.hard_at < scan.hard_at
     stage.clock.pass_until(scan.hard_at)
     assert [(call, at) for call, _, at in stage.ended] == [(read, read.hard_at), (scan, scan.hard_at)]
+
+
+def test_what_has_to_be_found_out_is_given_up_at_its_own_deadline(stage: Stage) -> None:
+    change = stage.submit(writes=True)
+    worker = stage.run(change)
+    stage.clock.pass_until(stage.clock.seconds + 1)
+    begun = stage.clock.seconds
+    stage.lose(worker, Exit.CRASH)
+    stage.clock.pass_until(change.hard_at)
+    assert stage.ended == [(change, Code.WORKER_CRASHED, begun + SECONDS)]
 
 
 def test_what_is_still_being_found_out_at_its_deadline_keeps_nobody_busy(stage: Stage) -> None:
