@@ -22,7 +22,7 @@ class AnswerReader:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
 
     def outcome(
-        self, tool: Tool, frame: Ending, fetch: Callable[[int], bytes], begun: tuple[memoryview, ...] = ()
+        self, tool: Tool, frame: Ending, fetch: Callable[[int], LongText], begun: tuple[memoryview, ...] = ()
     ) -> Outcome:
         """How the call of `tool` ended, `begun` being what arrived of its text before.
 
@@ -44,7 +44,7 @@ class AnswerReader:
             if isinstance(payload, int):
                 if tool.kind is not _TEXT or begun:
                     raise Violation("an answer on a shelf that does not belong there")
-                return Succeeded(result, LongText(fetch(payload)))
+                return Succeeded(result, fetch(payload))
             if tool.kind is _TEXT:
                 return Succeeded(result, str(payload, "utf-8"), None, begun)
             return Succeeded(result, None, wire.unpack_blocks(payload))

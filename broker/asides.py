@@ -3,6 +3,7 @@
 from filewarden.broker.call import Call
 from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Violation
+from filewarden.broker.protocol.long_text import LongText, as_json
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Kind
 from filewarden.workers.wire import Progress, Remark
@@ -33,7 +34,7 @@ def pass_on(call: Call, remark: Remark, now: float) -> None:
         hearing.overhear(call, remark)
 
 
-def begin_text(call: Call, begun: bytes | memoryview, most_bytes: int) -> None:
+def begin_text(call: Call, begun: LongText | memoryview, most_bytes: int) -> None:
     """Keep a piece of the text of a call's answer, as JSON, unless nobody wants it any more.
 
     Raises:
@@ -49,10 +50,8 @@ def begin_text(call: Call, begun: bytes | memoryview, most_bytes: int) -> None:
     if len(call.begun) >= MOST_SHORT_PIECES + call.answer_bytes // PIECE_BYTES:
         raise Violation("a text in too many pieces")
     keep_big_blocks()
-    from filewarden.broker.protocol.text_json import inside
-
     try:
-        text = str(begun, "utf-8")
+        text = begun if isinstance(begun, LongText) else LongText((begun,))
     except UnicodeDecodeError as error:
         raise Violation("a text that is not UTF-8", error) from None
-    call.begun += (inside(text),)
+    call.begun += tuple(map(as_json, text.pieces))

@@ -1,12 +1,16 @@
 """The broker's end of a worker's shelf: the memory where it finds a long text that the worker has laid there."""
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from filewarden.workers.shelf import FREE, MARK_AT, MEMORY_BYTES, SHELF_BYTES
 
 if TYPE_CHECKING:
     from mmap import mmap
+
+PIECE_BYTES = 256 * 1024
+"""Of text at a time: shorter ones wake the client too often, longer ones let it wait."""
 
 
 class Shelf:
@@ -26,8 +30,8 @@ class Shelf:
             os.close(self.fd)
             raise
 
-    def fetch(self, length: int) -> bytes:
-        """A copy of the text that lies there, after which another may be laid.
+    def fetch(self, length: int) -> Iterator[bytes]:
+        """Copies of the pieces of the text that lies there; once all have been taken, another may be laid.
 
         Raises:
             ValueError: no text is as long.
@@ -35,10 +39,7 @@ class Shelf:
         """
         if not 0 < length <= SHELF_BYTES:
             raise ValueError(length)
-        memory = self._memory or self._map()
-        text: bytes = memory[:length]
-        memory[MARK_AT:] = FREE
-        return text
+        return _pieces(self._memory or self._map(), length)
 
     def _map(self) -> "mmap":
         from mmap import mmap
@@ -53,3 +54,9 @@ class Shelf:
             os.close(self.fd)
         else:
             self._memory.close()
+
+
+def _pieces(memory: "mmap", length: int) -> Iterator[bytes]:
+    for begin in range(0, length, PIECE_BYTES):
+        yield memory[begin : min(begin + PIECE_BYTES, length)]
+    memory[MARK_AT:] = FREE

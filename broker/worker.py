@@ -8,6 +8,7 @@ from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, TAKEN_BACK, Exit, advance
 from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Process, Violation
+from filewarden.broker.protocol.long_text import LongText
 from filewarden.broker.shelf import Shelf
 from filewarden.workers import wire
 from filewarden.workers.slices import ANSWERING_S, SCANNING_S, set_slice
@@ -47,17 +48,19 @@ class Worker(Process[Ready | Ending | Aside]):
             return ()
         return (self._shelf.fd,)
 
-    def fetch(self, length: int) -> bytes:
+    def fetch(self, length: int) -> LongText:
         """What it has laid on its shelf.
 
         Raises:
-            Violation: it has none, or the length is impossible.
+            Violation: it has none, the length is impossible, or it is no text.
         """
         if self._shelf is None or length > self.most_bytes:
             raise Violation("a text on a shelf that has no room for it")
         keep_big_blocks()
         try:
-            return self._shelf.fetch(length)
+            return LongText(self._shelf.fetch(length))
+        except UnicodeDecodeError as error:
+            raise Violation("a text that is not UTF-8", error) from None
         except (ValueError, OSError) as error:
             raise Violation("a text on a shelf that has no room for it", error) from None
 

@@ -3,24 +3,45 @@
 So no copy of the whole response is made, and whoever reads it works on one piece while the next is made.
 """
 
-from collections.abc import Iterator
+from codecs import utf_8_decode
+from collections.abc import Iterable, Iterator
 
-from filewarden.workers.ahead import pieces
-
-PIECE_BYTES = 256 * 1024
-"""Of text at a time: shorter ones wake the reader too often, longer ones let it wait."""
+Piece = str | bytes | memoryview
+"""What is ASCII is a string, which JSON is made of; what is not would take up to four times the room as one."""
 
 
 class LongText:
-    """A text in UTF-8."""
+    """A text that is UTF-8, in the pieces that it came in, but that none ends inside a character."""
 
-    __slots__ = ("utf8",)
+    __slots__ = ("_bytes", "pieces")
 
-    def __init__(self, utf8: bytes) -> None:
-        """Take bytes of anybody's, at least one; raises UnicodeDecodeError where they are no UTF-8."""
-        if not utf8.isascii():
-            str(utf8, "utf-8")
-        self.utf8 = utf8
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Take bytes of anybody's, at least one, cut anywhere; raises UnicodeDecodeError where they are no UTF-8.
+
+        Each piece is looked at once it has come, while it is at hand still, and the next one is asked for afterwards.
+        """
+        self.pieces: list[Piece] = []
+        self._bytes = 0
+        rest: bytes | memoryview = b""
+        for piece in pieces:
+            data = bytes(rest) + piece if rest else piece
+            text, used = utf_8_decode(data, "strict", False)
+            if used:
+                self.pieces.append(text if text.isascii() else data[:used])
+            self._bytes += len(piece)
+            rest = data[used:]
+        utf_8_decode(rest, "strict", True)
+
+    def __len__(self) -> int:
+        """How many bytes it has."""
+        return self._bytes
+
+
+def as_json(piece: Piece) -> memoryview:
+    """A piece as JSON, without its quotes."""
+    from filewarden.broker.protocol.text_json import inside
+
+    return inside(piece if isinstance(piece, str) else str(piece, "utf-8"))
 
 
 class LongResponse:
@@ -35,7 +56,7 @@ class LongResponse:
 
     def __len__(self) -> int:
         """How many bytes are held."""
-        return len(self.head) + len(self.text.utf8) + len(self.tail)
+        return len(self.head) + len(self.text) + len(self.tail)
 
     def __bytes__(self) -> bytes:
         """All of it."""
@@ -43,15 +64,13 @@ class LongResponse:
 
     def parts(self) -> Iterator[tuple[bytes | memoryview, ...]]:
         """All of it, as little at a time as is worth being written alone; the last of the last ones is `tail`."""
-        from filewarden.broker.protocol.text_json import inside
-
         head: tuple[bytes, ...] = (self.head,)
-        missing = len(self.text.utf8)
-        for piece in pieces(self.text.utf8, PIECE_BYTES):
-            missing -= len(piece)
-            # Held by no name, so that the next one takes the same memory, which is at hand.
-            yield (*head, inside(str(piece, "utf-8")), *(() if missing else (self.tail,)))
+        *others, last = self.text.pieces
+        for piece in others:
+            # Its JSON is held by no name, so that the next one takes the same memory, which is at hand.
+            yield (*head, as_json(piece))
             head = ()
+        yield (*head, as_json(last), self.tail)
 
 
 Reply = bytes | LongResponse

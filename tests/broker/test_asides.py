@@ -15,6 +15,7 @@ from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.patrol import Patrol
 from filewarden.broker.process import Violation
+from filewarden.broker.protocol.long_text import LongText
 from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.root_closures import RootClosures
@@ -53,10 +54,10 @@ class Worker:
         self.shelf: dict[int, bytes] = {}
         """What lies there, by its length."""
 
-    def fetch(self, length: int) -> bytes:
+    def fetch(self, length: int) -> LongText:
         if length not in self.shelf:
             raise Violation("no such text")
-        return self.shelf.pop(length)
+        return LongText([self.shelf.pop(length)])
 
 
 class Stage:

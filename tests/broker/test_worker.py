@@ -211,10 +211,13 @@ def test_a_worker_fetches_from_its_shelf_what_was_laid_there(worker: Worker) -> 
     (fd,) = worker.open_shelf()
     shelf = Shelf(os.dup(fd))
     assert shelf.lay(b"text")
-    assert worker.fetch(4) == b"text"
+    assert worker.fetch(4).pieces == ["text"]
     for length in (-1, 0, worker.most_bytes + 1, SHELF_BYTES, SHELF_BYTES + 1):
         with pytest.raises(Violation):
             worker.fetch(length)
+    assert shelf.lay(b"no \xff")
+    with pytest.raises(Violation):
+        worker.fetch(4)
     worker.leave()
     with pytest.raises(Violation):
         worker.fetch(4)

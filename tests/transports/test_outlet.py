@@ -13,6 +13,12 @@ from filewarden.broker.protocol.long_text import LongResponse, LongText
 from filewarden.broker.reactor import EpollReactor
 from filewarden.transports.outlet import MANY_BYTES, PIPE_BYTES, Outlet
 
+PIECE_BYTES = 250_001
+
+
+def in_pieces(text: bytes) -> Iterator[bytes]:
+    return (text[begin : begin + PIECE_BYTES] for begin in range(0, len(text), PIECE_BYTES))
+
 
 @pytest.fixture
 def ends() -> Iterator[tuple[int, int]]:
@@ -119,7 +125,7 @@ def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(ends: 
     texts = [("line \u00fc\n" * 100_000), "short", '"' * 600_000]
     outlet.write(b'"before"')
     for text in texts:
-        outlet.write(LongResponse(b'"', LongText(text.encode()), b'"'))
+        outlet.write(LongResponse(b'"', LongText(in_pieces(text.encode())), b'"'))
         outlet.write(b'"between"')
     received = b""
     while not outlet.is_empty:
@@ -142,7 +148,7 @@ def test_a_reader_that_leaves_is_told_of_when_all_is_done(ends: tuple[int, int])
     gone = os.dup(ends[0])
     os.dup2(ends[1], ends[0])  # nobody reads any more
     os.close(gone)
-    outlet.write(LongResponse(b'"', LongText(b"x" * 100_000), b'"'))
+    outlet.write(LongResponse(b'"', LongText(in_pieces(b"x" * 100_000)), b'"'))
     assert not left  # whoever has written may be in the midst of something
     reactor.settle(reactor.stop)
     reactor.run()

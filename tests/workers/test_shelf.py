@@ -1,11 +1,13 @@
 """The memory that a worker and the broker share, with both ends in one process."""
 
+import mmap
 import os
 from collections.abc import Iterator
 
 import pytest
 
 from filewarden.broker import shelf as broker
+from filewarden.broker.protocol.long_text import LongText
 from filewarden.workers.shelf import MEMORY_BYTES, SHELF_BYTES, Shelf, shelf_of
 
 
@@ -28,13 +30,13 @@ def test_what_is_laid_is_fetched_and_makes_room_for_the_next(ours: broker.Shelf,
     for text in (b"a" * size, b"b" * size):
         assert theirs.lay(text)
         assert not theirs.lay(b"another")
-        assert ours.fetch(size) == text
+        assert b"".join(ours.fetch(size)) == text
 
 
 def test_a_longer_text_is_not_laid(ours: broker.Shelf, theirs: Shelf) -> None:
     assert not theirs.lay(bytes(SHELF_BYTES + 1))
     assert theirs.lay(b"short")
-    assert ours.fetch(5) == b"short"
+    assert list(ours.fetch(5)) == [b"short"]
 
 
 @pytest.mark.parametrize("length", [-1, 0, SHELF_BYTES + 1, 1 << 62])
@@ -46,7 +48,7 @@ def test_no_text_is_as_long(ours: broker.Shelf, length: int) -> None:
 def test_it_takes_no_more_descriptors_when_it_is_used(ours: broker.Shelf, theirs: Shelf) -> None:
     before = len(os.listdir("/proc/self/fd"))
     theirs.lay(b"text")
-    ours.fetch(4)
+    assert list(ours.fetch(4)) == [b"text"]
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -58,9 +60,38 @@ def test_nobody_can_take_the_memory_away_or_make_it_larger(ours: broker.Shelf, s
 
 def test_what_is_fetched_stays_as_it_was(ours: broker.Shelf, theirs: Shelf) -> None:
     theirs.lay(b"honest")
-    fetched = ours.fetch(6)
+    fetched = list(ours.fetch(6))
     theirs.lay(b"change")
-    assert fetched == b"honest"
+    assert fetched == [b"honest"]
+
+
+def rewritten(ours: broker.Shelf, honest: bytes, other: bytes) -> Iterator[bytes]:
+    """What is fetched of a text that another takes the place of, as soon as the first piece has been taken."""
+    memory = mmap.mmap(ours.fd, MEMORY_BYTES)
+    memory[: len(honest)] = honest
+    for piece in ours.fetch(len(honest)):
+        memory[: len(other)] = other
+        yield piece
+
+
+def test_one_that_changes_while_it_is_fetched_is_what_was_fetched(ours: broker.Shelf) -> None:
+    size = 2 * broker.PIECE_BYTES
+    taken = LongText(rewritten(ours, b"a" * size, b"b" * size))
+    assert taken.pieces == ["a" * broker.PIECE_BYTES, "b" * broker.PIECE_BYTES]
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80"])
+def test_one_that_is_no_text_any_more_is_refused(ours: broker.Shelf, bad: bytes) -> None:
+    size = 2 * broker.PIECE_BYTES
+    with pytest.raises(UnicodeDecodeError):
+        LongText(rewritten(ours, b"a" * size, b"a" * (size - len(bad)) + bad))
+
+
+def test_a_character_that_loses_its_end_is_refused(ours: broker.Shelf) -> None:
+    size = 2 * broker.PIECE_BYTES
+    honest = b"a" * (broker.PIECE_BYTES - 1) + "\u00fc".encode()
+    with pytest.raises(UnicodeDecodeError):
+        LongText(rewritten(ours, honest.ljust(size, b"a"), b"a" * size))
 
 
 def test_without_memory_there_is_no_shelf() -> None:

@@ -36,7 +36,7 @@ def run(body: Callable[[Exchange[Recorded]], Awaitable[None]]) -> Exchange[Recor
     return exchange
 
 
-@pytest.mark.parametrize("reply", [b"{}", LongResponse(b"{", LongText(b" "), b"}")])
+@pytest.mark.parametrize("reply", [b"{}", LongResponse(b"{", LongText([b" "]), b"}")])
 def test_an_answer_within_the_grace_is_plain(reply: Reply) -> None:
     async def body(exchange: Exchange[Recorded]) -> None:
         asyncio.get_running_loop().call_soon(exchange.answer, reply, 404)
