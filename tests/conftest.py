@@ -16,6 +16,14 @@ from tests.drivers.stdio import StdioServer
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(watchdog)
+    catch_what_is_ignored()
+
+
+def catch_what_is_ignored() -> None:
+    """Let servers have the usual signals: they inherit what is ignored (by nohup, or in the background of a shell)."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = pytest.mark.integration
 
 ROUTES = ("/mcp", "/sse", "/message", "/status", "/health", "/livez", "/readyz")
@@ -473,15 +475,15 @@ def test_h35_a_page_of_another_site_reads_and_does_nothing(web: Any) -> None:
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "PATCH", "PROPFIND", "get", "MADEUP"])
 def test_h40_methods(web: Any, method: str) -> None:
     for path in ("/mcp", "/status"):
-        reply = web.send_bytes(head(web, "Connection: close", method=method, path=path), timeout_s=1.0)
+        reply = web.send_bytes(head(web, "Connection: close", method=method, path=path), timeout_s=20.0)
         assert status_of(reply) in (400, 405, 421), (method, path)
 
 
 def test_h41_every_request_of_a_connection_is_checked_on_its_own(web: Any) -> None:
     good = head(web, method="GET", path="/status")
     bad = good.replace(web.token.encode(), b"x" * len(web.token))
-    foreign = good.replace(f"127.0.0.1:{web.port}".encode(), b"evil.test")
-    reply = web.send_bytes(good + bad + foreign, timeout_s=1.0)
+    foreign = head(web, "Connection: close", method="GET", path="/status", host="evil.test")
+    reply = web.send_bytes(good + bad + foreign, timeout_s=20.0)
     assert [int(each) for each in re.findall(rb"HTTP/1.1 (\d+) ", reply)] == [200, 401, 421]
 
 
@@ -495,7 +497,7 @@ def test_h18_h19_slow_clients_hold_nobody_up(web: Any) -> None:
         begun = time.monotonic()
         for _ in range(10):
             assert web.text("small.txt") == "small text\n"
-        assert time.monotonic() - begun < 2.0
+        assert time.monotonic() - begun < 2.0 + BUSY_S
 
 
 @pytest.mark.parametrize("count", [600, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -503,7 +505,7 @@ def test_h30_connection_flood(web: Any, count: int) -> None:
     import resource
 
     count = min(count, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 300)
-    kept = socket.create_connection(("127.0.0.1", web.port), 5)
+    kept = socket.create_connection(("127.0.0.1", web.port), 30)
     with contextlib.ExitStack() as stack:
         stack.enter_context(kept)
         for _ in range(count):

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+from tests.drivers.process import ending
+
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
@@ -117,7 +120,7 @@ def test_j06_types_of_ids_are_not_mixed(pipe: Any) -> None:
 def test_j07_batch(client: Any, frame: bytes) -> None:
     begun = time.monotonic()
     assert errors_of(client.raw(frame)) == [-32600]
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 1.0 + BUSY_S
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_j07_batch(client: Any, frame: bytes) -> None:
 def test_j08_deep_nesting(client: Any, code: Callable[..., str], frame: bytes) -> None:
     begun = time.monotonic()
     (answer,) = client.raw(frame)
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 1.0 + BUSY_S
     assert code(answer) in ("-32700", "-32600", "-32602", "invalid_argument")
 
 
@@ -151,7 +154,7 @@ def test_j09_huge_numbers(client: Any, code: Callable[..., str], number: str) ->
     call = f'{{"name":"read_file","arguments":{{"path":"small.txt","head":{number}}}}}'
     begun = time.monotonic()
     (answer,) = client.raw(f'{{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{call}}}'.encode())
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 0.5 + BUSY_S
     assert code(answer) in ("-32700", "-32602", "invalid_argument")
     assert len(json.dumps(answer)) < 1000
 
@@ -194,7 +197,7 @@ def test_j14_undeclared_arguments(client: Any) -> None:
         client.code("read_file", path="small.txt", **{f"key{number}": 1 for number in range(10_000)})
         == "invalid_argument"
     )
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 0.5 + BUSY_S
 
 
 @pytest.mark.parametrize(
@@ -284,7 +287,7 @@ def test_j21_j23_meta_and_progress_tokens(client: Any, code: Callable[..., str])
 @pytest.mark.parametrize("way", ["stdin", "stdout", "both"])
 def test_j24_client_dies_between_request_and_answer(launch: Callable[..., Any], ground: Any, way: str) -> None:
     reading, writing = os.pipe()
-    done = subprocess.Popen(
+    started = subprocess.Popen(
         [*_command(), str(ground.root)],
         stdin=subprocess.PIPE,
         stdout=writing,
@@ -292,7 +295,7 @@ def test_j24_client_dies_between_request_and_answer(launch: Callable[..., Any], 
         env={"HOME": "/nonexistent", "PATH": os.defpath, "XDG_STATE_HOME": str(ground.base / "state-j24")},
     )
     os.close(writing)
-    with done:
+    with ending(started) as done:
         assert done.stdin is not None
         done.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n')
         done.stdin.flush()
@@ -303,7 +306,7 @@ def test_j24_client_dies_between_request_and_answer(launch: Callable[..., Any], 
         done.stdin.flush()
         if way != "stdout":
             done.stdin.close()
-        assert done.wait(10) == 0
+        assert done.wait(20) == 0
         assert done.stderr is not None
         assert b"Traceback" not in done.stderr.read()
     if way == "stdin":

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = pytest.mark.integration
 
 DENIED = {"access_denied"}
@@ -185,7 +187,7 @@ def test_l19_named_pipe(client: Any, folder: Path) -> None:
     begun = time.monotonic()
     assert client.code("read_file", path=path) == "unsupported"
     assert client.code("read_file", path=path, head=1) == "unsupported"
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 0.5 + BUSY_S
     assert client.code("list_directory", path=path) == "not_a_directory"
     assert client.data("get_file_info", path=path)["type"] == "pipe"
     assert [entry["type"] for entry in client.data("list_directory", path=folder.name)["entries"]] == ["pipe"]
@@ -197,7 +199,7 @@ def test_l20_many_named_pipes(client: Any, code: Callable[..., str], folder: Pat
     begun = time.monotonic()
     answers = client.many([("read_file", {"path": f"{folder.name}/p"})] * 64)
     assert {code(answer) for answer in answers} <= {"unsupported", "overloaded"}
-    assert time.monotonic() - begun < 3.0
+    assert time.monotonic() - begun < 3.0 + BUSY_S
 
 
 def test_l22_socket(client: Any, folder: Path) -> None:
@@ -339,4 +341,4 @@ def test_l33_a_lock_of_somebody_else_is_not_waited_for(client: Any, folder: Path
         fcntl.lockf(file, fcntl.LOCK_EX)
         begun = time.monotonic()
         assert client.text(f"{folder.name}/locked.txt") == "locked"
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < 1.0 + BUSY_S

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
@@ -308,7 +310,7 @@ def test_s04_glob_blow_up(client: Any, folder: Path, pattern: str) -> None:
     begun = time.monotonic()
     assert client.code("search_files", path=folder.name, pattern=pattern, recursive=True) in ("ok", "invalid_argument")
     assert client.code("search_files", path=folder.name, pattern="*", exclude=[pattern]) in ("ok", "invalid_argument")
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 2.0 + BUSY_S
 
 
 @pytest.mark.parametrize(
@@ -358,7 +360,7 @@ def test_s08_hostile_ignore_file(client: Any, ground: Any, folder: Path, kind: s
                 file.truncate(100_000_000)
     begun = time.monotonic()
     found = client.data("search_files", path=folder.name, pattern="**/*", respect_gitignore=True)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 + BUSY_S
     assert {match["name"] for match in found["matches"]} - {".gitignore"} == {"a.txt"}
     assert client.code("read_file", path=".env") == "access_denied"
 

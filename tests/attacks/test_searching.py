@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = pytest.mark.integration
 
 Json = dict[str, Any]
@@ -24,7 +26,7 @@ def test_s01_exponential_expressions_take_linear_time(client: Any, folder: Path,
     (folder / "bomb.txt").write_text("a" * 50_000 + "!\n")
     begun = time.monotonic()
     assert client.code("search_text", path=folder.name, pattern=pattern, regex=True) == "ok"
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 5 + BUSY_S
     assert client.code("search_text", path=folder.name, pattern=pattern, regex=True, word=True) == "ok"
 
 
@@ -37,7 +39,7 @@ def test_s02_patterns_that_grow_are_refused(client: Any, folder: Path, pattern: 
     (folder / "a.txt").write_text("aaaa\n")
     begun = time.monotonic()
     assert client.code("search_text", path=folder.name, pattern=pattern, regex=True) == "invalid_argument"
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 2 + BUSY_S
     assert client.memory_mb() < 200
 
 
@@ -72,7 +74,7 @@ def test_s04_glob_bombs_end_at_once(client: Any, folder: Path, glob: str) -> Non
         ("directory_tree", {"exclude": [glob]}),
     ):
         assert client.code(tool, path=folder.name, **arguments) in ("ok", "invalid_argument"), (tool, arguments)
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 4 + BUSY_S
 
 
 @pytest.mark.parametrize("glob", ["../*", "/etc/*", "**/../../OUT/*", "{R}/../OUT/**", "..", "../OUT/canary.txt"])
@@ -130,7 +132,7 @@ def test_s08_hostile_ignore_files_hide_but_never_open(client: Any, ground: Any, 
     assert client.data("directory_tree", path=folder.name)["tree"] == "a.txt"
     found = client.data("search_text", pattern="[0-9a-f]{64}", regex=True, show_hidden=True, respect_gitignore=False)
     assert found["matches"] == []
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 10 + BUSY_S
 
 
 @pytest.mark.parametrize("count", [2000, pytest.param(80_000, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
@@ -360,5 +362,5 @@ def test_s10_a_cancelled_search_stops(pipe: Any, folder: Path) -> None:
     begun = time.monotonic()
     pipe.send_bytes(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"victim"}}\n')
     pipe.wait_for_status(lambda status: status["pool"]["busy"] == 0)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 0.5 + BUSY_S
     pipe.settle()

@@ -21,6 +21,7 @@ from filewarden.broker.worker import Worker
 from filewarden.broker.zmq_link import ZmqLink
 from filewarden.config.sections.pool import ZeroMq
 from filewarden.workers import wire
+from tests.drivers.busy import BUSY_S
 
 MAX_FRAME = 100_000  # as the links of these tests have it
 MIB = 1 << 20
@@ -100,7 +101,7 @@ def test_hanging_up_is_noticed_at_once_and_without_another_descriptor(worker: Wo
     start = time.monotonic()
     peer.close()
     assert verdict(worker) == "link lost"
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 0.5 + BUSY_S
 
 
 def test_the_last_frame_before_hanging_up_still_counts(worker: Worker, raw_peer: RawPeer) -> None:
@@ -201,8 +202,9 @@ def test_a_second_connection_of_the_same_process_is_turned_away(worker: Worker, 
 @only_pyzmq
 def test_a_second_connection_of_the_same_process_is_ignored(worker: Worker, peer: Any, raw_peer: RawPeer) -> None:
     second = raw_peer(worker.endpoint)
-    second.send(second.GREETING)
-    second.send(frame(wire.pack(wire.Hello(worker.secret))))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the library may be quicker than we are
+        second.send(second.GREETING)
+        second.send(frame(wire.pack(wire.Hello(worker.secret))))
     greet(worker, peer)
     assert verdict(worker, 0.1) == "nothing"
     second.close()

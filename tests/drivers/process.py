@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.drivers.messages import Json
@@ -16,8 +16,18 @@ from tests.drivers.messages import Json
 PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
 FAULTY = (str(Path(__file__).parents[1] / "end_to_end" / "faulty" / "server.py"),)
 ANSWER_TIMEOUT_S = 20.0
-EXIT_TIMEOUT_S = 10.0
+EXIT_TIMEOUT_S = 20.0
 LISTENS = "Filewarden listens on http://"
+
+
+@contextlib.contextmanager
+def ending(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that is gone afterwards, also where it should have ended by itself and has not."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 class ServerProcess:
@@ -103,7 +113,7 @@ class ServerProcess:
         """The status by whatever way a client of this transport asks for it."""
         return self.control_status()
 
-    def wait_for_status(self, condition: Callable[[Json], bool], timeout_s: float = 10.0) -> Json:
+    def wait_for_status(self, condition: Callable[[Json], bool], timeout_s: float = 30.0) -> Json:
         """The first status that fulfils `condition`."""
         give_up_at = time.monotonic() + timeout_s
         while True:

@@ -15,8 +15,8 @@ import sys
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE_S = 10.0
-LAST_DEATHS_S = 3.0
+PATIENCE_S = 30.0
+LAST_DEATHS_S = 10.0
 NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -56,10 +56,13 @@ def signalled(command: list[str], seconds: float, number: int) -> int:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:
-        wait_until_caught(server.pid)
-        time.sleep(seconds)
-        server.send_signal(number)
-        return server.wait(PATIENCE_S)
+        try:
+            wait_until_caught(server.pid)
+            time.sleep(seconds)
+            server.send_signal(number)
+            return server.wait(PATIENCE_S)
+        finally:
+            server.kill()
 
 
 if __name__ == "__main__":

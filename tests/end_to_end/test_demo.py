@@ -6,11 +6,14 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from filewarden.transports.demo.playground import build_playground
+from tests.drivers.busy import BUSY_S
 
 COMMAND = [sys.executable, "-c", "from filewarden.transports.cli import main; raise SystemExit(main())", "demo"]
 PATIENCE_S = 50
@@ -20,6 +23,8 @@ pytestmark = pytest.mark.integration
 
 class Run:
     """A demonstration in a session of its own, so that everything it starts can be found."""
+
+    all: ClassVar[list["Run"]] = []
 
     def __init__(self, arguments: list[str], temporary: Path) -> None:
         environ = {**os.environ, "TMPDIR": str(temporary), "MCP_ROOT": "/nowhere", "FILEWARDEN_LOG_LEVEL": "wrong"}
@@ -32,6 +37,7 @@ class Run:
             env=environ,
             start_new_session=True,
         )
+        self.all.append(self)
 
     def read_until(self, text: str) -> None:
         assert self.process.stdout is not None
@@ -44,10 +50,16 @@ class Run:
         output, _ = self.process.communicate(timeout=PATIENCE_S)
         return self.process.returncode, output
 
+    def kill(self) -> None:
+        """End it, and whatever it has started, where a test has failed."""
+        with self.process:
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
     def left_behind(self) -> list[int]:
         """What of its session is still there a second after its end: orphans need a moment to die."""
         members = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-        return [pid for pid in members if _session(pid) == self.process.pid and not _ends_within(pid, 1.0)]
+        return [pid for pid in members if _session(pid) == self.process.pid and not _ends_within(pid, 1.0 + BUSY_S)]
 
 
 def _session(pid: int) -> int | None:
@@ -66,6 +78,13 @@ def _ends_within(pid: int, patience_s: float) -> bool:
         return bool(select.select([handle], [], [], patience_s)[0])
     finally:
         os.close(handle)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    yield
+    while Run.all:
+        Run.all.pop().kill()
 
 
 @pytest.fixture

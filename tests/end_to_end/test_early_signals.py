@@ -15,6 +15,7 @@ MOMENTS = (0.0, 0.0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 
 """Seconds after the first signal is caught; a quiet machine serves after about 0.1."""
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("transport", [(), ("--http", "--port", "0")], ids=["stdio", "http"])
 def test_a_signal_at_any_early_moment_is_a_drain(
     tree: Path, environ: dict[str, str], transport: tuple[str, ...]
@@ -24,7 +25,7 @@ def test_a_signal_at_any_early_moment_is_a_drain(
         capture_output=True,
         text=True,
         env=environ,
-        timeout=55,
+        timeout=170,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

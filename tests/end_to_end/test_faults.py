@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
 from tests.drivers.messages import rpc
 
 pytestmark = pytest.mark.integration
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.integration
 DEADLINE_S = 0.85
 SLACK_S = 0.25
 Json = dict[str, Any]
+
+
+LONG = {"FILEWARDEN_DEADLINES_READ_S": "20", "FILEWARDEN_DEADLINES_SCAN_S": "20"}
+"""Of calls that are still under way when a test ends, however slow the machine is."""
 
 
 def failure(result: Json) -> str:
@@ -38,12 +43,21 @@ def faulty(start_server: Callable[..., Any], short_deadlines: dict[str, str]) ->
     return server
 
 
+@pytest.fixture
+def patient(start_server: Callable[..., Any], short_deadlines: dict[str, str]) -> Any:
+    """As `faulty`, with time for what a test does to a call under way."""
+    server = start_server(faulty=True, **{**short_deadlines, **LONG})
+    server.initialize()
+    server.wait_until_ready()
+    return server
+
+
 def test_a_spinning_call_is_ended_at_its_deadline_and_its_slot_is_back(faulty: Any) -> None:
     start = time.monotonic()
     assert failure(faulty.call("spin")) == "timeout"
-    assert time.monotonic() - start <= DEADLINE_S + SLACK_S
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S + BUSY_S
     status = faulty.wait_for_status(lambda status: not busy(status) and status["pool"]["ready"] == 3)
-    assert time.monotonic() - start <= DEADLINE_S + SLACK_S + 1
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S + 1 + BUSY_S
     row = status["workers"][0]
     assert (row["state"], row["restarts"], row["last_exit"]) == ("idle", 1, "deadline")
     assert status["calls"]["timeouts"] == 1
@@ -53,7 +67,7 @@ def test_a_spinning_call_is_ended_at_its_deadline_and_its_slot_is_back(faulty: A
 def test_others_notice_nothing_while_a_call_spins(faulty: Any) -> None:
     spinning = faulty.start_call("spin")
     start = time.monotonic()
-    for _ in range(20):
+    for _ in range(8):
         assert not faulty.call("get_file_info", path="README.md").get("isError")
     assert time.monotonic() - start < DEADLINE_S
     assert failure(faulty.answer(spinning)["result"]) == "timeout"
@@ -67,39 +81,34 @@ def test_l30_q03_a_stopped_worker_is_killed_at_the_deadline(
     os.kill(row["pid"], signal.SIGSTOP)
     start = time.monotonic()
     assert failure(faulty.answer(call)["result"]) == "timeout"
-    assert time.monotonic() - start <= DEADLINE_S + SLACK_S
+    assert time.monotonic() - start <= DEADLINE_S + SLACK_S + BUSY_S
     status = faulty.wait_for_status(lambda status: status["workers"][row["slot"]]["state"] == "idle")
     assert status["workers"][row["slot"]]["pid"] != row["pid"]
     assert all_gone({row["pid"]}, 1.0)
 
 
 def test_a_worker_killed_from_outside_costs_one_call_and_a_spare_takes_its_place(
-    faulty: Any, descendants: Callable[[int], set[int]]
+    patient: Any, descendants: Callable[[int], set[int]]
 ) -> None:
-    already_there = descendants(faulty.pid)
-    call = faulty.start_call("sleep")
-    row = busy(faulty.wait_for_status(busy))[0]
+    already_there = descendants(patient.pid)
+    call = patient.start_call("sleep")
+    row = busy(patient.wait_for_status(busy))[0]
     start = time.monotonic()
     os.kill(row["pid"], signal.SIGKILL)
-    assert failure(faulty.answer(call)["result"]) == "worker_crashed"
-    assert time.monotonic() - start <= SLACK_S
-    status = faulty.wait_for_status(lambda status: status["workers"][row["slot"]]["state"] == "idle")
+    assert failure(patient.answer(call)["result"]) == "worker_crashed"
+    assert time.monotonic() - start <= SLACK_S + BUSY_S
+    status = patient.wait_for_status(lambda status: status["workers"][row["slot"]]["state"] == "idle")
     assert status["workers"][row["slot"]]["last_exit"] == "crash"
     assert status["workers"][row["slot"]]["restarts"] == 1
     assert status["workers"][row["slot"]]["pid"] in already_there - {row["pid"]}
 
 
-def test_a_call_that_eats_memory_gets_a_typed_error_and_the_server_goes_on(
-    start_server: Callable[..., Any], short_deadlines: dict[str, str]
-) -> None:
+def test_a_call_that_eats_memory_gets_a_typed_error_and_the_server_goes_on(patient: Any) -> None:
     """The deadline is out of reach: on a busy machine it takes a second to eat so much."""
-    server = start_server(faulty=True, **{**short_deadlines, "FILEWARDEN_DEADLINES_READ_S": "20"})
-    server.initialize()
-    server.wait_until_ready()
-    reading = server.start_call("get_file_info", path="README.md")
-    assert failure(server.call("eat", megabytes=10_000)) == "memory_limit"
-    assert not server.answer(reading)["result"].get("isError")
-    status = server.wait_for_status(lambda status: status["pool"]["ready"] == 3 and not busy(status))
+    reading = patient.start_call("get_file_info", path="README.md")
+    assert failure(patient.call("eat", megabytes=10_000)) == "memory_limit"
+    assert not patient.answer(reading)["result"].get("isError")
+    status = patient.wait_for_status(lambda status: status["pool"]["ready"] == 3 and not busy(status))
     assert [row["last_exit"] for row in status["workers"]].count("memory") == 1
 
 
@@ -136,15 +145,15 @@ def test_reads_that_came_with_calls_that_are_ended_or_crash_are_answered(faulty:
     assert faulty.status()["pool"]["restarts_total"] == 3
 
 
-def test_cancelling_a_running_call_frees_the_worker_and_gives_no_answer(faulty: Any) -> None:
-    call = faulty.start_call("spin")
-    row = busy(faulty.wait_for_status(busy))[0]
-    faulty.notify("notifications/cancelled", {"requestId": call})
-    status = faulty.wait_for_status(lambda status: not busy(status) and status["pool"]["ready"] == 3)
+def test_cancelling_a_running_call_frees_the_worker_and_gives_no_answer(patient: Any) -> None:
+    call = patient.start_call("spin")
+    row = busy(patient.wait_for_status(busy))[0]
+    patient.notify("notifications/cancelled", {"requestId": call})
+    status = patient.wait_for_status(lambda status: not busy(status) and status["pool"]["ready"] == 3)
     assert status["workers"][row["slot"]]["last_exit"] == "cancelled"
     assert status["calls"]["cancelled"] == 1
-    later = faulty.send("ping")
-    assert faulty.receive()["id"] == later
+    later = patient.send("ping")
+    assert patient.receive()["id"] == later
 
 
 def test_cancelling_a_call_in_the_same_breath_costs_no_worker(faulty: Any) -> None:
@@ -161,43 +170,42 @@ def test_cancelling_a_call_in_the_same_breath_costs_no_worker(faulty: Any) -> No
     assert status["pool"]["restarts_total"] == 0
 
 
-def test_cancelling_a_waiting_call_costs_no_worker(faulty: Any) -> None:
-    running = [faulty.start_call("sleep", seconds=0.3) for _ in range(3)]
-    waiting = faulty.start_call("sleep", seconds=0.3)
-    faulty.notify("notifications/cancelled", {"requestId": waiting})
+def test_cancelling_a_waiting_call_costs_no_worker(patient: Any) -> None:
+    running = [patient.start_call("sleep", seconds=1.0) for _ in range(3)]
+    waiting = patient.start_call("sleep", seconds=1.0)
+    patient.notify("notifications/cancelled", {"requestId": waiting})
     for call in running:
-        assert faulty.answer(call)["result"]["structuredContent"]["done"]
-    assert faulty.status()["pool"]["restarts_total"] == 0
-    assert faulty.status()["calls"]["cancelled"] == 1
+        assert patient.answer(call)["result"]["structuredContent"]["done"]
+    assert patient.status()["pool"]["restarts_total"] == 0
+    assert patient.status()["calls"]["cancelled"] == 1
 
 
 def test_a_full_queue_refuses_at_once(start_server: Callable[..., Any], short_deadlines: dict[str, str]) -> None:
-    server = start_server(faulty=True, **short_deadlines, FILEWARDEN_LIMITS_QUEUE="2")
+    server = start_server(faulty=True, **{**short_deadlines, **LONG}, FILEWARDEN_LIMITS_QUEUE="2")
     server.initialize()
     server.wait_until_ready()
     for _ in range(3):
-        server.start_call("sleep", seconds=0.7)
+        server.start_call("sleep", seconds=9.0)
     # Behind a call that has just begun another one would wait in its worker, and not in the queue.
     server.wait_for_status(lambda status: [row["busy_ms"] > 10 for row in busy(status)] == [True] * 3)
     for _ in range(2):
         server.start_call("sleep", seconds=0.1)
     start = time.monotonic()
     error = server.call("sleep")["structuredContent"]["error"]
-    assert time.monotonic() - start < SLACK_S
+    assert time.monotonic() - start < SLACK_S + BUSY_S
     assert error["code"] == "overloaded"
     assert error["retry_after_ms"] > 0
     assert server.status()["queue"]["rejected_total"] == 1
 
 
-def test_scans_leave_workers_to_short_reads(faulty: Any) -> None:
-    scans = [faulty.start_call("scan", seconds=0.4) for _ in range(3)]
+def test_scans_leave_workers_to_short_reads(patient: Any) -> None:
+    for _ in range(3):
+        patient.start_call("scan", seconds=12.0)
     start = time.monotonic()
     for _ in range(20):
-        assert not faulty.call("get_file_info", path="README.md").get("isError")
-    assert time.monotonic() - start < 0.4
-    assert len([row for row in faulty.status()["workers"] if row["tool"] == "scan"]) <= 1
-    for call in scans:
-        faulty.answer(call)
+        assert not patient.call("get_file_info", path="README.md").get("isError")
+    assert time.monotonic() - start < 0.4 + BUSY_S
+    assert len([row for row in patient.status()["workers"] if row["tool"] == "scan"]) == 1
 
 
 def test_a_call_that_has_cost_two_workers_is_refused_and_others_are_not(faulty: Any) -> None:
@@ -211,13 +219,13 @@ def test_a_call_that_has_cost_two_workers_is_refused_and_others_are_not(faulty: 
     assert not faulty.call("get_file_info", path="README.md").get("isError")
 
 
-def test_a_call_whose_workers_are_killed_from_outside_is_not_to_blame(faulty: Any) -> None:
+def test_a_call_whose_workers_are_killed_from_outside_is_not_to_blame(patient: Any) -> None:
     for _ in range(3):
-        call = faulty.start_call("sleep")
-        row = busy(faulty.wait_for_status(busy))[0]
+        call = patient.start_call("sleep")
+        row = busy(patient.wait_for_status(busy))[0]
         os.kill(row["pid"], signal.SIGKILL)
-        assert failure(faulty.answer(call)["result"]) == "worker_crashed"
-        faulty.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
+        assert failure(patient.answer(call)["result"]) == "worker_crashed"
+        patient.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
 
 
 def test_a_frozen_zygote_is_replaced(start_server: Callable[..., Any]) -> None:

@@ -113,7 +113,7 @@ def test_without_a_history_its_tools_are_not_there(owned: Path, state: Path, sta
 def test_a_server_without_a_place_for_the_history_says_what_to_do(owned: Path, start_server: Any) -> None:
     no_folder = str(owned / "notes.txt")
     server = start_server("--allow-write", XDG_STATE_HOME=no_folder)
-    assert server.process.wait(10) != 0
+    assert server.process.wait(20) != 0
     server.kill()
     assert "history.enabled" in server.errors
     assert "cannot be used as a private folder" in server.errors

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = pytest.mark.integration
 
 LOOKUP, GETATTR, OPEN, READ, RELEASE, INIT, OPENDIR, READDIR, RELEASEDIR = 1, 3, 14, 15, 18, 26, 27, 28, 29
@@ -131,7 +133,7 @@ def test_l31_a_mount_that_hangs_costs_a_few_workers_and_no_other_root(
 
     start = time.monotonic()
     refused = server.call("read_file", path="remote/good.txt")
-    assert time.monotonic() - start < 0.25
+    assert time.monotonic() - start < 0.25 + BUSY_S
     assert code(refused) == "io_error"
     assert refused["structuredContent"]["error"]["retry_after_ms"] > 0
     assert not server.call("read_file", path="project/README.md").get("isError")

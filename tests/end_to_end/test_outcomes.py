@@ -27,7 +27,7 @@ ENDS = {"timeout": 0, "frozen": signal.SIGSTOP, "killed": signal.SIGKILL}
 
 @pytest.fixture
 def server(owned: Path, start_server: Callable[..., Any]) -> Any:
-    server = start_server("--allow-write", faulty=True, FILEWARDEN_DEADLINES_WRITE_S="0.5")
+    server = start_server("--allow-write", faulty=True, FILEWARDEN_DEADLINES_WRITE_S="1.5")
     server.initialize()
     server.wait_until_ready()
     return server

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.drivers.messages import rpc
-from tests.drivers.process import PRODUCT
+from tests.drivers.process import PRODUCT, ending
 
 pytestmark = pytest.mark.integration
 
@@ -250,13 +250,14 @@ def test_what_is_watched_stays_watched_where_it_lies_now(
 
 def test_a_server_whose_terminal_has_gone_stops_instead(tree: Path, environ: dict[str, str]) -> None:
     terminal, standard_error = os.openpty()
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, *PRODUCT, "serve", str(tree)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=standard_error,
         env=environ,
-    ) as process:
+    )
+    with ending(started) as process:
         os.close(standard_error)
         assert process.stdin is not None
         assert process.stdout is not None
@@ -265,4 +266,4 @@ def test_a_server_whose_terminal_has_gone_stops_instead(tree: Path, environ: dic
         assert process.stdout.readline()
         os.close(terminal)
         process.send_signal(signal.SIGHUP)
-        assert process.wait(10) == 0
+        assert process.wait(20) == 0

@@ -29,7 +29,7 @@ def test_a_successor_takes_over_under_load_without_a_failed_call(manager: Manage
     new, _ = manager.start()
     load.wait_for_more(50)
     old.process.send_signal(signal.SIGTERM)
-    assert old.process.wait(10) == 0
+    assert old.process.wait(20) == 0
     load.wait_for_more(50)
     assert load.end() == []
     assert load.connections > CLIENTS  # they were told to come back
@@ -42,7 +42,7 @@ def test_between_a_stop_and_a_start_clients_wait_and_none_is_refused(manager: Ma
     load = Load(old)
     load.wait_for_more(50)
     old.process.send_signal(signal.SIGTERM)
-    assert old.process.wait(10) == 0
+    assert old.process.wait(20) == 0
     manager.start()
     load.wait_for_more(50)
     assert load.end() == []
@@ -61,7 +61,7 @@ def test_whoever_is_silent_is_let_go_and_a_call_under_way_is_answered(manager: M
         assert ear.wait_for(lambda message: "STOPPING" in message)["STOPPING"] == "1"
         assert silent.recv(1) == b""
     assert answers == [200]
-    assert server.process.wait(10) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_what_is_handed_over_stays_with_the_front_end(manager: Manager) -> None:
@@ -76,7 +76,7 @@ def test_what_is_handed_over_stays_with_the_front_end(manager: Manager) -> None:
 def test_a_socket_for_everybody_needs_authentication(tmp_path: Path, tree: Path, environ: dict[str, str]) -> None:
     with managing(tmp_path, tree, environ, socket.create_server(("0.0.0.0", 0))) as manager:
         server, _ = manager.start("--auth", "none", wait=False)
-        assert server.process.wait(10) == 2
+        assert server.process.wait(20) == 2
         server.wait_for_error("the socket that was handed over listens on 0.0.0.0")
 
 
@@ -86,5 +86,5 @@ def test_a_socket_of_another_kind_is_refused(
 ) -> None:
     with managing(tmp_path, tree, environ, socket.socket(socket.AF_INET, kind)) as manager:
         server, _ = manager.start(wait=False)
-        assert server.process.wait(10) == 2
+        assert server.process.wait(20) == 2
         server.wait_for_error("is no TCP socket that listens")

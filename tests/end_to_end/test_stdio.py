@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+from tests.drivers.process import ending
+
 pytestmark = pytest.mark.integration
 
 START = Callable[..., Any]
@@ -117,7 +120,7 @@ def test_the_end_of_input_ends_everything(
     assert len(below) >= 5
     start = time.monotonic()
     assert server.finish() == 0
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 2 + BUSY_S
     assert all_gone(below, 1.0)
 
 
@@ -165,13 +168,13 @@ def test_a_signal_to_every_process_still_lets_calls_finish(
     server = start_server(faulty=True)
     server.initialize()
     server.wait_until_ready()
-    call = server.start_call("sleep", seconds=0.7)
+    call = server.start_call("sleep", seconds=1.5)
     server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     below = descendants(server.pid)
     for pid in (*below, server.pid):
         os.kill(pid, signal.SIGTERM)
     assert server.answer(call)["result"]["structuredContent"]["done"]
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
     assert all_gone(below, 1.0)
 
 
@@ -179,7 +182,7 @@ def test_calls_are_answered_when_the_launcher_is_lost(server: Any) -> None:
     server.wait_until_ready()
     launcher = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
     os.kill(launcher, signal.SIGKILL)
-    assert server.process.wait(5) == 1
+    assert server.process.wait(20) == 1
     server.wait_for_error("the launcher process ended")
 
 
@@ -224,14 +227,14 @@ def test_sigterm_lets_running_calls_finish_and_leaves_no_process(
     server.initialize()
     server.wait_until_ready()
     below = descendants(server.pid)
-    call = server.start_call("sleep", seconds=1.5)
+    call = server.start_call("sleep", seconds=2.5)
     server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     server.process.send_signal(signal.SIGTERM)
     server.wait_for_status(lambda status: status["status"] == "draining" and not status["ready"])
     refused = server.call("read_file", path="notes.txt")["structuredContent"]["error"]
     assert (refused["code"], refused["message"]) == ("overloaded", "The server is shutting down.")
     assert server.answer(call)["result"]["structuredContent"]["done"]
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
     assert all_gone(below, 1.0)
 
 
@@ -244,8 +247,8 @@ def test_sigterm_does_not_wait_longer_than_the_drain_time(start_server: START) -
     start = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     assert server.answer(call)["result"]["structuredContent"]["error"]["code"] == "cancelled"
-    assert server.process.wait(5) == 0
-    assert time.monotonic() - start < 2.5
+    assert server.process.wait(20) == 0
+    assert time.monotonic() - start < 2.5 + BUSY_S
 
 
 def test_sigkill_of_the_front_end_leaves_no_worker_after_a_second(
@@ -258,7 +261,7 @@ def test_sigkill_of_the_front_end_leaves_no_worker_after_a_second(
     server.wait_for_status(lambda status: status["pool"]["busy"] == 1)
     below = descendants(server.pid)
     server.process.send_signal(signal.SIGKILL)
-    server.process.wait(5)
+    server.process.wait(20)
     assert all_gone(below, 1.0)
 
 
@@ -277,9 +280,10 @@ def test_a_killed_zygote_is_replaced_with_its_workers(
 
 def test_a_reader_that_leaves_ends_the_server(tree: Path, environ: dict[str, str]) -> None:
     read_end, write_end = os.pipe()
-    with subprocess.Popen(
+    started = subprocess.Popen(
         [*SERVE, str(tree)], stdin=subprocess.PIPE, stdout=write_end, stderr=subprocess.DEVNULL, env=environ
-    ) as server:
+    )
+    with ending(started) as server:
         os.close(write_end)
         os.close(read_end)
         assert server.stdin is not None
@@ -301,7 +305,7 @@ def test_a_client_that_does_not_read_costs_bounded_memory_and_gets_everything_la
         [*SERVE, str(tree)], stdin=child.fileno(), stdout=child.fileno(), stderr=subprocess.DEVNULL, env=environ
     )
     child.close()
-    with parent, parent.makefile("rb") as answers:
+    with ending(process), parent, parent.makefile("rb") as answers:
         parent.settimeout(20)
         parent.sendall(b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}\n')
         assert json.loads(answers.readline())["id"] == 0
@@ -316,7 +320,8 @@ def test_a_client_that_does_not_read_costs_bounded_memory_and_gets_everything_la
             seen.add(json.loads(answers.readline())["id"])
         assert seen == set(range(1, 31))
         assert resident < 200 * 1024 * 1024
-    assert process.wait(10) == 0
+        parent.shutdown(socket.SHUT_WR)
+        assert process.wait(20) == 0
 
 
 def test_nothing_but_protocol_reaches_standard_output(start_server: START) -> None:
@@ -326,7 +331,7 @@ def test_nothing_but_protocol_reaches_standard_output(start_server: START) -> No
     server.call("list_directory")
     server.finish()
     lines = []
-    while (line := server.lines.get(timeout=5)) is not None:
+    while (line := server.lines.get(timeout=20)) is not None:
         lines.append(line)
     assert all(json.loads(line)["jsonrpc"] == "2.0" for line in lines)
 

@@ -1,5 +1,6 @@
 """Changes of resources reach whoever asked, in the way of each era, through a real watcher."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ ENVELOPE = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 TAG = "io.modelcontextprotocol/subscriptionId"
-SEEN_WITHIN_S = 10.0
+SEEN_WITHIN_S = 20.0
 
 
 def next_of(server: Any, method: str) -> Json:
@@ -96,7 +97,7 @@ def test_a_legacy_client_that_listed_hears_when_the_list_changes(legacy: Any, tr
         assert time.monotonic() < give_up_at
         number += 1
         (tree / f"new{number}").touch()
-        legacy.request("ping")
+        threading.Event().wait(0.02)  # an answer would be waited for beside the news, which would be lost
     assert next_of(legacy, "notifications/resources/list_changed") == {}
 
 

@@ -62,7 +62,7 @@ def audited(captured: Any) -> Callable[[int], tuple[list[Json], list[Json]]]:
     path = Path(captured.environ["FILEWARDEN_AUDIT_FILE"])
 
     def read(breaches: int) -> tuple[list[Json], list[Json]]:
-        give_up_at = time.monotonic() + 10
+        give_up_at = time.monotonic() + 20
         while True:
             lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
             entries = [json.loads(line) for line in lines]

@@ -121,7 +121,7 @@ def test_d12_required_refuses_where_too_little_stands_with_one_message_that_name
 ) -> None:
     _level, layer, fix, _count = REFUSES[name]
     server = start_server(program=machine(name))
-    assert server.process.wait(10) == 1
+    assert server.process.wait(20) == 1
     server.kill()
     [message] = _errors(server.errors)
     assert layer in message
@@ -153,7 +153,7 @@ def test_what_no_mode_can_do_without_ends_the_server_at_once(
     name: str, mode: str, machine: Machine, start_server: Callable[..., Any]
 ) -> None:
     server = start_server("--sandbox", mode, program=machine(name))
-    assert server.process.wait(10) == 1
+    assert server.process.wait(20) == 1
     server.kill()
     [message] = _errors(server.errors)
     assert IMPOSSIBLE[name] in message
@@ -174,14 +174,14 @@ def test_switched_off_says_so(machine: Machine, start_server: Callable[..., Any]
 
 def test_without_handles_on_processes_not_even_switched_off(machine: Machine, start_server: Callable[..., Any]) -> None:
     server = start_server("--sandbox", "off", program=machine("no handles on processes"))
-    assert server.process.wait(10) == 1
+    assert server.process.wait(20) == 1
     server.kill()
     assert len(_errors(server.errors)) == 1
 
 
 def test_over_http_a_refusal_is_the_same(machine: Machine, start_server: Callable[..., Any]) -> None:
     server = start_server("--http", "--port", "0", program=machine("neither landlock nor namespaces"))
-    assert server.process.wait(10) == 1
+    assert server.process.wait(20) == 1
     server.kill()
     [message] = _errors(server.errors)
     assert "landlock" in message

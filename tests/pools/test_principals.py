@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.drivers.process import ending
+
 BUILD = Path(__file__).parent / "build" / "server.py"
 CLIENT = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
@@ -74,7 +76,8 @@ def party(tree: Path, environ: dict[str, str]) -> Iterator[Callable[..., Party]]
 
     yield start
     for process in processes:
-        process.communicate(timeout=10)
+        with ending(process):
+            process.communicate(timeout=20)
         assert process.returncode == 0
 
 

@@ -181,7 +181,7 @@ def test_two_servers_and_one_that_was_killed_share_a_chain(start_server: START, 
         (one, two)[place % 2].answer(request)
     one.wait_for_status(lambda status: status["audit"]["lines_total"] == 21)  # it writes at least every 10 ms
     one.process.send_signal(signal.SIGKILL)
-    one.process.wait(10)
+    one.process.wait(20)
     assert two.finish() == 0
     three = start_server(**settings)
     three.initialize()
@@ -307,7 +307,7 @@ def test_a_log_that_is_no_file_keeps_the_server_from_starting(kind: str, start_s
     else:
         os.mkfifo(file)
     server = start_server(FILEWARDEN_AUDIT_FILE=str(file))
-    assert server.process.wait(10) == 2
+    assert server.process.wait(20) == 2
     server.wait_for_error("audit.file: cannot be written: it is")
     assert victim.read_text() == ""
 

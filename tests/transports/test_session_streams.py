@@ -201,7 +201,7 @@ def test_streams_that_owe_no_answer_end_when_the_server_drains_and_others_with_t
     server = start_http(faulty=True)
     session = server.open_session()
     general = server.open_events("GET", mcp_session_id=session)
-    stream = server.open_events("POST", call_body("report", 9, token=1, count=8), mcp_session_id=session)
+    stream = server.open_events("POST", call_body("report", 9, token=1, count=16), mcp_session_id=session)
     stream.event()
     server.process.send_signal(signal.SIGTERM)
     assert messages(general) == []
@@ -211,11 +211,11 @@ def test_streams_that_owe_no_answer_end_when_the_server_drains_and_others_with_t
     taken_up = server.open_events("GET", mcp_session_id=session, last_event_id="1-1")
     answer = messages(taken_up)[-1]
     assert (answer["id"], answer["result"]["structuredContent"]["done"]) == (9, True)
-    assert server.process.wait(10) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_a_session_somebody_listens_to_is_not_idle(start_http: Callable[..., Any], request_body: Body) -> None:
-    server = start_http(FILEWARDEN_HTTP_SESSION_IDLE_S="1")
+    server = start_http(FILEWARDEN_HTTP_SESSION_IDLE_S="2")
     listening, idle = server.open_session(), server.open_session()
     server.open_events("GET", mcp_session_id=listening)
     server.wait_for_status(lambda status: status["clients"]["http"] == 1)

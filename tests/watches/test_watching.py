@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from filewarden.workers.paths.names import show_path
+from tests.drivers.busy import BUSY_S
 
 BUILD = Path(__file__).parent / "build"
-SEEN_WITHIN_S = 5.0
+SEEN_WITHIN_S = 20.0
 
 pytestmark = pytest.mark.integration
 
@@ -40,14 +41,14 @@ def test_whatever_happens_to_a_file_is_told_within_two_seconds(watching: Any, tr
     }
     for happening in happenings.values():
         happening()
-        watching.wait_for_change(number, timeout_s=2)
+        watching.wait_for_change(number, timeout_s=2 + BUSY_S)
 
 
 def test_a_burst_is_told_a_few_times(watching: Any, tree: Path) -> None:
     number, marker = watching.subscribe("notes.txt"), watching.subscribe("README.md")
-    give_up_at = time.monotonic() + 1.0
+    started_at = time.monotonic()
     writes = 0
-    while time.monotonic() < give_up_at:
+    while time.monotonic() < started_at + 1.0:
         (tree / "notes.txt").write_text(f"{writes}")
         writes += 1
     (tree / "README.md").write_text("new")
@@ -55,7 +56,7 @@ def test_a_burst_is_told_a_few_times(watching: Any, tree: Path) -> None:
     while (changed := watching.told.get(timeout=SEEN_WITHIN_S)["change"]) != marker:
         seen += changed == number
     assert writes > 20
-    assert 1 <= seen <= 7, "no more than one in a fifth of a second"
+    assert 1 <= seen <= 2 + 5 * (time.monotonic() - started_at), "no more than one in a fifth of a second"
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_a_folder_tells_of_its_visible_names_and_never_of_a_denied_one(guarded: 
     guarded.wait_for_change(names)
     (tree / "src/main.py").write_text("1")
     guarded.changes_until(marker)
-    (tree / "new.txt").write_text("y")
+    os.truncate(tree / "new.txt", 0)  # one event, where a write is several, of which one may be told later
     guarded.wait_for_change(folder)
     (tree / ".env").write_text("KEY=1")
     (tree / ".env").chmod(0o600)
@@ -137,8 +138,8 @@ def test_a_link_is_watched_with_what_it_leads_to_and_a_file_that_becomes_one_is_
     watching.wait_for_change(link)
     (tree / "src/utils.py").write_text("other")
     watching.wait_for_change(link)
-    (tree / "notes.txt").unlink()
-    (tree / "notes.txt").symlink_to(tmp_path / "outside.txt")
+    (tmp_path / "made").symlink_to(tmp_path / "outside.txt")
+    (tmp_path / "made").rename(tree / "notes.txt")
     watching.wait_for_change(file)
     marker = watching.subscribe("README.md")
     (tmp_path / "outside.txt").write_text("changed")
@@ -187,7 +188,7 @@ def test_a_killed_watcher_is_replaced_and_what_it_missed_counts_as_changed(watch
     os.kill(pid, signal.SIGKILL)
     missing = set(numbers)
     while missing:
-        missing.discard(watching.told.get(timeout=10).get("change"))
+        missing.discard(watching.told.get(timeout=20).get("change"))
     (tree / "notes.txt").write_text("later")
     watching.wait_for_change(numbers[0])
     watching.drain()
@@ -283,7 +284,7 @@ def test_a_watcher_that_breaks_the_protocol_is_ended(start_watching: Start, tmp_
     watching = start_watching(launcher=(str(BUILD / "hostile.py"), way), FILEWARDEN_AUDIT_FILE=str(file))
     watching.ask("README.md")
     watching.wait_for_error(f"was ended: {HOSTILE[way]}")
-    give_up_at = time.monotonic() + 5
+    give_up_at = time.monotonic() + 20
     while b'"event":"breach"' not in file.read_bytes():
         assert time.monotonic() < give_up_at
         threading.Event().wait(0.02)

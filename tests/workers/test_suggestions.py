@@ -115,10 +115,10 @@ def test_a_huge_folder_is_not_searched_through(space: Space, root: Path, monkeyp
 def test_a_hint_takes_no_time_worth_mentioning(space: Space, root: Path) -> None:
     for number in range(2000):
         (root / "sub" / f"completely-different-{number:05}").touch()
-    begun = time.perf_counter()
+    begun = time.process_time()
     for number in range(10):
         hint(space, f"sub/compleetly-different-{number:05}x")
-    assert time.perf_counter() - begun < 2.0
+    assert time.process_time() - begun < 2.0
 
 
 def test_a_hint_too_long_to_be_read_is_left_out(space: Space, root: Path) -> None:

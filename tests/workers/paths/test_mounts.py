@@ -269,7 +269,7 @@ def test_l29_a_confined_worker_sees_mounts_as_the_root_says(
     try:
         server.initialize()
     except AssertionError:
-        if server.process.wait(10) == 77:
+        if server.process.wait(20) == 77:
             pytest.skip("no mounts here")
         raise
     for path in ("mnt/file", "bound/main.py"):

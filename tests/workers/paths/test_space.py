@@ -10,6 +10,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.handle import Handle
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
+from tests.drivers.busy import BUSY_S
 
 DENIED, INVALID, NOT_FOUND = Code.ACCESS_DENIED, Code.INVALID_ARGUMENT, Code.NOT_FOUND
 
@@ -115,9 +116,9 @@ def test_impossible_paths_are_invalid(space: Space, row: str) -> None:
 
 
 def test_p27_a_long_path_is_refused_in_constant_time(space: Space) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert code(space, "a/" * 5_000_000) is INVALID
-    assert time.perf_counter() - begun < 0.1
+    assert time.process_time() - begun < 0.2
 
 
 @pytest.mark.parametrize("spelling", ["{root}", "{root}/", "{root}/.", "{root}//", ".", "./", "sub/..", "sub/../."])
@@ -252,7 +253,7 @@ def test_l19_a_pipe_is_refused_at_once(space: Space, root: Path, path: str) -> N
     (root / "to_p").symlink_to("p")
     begun = time.perf_counter()
     refused = refusal(lambda: space.open_file(path))
-    assert time.perf_counter() - begun < 0.1
+    assert time.perf_counter() - begun < 0.1 + BUSY_S
     assert refused.code is Code.UNSUPPORTED
     assert "named pipe" in refused.message
     with space.resolve(path) as handle:

@@ -16,6 +16,7 @@ from filewarden.workers.reading.file_info import FileInfo
 from filewarden.workers.reporter import Reporter
 from filewarden.workers.tools.get_file_info import GetFileInfo, run
 from filewarden.workers.wire import Progress, unpack_from_worker
+from tests.drivers.busy import BUSY_S
 
 MakeContext = Callable[..., Context]
 
@@ -207,7 +208,7 @@ def test_l25_a_checksum_ends_with_the_time(space: Space, make_context: MakeConte
     begun = time.perf_counter()
     with pytest.raises(ToolFailure) as refused:
         run(context, GetFileInfo(path="f", checksum=True))
-    assert time.perf_counter() - begun < 2.0
+    assert time.perf_counter() - begun < 2.0 + BUSY_S
     assert refused.value.code is Code.TIMEOUT
     assert refused.value.details["size"] == 1 << 40
     assert told

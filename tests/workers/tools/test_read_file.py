@@ -20,6 +20,7 @@ from filewarden.workers.text.lines import last_lines
 from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Text
 from filewarden.workers.tools.read_file import ReadFile, run
+from tests.drivers.busy import BUSY_S
 
 MakeContext = Callable[..., Context]
 LIMIT = 1_048_576
@@ -290,7 +291,7 @@ def test_l19_l20_reads_of_pipes_are_refused_at_once(context: Context, root: Path
     begun = time.perf_counter()
     for _ in range(64):
         assert refused(context, "p").code is Code.UNSUPPORTED
-    assert time.perf_counter() - begun < 1.0
+    assert time.perf_counter() - begun < 1.0 + BUSY_S
 
 
 @pytest.mark.parametrize(
@@ -347,7 +348,7 @@ def test_l25_l27_the_end_of_a_terabyte_that_is_cut_meanwhile_is_found_at_once(
         os.truncate(root / "f", size)
         begun = time.perf_counter()
         span = last_lines(handle.fd, 0, handle.stat.st_size, 5, LIMIT)
-        assert time.perf_counter() - begun < 1.0
+        assert time.perf_counter() - begun < 1.0 + BUSY_S
     assert span.data == (b"x" * 9 + b"\n")[:size]
 
 
@@ -360,7 +361,7 @@ def test_l26_no_end_is_waited_for_that_runs_away(
         file.truncate(1 << 40)
     begun = time.perf_counter()
     assert outcome(make_context(space, seconds=0.2), "f", arguments) in ("text", Code.TIMEOUT, Code.UNSUPPORTED)
-    assert time.perf_counter() - begun < 2.0
+    assert time.perf_counter() - begun < 2.0 + BUSY_S
 
 
 def outcome(context: Context, path: str, arguments: dict[str, Any]) -> str:
@@ -386,4 +387,4 @@ def test_l24_every_file_of_the_kernel_that_says_0_is_read_within_bounds(
         for arguments in calls:
             begun = time.perf_counter()
             assert outcome(context, name, arguments) in allowed
-            assert time.perf_counter() - begun < 2.0
+            assert time.perf_counter() - begun < 2.0 + BUSY_S

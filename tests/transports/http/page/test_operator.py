@@ -13,8 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.drivers.busy import BUSY_S
+
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
-PATIENCE_S = 1.0
+PATIENCE_S = 1.0 + BUSY_S
 SETTINGS = {
     "FILEWARDEN_DEADLINES_READ_S": "0.5",
     "FILEWARDEN_LIMITS_QUEUE": "2",

@@ -180,7 +180,7 @@ def test_a_server_that_stops_lets_its_viewers_go_at_once(start_http: Callable[..
     response.readline()
     server.process.terminate()
     response.read()
-    assert server.process.wait(5) == 0
+    assert server.process.wait(20) == 0
 
 
 def test_a_server_on_stdio_has_the_same_page(start_server: Callable[..., Any], environ: dict[str, str]) -> None:
