@@ -17,7 +17,7 @@ PATTERN_NAMES = ("pattern", "value")
 MOST_PARTS = 1024
 """Callers, tools and outcomes whose parts are kept ready."""
 MOST_PATH_CHARS = 4096
-"""For all paths of a call together, as they are shown: a line stays below `audit_chain.MOST_LINE_BYTES`."""
+"""For all paths of a call together, as they are shown: a line stays below `audit.chain.MOST_LINE_BYTES`."""
 
 
 _encode = msgspec.json.Encoder().encode

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from filewarden.broker.call import Call
 from filewarden.broker.exits import REMEMBERED_CRASHES
-from filewarden.broker.hung_roots import STUCK_AFTER_S
+
+STUCK_AFTER_S = 1.0
+"""How long a killed process may take to die: freeing a worker's memory takes milliseconds."""
 
 
 class _Condemned(NamedTuple):

@@ -14,8 +14,6 @@ from filewarden.broker.backoff import Breaker
 MOST_STUCK_IN_ROOT = 3
 MOST_STUCK = 8
 """In all roots together: what condemned processes may cost in memory and descriptors."""
-STUCK_AFTER_S = 1.0
-"""How long a killed process may take to die: freeing a worker's memory takes milliseconds."""
 PROBE_EVERY_S = 1.0
 
 

@@ -1,8 +1,7 @@
 """What is kept of workers until all is known of their ends."""
 
-from filewarden.broker.deaths import Deaths
+from filewarden.broker.deaths import STUCK_AFTER_S, Deaths
 from filewarden.broker.exits import REMEMBERED_CRASHES
-from filewarden.broker.hung_roots import STUCK_AFTER_S
 from tests.broker.conftest import MakeCall
 
 

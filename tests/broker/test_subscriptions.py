@@ -22,23 +22,12 @@ from filewarden.broker.watching import Lookouts
 from filewarden.workers.errors import Code
 from filewarden.workers.methods import locate_resources
 from filewarden.workers.operations import LocatedResources, LocateResources
+from tests.drivers.desk import Watch
 
 Json = dict[str, Any]
 TAG = "io.modelcontextprotocol/subscriptionId"
 NOT_THERE = Failed(Code.NOT_FOUND, "Not found.", {})
 BUSY = Failed(Code.OVERLOADED, "Busy.", {})
-
-
-class Watch:
-    """One wish of the conversation's, as the watcher's side sees it."""
-
-    def __init__(
-        self, path: str | None, on_change: Callable[[], None], on_result: Callable[[Failed | None], None]
-    ) -> None:
-        self.path = path
-        self.change = on_change
-        self.settle = on_result
-        self.is_over = False
 
 
 class World:

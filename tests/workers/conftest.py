@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from filewarden.broker import shelf as broker
 from filewarden.config.protected import CODE_EXECUTION
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.context import Context
@@ -20,6 +21,7 @@ from filewarden.workers.paths.space import Space
 from filewarden.workers.paths.walking_resolver import WalkingResolver
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
+from filewarden.workers.shelf import Shelf, shelf_of
 from filewarden.workers.tool import Tool
 
 DESCRIPTORS = Path("/proc/self/fd")
@@ -135,3 +137,26 @@ def run() -> Run:
 @pytest.fixture
 def context(space: Space, make_context: MakeContext) -> Context:
     return make_context(space)
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Move the clock, so that stamps are old enough to be trusted."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 3_000_000_000)
+
+
+@pytest.fixture
+def ours() -> Iterator[broker.Shelf]:
+    """The broker's end of a shelf."""
+    shelf = broker.Shelf()
+    yield shelf
+    shelf.close()
+
+
+@pytest.fixture
+def theirs(ours: broker.Shelf) -> Shelf:
+    """The worker's end of it."""
+    shelf = shelf_of([os.dup(ours.fd)])
+    assert shelf is not None
+    return shelf

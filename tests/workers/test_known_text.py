@@ -2,7 +2,7 @@
 
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from filewarden.workers.context import Context
 from filewarden.workers.paths import handle
 from filewarden.workers.paths.space import Space
 from filewarden.workers.reading import known_text
-from filewarden.workers.shelf import SHELF_BYTES, Shelf, shelf_of
+from filewarden.workers.shelf import SHELF_BYTES, Shelf
 from filewarden.workers.text.text_facts import TextFacts
 from filewarden.workers.tool import Text
 from filewarden.workers.tools.read_file import ReadFile, run
@@ -23,20 +23,6 @@ Read = Callable[..., Text]
 PLAIN = b"a line\n" * 30_000
 WIDE = "\u00fc\u20ac\U0001f600\n".encode() * 30_000
 """Whose characters lie across the pieces in which it is looked at."""
-
-
-@pytest.fixture
-def ours() -> Iterator[broker.Shelf]:
-    shelf = broker.Shelf()
-    yield shelf
-    shelf.close()
-
-
-@pytest.fixture
-def theirs(ours: broker.Shelf) -> Shelf:
-    shelf = shelf_of([os.dup(ours.fd)])
-    assert shelf is not None
-    return shelf
 
 
 @pytest.fixture

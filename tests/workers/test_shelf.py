@@ -11,20 +11,6 @@ from filewarden.broker.protocol.long_text import LongText
 from filewarden.workers.shelf import MEMORY_BYTES, SHELF_BYTES, Shelf, shelf_of
 
 
-@pytest.fixture
-def ours() -> Iterator[broker.Shelf]:
-    shelf = broker.Shelf()
-    yield shelf
-    shelf.close()
-
-
-@pytest.fixture
-def theirs(ours: broker.Shelf) -> Shelf:
-    shelf = shelf_of([os.dup(ours.fd)])
-    assert shelf is not None
-    return shelf
-
-
 @pytest.mark.parametrize("size", [1, 70_000, SHELF_BYTES])
 def test_what_is_laid_is_fetched_and_makes_room_for_the_next(ours: broker.Shelf, theirs: Shelf, size: int) -> None:
     for text in (b"a" * size, b"b" * size):

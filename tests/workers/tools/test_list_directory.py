@@ -344,13 +344,6 @@ def make_long(root: Path, count: int = 1500) -> list[str]:
     return made
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Move the clock, so that the stamps of folders are old enough to be trusted."""
-    now = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: now() + 3_000_000_000)
-
-
 def pages(context: Context, path: str) -> list[str]:
     found: list[str] = []
     cursor = None

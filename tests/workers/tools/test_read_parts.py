@@ -283,13 +283,6 @@ def test_an_encoding_is_detected_once_for_the_file(context: Context, root: Path,
         assert found.decode() in text * 50 + "ASCII only\n"
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Move the clock, so that the stamps of files are old enough to be trusted."""
-    now = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: now() + 3_000_000_000)
-
-
 def test_pages_of_a_long_file_go_on_where_the_last_ended(
     space: Space, make_context: MakeContext, root: Path, later: None
 ) -> None:
