@@ -128,7 +128,7 @@ class Conversation:
         exchange.sink = None
         if not self._subscriptions.is_legacy_open:
             self._subscriptions.is_legacy_open = self.session.revision is not None
-        sink.answer(exchange.frame, exchange.status)
+        sink.answer(exchange.answer, exchange.status)
 
     def _go_on(self, exchange: Exchange | None) -> None:
         """Something that was under way has ended, or led to something else."""

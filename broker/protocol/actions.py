@@ -92,7 +92,7 @@ class Unwatch(msgspec.Struct, frozen=True, eq=False):
 
 
 class Listen(msgspec.Struct, frozen=True, eq=False):
-    """Open a modern subscription: `Session.acknowledge` says what of it is honoured; it ends with `end_listen`."""
+    """Open a modern subscription, and acknowledge what of it is honoured; `Session.end_listen` ends it."""
 
     request_id: RequestId
     wanted: Filter
@@ -136,13 +136,8 @@ class Exchange(msgspec.Struct, eq=False):
     """The driver's own."""
 
     @property
-    def answer(self) -> bytes | None:
-        """The frame to send: None while requests are running, and None when nothing is to be sent at all."""
-        return None if (frame := self.frame) is None else bytes(frame)
-
-    @property
-    def frame(self) -> Reply | None:
-        """The same, where a long text in it may wait until it is written."""
+    def answer(self) -> Reply | None:
+        """What to send: None while requests are running, and None when nothing is to be sent at all."""
         if self.running or not self.responses:
             return None
         if self.is_batch:

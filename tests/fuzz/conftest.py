@@ -84,9 +84,10 @@ def from_client(data: bytes) -> None:
             exchange = session.receive(line)
             started = [_usable(each) for each in exchange.actions if not isinstance(each, CancelCall | EndListen)]
             if exchange.answer is not None:
-                assert b"\n" not in exchange.answer
-                exchange.answer.decode()
-                msgspec.json.decode(exchange.answer)
+                answer = bytes(exchange.answer)
+                assert b"\n" not in answer
+                answer.decode()
+                msgspec.json.decode(answer)
             if started:
                 session.close()
 

@@ -163,7 +163,7 @@ class Client:
 def answered(exchange: Exchange | None) -> Json:
     assert exchange is not None
     assert exchange.answer is not None
-    return msgspec.json.decode(exchange.answer, type=dict[str, Any])
+    return msgspec.json.decode(bytes(exchange.answer), type=dict[str, Any])
 
 
 OpenClient = Callable[..., Client]
@@ -209,7 +209,7 @@ def ask() -> Asker:
     def ask(session: Session, frame: bytes) -> Json:
         answer = session.receive(frame).answer
         assert answer is not None
-        return msgspec.json.decode(answer, type=dict[str, object])
+        return msgspec.json.decode(bytes(answer), type=dict[str, object])
 
     return ask
 

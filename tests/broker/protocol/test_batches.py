@@ -8,6 +8,7 @@ import pytest
 from filewarden.broker.protocol.actions import CancelCall, StartCall
 from filewarden.broker.protocol.errors import ErrorCode
 from filewarden.broker.protocol.jsonrpc import MAX_BATCH
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.outcome import Succeeded
 from filewarden.broker.protocol.session import Session
 
@@ -38,9 +39,9 @@ def cancel(request_id: object) -> Json:
     return {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": request_id}}
 
 
-def answers(frame: bytes | None) -> list[Json]:
-    assert frame is not None
-    return msgspec.json.decode(frame, type=list[dict[str, object]])
+def answers(reply: Reply | None) -> list[Json]:
+    assert reply is not None
+    return msgspec.json.decode(bytes(reply), type=list[dict[str, object]])
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_an_empty_or_overlong_array_is_one_error(size: int, session: Session, as
     assert exchange.status == 400
     assert exchange.actions == []
     assert exchange.answer is not None
-    answer = msgspec.json.decode(exchange.answer, type=dict[str, object])
+    answer = msgspec.json.decode(bytes(exchange.answer), type=dict[str, object])
     assert answer["id"] is None
     assert msgspec.convert(answer["error"], dict[str, object])["code"] == ErrorCode.INVALID_REQUEST
 

@@ -27,7 +27,7 @@ def send(session: Session, method: str, params: object, request_id: object = 1) 
     frame = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
     exchange = session.receive(msgspec.json.encode(frame))
     assert exchange.answer is not None
-    return msgspec.json.decode(exchange.answer), exchange.status
+    return msgspec.json.decode(bytes(exchange.answer)), exchange.status
 
 
 def error_of(session: Session, method: str, params: object) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def test_params_without_a_meta_object_lack_the_envelope(params: object, full: Of
     frame = {"jsonrpc": "2.0", "id": 0, "method": "tools/list"} | ({} if params is None else {"params": params})
     exchange = Session(full, Eras.MODERN).receive(msgspec.json.encode(frame))
     assert exchange.answer is not None
-    answer = msgspec.json.decode(exchange.answer)
+    answer = msgspec.json.decode(bytes(exchange.answer))
     assert (answer["id"], answer["error"]["code"], exchange.status) == (0, -32602, 400)
 
 
@@ -198,7 +198,7 @@ def test_there_are_no_batches(frame: bytes, modern: Session) -> None:
     send(modern, "tools/list", {"_meta": ENVELOPE})
     exchange = modern.receive(frame)
     assert exchange.answer is not None
-    answer = msgspec.json.decode(exchange.answer)
+    answer = msgspec.json.decode(bytes(exchange.answer))
     assert (answer["error"]["code"], exchange.status, "id" in answer) == (-32600, 400, False)
 
 

@@ -24,6 +24,6 @@ def test_a_tool_answers_to_its_other_names_which_no_list_shows(
     assert call.operation == "read_file"
     answer = session.receive(make("tools/list", request_id=3)).answer
     assert answer is not None
-    listed = msgspec.json.decode(answer)["result"]["tools"]
+    listed = msgspec.json.decode(bytes(answer))["result"]["tools"]
     assert [tool["name"] for tool in listed] == ["get_file_info", "read_file"]
     assert [tool.get("_meta") for tool in listed] == [None, hint]

@@ -138,7 +138,7 @@ def test_initialize_declares_what_works_in_the_revision(version: str, full: Offe
         msgspec.json.encode({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})
     )
     assert exchange.answer is not None
-    answer = msgspec.json.decode(exchange.answer)
+    answer = msgspec.json.decode(bytes(exchange.answer))
     result = check(version, "InitializeResult", answer, validate, is_cached=False)
     declared = {"tools", "resources", "prompts", "logging"} | ({"completions"} if version > "2024-11-05" else set())
     assert set(result["capabilities"]) == declared
@@ -153,7 +153,7 @@ def test_empty_results_of_the_legacy_era_are_exactly_empty(version: str, client_
     for method in ("resources/subscribe", "resources/unsubscribe"):
         action = client.begin(method, {"uri": "file:///R/a"})
         exchange = client.session.resolve(action, {})
-        assert msgspec.json.decode(exchange.answer)["result"] == {}
+        assert msgspec.json.decode(bytes(exchange.answer))["result"] == {}
 
 
 # What a revision does not know is said in what it does.

@@ -278,7 +278,7 @@ def test_a_driver_can_refuse_a_frame_it_did_not_read(version: str, opened: Opene
     exchange = opened(version).refuse(ProtocolError(ErrorCode.PARSE_ERROR, "Parse error: over 16 MiB"))
     assert exchange.status == 400
     assert exchange.answer is not None
-    assert code_of(msgspec.json.decode(exchange.answer)) == ErrorCode.PARSE_ERROR
+    assert code_of(msgspec.json.decode(bytes(exchange.answer))) == ErrorCode.PARSE_ERROR
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_a_call_starts_and_its_outcome_is_the_answer(
     assert set(session.in_flight) == {0}
     assert session.complete(call, DONE) is exchange
     assert exchange.answer is not None
-    answer = msgspec.json.decode(exchange.answer)
+    answer = msgspec.json.decode(bytes(exchange.answer))
     assert answer["id"] == 0
     validate(version, "JSONRPCMessage", answer)
     validate(version, "CallToolResult", answer["result"])
@@ -355,7 +355,7 @@ def test_calls_end_in_any_order(opened: Opener, make: Maker, start: Starter) -> 
     for call, exchange in reversed(started):
         assert session.complete(call, DONE) is exchange
         assert exchange.answer is not None
-        assert msgspec.json.decode(exchange.answer)["id"] == call.request_id
+        assert msgspec.json.decode(bytes(exchange.answer))["id"] == call.request_id
 
 
 @pytest.mark.parametrize("method", ["tools/call", "ping", "tools/list"])
