@@ -415,15 +415,17 @@ class Dispatcher:
     def _expire(self, now: float) -> float:
         """Answer what waited too long before ending what ran too long: a freed worker must not get an expired call.
 
+        Nor one that has no time of its own left: it would be ended a moment later, and its worker with it.
+
         Returns when to look again: at the next deadline, and sooner where one could not be enforced, for what became of
         its change is still being found out.
         """
-        expired = [call for call in self._live.values() if now >= call.hard_at]
-        for call in expired:
+        late = [call for call in self._live.values() if now >= call.soft_at]
+        for call in late:
             if self._withdraw(call):
                 self._settle(call, verdicts.QUEUED_TOO_LONG, now)
-        for call in expired:
-            if call.id in self._live:
+        for call in late:
+            if call.id in self._live and now >= call.hard_at:
                 self._kill_runner(call, Exit.DEADLINE)
         again_at = now + BUSY_TICK_S
         return min((call.hard_at if call.hard_at > now else again_at for call in self._live.values()), default=math.inf)

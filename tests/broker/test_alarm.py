@@ -170,6 +170,20 @@ def test_a_call_ends_at_its_deadline_whether_it_runs_or_waits(stage: Stage) -> N
     assert stage.ended[2:] == [(scan, Code.TIMEOUT, scan.hard_at)]
 
 
+def test_a_worker_that_is_freed_by_a_deadline_gets_no_call_that_has_no_time_left(stage: Stage) -> None:
+    running = stage.submit()
+    worker = stage.run(running)
+    stage.clock.pass_until(stage.clock.seconds + 0.01)
+    late = stage.submit()
+    stage.clock.pass_until(running.hard_at - DEADLINES.read_s + 0.01)
+    timely = stage.submit()
+    stage.clock.pass_until(running.hard_at)
+    assert [call for call, _, _ in stage.ended] == [late, running]
+    assert stage.killed == [(worker, Exit.DEADLINE)]
+    stage.clock.pass_until(timely.hard_at)
+    assert stage.ended[2:] == [(timely, Code.TIMEOUT, timely.hard_at)]
+
+
 def test_calls_set_no_timers_of_their_own(stage: Stage) -> None:
     before = stage.clock.set
     for _ in range(500):
