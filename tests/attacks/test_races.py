@@ -15,7 +15,7 @@ import pytest
 from tests.drivers.busy import BUSY_S
 
 CONTROLS_A_TRY = 20
-MORE_FOR_THE_CONTROL_S = 10.0
+MORE_S = 40.0
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 LONG = pytest.param("stdio", 30.0, id="stdio-long", marks=pytest.mark.slow)
@@ -28,12 +28,15 @@ Exchanging = Callable[..., AbstractContextManager[None]]
 Control = Callable[[], str]
 
 
-def race(seconds: float, secret: str, attempt: Callable[[], object], control: Control) -> int:
-    """The number of tries; no answer of ours may hold the secret, and at least one of the control must."""
+def race(seconds: float, enough: int, secret: str, attempt: Callable[[], object], control: Control) -> int:
+    """The number of tries; no answer of ours may hold the secret, and at least one of the control must.
+
+    A busy machine gets more time for more than `enough` tries.
+    """
     tries = leaks = leaks_of_control = 0
     begun = time.monotonic()
     while (now := time.monotonic()) < begun + seconds or (
-        not leaks_of_control and now < begun + seconds + MORE_FOR_THE_CONTROL_S
+        (not leaks_of_control or tries <= enough) and now < begun + seconds + MORE_S
     ):
         leaks += secret in str(attempt())
         tries += 1
@@ -63,6 +66,7 @@ def test_t01_read_last_component_swapped(
     with exchanging((folder / "f", folder / "link")):
         tries = race(
             seconds,
+            100,
             ground.canary,
             lambda: client.call("read_file", path=path),
             lambda: naive.read(ground.root, path),
@@ -86,7 +90,7 @@ def test_t02_read_middle_component_swapped(
         return client.call("read_file", path=path)
 
     with exchanging((folder / "d", folder / "link")):
-        tries = race(seconds, ground.canary, attempt, lambda: naive.read(ground.root, path))
+        tries = race(seconds, 50, ground.canary, attempt, lambda: naive.read(ground.root, path))
     assert tries > 50
 
 
@@ -109,7 +113,7 @@ def test_t07_search_and_list_while_directories_swap(
         return [*listed, found, shown]
 
     with exchanging((folder / "n050" / "d", folder / "link")):
-        tries = race(seconds, ground.secret_name, attempt, lambda: naive.list(ground.root, path))
+        tries = race(seconds, 3, ground.secret_name, attempt, lambda: naive.list(ground.root, path))
     assert tries > 3
 
 
@@ -142,6 +146,7 @@ def test_t08_a_directory_moved_out_during_the_walk(
         with exchanging((deep / "b", moved)):
             tries = race(
                 seconds,
+                20,
                 '"OUT"',
                 attempt,
                 lambda: f'"{naive.climb(ground.root, inner, "../..")}"'.replace(" ", '" "'),
@@ -170,6 +175,7 @@ def test_t09_the_root_replaced(
     with exchanging((ground.root, ground.base / "link")):
         tries = race(
             seconds,
+            50,
             ground.canary,
             lambda: server.call("read_file", path="canary.txt"),
             lambda: (ground.base / "R" / "canary.txt").read_text(),
@@ -197,7 +203,7 @@ def test_l21_a_pipe_swapped_in_after_the_check(
         return code
 
     with exchanging((folder / "f", folder / "p")):
-        race(seconds, "a pipe", attempt, lambda: naive.kind(ground.root, path))
+        race(seconds, 0, "a pipe", attempt, lambda: naive.kind(ground.root, path))
 
 
 @ON_ONE
@@ -210,6 +216,7 @@ def test_l11_c07_a_denied_file_swapped_in(
     with exchanging((folder / "f", folder / "link")):
         tries = race(
             seconds,
+            50,
             ground.canary,
             lambda: client.call("read_file", path=path),
             lambda: naive.read_unless_named(ground.root, path, ".env"),

@@ -111,7 +111,7 @@ class RawPeer:
 
     def __init__(self, endpoint: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(5)
+        self.socket.settimeout(20)
         self.socket.connect(endpoint)
 
     def shake_hands(self, worker: Worker) -> None:

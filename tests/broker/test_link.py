@@ -17,7 +17,7 @@ from filewarden.broker.zmq_link import ZmqLink
 from filewarden.workers.zmtp import GREETING, READY, head
 from tests.broker.conftest import MAX_FRAME
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 only_built_in = pytest.mark.parametrize("zeromq", ["built-in"], indirect=True)
 only_pyzmq = pytest.mark.parametrize("zeromq", ["pyzmq"], indirect=True)
 

@@ -42,7 +42,7 @@ def frame(payload: bytes, flags: int = 0) -> bytes:
     return struct.pack(">BQ", flags | 2, len(payload)) + payload
 
 
-def verdict(worker: Worker, timeout_s: float = 5.0) -> str:
+def verdict(worker: Worker, timeout_s: float = 20.0) -> str:
     """What the broker makes of what came, within a time."""
     assert worker.link_fd is not None
     give_up_at = time.monotonic() + timeout_s
@@ -90,7 +90,7 @@ def test_what_comes_over_an_open_link(
     greet(worker, peer)
     peer.send(sent)
     expected = built_in if zeromq == "built-in" else pyzmq
-    assert verdict(worker, 5.0 if expected != "nothing" else 0.2) == expected
+    assert verdict(worker, 20.0 if expected != "nothing" else 0.2) == expected
 
 
 def test_hanging_up_is_noticed_at_once_and_without_another_descriptor(worker: Worker, raw_peer: RawPeer) -> None:
@@ -139,7 +139,7 @@ def test_an_endless_message_shows_in_the_memory_and_is_freed_with_the_link(worke
         assert resident_bytes() < before + 3 * OwnMemoryWatch.ALLOWANCE_BYTES
     assert verdict(worker, 0.05) == "nothing"  # it never becomes a message: only the watch can tell
     worker.leave()
-    give_up_at = time.monotonic() + 5
+    give_up_at = time.monotonic() + 20
     while resident_bytes() > before + OwnMemoryWatch.ALLOWANCE_BYTES:
         assert time.monotonic() < give_up_at
         give_back_memory()
@@ -215,6 +215,7 @@ def test_the_credentials_of_the_connection_are_checked_beside_the_filter(pid: in
     """The second lock, with the first one left open."""
     endpoint = f"/tmp/fw-test-{os.urandom(6).hex()}"
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context.setsockopt(zmq.LINGER, 0)
     with context, context.socket(zmq.PAIR) as ours, context.socket(zmq.PAIR) as theirs:
         ours.bind(f"ipc://{endpoint}")
         theirs.connect(f"ipc://{endpoint}")

@@ -28,7 +28,7 @@ class Peer:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = self.context.socket(zmq.PAIR)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.RCVTIMEO, 5000)
+        self.socket.setsockopt(zmq.RCVTIMEO, 20_000)
         self.socket.connect(f"ipc://{endpoint}")
 
     def send(self, message: Any) -> None:
@@ -46,7 +46,7 @@ def peer(worker: Worker) -> Iterator[Peer]:
     peer.close()
 
 
-def frames(worker: Worker, timeout_s: float = 5.0) -> list[Any]:
+def frames(worker: Worker, timeout_s: float = 20.0) -> list[Any]:
     """What arrives within a time."""
     assert worker.link_fd is not None
     poll = select.poll()

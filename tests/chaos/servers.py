@@ -116,6 +116,6 @@ class Server:
         """Kill the front-end alone: what else lives must notice."""
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        await asyncio.wait_for(self.process.wait(), START_S)
         if self._draining is not None:
             self._draining.cancel()

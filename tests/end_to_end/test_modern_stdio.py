@@ -125,7 +125,7 @@ def test_a_task_runs_is_polled_and_is_cancelled(fixture: Any) -> None:
         return answer
 
     long, short = create(30), create(0.1)
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + 20
     while (shown := get(short)["result"])["status"] == "working":
         assert time.monotonic() < give_up_at
     assert (shown["status"], shown["result"]["content"][0]["type"]) == ("completed", "text")

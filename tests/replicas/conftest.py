@@ -39,10 +39,12 @@ def haproxy() -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Not one of those that the kernel gives to whoever connects: other tests do, before it is taken."""
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Replicas:
@@ -145,7 +147,10 @@ def entrance(replicas: Replicas, haproxy: str, tmp_path_factory: pytest.TempPath
         yield made
     finally:
         process.terminate()
-        process.wait(PATIENCE_S)
+        try:
+            process.wait(PATIENCE_S)
+        finally:
+            process.kill()
 
 
 def _answers(entrance: Entrance) -> bool:

@@ -20,7 +20,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         async def main() -> None:
             done = asyncio.Event()
             body(AsyncioReactor(asyncio.get_running_loop()), done.set)
-            await asyncio.wait_for(done.wait(), 5)
+            await asyncio.wait_for(done.wait(), 20)
 
         loop.run_until_complete(main())
 

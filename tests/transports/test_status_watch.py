@@ -112,7 +112,7 @@ def _seen_in_terminal(command: list[str], environ: dict[str, str], wanted: bytes
         return process.wait(PATIENCE_S), seen
     finally:
         process.kill()
-        process.wait()
+        process.wait(PATIENCE_S)
         os.close(leader)
 
 

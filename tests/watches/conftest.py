@@ -117,7 +117,10 @@ class Watching:
 
     def finish(self) -> int:
         self._to.close()
-        status = self.process.wait(TIMEOUT_S)
+        try:
+            status = self.process.wait(TIMEOUT_S)
+        finally:
+            self.process.kill()
         for thread in self.threads:
             thread.join(TIMEOUT_S)
         for stream in (self.process.stdout, self.process.stderr):

@@ -35,7 +35,7 @@ def reread(document, channel):
 import socket
 main(serve, reread)
 """
-TIMEOUT_S = 10.0
+TIMEOUT_S = 20.0
 
 Receive = Callable[[], tuple[bytes, bytes]]
 

@@ -108,7 +108,7 @@ def talk(request: pytest.FixtureRequest) -> Callable[..., None]:
             await listener.start()
             reader, writer = await asyncio.open_connection("127.0.0.1", port_of(sockets))
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     await converse(reader, writer, listener)
             finally:
                 writer.close()
@@ -372,7 +372,7 @@ def test_a_mistake_of_ours_in_what_the_loop_tells_ends_the_connection_alone(
             while (part := await reader.read(1_000_000)) and b"end" not in part:
                 pass
         writer.transport.abort()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             while not (failed and listener.is_empty):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.005)
         assert (failed, mistakes) == ([action], [])

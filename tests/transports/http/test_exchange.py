@@ -30,7 +30,7 @@ def run(body: Callable[[Exchange[Recorded]], Awaitable[None]]) -> Exchange[Recor
     exchange = Exchange(REQUEST, Recorded)
 
     async def main() -> None:
-        await asyncio.wait_for(body(exchange), 5)
+        await asyncio.wait_for(body(exchange), 20)
 
     asyncio.run(main())
     return exchange

@@ -54,7 +54,7 @@ def listen(request: pytest.FixtureRequest) -> Callable[..., None]:
             listener = HttpListener(sockets, app, limits, turned_away.append)
             await listener.start()
             try:
-                await asyncio.wait_for(body(port_of(sockets), listener), 10)
+                await asyncio.wait_for(body(port_of(sockets), listener), 30)
             finally:
                 await listener.stop(0.2)
             assert tuple(turned_away) == counted
@@ -131,7 +131,7 @@ def test_a_connection_that_has_ended_needs_no_collector(listen: Callable[..., No
             own = writer.get_extra_info("socket")
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger_s))
         writer.transport.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not (listener.is_empty and seen[0]() is None):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
 
@@ -272,7 +272,7 @@ def test_stopping_ends_what_does_not_end_itself(listen: Callable[..., None]) -> 
     async def body(port: int, listener: HttpListener) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(REQUEST)
-        await asyncio.wait_for(entered.wait(), 5)
+        await asyncio.wait_for(entered.wait(), 20)
         started_at = time.monotonic()
         await listener.stop(0.1)
         assert time.monotonic() - started_at < 2 + BUSY_S

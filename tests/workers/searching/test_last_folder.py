@@ -59,7 +59,7 @@ def change(folder: Path, what: Callable[[], object]) -> None:
     """Change what a folder holds, so that its stamps tell: a coarse clock may need another tick for that."""
     before = folder.stat().st_mtime_ns
     what()
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + 20
     while folder.stat().st_mtime_ns == before:
         assert time.monotonic() < give_up_at, "the clock of the file system stands still"
         (folder / "passing").touch()

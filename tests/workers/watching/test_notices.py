@@ -11,7 +11,7 @@ import pytest
 
 from filewarden.workers.watching.notices import Event, Notices
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 20.0
 
 
 def collected(notices: Notices, wanted: set[str]) -> set[Event]:

@@ -24,7 +24,7 @@ Exchanging = Callable[..., AbstractContextManager[None]]
 
 ROUNDS = 15
 SHORT_S, LONG_S = 2.0, 30.0
-MORE_S = 10.0
+MORE_S = 40.0
 """What a race may take beyond its time until each tool has met the folder, and the control has escaped."""
 
 pytestmark = pytest.mark.timeout(180)
