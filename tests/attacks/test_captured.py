@@ -5,6 +5,7 @@ What is tried, and more of it, stands in `tests/hostile`; here each row of the c
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -186,12 +187,14 @@ def test_k17_noise_without_a_call(attack_link: Callable[[str], str], captured: A
 
 
 def test_k19_nothing_is_left_in_shared_places(attempt: Callable[..., str], attack_link: Callable[[str], str]) -> None:
-    before = sorted(os.listdir("/dev/shm"))
+    before = set(os.listdir("/dev/shm"))
     for name in ("shared memory", "shm", "mmap shared"):
         assert attempt(name) in {"EPERM", "PermissionError"}, name
     assert attempt("disk") == "ok nowhere"
     assert attack_link("garbage") == "worker_crashed"
-    assert sorted(os.listdir("/dev/shm")) == before
+    give_up_at = time.monotonic() + 10
+    while left := set(os.listdir("/dev/shm")) - before:  # others have something there for a moment
+        assert time.monotonic() < give_up_at, left
 
 
 def test_q05_a_worker_makes_no_process_and_no_thread(attempt: Callable[..., str]) -> None:

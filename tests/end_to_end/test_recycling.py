@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 def test_recycling_under_load_costs_no_call(
     start_server: Callable[..., Any], short_deadlines: dict[str, str], limit: dict[str, str]
 ) -> None:
-    server = start_server(**short_deadlines, **limit)
+    server = start_server(**{**short_deadlines, "FILEWARDEN_DEADLINES_READ_S": "20"}, **limit)
     server.initialize()
     first = {row["pid"] for row in server.wait_until_ready()["workers"]}
     recycled: set[int] = set()

@@ -12,7 +12,7 @@ def test_with_the_library_calls_are_answered_and_killed_and_workers_recycled(
     start_server: Callable[..., Any], short_deadlines: dict[str, str]
 ) -> None:
     library = {"FILEWARDEN_POOL_ZEROMQ": "pyzmq", "FILEWARDEN_POOL_RECYCLE_AFTER_CALLS": "20"}
-    server = start_server(faulty=True, **library, **short_deadlines)
+    server = start_server(faulty=True, **library, **{**short_deadlines, "FILEWARDEN_DEADLINES_READ_S": "2"})
     server.initialize()
     server.wait_until_ready()
     for _ in range(8):

@@ -138,7 +138,8 @@ def test_whatever_way_a_call_ends_it_is_a_line(start_server: START, tree: Path, 
         "--allow-write",
         faulty=True,
         FILEWARDEN_AUDIT_FILE=str(file),
-        FILEWARDEN_DEADLINES_READ_S="0.5",
+        FILEWARDEN_DEADLINES_READ_S="1.5",
+        FILEWARDEN_POOL_WORKER_MEMORY_MB="128",  # so that eating it takes less than that
         FILEWARDEN_WRITES_CONFIRM="destructive",
         FILEWARDEN_WRITES_MAX_FILES_PER_MINUTE="1",
     )

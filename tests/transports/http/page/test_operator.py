@@ -18,7 +18,7 @@ from tests.drivers.busy import BUSY_S
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
 PATIENCE_S = 1.0 + BUSY_S
 SETTINGS = {
-    "FILEWARDEN_DEADLINES_READ_S": "0.5",
+    "FILEWARDEN_DEADLINES_READ_S": "1.5",
     "FILEWARDEN_LIMITS_QUEUE": "2",
     "FILEWARDEN_LOG_FORMAT": "json",
     "FILEWARDEN_POOL_WORKER_MEMORY_MB": "128",
