@@ -48,7 +48,7 @@ def race(seconds: float, enough: int, secret: str, attempt: Callable[[], object]
     return tries
 
 
-def failures_of(control: Control, secret: str, tries: int) -> int:
+def failures_of(control: Control, secret: str, tries: int = CONTROLS_A_TRY) -> int:
     found = 0
     for _ in range(tries):
         try:
