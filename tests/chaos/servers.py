@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from filewarden.config.folders import runtime_folder
+from filewarden.transports.local_socket import query
 from tests.drivers.process import FAULTY, LISTENS
 
 START_S = 30.0
@@ -92,11 +93,7 @@ class Server:
         """Its status, by the socket of the command line; None while it does not answer."""
         path = os.path.join(runtime_folder(self._environ, os.geteuid()), f"{self.pid}.sock")
         with contextlib.suppress(OSError, ValueError):
-            reader, writer = await asyncio.open_unix_connection(path)
-            try:
-                return json.loads(await asyncio.wait_for(reader.read(-1), 5))
-            finally:
-                writer.close()
+            return json.loads(await asyncio.to_thread(query, path, 5))
         return None
 
     async def workers(self) -> list[int]:
