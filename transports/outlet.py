@@ -105,9 +105,12 @@ class Outlet:
             return
         if not self._pieces:
             self._reactor.conclude(self.flush)
+        was_full = self.is_full
         self._long_lines.append(LongLine(line.parts(), line.tail, len(line)))
         self._pieces += (MADE_LATER, b"\n")
         self._hold(len(line) + 1)
+        if was_full:  # the reader has enough to do; that there is room again is told by `flush` alone
+            return
         with contextlib.suppress(OSError):  # it is full or gone: the end of the tick tells
             self._write()
 

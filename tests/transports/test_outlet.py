@@ -142,6 +142,26 @@ def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(ends: 
     reactor.close()
 
 
+def test_a_long_answer_leaves_it_to_the_end_of_the_tick_to_tell_that_there_is_room_again(ends: tuple[int, int]) -> None:
+    """Where it went out before that, nobody would be told, and no request would ever be read again."""
+    relieved: list[bool] = []
+    outlet = Outlet(ends[1], EpollReactor(), Holdings(), lambda: None, lambda: relieved.append(True))
+    for _ in range(2):  # once for the pipe
+        while outlet.offer(b"x" * 500_000):
+            pass
+        outlet.flush()
+    while outlet.offer(b"x" * 500_000):
+        pass
+    relieved.clear()
+    os.read(ends[0], PIPE_BYTES)
+    outlet.write(LongResponse(b'{"text":"', LongText([b"y" * 1000]), b'"}'))
+    while not outlet.is_empty:
+        outlet.flush()
+        os.read(ends[0], PIPE_BYTES)
+    assert relieved
+    os.close(outlet.fd)
+
+
 def test_a_reader_that_leaves_is_told_of_when_all_is_done(ends: tuple[int, int]) -> None:
     reactor, left = EpollReactor(), []
     outlet = Outlet(ends[1], reactor, Holdings(), lambda: left.append(True), lambda: None)
