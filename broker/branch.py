@@ -15,7 +15,7 @@ from filewarden.broker.announcements import Announcements
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call, Witness
 from filewarden.broker.call_roots import CallRoots
-from filewarden.broker.caller import Caller
+from filewarden.broker.caller import Caller, Unread
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.launcher import EditionLauncher
@@ -65,6 +65,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     log: Log
     audit: "AuditLog | None"
     witnesses: Sequence[Witness]
+    unread: Sequence[Unread]
     judge: Callable[[Report], str | None]
     """Why a process that reports this confinement may not serve, or None."""
     on_report: Callable[[Report], None]
@@ -123,6 +124,7 @@ class Branch:
             on_list_changed=self._announcements.list_changed,
             audit=common.audit,
             witnesses=common.witnesses,
+            unread=common.unread,
             budgets=self._budgets,
             closures=self._closures(settings),
             checks=self._checks,

@@ -9,7 +9,7 @@ from filewarden.broker.branch import Common
 from filewarden.broker.branches import Branches, longest_frame_bytes
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Witness
-from filewarden.broker.caller import Caller
+from filewarden.broker.caller import Caller, Unread
 from filewarden.broker.charter import Charter
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.endpoints import EndpointFolder
@@ -73,6 +73,7 @@ class Broker:
         sealing_keys: Sequence[bytes] = (),
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
+        unread: Sequence[Unread] = (),
         telemetry: "Callable[[], TelemetryStatus] | None" = None,
     ) -> None:
         self._reactor = reactor
@@ -101,6 +102,7 @@ class Broker:
             log=log,
             audit=audit,
             witnesses=witnesses,
+            unread=unread,
             judge=self._objection,
             on_report=self._on_report,
             on_broken=lambda branch, reason: self._branches.on_broken(branch, reason),

@@ -1,5 +1,7 @@
 """Who calls."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from filewarden.broker.protocol.principal import Principal
@@ -10,3 +12,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     client: str
     principal: Principal
+
+
+Unread = Callable[[Caller, str, int], None]
+"""Is told who called a tool of which name in a way that made no call of it, and which number it has among the calls."""

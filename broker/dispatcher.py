@@ -13,7 +13,7 @@ from filewarden.broker.alarm import Alarm
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.asides import begin_text, pass_on
 from filewarden.broker.call import DEAF, Call, Deliver, Hearing, ListChanged, Witness
-from filewarden.broker.caller import Caller
+from filewarden.broker.caller import Caller, Unread
 from filewarden.broker.feeder import Feeder
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
@@ -67,6 +67,7 @@ class Dispatcher:
         on_list_changed: ListChanged | None = None,
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
+        unread: Sequence[Unread] = (),
         budgets: WriteBudgets | None = None,
         checks: OutcomeChecks | None = None,
     ) -> None:
@@ -80,6 +81,7 @@ class Dispatcher:
         self._on_list_changed = on_list_changed
         self._audit = audit
         self._witnesses = tuple(witnesses)
+        self._unread = (*unread, audit.record_unread) if audit is not None else tuple(unread)
         self._checks = OutcomeChecks("", None) if checks is None else checks
         self._supervisors: dict[Kind, Supervisor] = {}
         self._feeder = Feeder(reactor, scheduler, self._supervisors, self._checks)
@@ -183,9 +185,10 @@ class Dispatcher:
         self._tell(call, refusal, call.submitted_at)
 
     def note_unread(self, caller: Caller, tool: str) -> None:
-        """A tool was called in a way that made no call of it: the audit log hears of it all the same."""
-        if self._audit is not None:
-            self._audit.record_unread(caller, tool, next(self._admission.numbers))
+        """A tool was called in a way that made no call of it: whoever keeps a record hears of it all the same."""
+        number = next(self._admission.numbers)
+        for hear in self._unread:
+            hear(caller, tool, number)
 
     def cancel(self, call: Call) -> None:
         """The caller lost interest: no outcome is delivered, and a worker that runs the call is killed.

@@ -131,6 +131,7 @@ def make_broker(
         sealing_keys=sealing_keys,
         audit=surroundings.audit,
         witnesses=_witnesses(surroundings),
+        unread=[CallLog(surroundings.log).record_unread] if surroundings.settings.log.calls else (),
         telemetry=None if surroundings.tracer is None else surroundings.tracer.status,
     )
 

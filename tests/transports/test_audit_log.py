@@ -348,11 +348,12 @@ def test_the_server_s_log_tells_of_the_same_calls_by_the_same_numbers(start_serv
     server.initialize()
     server.call("read_file", path="README.md")
     server.call("read_file", path="not/there")
+    server.call("read_file", path=7)
     assert server.finish() == 0
     told = [line for line in map(json.loads, log.read_bytes().splitlines()) if line["message"] == "call"]
     names = ("server", "call", "tool", "outcome", "principal", "client", "worker", "bytes")
     assert [[line.get(name, 0) for name in names] for line in told] == [
         [entry.get(name, 0) for name in names] for entry in calls(file)
     ]
-    assert [line["outcome"] for line in told] == ["ok", "not_found"]
+    assert [line["outcome"] for line in told] == ["ok", "not_found", "invalid_argument"]
     assert "README" not in log.read_text()
