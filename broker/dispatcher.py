@@ -244,10 +244,10 @@ class Dispatcher:
         call = worker.call
         if call is None or call.id != frame.call:
             raise Violation("a frame about a call that it does not run")
-        is_exhausted = False
+        is_exhausted, size = False, 0
         if isinstance(frame, Answer):  # first: most are, and to see what a struct is not costs more than what it is
             payload = frame.body if frame.payload is None else frame.payload
-            call.answer_bytes += payload if isinstance(payload, int) else len(payload)
+            size = payload if isinstance(payload, int) else len(payload)
         elif isinstance(frame, Beginning):
             text = worker.fetch(frame.text) if isinstance(frame.text, int) else frame.text
             begin_text(call, text, worker.most_bytes)
@@ -258,6 +258,7 @@ class Dispatcher:
         else:
             is_exhausted = isinstance(frame, Refusal) and frame.code is Code.MEMORY_LIMIT
         outcome = self._answers.outcome(call.tool, frame, worker.fetch, call.begun)
+        call.answer_bytes += size  # now that it is there: a worker may say any number
         unstarted = worker.take_waiting() if is_exhausted else []  # such a worker takes no other call
         worker.answered(call.id, now)
         if self._admission.closures.is_any:

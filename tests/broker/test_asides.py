@@ -177,6 +177,14 @@ def test_the_beginning_of_no_text_is_a_violation(pieces: list[bytes], reading: S
         reading.say(Beginning(1, memoryview(last)))
 
 
+@pytest.mark.parametrize("length", [-1, (1 << 64) - 1])
+def test_nothing_is_counted_of_an_answer_that_is_not_there(length: int, reading: Stage) -> None:
+    worker: Any = reading.worker
+    with pytest.raises(Violation):
+        reading.dispatcher.on_frame(worker, wire.Answer(1, memoryview(b"\x80"), length), reading.clock.seconds)
+    assert reading.call.answer_bytes == 0
+
+
 def test_a_tool_that_answers_with_no_text_begins_none(stage: Stages) -> None:
     on = stage()
     with pytest.raises(Violation):
