@@ -1,4 +1,4 @@
-"""The round that the front-end makes over and over: deadlines, pools, memory; often while calls are under way."""
+"""The round that the front-end makes over and over: pools, memory, calls that nobody wants; often while any run."""
 
 from collections.abc import Callable
 from typing import Protocol
