@@ -156,9 +156,7 @@ class Dispatcher:
         if refusal is not None:
             self._settle(call, refusal, call.submitted_at)
             return call
-        self._live[call.id] = call
-        if call.hard_at < self._deadline.next_at:
-            self._deadline.set(call.hard_at)
+        self._await(call)
         self._was_active = True
         try:
             if not self._feeder.start(call):
@@ -334,10 +332,11 @@ class Dispatcher:
         """It has become known that `call` itself brought its worker down."""
         self._admission.note_loss(call, self._reactor.now())
 
-    def _await(self, check: Call) -> None:
-        self._live[check.id] = check
-        if check.hard_at < self._deadline.next_at:
-            self._deadline.set(check.hard_at)
+    def _await(self, call: Call) -> None:
+        """From now on it is under way, and ended at its deadline."""
+        self._live[call.id] = call
+        if call.hard_at < self._deadline.next_at:
+            self._deadline.set(call.hard_at)
 
     def _withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""

@@ -256,10 +256,10 @@ def test_an_orphan_does_not_wait(
 
 
 @contextlib.contextmanager
-def interrupted() -> Iterator[list[int]]:
-    """Signals all the time; what came of them. Not SIGALRM, which ends a test that takes too long."""
-    caught: list[int] = []
-    before = signal.signal(signal.SIGUSR1, lambda number, _frame: caught.append(number))
+def interrupted() -> Iterator[threading.Semaphore]:
+    """Signals all the time, each of which is told. Not SIGALRM, which ends a test that takes too long."""
+    caught = threading.Semaphore(0)
+    before = signal.signal(signal.SIGUSR1, lambda _number, _frame: caught.release())
     is_over = threading.Event()
 
     def interrupt() -> None:
@@ -284,14 +284,13 @@ def test_signals_break_neither_receiving_nor_sending(raw: tuple[socket.socket, C
     def other_side() -> None:
         for at in range(0, len(message), 300_000):
             peer.sendall(((zmtp.head(len(message))) if not at else b"") + message[at : at + 300_000])
-            time.sleep(0.005)
+            assert caught.acquire(timeout=PATIENCE_S)  # in the middle of a message
         got.append(read_exactly(peer, len(zmtp.head(len(message))) + len(message)))
 
     with interrupted() as caught, beside(other_side):
         assert channel.receive() == message
         channel.send(message)
     assert got == [zmtp.head(len(message)) + message]
-    assert caught
 
 
 def test_whoever_takes_an_answer_does_not_wake_the_worker_that_gave_it(raw: tuple[socket.socket, Channel]) -> None:
