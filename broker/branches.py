@@ -84,7 +84,7 @@ class Branches:
         in_force = self._in_force
         if principal.profile not in in_force.branches and principal.profile not in served_names(in_force.settings):
             return False
-        return not principal.name or in_force.clientele.of(principal.name) == principal.profile
+        return in_force.still_admits(principal)
 
     def _open(self, profile: str, hired: Staff | None = None) -> Branch:
         settings = settings_for(self._in_force.settings, profile)
@@ -143,6 +143,7 @@ class Branches:
         """Let the settings of `charter` count, and put those on trial to work in place of those returned."""
         settings, in_force = charter.settings, self._in_force
         in_force.settings, in_force.report = settings, trial.report or in_force.report
+        in_force.tokens = charter.tokens
         self._edition = number
         self._common.links.max_frame_bytes = longest_frame_bytes(settings)
         served = served_names(settings)

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from filewarden.broker.branch import Common
@@ -71,6 +71,7 @@ class Broker:
         log: Log,
         on_broken: Callable[[str], None],
         sealing_keys: Sequence[bytes] = (),
+        tokens: Mapping[str, bytes] | None = None,
         audit: "AuditLog | None" = None,
         witnesses: Sequence[Witness] = (),
         unread: Sequence[Unread] = (),
@@ -89,7 +90,7 @@ class Broker:
         self.holdings = Holdings()
         self._patrol = Patrol(reactor, self._look)
         self._launcher = Launcher(reactor, launched, self._on_launcher_lost, log.warning)
-        self._in_force = InForce(settings)
+        self._in_force = InForce(settings, tokens or {})
         self._common = Common(
             reactor=reactor,
             links=self._links,

@@ -31,7 +31,7 @@ def serve_http(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     opened = open_door(surroundings)
     control = open_control(surroundings)
     reach = reach_of_door(surroundings)
-    tell_launcher(surroundings, control, reach)
+    tell_launcher(surroundings, control, reach, opened.tokens)
     preload(LATE_IMPORTS)
     give_up_rights(surroundings, reach, () if surroundings.settings.status.address == "off" else SCRAPED)
     check_reach(surroundings, opened)
@@ -55,7 +55,7 @@ async def _serve(
             ended.set_result(reason)
 
     loop.set_exception_handler(_exception_handler(surroundings, end))
-    broker = make_broker(surroundings, reactor, "http", end, opened.sealing_keys)
+    broker = make_broker(surroundings, reactor, "http", end, opened.sealing_keys, opened.tokens)
     broker.start()
     if control is not None:
         control.start(broker.overview.status, broker, reactor)

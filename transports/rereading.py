@@ -9,7 +9,7 @@ Whatever is wrong refuses the whole, and the server goes on as it is. Beyond wha
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 import msgspec
@@ -83,16 +83,22 @@ def _renewed(before: Charter) -> tuple[Charter, list[tuple[str, Profile]]]:
         check_readable(before.account, roots)
         if choose_account(settings.sandbox.user, roots[0]) != before.account:
             needs_restart += ("the account, which is the owner of the first root",)
+    tokens = read_named_tokens(settings, environ)
     after = msgspec.structs.replace(
         before,
         settings=settings,
         file=loaded.file,
         needs_restart=needs_restart,
-        changes=changes(before.settings, settings),
+        changes=(*changes(before.settings, settings), *_replaced(before.tokens, tokens)),
         warnings=loaded.warnings,
+        tokens=tokens,
     )
-    after = msgspec.structs.replace(after, tokens=read_named_tokens(settings, environ))
     return after, profiles(loaded, environ=environ, account=before.account, endpoints=before.endpoints)
+
+
+def _replaced(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
+    """A line for each named token that is another one now: what was opened with the one before ends."""
+    return [f"token:{name}: replaced" for name in after if before.get(name, after[name]) != after[name]]
 
 
 def _written_by_workers(before: Charter, loaded: Loaded) -> list[Problem]:

@@ -116,8 +116,9 @@ def make_broker(
     transport: str,
     on_broken: Callable[[str], None],
     sealing_keys: Sequence[bytes] = (),
+    tokens: Mapping[str, bytes] | None = None,
 ) -> Broker:
-    """The broker for these settings; without `sealing_keys` it makes its own."""
+    """The broker for these settings; without `sealing_keys` it makes its own. `tokens`: digests of named ones."""
     set_slice(0, ANSWERING_S)
     return Broker(
         reactor=reactor,
@@ -129,6 +130,7 @@ def make_broker(
         log=surroundings.log,
         on_broken=on_broken,
         sealing_keys=sealing_keys,
+        tokens=tokens,
         audit=surroundings.audit,
         witnesses=_witnesses(surroundings),
         unread=[CallLog(surroundings.log).record_unread] if surroundings.settings.log.calls else (),
@@ -161,10 +163,15 @@ def _reach_of_tracer(settings: Settings) -> Reach:
     return reach_of_collector(settings.telemetry)
 
 
-def tell_launcher(surroundings: Surroundings, control: ControlSocket | None, reach: Reach = NOTHING) -> None:
+def tell_launcher(
+    surroundings: Surroundings,
+    control: ControlSocket | None,
+    reach: Reach = NOTHING,
+    tokens: Mapping[str, bytes] | None = None,
+) -> None:
     """Name what is served and how, so that the workers come up while the rest is made ready.
 
-    `reach` is what the front-end will keep for itself.
+    `reach` is what the front-end will keep for itself, `tokens` are the digests of named ones.
     """
     launched, folder, account = surroundings.launched, surroundings.folder, surroundings.account
     if account is not None:
@@ -177,7 +184,7 @@ def tell_launcher(surroundings: Surroundings, control: ControlSocket | None, rea
     if surroundings.audit is not None:
         launched.keep_audit_log(settings.audit.file, settings.audit.keep)
     launched.let_live_on(longest_call_s(settings))
-    _keep_charter(surroundings, reach)
+    _keep_charter(surroundings, reach, tokens or {})
     launched.seal()
 
 
@@ -190,7 +197,7 @@ def _send_profile(launched: Launched, label: str, profile: Profile) -> None:
         raise ConfigError([Problem("roots", "", TOO_LONG)]) from None
 
 
-def _keep_charter(surroundings: Surroundings, reach: Reach) -> None:
+def _keep_charter(surroundings: Surroundings, reach: Reach, tokens: Mapping[str, bytes]) -> None:
     """Write down by what the configuration is read again."""
     settings = surroundings.settings
     confined = settings.sandbox.mode != "off"
@@ -208,6 +215,7 @@ def _keep_charter(surroundings: Surroundings, reach: Reach) -> None:
         readable=(*dict.fromkeys(libraries(roots)), *reach.paths) if confined else (),
         settings=settings,
         file=surroundings.loaded.file,
+        tokens=dict(tokens),
     )
     try:
         surroundings.launched.keep_charter(encode_charter(charter))

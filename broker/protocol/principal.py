@@ -23,6 +23,8 @@ class Principal(msgspec.Struct, frozen=True):
     name: str = ""
     """As profiles name somebody ("token:ci", "oauth:SUBJECT"), to tell whether theirs is still the same; never shown.
     "" where no profile can name them."""
+    token: bytes = b""
+    """The digest of the named token that they brought; "" where it was none."""
 
     def lacks(self, needed: tuple[str, ...]) -> bool:
         """Whether something of what is needed was not granted."""

@@ -169,9 +169,9 @@ class HttpServer(ServerProcess):
         assert reply.status == 200, reply.body
         return str(reply.headers["Mcp-Session-Id"])
 
-    def open_stream(self, accept: str = "text/event-stream") -> EventReader:
+    def open_stream(self, accept: str = "text/event-stream", **headers: str) -> EventReader:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout_s)
-        connection.request("GET", "/sse", headers=self.headers(None, {"accept": accept}))
+        connection.request("GET", "/sse", headers=self.headers(None, {"accept": accept, **headers}))
         response = connection.getresponse()
         assert response.status == 200, response.read()
         reader = EventReader(connection, response)

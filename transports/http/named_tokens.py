@@ -38,7 +38,10 @@ def holders(settings: Settings, digests: Mapping[str, bytes]) -> dict[bytes, Pri
     """The principal behind each token, by its digest."""
     return {
         digests[name]: Principal(
-            key_of(profile, f"token:{fingerprint(digests[name].hex())}"), profile=profile, name=TOKEN + name
+            key_of(profile, f"token:{fingerprint(digests[name].hex())}"),
+            profile=profile,
+            name=TOKEN + name,
+            token=digests[name],
         )
         for name, profile in token_names(settings).items()
         if name in digests

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.drivers.http import EventReader, HttpServer, Reply
+from tests.drivers.http import HttpServer, Reply
 from tests.drivers.messages import CLIENT, calling, enveloped, routing, rpc
 from tests.drivers.process import FAULTY, PRODUCT
 
@@ -354,15 +354,44 @@ def wait_until_running(crowd: Crowd, tool: str) -> None:
     crowd.server.wait_for_status(lambda status: any(row["tool"] == tool for row in status["workers"]))
 
 
-def leavers_streams(crowd: Crowd) -> list[EventReader]:
-    """What somebody listens to who is to be served by another profile: of a session, and of a request."""
-    reply = crowd.server.post(rpc("initialize", CLIENT), **crowd.bearer("leaver"))
-    bearer = crowd.bearer("leaver")
-    body = enveloped("subscriptions/listen", {"notifications": {"resourcesListChanged": True}})
-    return [
-        crowd.server.open_events("GET", None, mcp_session_id=str(reply.headers["Mcp-Session-Id"]), **bearer),
-        crowd.server.open_events("POST", body, **{**routing(body), **bearer}),
-    ]
+class Listener:
+    """Somebody who listens in all three ways: on the stream of a session, on that of a request, and over HTTP+SSE."""
+
+    def __init__(self, crowd: Crowd, name: str) -> None:
+        self._server = crowd.server
+        self.bearer: dict[str, Any] = {**crowd.bearer(name)}
+        opened = self._server.post(rpc("initialize", CLIENT), **self.bearer)
+        self.session = str(opened.headers["Mcp-Session-Id"])
+        assert self.say(rpc("notifications/initialized", request_id=None)).status == 202
+        body = enveloped("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+        sse = self._server.open_stream("text/event-stream", **self.bearer)
+        self._place = sse.next()[1]
+        self._tell(rpc("initialize", CLIENT))
+        assert sse.message()["result"]
+        self._tell(rpc("notifications/initialized", request_id=None))
+        self.streams = [
+            self._server.open_events("GET", None, mcp_session_id=self.session, **self.bearer),
+            self._server.open_events("POST", body, **{**routing(body), **self.bearer}),
+            sse,
+        ]
+        assert self.streams[1].message()["method"] == "notifications/subscriptions/acknowledged"
+
+    def say(self, message: Json, **bearer: str) -> Reply:
+        """Send something to the session."""
+        return self._server.post(message, mcp_session_id=self.session, **(bearer or self.bearer))
+
+    def _tell(self, message: Json) -> None:
+        assert self._server.request("POST", self._place, message, **self.bearer).status == 202
+
+    def await_ends(self) -> None:
+        """Until all streams have ended, whatever is still told on them."""
+        for stream in self.streams:
+            while stream.event().name:
+                pass
+
+    def hears(self) -> list[str]:
+        """What is told next on each stream."""
+        return [str(stream.message()["method"]) for stream in self.streams]
 
 
 def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_crowd: Start) -> None:
@@ -379,7 +408,7 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
         'name = "papers"\nprincipals = ["token:reader", "token:leaver"]',
     )
     renamed = renamed.replace('"token:audits", "token:leaver"', '"token:audits"')
-    streams = leavers_streams(crowd)
+    leaver = Listener(crowd, "leaver")
     renamed = renamed.replace('/builds"\nmode = "rw"', '/papers"').replace("max_results = 7", "max_results = 8")
     with ThreadPoolExecutor() as pool:
         running = pool.submit(crowd.call, "builds", "sleep", seconds=3.0)
@@ -390,9 +419,7 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
     assert crowd.server.post(calling("read_file", path="whose.txt"), mcp_session_id=session).status == 200
     assert crowd.text("audits", "audits/whose.txt") == "audits"
     assert crowd.text("reader", "whose.txt") == "papers"
-    for stream in streams:  # its profile is still there, but not for it
-        while stream.event().name:
-            pass
+    leaver.await_ends()  # its profile is still there, but not for it
     assert crowd.text("leaver", "whose.txt") == "papers"
     lost: dict[str, Any] = {"authorization": f"Bearer {builds}"}
     assert crowd.server.modern("tools/list", **lost).status == 401
@@ -401,6 +428,28 @@ def test_a_reload_adds_removes_and_changes_profiles_and_drops_nobody_else(start_
     refused = crowd.reload(text.replace('name = "audits"', 'name = "builds"'))
     assert "is the name of another profile too" in refused["problem"]
     assert crowd.text("reader", "whose.txt") == "papers"
+
+
+def test_what_was_opened_with_a_token_that_was_replaced_ends_at_the_reload_and_nothing_else(
+    start_crowd: Start,
+) -> None:
+    crowd = start_crowd()
+    leaver, stays = Listener(crowd, "leaver"), Listener(crowd, "audits")
+    before = leaver.bearer
+    (crowd.folder / "leaver").write_text("n" * 43 + "\n")
+    fewer = configured(crowd.server.root).replace('"@read", ', "")
+    assert crowd.reload(fewer)["problem"] is None
+    leaver.await_ends()
+    assert stays.hears() == ["notifications/tools/list_changed"] * 3
+    assert "token:leaver: replaced" in crowd.server.errors
+    assert crowd.server.modern("tools/list", **before).status == 401
+    assert leaver.say(rpc("tools/list")).status == 401
+    after: dict[str, Any] = {**crowd.bearer("leaver")}
+    assert leaver.say(rpc("tools/list"), **after).status == 404
+    assert stays.say(rpc("tools/list")).status == crowd.server.modern("tools/list", **after).status == 200
+    again = Listener(crowd, "leaver")
+    assert crowd.reload(configured(crowd.server.root))["problem"] is None
+    assert stays.hears() == again.hears() == ["notifications/tools/list_changed"] * 3
 
 
 def test_where_others_are_refused_only_profiles_are_served(start_crowd: Start) -> None:
