@@ -8,6 +8,7 @@ import time
 from bench.connection import PATIENCE_S, Broken, bare_environment
 from bench.peers import Peer
 from bench.results import OURS
+from tests.drivers.tether import tie
 
 LOOK_S = 0.02
 HOST = "127.0.0.1"
@@ -31,6 +32,7 @@ class HttpServer:
             env={**bare_environment(os.environ, self._home), **self._settings},
             cwd=self._home,
         )
+        tie(self._process.pid)
         give_up = time.perf_counter() + PATIENCE_S
         while not self._listens() or (self._peer.name == OURS and not self.token):
             if self._process.poll() is not None or time.perf_counter() > give_up:

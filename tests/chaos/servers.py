@@ -12,6 +12,7 @@ from typing import Any
 from filewarden.config.folders import runtime_folder
 from filewarden.transports.local_socket import query
 from tests.drivers.process import FAULTY, LISTENS
+from tests.drivers.tether import tie
 
 START_S = 30.0
 FILES = tuple(f"many/file-{number:03}.txt" for number in range(300))
@@ -47,6 +48,7 @@ class Server:
             sys.executable, *FAULTY, "serve", str(root), *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environ,
             limit=1 << 20,
         )  # fmt: skip
+        tie(process.pid)
         server = cls(process, environ)
         try:
             await asyncio.wait_for(server._prepare(is_http="--http" in arguments), START_S)

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.drivers.tether import tie
+
 READY_S = 30.0
 EXIT_S = 20.0
 SESSIONS = "1000"
@@ -54,6 +56,7 @@ def running(program: Sequence[str], root: str, state: str) -> Iterator[str]:
         text=True,
         env=serve_environment(state),
     )
+    tie(process.pid)
     errors = _Errors(process)
     try:
         yield errors.wait_for_address()

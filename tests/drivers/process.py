@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.drivers.messages import Json
+from tests.drivers.tether import tie
 
 PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
 FAULTY = (str(Path(__file__).parents[1] / "end_to_end" / "faulty" / "server.py"),)
@@ -62,6 +63,7 @@ class ServerProcess:
             env=environ,
             pass_fds=descriptors,
         )
+        tie(self.process.pid)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read_lines, self._read_errors)]
         for reader in self._readers:
             reader.start()
