@@ -7,6 +7,7 @@ import msgspec
 
 from filewarden.broker.call import Call
 from filewarden.broker.protocol.outcome import Failed, Outcome, word_for
+from filewarden.broker.protocol.principal import profile_of
 from filewarden.broker.protocol.trace_context import TraceContext
 
 TOOL_CALL = "tools/call"
@@ -29,6 +30,8 @@ class EndedCall(msgspec.Struct, frozen=True, kw_only=True):
     has_failed: bool
     lane: str
     worker: str
+    profile: str
+    """The name of the profile that it was served by; "" outside of all."""
     began_ns: int
     assigned_ns: int | None
     """When a worker got it; None where none did."""
@@ -68,6 +71,7 @@ def take_down(
         has_failed=outcome is None or isinstance(outcome, Failed),
         lane=call.lane.value,
         worker=call.worker,
+        profile=profile_of(call.principal),
         began_ns=began_ns,
         assigned_ns=None if waited_s is None else began_ns + round(waited_s * NANOSECONDS),
         ended_ns=ended_ns,

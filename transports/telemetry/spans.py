@@ -127,6 +127,8 @@ class SpanWriter:
             "filewarden.outcome": call.outcome,
             **self._network,
         }
+        if call.profile:
+            attributes["filewarden.profile"] = call.profile
         if call.method == TOOL_CALL:
             attributes.update(_OF_A_TOOL, **{"gen_ai.tool.name": call.tool})
         if call.assigned_ns is not None:

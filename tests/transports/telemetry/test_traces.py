@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from filewarden.broker.call import Call
 from filewarden.broker.log import Log
 from filewarden.broker.protocol.actions import StartCall
+from filewarden.broker.protocol.principal import key_of
 from filewarden.broker.protocol.revisions import V2025_06_18
 from filewarden.broker.protocol.terms import Terms
 from filewarden.broker.protocol.trace_context import TraceContext
@@ -24,6 +25,7 @@ from filewarden.config.sections.telemetry import TelemetrySettings
 from filewarden.transports.telemetry import collector as client
 from filewarden.transports.telemetry.ended_call import EndedCall
 from filewarden.transports.telemetry.opening import open_tracer
+from filewarden.transports.telemetry.spans import SpanWriter
 from filewarden.transports.telemetry.tracer import Tracer
 from filewarden.workers.tool import Lane
 from filewarden.workers.tools.read_file import TOOL
@@ -200,11 +202,11 @@ class Desk:
         return self.reason
 
 
-def call_of(origin: StartCall | None) -> Call:
+def call_of(origin: StartCall | None, principal: str = "local") -> Call:
     return Call(
         id=1,
         client="a",
-        principal="local",
+        principal=principal,
         tool=TOOL,
         arguments=TOOL.arguments(path="a"),
         lane=Lane.QUICK,
@@ -216,7 +218,7 @@ def call_of(origin: StartCall | None) -> Call:
     )
 
 
-def asked(**trace: Any) -> Call:
+def asked(principal: str = "local", **trace: Any) -> Call:
     """A call that a client asked for."""
     start = StartCall(
         request_id="7" * 10_000,
@@ -226,7 +228,7 @@ def asked(**trace: Any) -> Call:
         terms=Terms(revision=V2025_06_18),
         trace=TraceContext(**trace) if trace else None,
     )
-    return call_of(start)
+    return call_of(start, principal)
 
 
 def test_what_finds_no_room_is_counted_and_nothing_waits() -> None:
@@ -241,6 +243,23 @@ def test_what_finds_no_room_is_counted_and_nothing_waits() -> None:
     assert desk.sent[0].outcome == "cancelled"
     assert len(desk.sent[0].request_id) == 128, "whatever a client chooses"
     assert desk.sent[0].assigned_ns is None, "no worker had it"
+
+
+@pytest.mark.parametrize(
+    ("key", "profile"),
+    [(key_of("builds", "token-3f"), "builds"), (key_of("", "token-3f"), None), ("local", None)],
+)
+def test_the_request_s_span_names_the_profile_that_served_it(
+    key: str, profile: str | None, collector: Collector
+) -> None:
+    desk = Desk()
+    desk.tracer.record(asked(key), None, 0.1)
+    desk.tracer.start()
+    desk.tracer.close()
+    collector.take(SpanWriter("http", "a1b2c3d4").document(desk.sent))
+    (span,) = collector.spans
+    assert span.get("filewarden.profile") == profile
+    assert "token-3f" not in json.dumps(span), "who it was stands in the logs alone"
 
 
 def test_only_what_is_sampled_is_kept_and_calls_of_our_own_are_no_one_s() -> None:
