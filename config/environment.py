@@ -17,6 +17,8 @@ from filewarden.config.sources import Given, Source
 from filewarden.config.values import from_text
 
 ROOT_VARIABLE = "MCP_ROOT"
+CLIENTS_TOKEN = "FILEWARDEN_TOKEN"  # noqa: S105 - a name
+"""Where the snippets for clients say that these keep the token that they send."""
 
 
 def read_environment(environ: Mapping[str, str], home: str | None) -> Source:
@@ -42,11 +44,17 @@ def _value(option: Option, text: str, home: str | None) -> object:
 
 def _refuse(source: Source, variable: str, valid: list[str]) -> None:
     section = variable.removeprefix(VARIABLE_PREFIX).split("_")[0].lower()
-    if section == "roots":
+    if section == "roots" or variable == f"{VARIABLE_PREFIX}ROOT":
         source.problems.append(Problem(variable, "environment", f"unknown variable; {ROOT_VARIABLE} names the roots"))
     elif section in section_names():
-        source.problems.append(Problem(variable, "environment", f"unknown variable{hint(variable, valid)}"))
+        source.problems.append(Problem(variable, "environment", f"unknown variable{_hint(variable, valid)}"))
+    elif variable == CLIENTS_TOKEN:
+        source.warnings.append(f"{variable} (environment) is for clients: a server's own token is in http.token_file")
     else:
         source.warnings.append(
-            f"{printable(variable)} (environment) names no setting and is ignored{hint(variable, valid)}"
+            f"{printable(variable)} (environment) names no setting and is ignored{_hint(variable, valid)}"
         )
+
+
+def _hint(variable: str, valid: list[str]) -> str:
+    return hint(variable, valid, VARIABLE_PREFIX)

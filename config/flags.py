@@ -12,11 +12,12 @@ import msgspec
 
 from filewarden.config.errors import Problem
 from filewarden.config.folders import working_folder
-from filewarden.config.nearest import hint
+from filewarden.config.nearest import meant, nearest
 from filewarden.config.options import Kind, Option, options
 from filewarden.config.sources import Given, Source
 from filewarden.config.values import from_text, written
 
+DASHES = "--"
 HELP = "--help"
 ORIGIN = "command line"
 
@@ -104,7 +105,11 @@ def _words(arguments: Sequence[str], source: Source) -> Iterator[tuple[Flag | No
         name, equals, text = word.partition("=")
         flag = flags().get(name)
         if flag is None:
-            source.problems.append(Problem(name, ORIGIN, f"unknown flag{hint(name, [*flags(), HELP])}"))
+            near = nearest(name, [*flags(), HELP], DASHES)
+            advice = meant(near) or "; `filewarden serve --help` lists all"
+            source.problems.append(Problem(name, ORIGIN, f"unknown flag{advice}"))
+            if near in flags() and flags()[near].metavar and not equals:
+                yield from _after_value(words, source)
         elif not flag.metavar:
             if equals:
                 source.problems.append(Problem(name, ORIGIN, "takes no value"))
@@ -127,6 +132,13 @@ def _with_next(flag: Flag, words: Iterator[str], source: Source) -> Iterator[tup
         yield flag, text
 
 
+def _after_value(words: Iterator[str], source: Source) -> Iterator[tuple[Flag | None, str]]:
+    """Skip what is the value of a flag with a mistake in its name: it is no folder."""
+    text = next(words, None)
+    if text is not None and text.startswith("-"):
+        yield from _words([text, *words], source)
+
+
 def _config_path(text: str, source: Source) -> str | None:
     if not text:
         source.problems.append(Problem("--config", ORIGIN, "needs the name of a file"))
@@ -139,4 +151,5 @@ def _facts(option: Option | None) -> str:
         return ""
     bounds = f"{option.bounds}; " if str(option.bounds) else ""
     default = option.make_default()
-    return f" ({bounds}default {default if isinstance(default, str) else written(default)})"
+    shown = default if isinstance(default, str) else written(default)
+    return f" ({bounds}default {shown})" if shown else ""

@@ -19,6 +19,7 @@ PARSER_REASONS = (
     "Unclosed inline table",
     "Unterminated string",
 )
+QUOTES = """ (text stands in quotes, as in path = "/srv/data"; a switch is true or false)"""
 
 
 class Unreadable(Exception):
@@ -111,4 +112,5 @@ def _fault(message: str, text: str) -> str:
     reason, _, place = message.rpartition(" (at ")
     place = place.removesuffix(")").replace("end of document", f"line {text.count(chr(10)) + 1}, the end of the file")
     known = reason.startswith(PARSER_REASONS) and reason.isascii() and len(reason) < 80
-    return (f" at {place}" if reason else "") + (f": {reason}" if known else "")
+    advice = QUOTES if reason == "Invalid value" else ""
+    return (f" at {place}" if reason else "") + (f": {reason}{advice}" if known else "")

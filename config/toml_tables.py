@@ -6,13 +6,14 @@ from functools import partial
 
 from filewarden.config.errors import Problem
 from filewarden.config.folders import located
-from filewarden.config.nearest import hint
+from filewarden.config.nearest import hint, nearest
 from filewarden.config.options import Option, options, profile_options, root_options, section_names
 from filewarden.config.sections.profiles import OF_THE_SERVER, OVERRIDDEN
 from filewarden.config.sources import Given, GivenProfile, GivenRoot, Source
 from filewarden.config.values import from_toml, written
 
 ROOTS, PROFILES = "roots", "profiles"
+LISTED = "; `filewarden config init` prints all"
 Table = dict[str, object]
 
 
@@ -33,7 +34,7 @@ class TableReader:
             tables = self._tables(PROFILES, value) or []
             self._source.profiles = [self._profile(f"{PROFILES}.{number}", each) for number, each in enumerate(tables)]
         elif name not in section_names():
-            self._refuse(name, f"unknown section{hint(name, [*section_names(), ROOTS, PROFILES])}")
+            self._refuse(name, _stray(name, is_table=isinstance(value, (dict, list))))
         else:
             self._source.values.update(self._section("", name, value))
 
@@ -53,7 +54,7 @@ class TableReader:
         if option is None:
             section, _, key = dotted.partition(".")
             valid = [option.name for option in options().values() if option.section == section]
-            self._refuse(prefix + dotted, f"unknown key{hint(key, valid)}")
+            self._refuse(prefix + dotted, f"unknown key{hint(key, valid) or LISTED}")
         elif prefix and dotted in OF_THE_SERVER:
             self._refuse(prefix + dotted, "is the same for all profiles: set it outside of them")
         else:
@@ -116,3 +117,12 @@ class TableReader:
 
     def _refuse(self, key: str, sentence: str) -> None:
         self._source.problems.append(Problem(key, self._path, sentence))
+
+
+def _stray(name: str, *, is_table: bool) -> str:
+    """What is wrong with an item of the file's top level that is no section."""
+    if is_table:
+        return f"unknown section{hint(name, [*section_names(), ROOTS, PROFILES]) or LISTED}"
+    near = nearest(name, [option.name for option in options().values()])
+    sections = " or ".join(f"[{option.section}]" for option in options().values() if option.name == near)
+    return f"stands in no section; did you mean {near} in {sections}?" if near else f"stands in no section{LISTED}"

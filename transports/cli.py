@@ -97,12 +97,21 @@ def _run(name: str, arguments: "Sequence[str]") -> int:
         return _say(help_of([command] if command else commands))
     try:
         if command is None:
-            raise UsageError("a word is missing" if not arguments else f"there is no such word: {arguments[0][:64]!r}")
+            raise UsageError(_wrong_word(arguments[:1], [each.name.split()[-1] for each in commands]))
         return RUNNERS[command.name](read(command, arguments[len(command.name.split()) - 1 :]))
     except UsageError as error:
         sys.stderr.write(f"filewarden {name}: {error}\n")
         sys.stderr.writelines(f"usage: {each.usage}\n" for each in ([command] if command else commands))
         return EXIT_USAGE
+
+
+def _wrong_word(words: "Sequence[str]", valid: "Sequence[str]") -> str:
+    """What is wrong where the second word of a command should stand."""
+    from filewarden.config.nearest import hint
+
+    if not words:
+        return "a word is missing: " + " or ".join(valid)
+    return f"there is no such word: {words[0][:64]!r}{hint(words[0], valid)}"
 
 
 def _fill_standard_descriptors() -> None:
@@ -124,7 +133,7 @@ def _refuse(name: str) -> int:
     if not name:
         sys.stderr.write(overview())
         return EXIT_USAGE
-    nearest = hint(name, first_words())
+    nearest = hint(name, [*first_words(), "--version", HELP_FLAGS[-1]])
     sys.stderr.write(f'filewarden: there is no command "{name[:64]}"{nearest} (filewarden --help lists them)\n')
     return EXIT_USAGE
 

@@ -17,6 +17,7 @@ Refuse = Callable[..., str]
         ("FILEWARDEN_POOL_WORKER", 'did you mean "FILEWARDEN_POOL_WORKERS"?'),
         ("FILEWARDEN_HTTP_PROT", 'did you mean "FILEWARDEN_HTTP_PORT"?'),
         ("FILEWARDEN_STATUS", "unknown variable"),
+        ("FILEWARDEN_ROOT", "MCP_ROOT names the roots"),
         ("FILEWARDEN_ROOTS", "MCP_ROOT names the roots"),
         ("FILEWARDEN_ROOTS_PATH", "MCP_ROOT names the roots"),
     ],
@@ -31,6 +32,13 @@ def test_a_variable_of_no_section_is_only_warned_of(loaded: Load) -> None:
     warnings = loaded(FILEWARDEN_SERVICE_HOST="10.0.0.1", FILEWARDEN_SANDBX_MODE="off").warnings
     assert any(warning.startswith("FILEWARDEN_SERVICE_HOST (environment)") for warning in warnings)
     assert any('did you mean "FILEWARDEN_SANDBOX_MODE"?' in warning for warning in warnings)
+    (warning,) = loaded(FILEWARDEN_CONFIG="/etc/filewarden.toml").warnings
+    assert warning.endswith("is ignored"), "what all variables begin with makes none of them near"
+
+
+def test_what_clients_keep_the_token_in_is_not_ours(loaded: Load) -> None:
+    (warning,) = loaded(FILEWARDEN_TOKEN="secret").warnings
+    assert warning.endswith("is for clients: a server's own token is in http.token_file")
 
 
 def test_other_variables_are_none_of_our_business(loaded: Load) -> None:

@@ -51,6 +51,8 @@ def test_the_last_of_a_flag_given_twice_counts(loaded: Load) -> None:
     [
         (["--hlep"], '--hlep (command line): unknown flag; did you mean "--help"?'),
         (["--workrs", "8"], '--workrs (command line): unknown flag; did you mean "--workers"?'),
+        (["--prot", "8"], '--prot (command line): unknown flag; did you mean "--port"?'),
+        (["--set"], "--set (command line): unknown flag; `filewarden serve --help` lists all"),
         (["--zzzzzzzz"], "--zzzzzzzz (command line): unknown flag"),
         (["-p"], "-p (command line): unknown flag"),
         (["--http=true"], "--http (command line): takes no value"),
@@ -69,3 +71,10 @@ def test_faults_are_named(words: list[str], part: str, refused: Refuse) -> None:
 
 def test_a_flag_after_a_missing_value_still_counts(refused: Refuse) -> None:
     assert "must be at most 64" in refused("--host", "--workers", "99")
+
+
+def test_the_value_of_a_flag_with_a_mistake_in_it_is_no_folder(refused: Refuse) -> None:
+    assert "1 problem\n" in refused("--prot", "8")
+    assert "2 problems\n" in refused("--prot", "--workers", "99")
+    assert "nowhere" in refused("--prot=8", "nowhere")
+    assert "nowhere" in refused("--alow-write", "nowhere")

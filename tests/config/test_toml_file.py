@@ -16,6 +16,7 @@ Refuse = Callable[..., str]
     ("content", "part"),
     [
         (b"[pool]\nworkers = ", "at line 2"),
+        (b"[[roots]]\npath = /srv/data\n", 'Invalid value (text stands in quotes, as in path = "/srv/data";'),
         (b"[pool]\nspares = 1\nspares = 2\n", "at line 3"),
         (b"[pool]\n[pool]\n", "at line 2"),
         (b"root:secret-hash:0:0::/root:/bin/sh\n", "at line 1"),
@@ -84,7 +85,12 @@ def test_an_unreadable_file_is_refused_and_one_out_of_reach_warned_of(
         ("[http]\nhots = 1", 'http.hots ({file}): unknown key; did you mean "host"?'),
         ("[htpt]\nport = 1", 'htpt ({file}): unknown section; did you mean "http"?'),
         ("[[root]]\npath = '/'", 'root ({file}): unknown section; did you mean "roots"?'),
-        ("port = 1", "port ({file}): unknown section"),
+        ("[zzz]\nport = 1", "zzz ({file}): unknown section; `filewarden config init` prints all"),
+        ("[http]\nzzz = 1", "http.zzz ({file}): unknown key; `filewarden config init` prints all"),
+        ("port = 1", "port ({file}): stands in no section; did you mean port in [http]?"),
+        ("wokers = 1", "wokers ({file}): stands in no section; did you mean workers in [pool]?"),
+        ("max_file_bytes = 1", "did you mean max_file_bytes in [limits] or [writes]?"),
+        ("zzz = 1", "zzz ({file}): stands in no section; `filewarden config init` prints all"),
         ("pool = 1", "pool ({file}): must be a table: write [pool]"),
         ("[[pool]]\nworkers = 1", "pool ({file}): must be a table"),
         ("[roots]\npath = '/'", "roots ({file}): must be a list of tables: write [[roots]]"),
@@ -99,7 +105,7 @@ def test_an_unreadable_file_is_refused_and_one_out_of_reach_warned_of(
         ("[[roots]]\n[[roots]]\npath = 'none'", "roots.1.path = {folder}/none ({file}): does not exist"),
         ("[deadlines]\ntool = {'a b' = 1}", "must have tool names for keys"),
         ("[deadlines.tool]\nread_file = 0", "read_file must be above 0"),
-        ("'\\u001b[2J' = 1", "unknown section"),
+        ("'\\u001b[2J' = 1", "stands in no section"),
     ],
 )
 def test_what_the_file_says_wrongly(text: str, part: str, refused: Refuse, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         """How it is called, on one line."""
         flags = [f"[{f'{flag.name} {flag.metavar}'.rstrip()}]" for flag in self.flags]
         serve = ["[flags of serve]"] if self.has_serve_flags and self.name != "serve" else []
-        return " ".join(["filewarden", self.name, self.operand_usage, *flags, *serve]).replace("  ", " ")
+        return " ".join(filter(None, ["filewarden", self.name, self.operand_usage, *flags, *serve]))
 
     @property
     def operand_usage(self) -> str:

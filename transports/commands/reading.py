@@ -51,7 +51,7 @@ def read(command: Command, words: Sequence[str]) -> Arguments:
             found.operands += remaining
             remaining = []
         elif word.startswith("-") and word != "-":
-            raise UsageError(f"unknown flag {name[:64]}{hint(name, [*known, '--help'])}")
+            raise UsageError(f"unknown flag {name[:64]}{hint(name, [*known, '--help'], '--')}")
         else:
             found.operands.append(word)
     _check_operands(command, found)

@@ -39,7 +39,7 @@ COMMANDS: tuple[Command, ...] = (
         summary="start real servers, run the tools on DIR, and show isolation at work",
         text="Start a real server on each transport, run the four tools on DIR (default: the working folder), let five "
         "clients call at once, and show isolation at work: a pipe, a runaway scan, a pattern bomb and a frozen worker, "
-        "while small reads go on. Takes about 15 seconds.",
+        "while small reads go on. Takes some seconds.",
         operands=Operands(metavar="DIR", most=1, completes="folder"),
         examples=(
             Example("filewarden demo", "in the working folder"),

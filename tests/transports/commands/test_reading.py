@@ -69,7 +69,9 @@ def test_every_command_teaches_and_its_examples_can_be_typed(
     ("words", "said"),
     [
         (["config"], "usage: filewarden config init"),
-        (["config", "shw"], "there is no such word: 'shw'"),
+        (["config"], "a word is missing: show or init or schema"),
+        (["config", "shw"], "there is no such word: 'shw'; did you mean \"show\"?"),
+        (["version"], 'did you mean "--version"?'),
         (["audit"], "usage: filewarden audit verify FILE"),
         (["stats"], 'did you mean "status"?'),
         ([], "commands:"),
