@@ -1,13 +1,15 @@
-"""The account that a server started as root becomes, and whether that account can read the roots."""
+"""The account that a server started as root becomes, and whether that account can read, and write to, the roots."""
 
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
 from filewarden.config.errors import ConfigError, Problem
+from filewarden.config.profiles import all_roots
+from filewarden.config.settings import Settings
 
 NOBODY_NAMES = ("nobody",)
 NOBODY_ID = 65534
@@ -39,25 +41,59 @@ def choose_account(user: str, first_root: str) -> Account | None:
     return _nobody()
 
 
+def account_for(settings: Settings) -> Account | None:
+    """The account that workers of these settings will be; None where they stay who we are.
+
+    Raises:
+        ConfigError: there is no such user.
+    """
+    return (
+        None if settings.sandbox.mode == "off" else choose_account(settings.sandbox.user, all_roots(settings)[0].path)
+    )
+
+
+def check_rights(account: Account | None, settings: Settings) -> list[str]:
+    """Warnings of roots that are rw, though another account than ours may not write to them.
+
+    Raises:
+        ConfigError: it cannot read a root.
+    """
+    if account is None:
+        return []
+    roots = all_roots(settings)
+    check_readable(account, [root.path for root in roots])
+    return _doubts_about_writing(account, [root.path for root in roots if root.mode == "rw"])
+
+
 def check_readable(account: Account, roots: Sequence[str]) -> None:
     """Ask the kernel whether `account` can list each root once a handle on it is open.
 
     Raises:
         ConfigError: naming each root that it cannot, and what to do.
     """
+    if failing := _failing(account, roots, _can_list):
+        raise ConfigError([_unreadable(root, mode, account) for root, mode in failing])
+
+
+def _doubts_about_writing(account: Account, roots: Sequence[str]) -> list[str]:
+    """A warning for each of these roots, which clients may write to, in whose folder `account` may not."""
+    return [
+        f"{root} ({mode}) is rw, but user {account.uid}, which the workers become because the server was started as "
+        "root, may not write to it: start it as the folder's owner, or set sandbox.user"
+        for root, mode in _failing(account, roots, _can_write)
+    ]
+
+
+def _failing(account: Account, roots: Sequence[str], can: Callable[[int], bool]) -> list[tuple[str, str]]:
+    """The roots, each with its mode for people, for whose handle `can` is not true in the hands of `account`."""
     handles = [os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for root in roots]
     try:
         with acting_as(account):
-            problems = [
-                _unreadable(root, handle, account)
-                for root, handle in zip(roots, handles, strict=True)
-                if not _can_list(handle)
-            ]
+            failing = [(root, handle) for root, handle in zip(roots, handles, strict=True) if not can(handle)]
+        return [(root, stat.filemode(os.fstat(handle).st_mode)) for root, handle in failing]
     finally:
         for handle in handles:
             os.close(handle)
-    if problems:
-        raise ConfigError(problems)
 
 
 def can_enter(account: Account, folder: str) -> bool:
@@ -100,8 +136,11 @@ def _can_list(handle: int) -> bool:
     return True
 
 
-def _unreadable(root: str, handle: int, account: Account) -> Problem:
-    mode = stat.filemode(os.fstat(handle).st_mode)
+def _can_write(handle: int) -> bool:
+    return os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True)
+
+
+def _unreadable(root: str, mode: str, account: Account) -> Problem:
     return Problem(
         "roots",
         "",

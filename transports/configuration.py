@@ -7,9 +7,12 @@ from functools import partial
 
 import msgspec
 
+from filewarden.broker.account import account_for, check_rights
 from filewarden.config.errors import ConfigError, Problem, printable
-from filewarden.config.load import Loaded, load
+from filewarden.config.load import NO_ROOT, Loaded, load
+from filewarden.config.profiles import all_roots
 from filewarden.config.sections.roots import RootSettings
+from filewarden.config.settings import Settings
 from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
 from filewarden.transports.named_tokens import KEY as TOKENS_KEY, existing_tokens
@@ -26,6 +29,8 @@ def check(arguments: Arguments) -> int:
         check_globs(loaded.settings)
         if problems := list(_unusable_files(loaded)):
             raise ConfigError(problems)
+        doubts = check_rights(account_for(loaded.settings), loaded.settings)
+        loaded = msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *doubts))
     except ConfigError as error:
         if arguments.as_json:
             sys.stdout.write(_document(None, error.problems))
@@ -38,6 +43,7 @@ def check(arguments: Arguments) -> int:
 
 def _unusable_files(loaded: Loaded) -> Iterator[Problem]:
     """What would end `serve` at its first step: files that are named and cannot be used. Nothing is made or fetched."""
+    yield from _unwritable_files(loaded.settings)
     http = loaded.settings.http
     if http.issuer and http.jwks_file:
         from filewarden.transports.http.oauth.protection import open_keys
@@ -61,6 +67,26 @@ def _unusable_files(loaded: Loaded) -> Iterator[Problem]:
         from filewarden.transports.telemetry.opening import open_tracer
 
         yield from _problems(lambda: open_tracer(telemetry, "stdio", Log(2)))
+
+
+def _unwritable_files(settings: Settings) -> Iterator[Problem]:
+    """Files that are named, and that `serve` would make or add to."""
+    http = settings.http
+    named = {"audit.file": settings.audit.file, "log.file": settings.log.file}
+    if http.enabled and http.auth == "token" and not os.path.lexists(http.token_file):
+        named["http.token_file"] = http.token_file
+    for key, path in named.items():
+        if path and (sentence := _why_unwritable(path)):
+            yield Problem(key, "", f"{printable(path)} cannot be written: {sentence}")
+
+
+def _why_unwritable(path: str) -> str:
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        return "its folder does not exist"
+    if os.path.lexists(path):
+        return "" if os.access(path, os.W_OK) and not os.path.isdir(path) else "it is no file that you may write to"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "you may make no file in its folder"
 
 
 def _problems(use: Callable[[], object]) -> list[Problem]:
@@ -107,9 +133,11 @@ def show_settings(arguments: Arguments) -> int:
     from filewarden.config.show import show, show_json
 
     try:
-        loaded = load(arguments.rest, os.environ)
+        loaded = load(arguments.rest, os.environ, needs_root=False)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
+    if not all_roots(loaded.settings):
+        sys.stderr.write(f"note: {NO_ROOT}\n")
     sys.stdout.write((show_json if arguments.as_json else show)(loaded).rstrip("\n") + "\n")
     return EXIT_OK

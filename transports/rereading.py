@@ -15,7 +15,7 @@ from pathlib import PurePath
 import msgspec
 
 from filewarden.broker import charter as charters
-from filewarden.broker.account import check_readable, choose_account
+from filewarden.broker.account import check_rights, choose_account
 from filewarden.broker.charter import Charter
 from filewarden.config.changes import changes
 from filewarden.config.errors import ConfigError, Problem
@@ -79,10 +79,9 @@ def _renewed(before: Charter) -> tuple[Charter, list[tuple[str, Profile]]]:
     problems = [*_written_by_workers(before, loaded), *_readable_roots(before, roots)]
     if problems:
         raise ConfigError(problems)
-    if before.account is not None:
-        check_readable(before.account, roots)
-        if choose_account(settings.sandbox.user, roots[0]) != before.account:
-            needs_restart += ("the account, which is the owner of the first root",)
+    doubts = check_rights(before.account, settings)
+    if before.account is not None and choose_account(settings.sandbox.user, roots[0]) != before.account:
+        needs_restart += ("the account, which is the owner of the first root",)
     tokens = read_named_tokens(settings, environ)
     after = msgspec.structs.replace(
         before,
@@ -90,7 +89,7 @@ def _renewed(before: Charter) -> tuple[Charter, list[tuple[str, Profile]]]:
         file=loaded.file,
         needs_restart=needs_restart,
         changes=(*changes(before.settings, settings), *_replaced(before.tokens, tokens)),
-        warnings=loaded.warnings,
+        warnings=(*loaded.warnings, *doubts),
         tokens=tokens,
     )
     return after, profiles(loaded, environ=environ, account=before.account, endpoints=before.endpoints)

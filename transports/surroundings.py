@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.broker.account import Account, become, can_enter, check_readable, choose_account
+from filewarden.broker.account import Account, account_for, become, can_enter, check_rights
 from filewarden.broker.broker import Broker
 from filewarden.broker.call import Witness
 from filewarden.broker.call_log import CallLog
@@ -89,10 +89,9 @@ def prepare(
         log.warning("sockets were handed over, which only a server over HTTP has a use for (http.enabled)")
     for warning in loaded.warnings:
         log.warning(warning)
-    roots = [root.path for root in all_roots(settings)]
-    account = None if settings.sandbox.mode == "off" else choose_account(settings.sandbox.user, roots[0])
-    if account is not None:
-        check_readable(account, roots)
+    account = account_for(settings)
+    for warning in check_rights(account, settings):
+        log.warning(warning)
     folder = _endpoint_folder(environ, account)
     return Surroundings(
         arguments=arguments,

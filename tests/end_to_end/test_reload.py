@@ -124,6 +124,7 @@ def command(it: Configured, *words: str) -> tuple[int, str, str]:
 
 
 def test_the_command_waits_and_tells_what_came_of_it(configured: Callable[..., Configured], tree: Path) -> None:
+    tree.chmod(0o777)  # for whatever account the workers have
     it = configured(FEW + root(tree))
     pid = it.server.process.pid
     it.write(FEW.replace("workers = 2", "workers = 3") + "[http]\nport = 9\n" + root(tree, mode="rw"))

@@ -1,6 +1,7 @@
 """`filewarden check`: what would end `serve` at its first step is found before, and nothing is made or started."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "MCP_ROOT"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "served").mkdir()
+    for folder in (tmp_path, tmp_path / "served"):
+        folder.chmod(0o755)  # for the account that workers become where we are root
     return tmp_path
 
 
@@ -74,6 +77,52 @@ def test_files_that_are_named_are_opened(
         (home / name).chmod(0o600)
     assert check(home, text) == 2
     assert capsys.readouterr().err.startswith(f"config error: 1 problem\n  {key}")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[audit]\nfile = "none/audit.jsonl"\n', "audit.file: {home}/none/audit.jsonl cannot be written: its folder"),
+        ('[log]\nfile = "none/log"\n', "log.file: {home}/none/log cannot be written: its folder does not exist"),
+        ('[log]\nfile = "served"\n', "log.file: {home}/served cannot be written: it is no file that you may write"),
+        ('[http]\nenabled = true\ntoken_file = "none/token"\n', "http.token_file: {home}/none/token cannot be"),
+    ],
+)
+def test_files_that_cannot_be_made_are_told(text: str, sentence: str, home: Path, capsys: Capture) -> None:
+    before = set(home.rglob("*"))
+    assert check(home, text) == 2
+    assert f"1 problem\n  {sentence.format(home=home)}" in capsys.readouterr().err
+    assert check(home, text.replace("none/", "").replace('"served"', '"log"')) == 0
+    assert set(home.rglob("*")) - before == {home / "config.toml"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="about being started as root")
+def test_what_the_account_of_the_workers_may_not_do_is_told(home: Path, capsys: Capture) -> None:
+    served = home / "served"
+    text = '[sandbox]\nuser = "65534"\n'
+    assert check(home, text) == 0
+    assert "warning" not in capsys.readouterr().out
+    assert check(home, text, "--allow-write") == 0
+    assert f"warning: {served} (drwxr-xr-x) is rw, but user 65534" in capsys.readouterr().out
+    served.chmod(0o700)
+    assert check(home, text) == 2
+    assert f"{served} (drwx------) cannot be read by user 65534" in capsys.readouterr().err
+    os.chown(served, 65534, 65534)
+    assert check(home, text, "--allow-write") == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_settings_are_shown_without_a_folder_to_serve_too(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["filewarden", "config", "show", "--workers", "3"])
+    assert main() == 0
+    said = capsys.readouterr()
+    assert "--workers" in next(line for line in said.out.splitlines() if line.startswith("workers "))
+    assert said.err.startswith("note: no folder to serve")
+    monkeypatch.setattr(sys, "argv", ["filewarden", "config", "show", str(home / "served")])
+    assert main() == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_collector_s_address_and_headers_are_looked_at(home: Path, capsys: Capture) -> None:
