@@ -82,7 +82,7 @@ def _sentences(findings: Findings, place: tuple[str, int]) -> str:
         lines.append(f"note: {findings.breaches} workers were ended for what no honest one does (breach).")
     if findings.open_servers:
         lines.append(
-            f"note: {len(findings.open_servers)} servers have not signed off: they run, were killed, or the end was "
-            "cut off. With --last and a hash from `filewarden status --json`, a missing end is found."
+            f"note: servers that have not signed off: {len(findings.open_servers)}. They run, were killed, or the end "
+            "was cut off. With --last and a hash from `filewarden status --json`, a missing end is found."
         )
     return "\n".join(lines)

@@ -5,10 +5,20 @@ from collections.abc import Iterator
 import msgspec
 
 from filewarden.broker.pool import Kind
-from filewarden.broker.status import AuditStatus, ProfileStatus, Status, TelemetryStatus, WorkerStatus
+from filewarden.broker.status import (
+    AuditStatus,
+    ConfigurationStatus,
+    FrontEndStatus,
+    ProfileStatus,
+    Status,
+    TelemetryStatus,
+    WorkerStatus,
+)
 from filewarden.config.errors import printable
 
 MEBIBYTE = 1024 * 1024
+MOST_CLIENTS = 3
+"""Who is named by the calls that they have in flight."""
 NO_SERVER = "No server of yours is running. Start one with: filewarden serve DIR"
 OTHER_VERSION = "A server of another version runs; filewarden status --json shows its document."
 HEADINGS = ("slot", "pid", "state", "tool", "busy", "memory", "cpu", "calls", "restarts", "last exit")
@@ -67,8 +77,9 @@ def _lines(status: Status) -> Iterator[str]:
 
 def headlines(status: Status) -> Iterator[str]:
     """What is said of a server above its workers."""
+    process = f"process {status.front_end.pid}, " if isinstance(status.front_end, FrontEndStatus) else ""
     yield (
-        f"{status.server} {status.version}: {status.status}, {status.transport}, up {status.uptime_s:.0f} s, "
+        f"{status.server} {status.version}: {status.status}, {status.transport}, {process}up {status.uptime_s:.0f} s, "
         f"sandbox {status.sandbox.level} ({status.sandbox.mode})"
     )
     yield from (f"  problem: {printable(sentence)}" for sentence in status.problems)
@@ -83,6 +94,9 @@ def headlines(status: Status) -> Iterator[str]:
     if refused:
         yield f"  refused before a worker saw it: {printable(refused)}"
     yield from (_profile_line(profile) for profile in status.profiles)
+    yield from _configuration_lines(status.configuration)
+    if status.client_list:
+        yield _clients_line(status)
     if isinstance(status.audit, AuditStatus):
         yield _audit_line(status.audit)
     if isinstance(status.telemetry, TelemetryStatus):
@@ -96,6 +110,22 @@ def _profile_line(profile: ProfileStatus) -> str:
         f"clients {profile.clients}, calls {profile.calls_total}, errors {profile.errors_total}, "
         f"waiting {profile.waiting}"
     )
+
+
+def _configuration_lines(configuration: ConfigurationStatus) -> Iterator[str]:
+    """What of the file does not count; nothing where all of it does."""
+    if configuration.problem is not None:
+        yield f"  the latest reload was refused: {printable(configuration.problem)}"
+    if configuration.needs_restart:
+        yield f"  waits for a restart: {printable(', '.join(configuration.needs_restart))}"
+
+
+def _clients_line(status: Status) -> str:
+    """How many there are, and those that keep the server busy most."""
+    total = status.clients.stdio + status.clients.http + status.clients.sse
+    greedy = sorted(status.client_list, key=lambda client: client.in_flight, reverse=True)[:MOST_CLIENTS]
+    busy = ", ".join(f"{each.id} {each.name} {each.in_flight}".replace("  ", " ") for each in greedy if each.in_flight)
+    return f"  clients {total}" + (f"; in flight: {printable(busy)}" if busy else "")
 
 
 def _telemetry_line(telemetry: TelemetryStatus) -> str:

@@ -71,6 +71,26 @@ def two_looks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     return run
 
 
+def test_a_server_is_told_by_its_process_with_what_waits_and_who_keeps_it_busy() -> None:
+    clients = [
+        {"id": f"http-{number}", "transport": "http", "name": name, "principal": "p", "in_flight": calls}
+        for number, name, calls in ((1, "calm", 0), (2, "greedy\u001b[2J", 30), (3, "", 2), (4, "b", 1), (5, "c", 1))
+    ]
+    more = {
+        "front_end": {"pid": 815, "rss_bytes": 1, "cpu_seconds": 1, "open_files": 1, "max_files": 1},
+        "configuration": {"problem": "no\u001b[2J", "needs_restart": ["http.port", "pool.zeromq"]},
+        "clients": {"stdio": 0, "http": 5, "sse": 0},
+        "client_list": [{"connected_s": 1.0, **client} for client in clients],
+    }
+    lines = plain(sight({**DOCUMENT, **more})).splitlines()
+    assert lines[0].startswith("filewarden 1: ok, stdio, process 815, up 1 s")
+    assert r"  the latest reload was refused: no\x1b[2J" in lines
+    assert "  waits for a restart: http.port, pool.zeromq" in lines
+    assert r"  clients 5; in flight: http-2 greedy\x1b[2J 30, http-3 2, http-4 b 1" in lines
+    quiet = plain(sight())
+    assert not any(word in quiet for word in ("reload", "restart:", "clients", "process"))
+
+
 def test_without_a_terminal_it_is_the_plain_text_with_the_time(
     two_looks: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
