@@ -83,6 +83,8 @@ def test_h02_missing_two_hosts_and_absolute_form(web: Any) -> None:
         f"GET /status HTTP/1.1\r\n{good}\r\nHost: evil.test\r\n{token}",
         f"GET /status HTTP/1.1\r\nHost: evil.test\r\n{good}\r\n{token}",
         f"GET http://evil.test/status HTTP/1.1\r\nHost: evil.test\r\n{token}",
+        f"GET http://evil.test/status HTTP/1.1\r\n{good}\r\n{token}",
+        f"GET http://evil.test@127.0.0.1:{web.port}/status HTTP/1.1\r\n{good}\r\n{token}",
     ]
     for request in requests:
         assert status_of(web.send_bytes(request.encode())) in (400, 421), request

@@ -123,6 +123,43 @@ def test_a_head_that_is_too_large_is_refused(http: Any, head: bytes) -> None:
     assert http.send_bytes(request).startswith(b"HTTP/1.1 431 ")
 
 
+CHUNKED = b"POST /mcp HTTP/1.1\r\nHost: localhost:%d\r\nTransfer-Encoding: chunked\r\n%s\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [b"2;", b"2\r\n{}\r\n0\r\nX: ", b"2\r\n{}\r\n0\r\n"],
+    ids=["extension", "trailer-value", "trailer-name"],
+)
+def test_what_stands_around_a_body_without_end_is_refused(http: Any, endless: bytes) -> None:
+    fields = b"Content-Type: application/json\r\nAuthorization: Bearer %s\r\n" % http.token.encode()
+    request = CHUNKED % (http.port, fields) + endless
+    assert http.send_bytes(request + b"x" * 400_000).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("rest", [b"no chunk\r\n", b"0\r\n" + b"x" * 70_000], ids=["nonsense", "without end"])
+def test_a_request_that_was_answered_before_its_body_came_has_no_second_answer(http: Any, rest: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", http.port), 20) as connection:
+        connection.sendall(CHUNKED % (http.port, b""))
+        answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        connection.sendall(rest)
+        assert connection.recv(65_536) == b""
+
+
+def test_the_host_that_a_target_names_counts_instead_of_the_field(http: Any) -> None:
+    for target, field, status in (("evil.example", "localhost", 421), ("localhost", "evil.example", 200)):
+        request = f"GET http://{target}:{http.port}/livez HTTP/1.1\r\nHost: {field}:{http.port}\r\n"
+        reply = http.send_bytes(f"{request}Connection: close\r\n\r\n".encode())
+        assert reply.startswith(f"HTTP/1.1 {status} ".encode()), target
+
+
+def test_a_client_of_http_1_0_is_not_told_to_go_on(http: Any) -> None:
+    head = f"POST /mcp HTTP/1.0\r\nHost: localhost:{http.port}\r\nAuthorization: Bearer {http.token}\r\n"
+    fields = "Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}"
+    assert http.send_bytes((head + fields).encode()).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_request_line_that_is_too_long_is_refused(http: Any) -> None:
     request = b"GET /health?" + b"x" * 400_000 + b" HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % http.port
     assert http.send_bytes(request).startswith(b"HTTP/1.1 431 ")

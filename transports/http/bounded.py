@@ -32,6 +32,8 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LINE_ENDS = b"\r\n"
+_AUTHORITY = re.compile(rb"[^:/?#]+://([^/?#]*)")
+"""In a target that names its host (RFC 9112, 3.2.2)."""
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\nignored:"
 """A server may ignore an offer of another protocol (RFC 9110, 7.8), but the parser takes it and drops the body. Clients
@@ -66,7 +68,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_lingering = False
         self._is_head_open = False
         self._is_request_open = False
-        self._head_bytes = 0
+        self._bare_bytes = 0
+        """What came of the request, in pieces of their own, since the last of its body: head, extensions, trailer."""
         self._fields_bytes = 0
         self._refusal: Answer | None = None
         self._answering: RequestResponseCycle | None = None
@@ -108,12 +111,12 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if not self._is_request_open and data[:1] in _LINE_ENDS and not data.strip(_LINE_ENDS):
             return  # they may come before a request (RFC 9112, 2.2), but none has begun with them
-        if self._is_head_open:
-            self._head_bytes += len(data)
+        if self._is_request_open:
+            self._bare_bytes += len(data)
         if self._is_head_open or not self._is_request_open:
             data = _without_upgrade(data)
         super().data_received(data)
-        if self._is_head_open and self._head_bytes > self._limits.head_bytes:  # one endless line is no callback
+        if self._is_request_open and self._bare_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))
         elif self._is_request_open and self._patience is None:
             self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
@@ -126,7 +129,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
         self._is_head_open = self._is_request_open = True
-        self._head_bytes = self._fields_bytes = 0
+        self._bare_bytes = self._fields_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """Part of the request's target."""
@@ -147,7 +150,19 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._is_head_open = False
+        self._bare_bytes = 0
+        if self.parser.get_http_version() == "1.0":  # its client would take the go-ahead for the answer
+            self.expect_100_continue = False
+        if self.url[:1] not in (b"/", b"*"):
+            found = _AUTHORITY.match(self.url)
+            others = [field for field in self.headers if field[0] != b"host"]
+            self.headers[:] = [*others, (b"host", b"" if found is None else found[1])]
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body."""
+        self._bare_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is whole."""
@@ -190,7 +205,8 @@ class BoundedConnection(HttpToolsProtocol):
     def _refuse(self, answer: Answer) -> None:
         """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again.
 
-        Where another answer has begun, or is waited for, this one would be taken for a part of it.
+        Where another answer has begun, or is waited for, this one would be taken for a part of it; and where the rest
+        of a body is wrong that was answered for already, for the answer to the next request.
         """
         if self.pipeline or self._has_begun_to_answer or self.transport.is_closing():
             self.transport.abort()
@@ -200,7 +216,8 @@ class BoundedConnection(HttpToolsProtocol):
             self.cycle.waiting_for_100_continue = False  # nothing may follow the answer
             self.cycle.message_event.set()
         self._is_lingering = True
-        self.transport.write(on_the_wire(answer))
+        if not self._is_answered_early:
+            self.transport.write(on_the_wire(answer))
         self.transport.write_eof()
         self._end_patience()
         self._patience = self.loop.call_later(LINGER_S, self.transport.abort)
@@ -209,6 +226,12 @@ class BoundedConnection(HttpToolsProtocol):
     def _has_begun_to_answer(self) -> bool:
         answering = self._answering
         return answering is not None and answering.response_started and not answering.response_complete
+
+    @property
+    def _is_answered_early(self) -> bool:
+        """Whether the request that is still arriving has its answer."""
+        is_in_body = self._is_request_open and not self._is_head_open
+        return is_in_body and self.cycle is not None and self.cycle.response_complete
 
     def _lose_patience(self) -> None:
         self._patience = None
@@ -266,4 +289,4 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 def _too_large_head(limits: ConnectionLimits) -> Answer:
-    return problem(431, f"a request may have {limits.head_fields} fields and {limits.head_bytes} bytes before its body")
+    return problem(431, f"a request may have {limits.head_fields} fields and {limits.head_bytes} bytes beside its body")
