@@ -35,6 +35,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
     rest: Progress | None = None
     """Where the next page goes on, when this one ended in the file."""
+    is_late: bool = False
+    """Whether it ended there because the time was up, and not because the page was full."""
     is_binary: bool = False
     is_capped: bool = False
     """Whether it has more matching lines than are told of one file."""
@@ -91,9 +93,13 @@ class FileSearch:
         lines = LineSearch(self._window, self._find, read, self._wanted, self._is_overdue, begin, here)
         self._lines, self._begun = lines, begin.offset
         outcome = self._collect(lines, path, most, at)
-        if encoding.is_wide and outcome.rest is not None and outcome.rest.told == at.told:
+        if encoding.is_wide and outcome.is_late and before is not None and not self._has_got_on(outcome, at):
             outcome = Outcome(is_given_up=True)
         return outcome
+
+    def _has_got_on(self, outcome: Outcome, at: Progress) -> bool:
+        """Whether the next page begins behind where this one began, though it has to read the file from its start."""
+        return self._form is Form.MATCHES and outcome.rest is not None and outcome.rest.told > at.told
 
     def _is_short(self, here: int, state: os.stat_result, encoding: decoding.Encoding) -> bool:
         """Whether the file is in the window as a whole, and nothing but its matching lines is wanted."""
@@ -148,9 +154,9 @@ class FileSearch:
         for _ in lines.hits():
             told += 1
             if told % _CHECK_EVERY == 0 and self._is_overdue():
-                return Outcome(Progress(lines.place, at.stamp, told))
+                return Outcome(Progress(lines.place, at.stamp, told), is_late=True)
         if not lines.is_done:
-            return Outcome(Progress(lines.place, at.stamp, told))
+            return Outcome(Progress(lines.place, at.stamp, told), is_late=True)
         if told == 0 or self._page.take(Match(path=path, count=told)):
             return Outcome()
         return Outcome(Progress(stamp=at.stamp))
@@ -176,5 +182,5 @@ def _ended(lines: LineSearch, at: Progress) -> Outcome:
     if lines.is_done:
         return Outcome()
     if lines.place.line < at.place.line:
-        return Outcome(Progress(at.place, told=at.told))  # a changed file, not yet counted up to there
-    return Outcome(Progress(lines.place, at.stamp, at.told))
+        return Outcome(Progress(at.place, told=at.told), is_late=True)  # a changed file, not yet counted up to there
+    return Outcome(Progress(lines.place, at.stamp, at.told), is_late=True)

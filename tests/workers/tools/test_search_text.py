@@ -237,6 +237,30 @@ def test_files_with_a_byte_order_mark_are_searched(context: Context, root: Path,
     assert len(all_pages(context, "naïve needle", path="marked.txt", max_results=7)) == 30
 
 
+@pytest.mark.parametrize("mode", ["matches", "files", "counts"])
+def test_a_full_page_leaves_files_of_wide_characters_to_the_next(context: Context, root: Path, mode: str) -> None:
+    for name in ("f1", "f2", "f3"):
+        (root / name).write_text("needle\nnothing\nneedle\n", encoding="utf-16" if name != "f2" else "utf-8")
+    whole = search(context, "needle", mode=mode).matches
+    assert len(whole) == (6 if mode == "matches" else 3)
+    for size in range(1, 6):
+        assert all_pages(context, "needle", mode=mode, max_results=size) == whole
+
+
+@pytest.mark.parametrize("mode", ["matches", "files", "counts"])
+def test_a_file_of_wide_characters_is_given_up_only_if_a_whole_call_is_too_short(
+    space: Space, make_context: MakeContext, root: Path, mode: str
+) -> None:
+    (root / "wide.txt").write_text("nothing\n" * 100_000 + "needle\n", encoding="utf-16")
+    late = make_context(space, seconds=-1.0)
+    first = search(late, "needle", path="wide.txt", mode=mode)
+    assert (first.matches, first.skipped) == ([], msgspec.UNSET)
+    rest = search(make_context(space), "needle", path="wide.txt", mode=mode, cursor=first.next_cursor)
+    assert [match.path for match in rest.matches] == ["wide.txt"]
+    again = search(late, "needle", path="wide.txt", mode=mode, cursor=first.next_cursor)
+    assert (again.matches, again.truncated, again.skipped) == ([], False, 1)
+
+
 def test_lines_are_clipped_around_the_match_and_escaped(context: Context, root: Path) -> None:
     (root / "long.txt").write_bytes(b"\xc3\xa9" * 500_000 + b"needle" + "ü".encode() * 500_000)
     (root / "odd.txt").write_bytes(b"\x1b[2Jneedle\x00\xff\xe2\x80\xae end\r\n")
