@@ -7,12 +7,17 @@ import msgspec
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.handle import Handle
 from filewarden.workers.paths.names import echo, show
+from filewarden.workers.paths.space import Space
 from filewarden.workers.paths.visible import VisibleNames
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of a folder: `kind` as in list_directory, `size` in bytes, `modified` in seconds since the epoch."""
+    """One entry of a folder: `kind` as in list_directory, `size` in bytes, `modified` in seconds since the epoch.
+
+    The size of a link that leads out is 0: its own tells of its target.
+    """
 
     name: str
     kind: str
@@ -59,15 +64,24 @@ class Files:
     def list(self, path: str, *, shows_dotted: bool = False) -> list[File]:
         """The entries of a folder that clients may see, by name; of a very large folder only so many as time allows.
 
+        What goes while it is listed, or cannot be looked at, is left out.
+
         Raises:
             ToolFailure: access_denied, not_found or not_a_directory.
         """
         space = self._context.space
         with space.open_directory(path) as folder:
             names = VisibleNames(space, folder, self._context.is_overdue, shows_dotted=shows_dotted)
-            found = ((name, space.examine(folder, name)) for name in sorted(names))
-            return [
-                File(name=show(name), kind=entry.kind, size=entry.stat.st_size, modified=entry.stat.st_mtime)
-                for name, entry in found
-                if entry is not None
-            ]
+            found = (_look(space, folder, name) for name in sorted(names))
+            return [file for file in found if file is not None]
+
+
+def _look(space: Space, folder: Handle, name: bytes) -> File | None:
+    try:
+        entry = space.examine(folder, name)
+    except OSError:
+        return None
+    if entry is None:
+        return None
+    size = 0 if entry.kind == "symlink" else entry.stat.st_size
+    return File(name=show(name), kind=entry.kind, size=size, modified=entry.stat.st_mtime)
