@@ -27,6 +27,15 @@ def no_name(text: str) -> ToolFailure:
     )
 
 
+def no_root(text: str) -> ToolFailure:
+    """Refuse to make, change or remove a root, or the list of them."""
+    return ToolFailure(
+        Code.ACCESS_DENIED,
+        f"Access denied: '{names.echo(text)}' is a root, or the list of them, which no call makes, changes or removes. "
+        "Name something in it.",
+    )
+
+
 def not_found(error: OSError, text: str, near: str) -> ToolFailure:
     """Say that nothing is there, and what is: `near` is a path in the form that every tool takes."""
     if len(near) > _LONGEST_HINT:

@@ -13,7 +13,7 @@ from filewarden.workers.paths.handle import Entry, Handle, kind_of
 from filewarden.workers.paths.kernel_resolver import KernelResolver
 from filewarden.workers.paths.mounts import is_crossing
 from filewarden.workers.paths.policy import Policy
-from filewarden.workers.paths.refusals import denied, failure, no_name, not_found
+from filewarden.workers.paths.refusals import denied, failure, no_name, no_root, not_found
 from filewarden.workers.paths.resolution import FOLDER, O_PATH, READ, Names, Resolver, Start, Unresolved, normalise
 from filewarden.workers.paths.root import Root
 from filewarden.workers.paths.spelling import Roots, split_absolute
@@ -56,6 +56,11 @@ class Space:
     def names_all_roots(self, path: str) -> bool:
         """Whether the path means the list of roots, which no handle stands for."""
         return len(self.roots) > 1 and self._texts.locate(path).root is None
+
+    def named(self, path: str) -> tuple[Root, Names] | None:
+        """The root that a path names and the names in it, there or not, links unfollowed; None: the list of roots."""
+        place = self._texts.locate(path)
+        return None if place.root is None else (self.roots[place.root], normalise(place.names) or ())
 
     def resolve(self, path: str) -> Handle:
         """Open whatever `path` names, links followed; it can be examined but not read."""
@@ -143,10 +148,10 @@ class Space:
         that ends in `/`, `.` or `..`, are refused. What is there already, if anything, may be seen by clients.
         """
         if self.names_all_roots(path):
-            raise denied(path)
+            raise no_root(path)
         names = self._locate(path)[1]
         if not normalise(names):
-            raise denied(path)
+            raise no_root(path)
         if names[-1] in (b"", b".", b".."):
             raise no_name(path)
         found = self.open_above(path)

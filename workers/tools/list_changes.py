@@ -7,9 +7,11 @@ import msgspec
 from filewarden.workers.tool import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from filewarden.workers.context import Context
     from filewarden.workers.history.entry import Kept
-from filewarden.workers.history.store import History
+    from filewarden.workers.history.store import History
 
 _SHORTEST_ITEM_CHARS = 160
 
@@ -63,10 +65,12 @@ class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
 def run(context: "Context", arguments: ListChanges) -> Changes:
     """List changes; raises ToolFailure."""
     from filewarden.workers import cursors
+    from filewarden.workers.writing.change_paths import places_of
     from filewarden.workers.writing.change_records import require_history
     from filewarden.workers.writing.interrupted import resolve_all
 
     history = require_history(context)
+    places = places_of(context.space, arguments.path)
     resolve_all(context, history)
     asked = cursors.fingerprint(arguments.path)
     before = None
@@ -76,7 +80,7 @@ def run(context: "Context", arguments: ListChanges) -> Changes:
             raise cursors.foreign()
         before = position.identifier
     names = [name for name in history.names() if before is None or name < before]
-    page, seen = _page(context, history, arguments.path, names)
+    page, seen = _page(context, history, places, names)
     if history.lost and before is None:
         page = msgspec.structs.replace(page, lost=history.lost + (page.lost or 0))
     if seen == len(names):
@@ -85,7 +89,9 @@ def run(context: "Context", arguments: ListChanges) -> Changes:
     return msgspec.structs.replace(page, truncated=True, next_cursor=cursor)
 
 
-def _page(context: "Context", history: "History", path: str, names: list[str]) -> tuple[Changes, int]:
+def _page(
+    context: "Context", history: "History", places: "Collection[str] | None", names: list[str]
+) -> tuple[Changes, int]:
     """As many changes as an answer holds, and how many ids were looked at for them."""
     from filewarden.workers.errors import Code, ToolFailure
 
@@ -97,7 +103,7 @@ def _page(context: "Context", history: "History", path: str, names: list[str]) -
         seen += 1
         try:
             with history.kept(name) as kept:
-                change = _change(context, kept, path)
+                change = _change(context, kept, places)
         except ToolFailure as failure:
             lost += failure.code is Code.IO_ERROR  # else it was forgotten meanwhile
             continue
@@ -107,7 +113,7 @@ def _page(context: "Context", history: "History", path: str, names: list[str]) -
     return Changes(changes=changes, truncated=False, lost=lost or msgspec.UNSET), seen
 
 
-def _change(context: "Context", kept: "Kept", folder: str) -> Change | None:
+def _change(context: "Context", kept: "Kept", places: "Collection[str] | None") -> Change | None:
     import time
 
     from filewarden.workers.writing.change_paths import client_path, lies_in
@@ -117,9 +123,7 @@ def _change(context: "Context", kept: "Kept", folder: str) -> Change | None:
     source = client_path(context.space, recorded.source) if recorded.source else ""
     if path is None or source is None:
         return None
-    absolute = folder.startswith("/")
-    places = (recorded.path, recorded.source) if absolute else (path, source)
-    if not any(place and lies_in(place, folder) for place in places):
+    if places is not None and not any(place and lies_in(place, places) for place in (recorded.path, recorded.source)):
         return None
     return Change(
         id=kept.identifier,

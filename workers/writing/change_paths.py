@@ -1,9 +1,11 @@
 """What a client of this server calls the places that the history names, and which of them it may know of."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from filewarden.workers.paths.names import parse
+from filewarden.workers.errors import ToolFailure
+from filewarden.workers.paths.names import parse, show
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.paths.root import Root
 from filewarden.workers.paths.space import Space
@@ -30,7 +32,28 @@ def _located(roots: Sequence[Root], place: bytes) -> tuple[Root, Names] | None:
     return None
 
 
-def lies_in(path: str, folder: str) -> bool:
-    """Whether a path is `folder`, which a client wrote, or lies in it, by their texts alone."""
-    folder = folder.removeprefix("./").rstrip("/")
-    return folder in ("", ".") or path == folder or path.startswith(f"{folder}/")
+def place_of(root: Root, names: Names) -> str:
+    """The absolute place without links, in its shown form."""
+    return show(b"/".join((root.location.rstrip(b"/"), *names)))
+
+
+def places_of(space: Space, path: str) -> Collection[str] | None:
+    """The absolute places that a client's path stands for, itself and what a link there leads to; None: any.
+
+    Nothing need be there any more.
+
+    Raises:
+        ToolFailure: it leads out, or is none.
+    """
+    named = space.named(path)
+    if named is None:
+        return None
+    places = {place_of(*named)}
+    with contextlib.suppress(ToolFailure), space.resolve(path) as found:
+        places.add(place_of(found.root, found.names))
+    return places
+
+
+def lies_in(place: str, folders: Collection[str]) -> bool:
+    """Whether an absolute place is one of some others, or lies in one."""
+    return any(place == folder or place.startswith(f"{folder}/") for folder in folders)

@@ -16,8 +16,9 @@ from filewarden.workers.history.image import Image
 from filewarden.workers.history.recorded import Action, FileState, Identity, Recorded
 from filewarden.workers.history.segment import LONG_BYTES
 from filewarden.workers.history.store import History
-from filewarden.workers.paths.names import echo, show
+from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
+from filewarden.workers.writing.change_paths import place_of
 from filewarden.workers.writing.drafts import Draft, changed
 from filewarden.workers.writing.identity import identity_of, is_same
 from filewarden.workers.writing.interrupted import resolve
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
     from filewarden.workers.context import Context
 
 _BLOCK_BYTES = 1 << 20
-
-
-def place_of(target: Target) -> str:
-    """The absolute path without links, in its shown form."""
-    return show(b"/".join((target.folder.root.location.rstrip(b"/"), *target.names)))
 
 
 def state_of(data: bytes, mode: int) -> FileState:
@@ -74,7 +70,7 @@ def move_change(
         destination,
         "move",
         displaces=displaces,
-        source=place_of(source),
+        source=place_of(source.folder.root, source.names),
         after=refilled,
         identity=identity_of(source.state),
         draft=draft,
@@ -187,7 +183,7 @@ class Change:
                 principal=journal.principal,
                 call=journal.call,
                 action=action,
-                path=place_of(self._target),
+                path=place_of(self._target.folder.root, self._target.names),
                 source=source,
                 before=before,
                 after=after,

@@ -9,14 +9,17 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
-from filewarden.workers.tools import delete_file, restore_deleted, write_file
+from filewarden.workers.tools import delete_file, edit_file, move_file, restore_deleted, write_file
+from tests.workers.writing.conftest import edits
 
 Run = Callable[..., Any]
 
 
 @pytest.mark.parametrize("path", [".", "sub/..", "sub/deep/../..", "./."])
 def test_e19_the_root_stays(refused: Callable[..., ToolFailure], path: str) -> None:
-    assert refused(delete_file.TOOL, path=path, recursive=True).code is Code.ACCESS_DENIED
+    failure = refused(delete_file.TOOL, path=path, recursive=True)
+    assert failure.code is Code.ACCESS_DENIED
+    assert "is a root" in failure.message
     assert refused(delete_file.TOOL, path=path, recursive=True, permanent=True).code is Code.ACCESS_DENIED
 
 
@@ -28,6 +31,40 @@ def test_e19_a_folder_with_something_in_it_needs_recursive(
     (root / "empty").mkdir()
     assert run(writable, delete_file.TOOL, path="empty").type == "directory"
     assert refused(delete_file.TOOL, path="missing").code is Code.NOT_FOUND
+
+
+def test_where_something_has_to_be_there_nobody_is_told_to_make_its_folder(
+    refused: Callable[..., ToolFailure], root: Path
+) -> None:
+    (root / "gap").symlink_to("nowhere")
+    ways: list[tuple[Any, dict[str, Any]]] = [
+        (delete_file.TOOL, {"path": "gone/x"}),
+        (move_file.TOOL, {"source": "gone/x", "destination": "y"}),
+        (edit_file.TOOL, {"path": "gone/x", "edits": edits(("a", "b"))}),
+    ]
+    for tool, arguments in ways:
+        failure = refused(tool, **arguments)
+        assert failure.code is Code.NOT_FOUND
+        assert "create_directory" not in failure.message
+    to_make: list[tuple[Any, dict[str, Any]]] = [
+        (write_file.TOOL, {"path": "gone/x", "content": ""}),
+        (move_file.TOOL, {"source": "a.txt", "destination": "gone/x"}),
+    ]
+    for tool, arguments in to_make:
+        assert "create_directory makes it" in refused(tool, **arguments).message
+    assert "'gap' is a link to something that is not there" in refused(write_file.TOOL, path="gap", content="").message
+
+
+@pytest.mark.parametrize("destination", ["new/x/", "new/.", "new/deep/.."])
+def test_no_folder_is_made_for_what_cannot_be_restored_there(
+    writable: Context, run: Run, root: Path, disk: Any, destination: str
+) -> None:
+    trash_id = run(writable, delete_file.TOOL, path="a.txt").trash_id
+    before = disk(root)
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, restore_deleted.TOOL, trash_id=trash_id, destination=destination)
+    assert raised.value.code is Code.INVALID_ARGUMENT
+    assert disk(root) == before
 
 
 @pytest.mark.parametrize("permanent", [False, True])

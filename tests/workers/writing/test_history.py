@@ -17,6 +17,7 @@ from filewarden.workers.history import room
 from filewarden.workers.history.entry import HEAD_BYTES
 from filewarden.workers.history.recorded import FileState, Recorded
 from filewarden.workers.inquiry import Inquiry
+from filewarden.workers.paths.root import open_root
 from filewarden.workers.rules.confirm_policy import Policy
 from filewarden.workers.tools import (
     copy_file,
@@ -311,6 +312,27 @@ def test_the_list_is_told_in_pages_and_by_folder(recording: Context, run: Run, m
     first = run(short, list_changes.TOOL, path="odd")
     with pytest.raises(ToolFailure, match="cursor"):
         run(short, list_changes.TOOL, path="even", cursor=first.next_cursor)
+
+
+def test_the_list_of_a_path_is_the_same_however_it_is_written(
+    recording: Context, run: Run, root: Path, tmp_path: Path, open_space: Any
+) -> None:
+    (root / "way").symlink_to("sub")
+    run(recording, write_file.TOOL, path="sub/new.txt", content="x")
+    run(recording, write_file.TOOL, path="other.txt", content="x")
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    linked = msgspec.structs.replace(recording, space=open_space(open_root("R", str(link), writable=True)))
+    ways = ["sub/new.txt", "sub", "./sub//", "sub/deep/..", "way/new.txt", "way", str(root / "sub"), str(link / "sub")]
+    for way in ways:
+        assert [change.path for change in changes(run, linked, path=way)] == ["sub/new.txt"], way
+    for everything in (".", "./", "sub/..", str(link)):
+        assert len(changes(run, linked, path=everything)) == 2
+    for nothing in ("new.txt", "su", "sub/new.txt/x"):
+        assert changes(run, linked, path=nothing) == []
+    with pytest.raises(ToolFailure) as raised:
+        changes(run, linked, path="../OUT")
+    assert raised.value.code is Code.ACCESS_DENIED
 
 
 def test_nothing_is_told_of_what_is_closed_or_in_no_root(
