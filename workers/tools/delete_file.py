@@ -37,7 +37,7 @@ def run(context: "Context", arguments: DeleteFile) -> Deleted:
     """Delete a file or folder; raises ToolFailure, Inquiry."""
     from filewarden.workers.writing.target import open_target
 
-    with open_target(context, arguments.path) as target:
+    with open_target(context, arguments.path, makes=False) as target:
         extent = _require_deletable(context, target, recursive=arguments.recursive)
         _confirm(context, target, extent, permanent=arguments.permanent)
         is_kept = not arguments.permanent and target.kind in ("file", "directory")

@@ -73,7 +73,7 @@ def steps(context: "Context", arguments: EditFile) -> "Steps[FileEdited]":
 
     expected = checked_digest(arguments.expected_sha256)
     volume = TOOL.volume(arguments)
-    with (yield from claimed(open_target(context, arguments.path, follow=True), volume)) as target:
+    with (yield from claimed(open_target(context, arguments.path, follow=True, makes=False), volume)) as target:
         seen = require_file(target)
         old = read_old(context, target)
         require_digest(expected, digest_of(old))

@@ -36,7 +36,7 @@ def run(context: "Context", arguments: MoveFile) -> Moved:
     from filewarden.workers.writing.target import open_target
 
     with (
-        open_target(context, arguments.source) as source,
+        open_target(context, arguments.source, makes=False) as source,
         open_target(context, arguments.destination) as destination,
     ):
         _require_movable(context, source, destination, overwrite=arguments.overwrite)

@@ -116,7 +116,7 @@ def _find(context: "Context", arguments: RestoreDeleted, trash_id: str) -> Resto
 def _restore(context: "Context", trash: "Trash", root: "Root", trash_id: str, path: str) -> Restored:
     from filewarden.workers.confirmation import confirm
     from filewarden.workers.paths.names import echo
-    from filewarden.workers.writing.new_folders import folder_of, make_folders, name_of
+    from filewarden.workers.writing.new_folders import folder_of, make_folders, name_of, require_name
     from filewarden.workers.writing.target import open_target
     from filewarden.workers.writing.trash_moves import give_back
     from filewarden.workers.writing.write_failures import failures_of
@@ -124,6 +124,7 @@ def _restore(context: "Context", trash: "Trash", root: "Root", trash_id: str, pa
     with trash.item(trash_id, root) as item, failures_of(path):
         confirm(context, f"Restore '{echo(path)}' from the trash?", destructive=False, seen=b"")
         if folder_of(path):
+            require_name(path)
             make_folders(context, folder_of(path), name_of(path))
         with open_target(context, path) as target:
             give_back(context, trash, trash_id, item, target)

@@ -33,6 +33,16 @@ def name_of(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
+def require_name(path: str) -> None:
+    """Refuse a path that does not end in a name, before folders are made for it.
+
+    Raises:
+        ToolFailure: invalid_argument.
+    """
+    if path.rpartition("/")[2] in ("", ".", ".."):
+        raise no_name(path)
+
+
 def make_folders(context: "Context", path: str, leaf: str = "") -> list[str]:
     """Make a folder and those above it that are missing; the paths of those made, the highest first.
 

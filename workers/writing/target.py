@@ -62,13 +62,15 @@ class Target:
         self.close()
 
 
-def open_target(context: "Context", path: str, *, follow: bool = False) -> Target:
+def open_target(context: "Context", path: str, *, follow: bool = False, makes: bool = True) -> Target:
     """Open the place that `path` names for a change; with `follow`, of a link that stays inside what it leads to.
+
+    `makes`: something may come to be there, so that a client whose folder is missing is told how to make it.
 
     Raises:
         ToolFailure: it is closed, protected, lies where nothing may be written, or its folder is not there.
     """
-    target = _open(context, path)
+    target = _open(context, path, makes=makes)
     try:
         if follow and target.state is not None and stat.S_ISLNK(target.state.st_mode):
             target = _followed(context, target)
@@ -138,11 +140,11 @@ def require_own(target: Target, state: os.stat_result) -> None:
         )
 
 
-def _open(context: "Context", path: str) -> Target:
+def _open(context: "Context", path: str, *, makes: bool) -> Target:
     try:
         folder, name, state = context.space.open_parent(path)
     except ToolFailure as failure:
-        if failure.code is Code.NOT_FOUND and "/" in path.strip("/"):
+        if makes and failure.code is Code.NOT_FOUND and "/" in path.strip("/"):
             raise ToolFailure(
                 Code.NOT_FOUND,
                 f"{failure.message} The folder has to be there first: create_directory makes it.",
@@ -154,8 +156,16 @@ def _open(context: "Context", path: str) -> Target:
 
 def _followed(context: "Context", link: Target) -> Target:
     space = context.space
-    with space.resolve(link.asked) as found:  # a link that leaves, dangles or loops is refused here
-        root, names = found.root, found.names
+    try:
+        with space.resolve(link.asked) as found:  # a link that leaves, dangles or loops is refused here
+            root, names = found.root, found.names
+    except ToolFailure as failure:
+        if failure.code is not Code.NOT_FOUND:
+            raise
+        raise ToolFailure(
+            Code.NOT_FOUND,
+            f"'{echo(link.asked)}' is a link to something that is not there. Name another path, or delete the link.",
+        ) from None
     if not names:
         raise ToolFailure(Code.NOT_A_FILE, f"Not a file: '{echo(link.asked)}' is a directory.")
     try:
