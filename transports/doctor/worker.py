@@ -17,6 +17,7 @@ from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.reactor import EpollReactor
 from filewarden.broker.worker import Worker
 from filewarden.config.settings import Settings
+from filewarden.transports.preload import preload
 from filewarden.workers import wire
 from filewarden.workers.doctor import LAUNCHER, TOOL, Findings
 from filewarden.workers.doctor_attacks import Orders
@@ -73,6 +74,7 @@ class Ward:
         self._is_reading = role == "ro"
         self._is_disguised = account is not None
         if account is not None:  # the link takes connections of its own account only; a server changes to it for good
+            preload()
             os.setegid(account.gid)
             os.seteuid(account.uid)
 

@@ -21,6 +21,22 @@ from tests.drivers.busy import BUSY_S
 
 PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
 ROLES: tuple[Role, ...] = ("ro", "rw")
+LATE = "loaded when it was somebody else: "
+WATCHED = (
+    "-c",
+    f"""
+import os, sys
+from filewarden.transports.cli import main
+
+def hear(event, told):
+    if event == "import" and os.geteuid() != os.getuid():
+        os.write(2, f"{LATE}{{told[0]}}\\n".encode())
+
+sys.addaudithook(hear)
+raise SystemExit(main())
+""",
+)
+"""The product, which tells what it loads while its rights are another account's."""
 KERNEL_DECIDES = {
     "load a BPF program",
     "use io_uring",
@@ -31,8 +47,10 @@ KERNEL_DECIDES = {
 KERNEL_DECIDES |= {"enter new namespaces", "open a file by its handle", "take 10 GiB of memory"}
 
 
-def _doctor(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *PRODUCT, "doctor", *arguments]
+def _doctor(
+    environ: dict[str, str], *arguments: str, product: tuple[str, ...] = PRODUCT
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *product, "doctor", *arguments]
     return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40, check=False)
 
 
@@ -67,6 +85,15 @@ def test_everything_holds_where_the_machine_allows_it_and_it_is_quick(environ: d
     assert "move a file out of its root" in _rows(document, "rw")
     assert "create a file in a read-only root" not in _rows(document, "rw")
     assert took_s < 10 + BUSY_S
+
+
+@pytest.mark.integration
+def test_it_needs_nothing_of_its_installation_once_it_is_another_account(environ: dict[str, str], tree: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root becomes somebody else")
+    done = _doctor(environ, "--json", str(tree), product=WATCHED)
+    assert json.loads(done.stdout)["rows"]
+    assert LATE not in done.stderr
 
 
 @pytest.mark.integration
