@@ -48,7 +48,7 @@ def _runs_too_long(worker: Worker, now: float) -> bool:
 
 
 def _to_nobody(_outcome: Outcome) -> None:
-    """Whoever refused the call has told its client."""
+    """Whoever waited for it has been told, or has left."""
 
 
 class Dispatcher:
@@ -195,7 +195,7 @@ class Dispatcher:
         """
         if call.is_settled:
             return
-        call.is_settled = True
+        call.is_settled, call.deliver = True, _to_nobody
         now = self._reactor.now()
         is_withdrawn = self._withdraw(call)
         self._ledger.count_cancelled(call, now - call.submitted_at)
@@ -360,12 +360,13 @@ class Dispatcher:
         if call.is_settled:
             return
         call.is_settled = True
+        deliver, call.deliver = call.deliver, _to_nobody  # whom it belongs to keeps the call: no cycle is to be left
         if call.is_check:
-            call.deliver(outcome)
+            deliver(outcome)
             return
         if call.spending is not None:
             self._admission.settle_spending(call, outcome)
-        call.deliver(outcome)  # first, likewise
+        deliver(outcome)  # first, likewise
         self._ledger.count(call, outcome, now - call.submitted_at)
         if self._witnesses or self._audit is not None:
             self._tell(call, outcome, now)
