@@ -26,6 +26,10 @@ class Link(Protocol):
     def hides_signals(self) -> bool:
         """Whether `fd` signals changes alone, and sending may take a signal away: then it needs a look afterwards."""
 
+    @property
+    def may_give_more(self) -> bool:
+        """Whether `receive`, which has just given a frame, may have another one; if not, `fd` tells when it has."""
+
     def send(self, frame: bytes) -> None:
         """Hand over one frame; what the worker does not take yet follows when it does.
 

@@ -65,7 +65,6 @@ class OwnLink:
     __slots__ = (
         "_connection",
         "_greeting",
-        "_has_given",
         "_is_emptied",
         "_is_open",
         "_listener",
@@ -75,6 +74,7 @@ class OwnLink:
         "_unsent",
         "endpoint",
         "fd",
+        "may_give_more",
     )
     hides_signals = False
 
@@ -89,8 +89,7 @@ class OwnLink:
         self._reader = Reader(max_frame_bytes)
         self._is_emptied = False
         """Whether all was taken that had arrived."""
-        self._has_given = False
-        """Whether the last look had a frame to give: then there may be another whole one."""
+        self.may_give_more = False
         self._unsent: deque[bytes | memoryview] = deque()
         self._readiness = select.epoll()
         self._readiness.register(listener.fileno(), select.EPOLLIN)
@@ -115,7 +114,6 @@ class OwnLink:
             frame = self._next()
         except ZmtpError as error:
             raise LinkError(str(error)) from None
-        self._has_given = frame is not None
         if frame is None:
             return None
         if frame.flags & (MORE | COMMAND):
@@ -124,7 +122,7 @@ class OwnLink:
 
     def needs_a_look(self) -> bool:
         """Whether `receive` has something to tell, though the descriptor may not show it."""
-        return self._has_given or bool(self._readiness.poll(0))
+        return self.may_give_more or bool(self._readiness.poll(0))
 
     def unlink(self) -> None:
         """Take the endpoint out of the file system; the link itself stays."""
@@ -163,11 +161,11 @@ class OwnLink:
         """The next frame of the protocol that has arrived whole."""
         reader = self._reader
         while reader.is_empty or (frame := reader.next()) is None:
-            if self._is_emptied:  # the descriptor tells when there is more
-                self._is_emptied = False
+            if self._is_emptied or not self._take_in():  # the descriptor tells when there is more
+                self.may_give_more = self._is_emptied = False
                 return None
-            if not self._take_in():
-                return None
+        self.may_give_more = not (self._is_emptied and reader.is_empty)
+        self._is_emptied = self._is_emptied and self.may_give_more
         return frame
 
     # The connection.

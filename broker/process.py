@@ -53,6 +53,8 @@ class Process(Generic[Frame]):
         self.exit: Exit | None = None
         self.hides_signals = False
         """Whether sending to it may take away the signal of what has arrived."""
+        self.may_say_more = True
+        """Whether it may have said more than the frame that it was heard with last."""
         self.is_cut_off = False
         """Whether its link is lost: it is given nothing any more, and its end is near."""
         self._pidfd: int | None = None
@@ -106,6 +108,7 @@ class Process(Generic[Frame]):
             while link is not None and (raw := link.receive()) is not None:
                 frame = self._decode(raw)
                 if not isinstance(frame, Hello):
+                    self.may_say_more = link.may_give_more
                     return frame
                 self._greet(frame)
         except LinkLostError:

@@ -261,6 +261,8 @@ class Supervisor:
                 if frame is None:
                     return
                 self._hear(worker, frame, now)
+                if not worker.may_say_more:
+                    return
                 if worker.call is None and worker.hides_signals:  # most likely it has said all: to ask costs less
                     break
             self._heard.look_again(worker)

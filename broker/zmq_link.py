@@ -62,7 +62,7 @@ class ZmqLink:
     """One worker's socket."""
 
     __slots__ = ("_get", "_is_checked", "_is_joined", "_pid", "_receive", "_send", "_socket", "endpoint", "fd")
-    hides_signals = True
+    hides_signals = may_give_more = True
 
     def __init__(self, socket: zmq.Socket[bytes], endpoint: str, pid: int) -> None:
         self._socket = socket

@@ -137,7 +137,7 @@ class Channel:
     def _next_message(self) -> bytes | bytearray | None:
         """The next message that has arrived whole; the protocol's own frames are dealt with on the way."""
         try:
-            while (frame := self._reader.next()) is not None:
+            while not self._reader.is_empty and (frame := self._reader.next()) is not None:
                 if not frame.flags & (COMMAND | MORE):
                     return frame.body
                 self._obey(frame)
@@ -183,6 +183,8 @@ class Channel:
             except OSError:
                 raise ChannelClosedError from None
             else:
+                if not parts[1:] and count == len(parts[0]):
+                    return
                 parts = _left_of(parts, count)
 
     def _check_parent(self) -> None:
