@@ -128,7 +128,7 @@ class Worker:
         text = result.text
         if not isinstance(text, int):
             if len(text) <= AHEAD_BYTES:
-                return _answer(call, result)
+                return wire.answer(call.call, result.told(), text)
             if self._shelf is not None and self._shelf.lay(text):
                 text = len(text)
         if isinstance(text, int) and not callable(result.facts):
@@ -143,7 +143,7 @@ class Worker:
 
         try:
             context = self._context(call, channel)
-            _, decode, stepping = self._find(call.tool)
+            _, decode, stepping = self._known.get(call.tool) or self._learn(call.tool)
             if stepping is not None:
                 return _answer(call, (yield from stepping(context, decode(call.arguments))))
             yield ALONE
@@ -193,20 +193,15 @@ class Worker:
         )
 
     def _run(self, context: Context, call: wire.Call) -> msgspec.Struct | Text | Content:
-        run, decode, _ = self._find(call.tool)
+        run, decode, _ = self._known.get(call.tool) or self._learn(call.tool)
         return run(context, decode(call.arguments))
-
-    def _find(self, name: str) -> Known:
-        known = self._known.get(name)
-        if known is None:
-            known = self._known[name] = self._learn(name)
-        return known
 
     def _learn(self, name: str) -> Known:
         tool = self._catalogue.operation(name)
         if tool is None:
             raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
-        return tool.run, msgspec.msgpack.Decoder(tool.arguments).decode, tool.steps
+        known = self._known[name] = tool.run, msgspec.msgpack.Decoder(tool.arguments).decode, tool.steps
+        return known
 
 
 def _calls(channel: Channel) -> Iterator[wire.Call]:
