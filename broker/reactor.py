@@ -133,13 +133,15 @@ class EpollReactor:
                 return
             while timers and timers[0].action is None:
                 heapq.heappop(timers)
-            events = poll(max(0.0, timers[0].when - time.monotonic()) if timers else None)
+            wait_s = timers[0].when - time.monotonic() if timers else None
+            if wait_s is not None and wait_s <= 0:
+                self._run_timers()
+                wait_s = 0.0  # what they have asked for comes at the end of a tick, and descriptors have their turn
+            events = poll(wait_s)
             if len(events) == 1:
                 watched.get(events[0][0], _nothing)()
             elif events:
                 self._run_ready([(fd, watched.get(fd)) for fd, _ in events])
-            if timers and timers[0].when <= time.monotonic():
-                self._run_timers()
 
     def _run_ready(self, ready: list[tuple[int, Action | None]]) -> None:
         for fd, action in ready:

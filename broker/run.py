@@ -67,7 +67,7 @@ class Run(msgspec.Struct, eq=False):
         return self._vouchers.open_token(self.tool, start.arguments, principal)
 
     def _deliver(self, outcome: Outcome) -> None:
-        if not isinstance(outcome, Failed) and not is_safe(outcome):
+        if not is_safe(outcome) and not isinstance(outcome, Failed):
             outcome = self._made_safe(outcome)
         self.settle(self, outcome)
 

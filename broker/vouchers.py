@@ -141,8 +141,8 @@ def carries(arguments: msgspec.Struct) -> bool:
     return bool(names) and any(getattr(arguments, name) is not None for name in names)
 
 
-def is_safe(outcome: Succeeded | Asked) -> bool:
-    """Whether an outcome can be handed out as it is: it neither goes on nor asks."""
+def is_safe(outcome: Outcome) -> bool:
+    """Whether an outcome is an answer that can be handed out as it is: it neither goes on nor asks."""
     return isinstance(outcome, Succeeded) and not isinstance(getattr(outcome.result, "next_cursor", None), str)
 
 

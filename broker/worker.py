@@ -15,6 +15,9 @@ from filewarden.workers.slices import ANSWERING_S, SCANNING_S, set_slice
 from filewarden.workers.tool import Lane
 from filewarden.workers.wire import Aside, Ending, Ready
 
+_RESTED = advance(BUSY, ANSWERED)
+"""Looked up once: every call ends so."""
+
 
 class Worker(Process[Ready | Ending | Aside]):
     """A worker: after the handshake, the only legal frames are those about the call it runs.
@@ -114,7 +117,7 @@ class Worker(Process[Ready | Ending | Aside]):
         if self.behind:
             self._begin(self.behind.popleft(), now)
         else:
-            self.state = advance(self.state, ANSWERED)
+            self.state = _RESTED
             self.call = self.busy_since = None
         return call
 

@@ -88,10 +88,12 @@ class Outlet:
 
     def _write_now(self, line: bytes) -> int:
         """Write what the reader takes of one message, unless another one is before it; how much that was."""
-        if not self._pieces and not self._is_broken:
-            with contextlib.suppress(OSError):  # it is full or gone: the end of the tick tells
-                return os.writev(self.fd, (line, b"\n"))
-        return 0
+        if self._pieces or self._is_broken:
+            return 0
+        try:
+            return os.writev(self.fd, (line, b"\n"))
+        except OSError:  # it is full or gone: the end of the tick tells
+            return 0
 
     def offer(self, line: bytes) -> bool:
         """Queue a message that nothing depends on, unless too much waits already; whether it was taken."""

@@ -74,6 +74,8 @@ class Session:
         self._is_shared = eras is Eras.BOTH
         """Whether other requests of the client go over the same stream."""
         self._running: dict[RequestId, _Running] = {}
+        self.in_flight: KeysView[RequestId] = self._running.keys()
+        """The ids of the requests that have not ended."""
         self._interviews = Interviews()
 
     @property
@@ -85,11 +87,6 @@ class Session:
     def revision(self) -> Revision | None:
         """What was negotiated; None before that, and in the modern era."""
         return self._negotiation.revision
-
-    @property
-    def in_flight(self) -> KeysView[RequestId]:
-        """The ids of the requests that have not ended."""
-        return self._running.keys()
 
     # Frames of the client.
 
