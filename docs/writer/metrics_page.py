@@ -37,7 +37,10 @@ def _parts() -> Iterator[str]:
     )
     yield table(("metric", "type", "what", "labels"), (_row(family) for family in found))
     yield "## Reasons"
-    yield paragraph("What a call or a request was refused for before any worker saw it:")
+    yield paragraph(
+        "What a call or a request was refused for before any worker saw it. "
+        "[Refusals](../troubleshooting.md#refusals) says what each means, and what to do."
+    )
     (refusals,) = (family for family in found if family.name == REASONS_OF)
     yield "\n".join(f"- `{sample.labels['reason']}`" for sample in refusals.samples)
 

@@ -11,12 +11,14 @@ import pytest
 
 from docs.writer.__main__ import PAGES, stale
 from docs.writer.errors import errors_of
+from filewarden.broker.protocol.outcome import Reason
 from filewarden.broker.status import Status
 from filewarden.config.flags import read_flags
 from filewarden.config.load import load
 from filewarden.config.options import options, root_options, section_names
 from filewarden.transports.commands.reading import read
 from filewarden.transports.commands.table import find
+from filewarden.transports.http.turned_away import TURN_AWAY_REASONS
 from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.errors import Code
 
@@ -118,7 +120,7 @@ CALL = re.compile(r"(?:^|[\s(])filewarden((?:[ \t]+[^\s|;&()<>#\"']+)*)", re.MUL
 def commands(text: str) -> list[list[str]]:
     """The arguments of every call of ours in a block of shell, but for those that are a name of something else."""
     lines = re.sub(r"(?:^|\s)#.*$", "", text.replace("\\\n", " "), flags=re.MULTILINE).splitlines()
-    ours = [line for line in lines if not re.match(r"\s*(journalctl|systemctl|docker|claude)\b", line)]
+    ours = [line for line in lines if not re.match(r"\s*(journalctl|systemctl|docker|claude|kubectl)\b", line)]
     return [found.split() for found in CALL.findall("\n".join(ours))]
 
 
@@ -167,9 +169,16 @@ def members_of_status() -> set[str]:
 
 
 def test_every_code_is_explained() -> None:
-    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").partition("## Refusals")[0]
     explained = re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE)
     assert sorted(explained) == sorted(code.value for code in Code)
+
+
+def test_every_reason_of_a_refusal_is_explained() -> None:
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").partition("## Refusals")[2]
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", text, re.MULTILINE)
+    explained = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
+    assert sorted(explained) == sorted([*(reason.value for reason in Reason), *TURN_AWAY_REASONS])
 
 
 def test_every_tool_has_its_errors() -> None:

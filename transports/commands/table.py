@@ -190,7 +190,12 @@ COMMANDS: tuple[Command, ...] = (
         name="config init",
         summary="print a commented configuration file",
         text="Print a configuration file in which every setting stands at its default, as a comment.",
-        examples=(Example("filewarden config init > ~/.config/filewarden/config.toml", "a file to start from"),),
+        examples=(
+            Example(
+                "filewarden config init > ~/.config/filewarden/config.toml",
+                "a file to start from, in a folder that is there",
+            ),
+        ),
         exit_statuses="0.",
     ),
     Command(
