@@ -53,6 +53,10 @@ class Backoff:
         """A worker is being started."""
         self._is_trying = True
 
+    def interrupted(self) -> None:
+        """The worker that was being started is gone for a reason that says nothing about the next one."""
+        self._is_trying = False
+
     @property
     def not_before(self) -> float:
         """When the next start is allowed."""

@@ -74,6 +74,7 @@ class Nursery:
     def lost_zygote(self) -> None:
         """Ask for another: at once when the one before has served, else later."""
         now = self._reactor.now()
+        self._backoff.interrupted()
         self._retry_at(now if self._has_served else self._backoff.failed(now))
         self._has_served = False
 
@@ -84,7 +85,10 @@ class Nursery:
             self._retry.cancel()
 
     def _start(self) -> bool:
-        """Begin one start; False when the system has nothing left for it, and it is tried again later."""
+        """Begin one start; False when that is not possible, and it is tried again later.
+
+        Either the system has nothing left for it, or the zygote turns out to be gone, which has ended the worker again.
+        """
         try:
             check_descriptor_room()
         except OSError as error:
@@ -96,7 +100,7 @@ class Nursery:
         self._backoff.started()
         gate, shelf = worker.open_gate(), worker.open_shelf()
         self._fork_server.spawn(worker.serial, worker.endpoint, worker.secret, gate, *shelf)
-        return True
+        return self._fork_server.is_ready
 
     def _retry_at(self, when: float) -> None:
         if self._retry is not None:

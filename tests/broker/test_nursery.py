@@ -33,6 +33,9 @@ class Ward:
         stand_in: Any = self
         self.seconds = 100.0
         self.is_ready = True
+        self.is_dying = False
+        """Whether the zygote has died, which shows when something is sent to it."""
+        self.asked = 0
         self.starts: list[tuple[float, int]] = []
         self.roster = Roster(SIZE, 0)
         self._timers: list[Timer] = []
@@ -60,7 +63,13 @@ class Ward:
 
     def spawn(self, serial: int, _endpoint: str, _secret: str, gate: int, *_shelf: int) -> None:
         os.close(gate)
-        self.starts.append((self.seconds, serial))
+        if self.is_dying:
+            self.lose_zygote()
+        elif self.is_ready:
+            self.starts.append((self.seconds, serial))
+
+    def ask_for_zygote(self) -> None:
+        self.asked += 1
 
     # What the test does.
 
@@ -83,6 +92,13 @@ class Ward:
         if not was_ready:
             self.nursery.failed()
         self.nursery.fill()
+
+    def lose_zygote(self) -> None:
+        """It is gone, and every worker with it."""
+        self.is_ready = self.is_dying = False
+        for worker in self.roster.workers():
+            self.end(worker.serial)
+        self.nursery.lost_zygote()
 
     def become_ready(self, serial: int) -> None:
         worker = self.roster.find(serial)
@@ -134,6 +150,37 @@ def test_one_that_was_ready_is_replaced_at_once_however_often(ward: Ward) -> Non
         ward.become_ready(ward.starts[-1][1])
     assert {when for when, _ in ward.starts} == {100.0}
     assert ward.nursery.breaker() is Breaker.CLOSED
+
+
+def test_a_start_that_its_zygote_took_along_holds_no_other_up(ward: Ward) -> None:
+    ward.nursery.fill()
+    ward.become_ready(1)
+    for _, serial in ward.starts[1:]:
+        ward.end(serial)
+    ward.ring()
+    assert len(ward.roster.workers()) == 2, "one try is under way"
+    ward.lose_zygote()
+    ward.ring()
+    assert ward.asked == 1
+    ward.is_ready = True
+    ward.nursery.fill()
+    assert len(ward.roster.workers()) == 1
+
+
+def test_nobody_waits_for_a_worker_that_was_asked_of_a_zygote_found_dead(ward: Ward) -> None:
+    ward.nursery.fill()
+    ward.become_ready(1)
+    for _, serial in ward.starts[1:]:
+        ward.become_ready(serial)
+    for worker in ward.roster.workers():
+        worker.end(Exit.RECYCLED)
+        ward.roster.remove(worker)
+        ward.roster.lose(worker, Exit.RECYCLED)
+    ward.is_dying = True
+    ward.nursery.fill()
+    assert ward.roster.workers() == [], "nobody will ever tell of it"
+    ward.ring()
+    assert ward.asked == 1
 
 
 def test_without_a_zygote_nothing_is_started_and_its_loss_is_no_failed_start(ward: Ward) -> None:
