@@ -219,13 +219,16 @@ class Dispatcher:
         self._turn_away(lambda _call: verdict)
 
     def cancel_all(self) -> None:
-        """End every call with an answer."""
+        """End every call with an answer, where no new one is taken."""
         now = self._reactor.now()
-        for call in list(self._live.values()):
-            if self._withdraw(call):
-                self._settle(call, verdicts.STOPPED, now)
-            else:
-                self._kill_runner(call, Exit.RECYCLED)
+        ended: set[int] = set()
+        while calls := [call for call in self._live.values() if call.id not in ended]:  # an end may lead to a check
+            for call in calls:
+                ended.add(call.id)
+                if self._withdraw(call):
+                    self._settle(call, verdicts.STOPPED, now)
+                else:
+                    self._kill_runner(call, Exit.RECYCLED)
 
     # The pool.
 
@@ -276,11 +279,11 @@ class Dispatcher:
         if not changes_something(call):
             self._feeder.returned(call, is_suspect=cause is not Exit.CANCELLED)
             return
-        now = self._reactor.now()
-        check = self._checks.admit(
-            self._admission.numbers, call, Exit.CRASH, now, partial(self._on_returned_change, call)
-        )
-        if check is None or self._admission.closed is not None:
+        check = None
+        if self._admission.closed is None:
+            deliver = partial(self._on_returned_change, call)
+            check = self._checks.admit(self._admission.numbers, call, Exit.CRASH, self._reactor.now(), deliver)
+        if check is None:
             self._lose_returned(call, None)
         else:
             self._await(check)

@@ -102,6 +102,7 @@ def test_a_server_that_stops_says_that_nobody_knows() -> None:
     (told,) = on.outcomes
     assert isinstance(told, Failed)
     assert told.details["outcome"] == "unknown"
+    assert not on.checks.waiting, "nobody would hear the answer"
 
 
 @pytest.mark.parametrize(
