@@ -277,6 +277,10 @@ class Branch:
         """A worker answered, or said something on the way."""
         self.dispatcher.on_frame(worker, frame, now)
 
+    def on_unreachable(self, worker: Worker) -> None:
+        """A worker can be sent nothing any more."""
+        self.dispatcher.on_unreachable(worker)
+
     def on_returned(self, call: Call, cause: Exit) -> None:
         """The worker that would have run `call` later is gone."""
         self.dispatcher.on_returned(call, cause)

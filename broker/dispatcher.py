@@ -274,6 +274,10 @@ class Dispatcher:
         else:
             self._feeder.feed()
 
+    def on_unreachable(self, worker: Worker) -> None:
+        """A worker can be sent nothing any more: what was about to be sent to it is somebody else's."""
+        self._feeder.keep(worker)
+
     def on_returned(self, call: Call, cause: Exit) -> None:
         """The worker that would have run `call` later is gone; it may have begun with a change before anybody knew."""
         if not changes_something(call):

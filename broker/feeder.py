@@ -7,6 +7,9 @@ a scan may run or somebody else's turn has come, and only one at a time while ot
 worker is still in the queue for all who ask: it can be cancelled, its deadline runs, and it is taken back when the call
 that runs takes long, and put back when the worker is lost. A read may run twice; only one is answered.
 
+What a worker is lost with before it was sent, it has never heard of. That waits again as if it had not been given out,
+a change too, and nobody is suspected. A call that meets one such worker after the other waits until its deadline.
+
 A change must never run twice. So changes wait behind another one only where a single worker makes them all, which they
 would have to wait for anyway, and where a history tells afterwards whether one has changed anything. It makes together
 those that it finds on its link. None is ever taken back, nor may one be overdue before the one ahead of it. When their
@@ -96,9 +99,14 @@ class Feeder:
         self._is_set = False
         if self._scheduler.depth or self._may_wait_in_workers or self._checks.waiting:
             self._give_out(self._reactor.now())
-        parcels, self._parcels = self._parcels, {}
-        for parcel in parcels.values():
-            parcel.send()
+        self._send()
+
+    def _send(self) -> None:
+        parcels = self._parcels
+        while parcels:  # each is here until it has left, and a lost link can lead to another call
+            worker = next(iter(parcels))
+            parcels[worker].send()
+            del parcels[worker]
 
     def _give_out(self, now: float) -> None:
         if self._checks.waiting:
@@ -204,8 +212,18 @@ class Feeder:
                 return self._scheduler.withdraw(call)
         return False
 
+    def keep(self, worker: Worker) -> None:
+        """Let wait again what a worker was about to be sent that can be sent nothing any more."""
+        parcel = self._parcels.get(worker)
+        if parcel is None:
+            return
+        for call in parcel.take_all_out():
+            (self._checks if call.is_check else self._scheduler).put_back(call)
+        self.feed()
+
     def close(self) -> None:
-        """Let no call wait in these workers, and give them none any more."""
+        """Let no call wait in these workers, and give them none any more but what is about to leave."""
+        self._send()
         for worker in self._readers():
             self._take_all_back(worker)
         self._supervisors = {}

@@ -81,6 +81,10 @@ class OutcomeChecks:
         """Take the check that has waited longest, if a worker can take it."""
         return self.waiting.popleft() if self.waiting and fits(self.waiting[0]) else None
 
+    def put_back(self, check: Call) -> None:
+        """One that was taken has not run: it is the next one again."""
+        self.waiting.appendleft(check)
+
     def withdraw(self, check: Call) -> bool:
         """Take a waiting check out; False when it does not wait."""
         if check not in self.waiting:

@@ -1,7 +1,5 @@
 """The calls that one worker is given together: they cost one frame, and wake it and the link's own thread once."""
 
-from collections.abc import Iterator
-
 from filewarden.broker.call import Call
 from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
@@ -33,26 +31,39 @@ class Parcel:
         """Take the call out that is the only one here: the worker is free again. False where it is not."""
         if self._worker.call is not call or len(self._calls) != 1:
             return False
-        self._worker.take_back()
-        call.worker, call.assigned_at = "", None
+        self.take_all_out()
         return True
 
+    def take_all_out(self) -> list[Call]:
+        """Take out what has not been sent, the latest first: the worker never heard of it and is as it was before."""
+        taken = self._worker.take_unsent(len(self._calls))
+        self._calls.clear()
+        for call in taken:
+            call.worker, call.assigned_at = "", None
+        return taken
+
     def send(self) -> None:
-        """Hand it to the link."""
+        """Hand it to the link. Where that is lost, what has not left is taken out, for the supervisor tells of it."""
         calls = self._calls
-        for frame in _frames(calls) if len(calls) > 1 else (wire.pack(wire.Calls(calls)),):
-            self._supervisor.send(self._worker, frame, was_idle=self._was_idle)
+        for part in _parts(calls) if len(calls) > 1 else [calls] * len(calls):
+            self._supervisor.send(self._worker, wire.pack(wire.Calls(part)), was_idle=self._was_idle)
+            if not calls:
+                return
+            del calls[: len(part)]
 
 
-def _frames(calls: list[wire.Call]) -> Iterator[bytes]:
-    first, total = 0, 0
-    for place, call in enumerate(calls):
+def _parts(calls: list[wire.Call]) -> list[list[wire.Call]]:
+    """What goes in one frame each."""
+    parts: list[list[wire.Call]] = [[]]
+    total = 0
+    for call in calls:
         size = len(call.arguments) + len(call.inputs)
         total += size
-        if place > first and total > MOST_BYTES:
-            yield wire.pack(wire.Calls(calls[first:place]))
-            first, total = place, size
-    yield wire.pack(wire.Calls(calls[first:]))
+        if parts[-1] and total > MOST_BYTES:
+            parts.append([])
+            total = size
+        parts[-1].append(call)
+    return parts
 
 
 def _told(call: Call, mark: str, now: float) -> wire.Call:

@@ -22,6 +22,9 @@ class Client(Protocol):
             Violation: the frame is not about what that worker runs.
         """
 
+    def on_unreachable(self, worker: Worker) -> None:
+        """A worker can be sent nothing any more: what it was given and has not been sent, it will never hear of."""
+
     def on_returned(self, call: Call, cause: Exit) -> None:
         """The worker that would have run `call` later is gone. Of several the last is told of first."""
 

@@ -32,6 +32,9 @@ class Probation:
     def on_lost(self, call: Call, cause: Exit) -> None:
         """There are no calls yet."""
 
+    def on_unreachable(self, worker: Worker) -> None:
+        """It was not given anything."""
+
     def on_returned(self, call: Call, cause: Exit) -> None:
         """There are no calls yet."""
 

@@ -127,6 +127,7 @@ class Supervisor:
         if worker.state in (STOPPING, DEAD):
             return
         self._heard.unwatch(worker)
+        self.client.on_unreachable(worker)
         call = worker.condemn(cause)
         self._deaths.condemned(worker.serial, call, self._reactor.now())
         self._lose(worker, call, cause)
@@ -222,6 +223,8 @@ class Supervisor:
     def on_exited(self, serial: int, status: int) -> None:
         """The zygote reaped a worker: only now is it known what killed it."""
         worker = self.roster.find(serial)
+        if worker is not None:
+            self._give_up_sending(worker)
         call = self._deaths.explained(serial) if worker is None else worker.call
         if call is not None and status not in ENDED_FROM_OUTSIDE:
             self.client.on_costly(call)
@@ -285,10 +288,14 @@ class Supervisor:
 
         A process gives its memory back before its files (exit(2)): one that still has some has not died.
         """
-        worker.is_cut_off = True
+        self._give_up_sending(worker)
         self._heard.unwatch(worker)
         if resident_bytes(worker.pid):
             self.condemn_for(worker, Violation("its link ended"))
+
+    def _give_up_sending(self, worker: Worker) -> None:
+        worker.is_cut_off = True
+        self.client.on_unreachable(worker)
 
     def _on_ready(self, worker: Worker, frame: Ready, now: float) -> None:
         report = worker.confined(frame, now)
@@ -308,6 +315,7 @@ class Supervisor:
     # Endings.
 
     def _on_death(self, worker: Worker) -> None:
+        self._give_up_sending(worker)
         self._hear_out(worker)
         was_condemned = worker.state is STOPPING
         self._heard.unwatch(worker)
@@ -320,7 +328,6 @@ class Supervisor:
 
     def _hear_out(self, worker: Worker) -> None:
         """Take what it said before it died: what it was at is what it had not answered."""
-        worker.is_cut_off = True
         for _ in range(1 + len(worker.behind)):
             if worker.call is not None and worker.has_more():
                 self._on_link(worker)

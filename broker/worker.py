@@ -97,8 +97,17 @@ class Worker(Process[Ready | Ending | Aside]):
         if self.pid is not None:
             set_slice(self.pid, SCANNING_S if self._keeps_its_processor else ANSWERING_S)
 
-    def take_back(self) -> None:
-        """It was not sent the one call that it was assigned: it has not heard of it, and is as it was before."""
+    def take_unsent(self, count: int) -> list[Call]:
+        """Those of its latest `count` calls that somebody waits for, the latest first: it was not sent any of them."""
+        behind = self.behind
+        taken = [behind.pop() for _ in range(min(count, len(behind)))]
+        if len(taken) < count and self.call is not None:
+            taken.append(self.call)
+            self._take_back()
+        return [call for call in taken if not call.is_disowned]
+
+    def _take_back(self) -> None:
+        """It has not heard of the one call that it was assigned, and is as it was before."""
         self.state = advance(self.state, TAKEN_BACK)
         self.call = self.busy_since = None
         if not self.calls_total:  # it is nobody's yet

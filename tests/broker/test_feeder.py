@@ -46,6 +46,8 @@ class Shop:
         self.ends: dict[int, list[str]] = {}
         self.frames: list[tuple[Worker, list[int]]] = []
         """What was sent to whom: the numbers of the calls in each frame."""
+        self.cut_off: dict[Worker, int] = {}
+        """Those whose link is lost, which shows after so many more frames."""
         self._serial = 0
         self._fill()
         shop: Any = self
@@ -67,6 +69,12 @@ class Shop:
         calls = wire.unpack_to_worker(frame)
         assert isinstance(calls, wire.Calls)
         numbers = [call.call for call in calls.calls]
+        if worker in self.cut_off:
+            if self.cut_off[worker] == 0:
+                worker.is_cut_off = True
+                self.feeder.keep(worker)
+                return
+            self.cut_off[worker] -= 1
         assert was_idle or (worker.call is not None and worker.call.id != numbers[0])
         self.frames.append((worker, numbers))
 
@@ -355,6 +363,37 @@ def test_what_waits_takes_the_worker_of_a_call_that_is_taken_back(make_call: Mak
     assert shop.cancel(first)
     shop.end_tick()
     assert shop.frames == [(shop.worker, [second.id, third.id])]
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_what_could_not_be_sent_is_given_to_somebody_else(make_call: MakeCall, *, writes: bool) -> None:
+    shop = Shop(2, kind=Kind.WRITING if writes else Kind.READING)
+    first, second = shop.workers
+    shop.cut_off[first] = 0
+    calls = [make_call(writes=writes) for _ in range(1 if writes else 3)]
+    shop.admit(*calls)
+    assert (first.state, first.call, list(first.behind)) == (State.IDLE, None, [])
+    assert second.call is (calls[0] if writes else calls[1])
+    shop.finish()
+    shop.kill(first)
+    shop.finish()
+    assert set(map(tuple, shop.ends.values())) == {("answered",)}
+    assert all(call.may_wait_in_worker for call in calls), "nobody suspects them"
+
+
+def test_of_several_frames_what_has_left_is_with_its_worker_and_the_rest_waits_again(make_call: MakeCall) -> None:
+    shop = Shop()
+    calls = [make_call() for _ in range(5)]
+    calls[2].arguments = read_file.ReadFile(path="x" * MOST_BYTES)
+    shop.cut_off[shop.worker] = 1
+    shop.admit(*calls)
+    assert [shop.worker.call, *shop.worker.behind] == calls[:2]
+    assert shop.scheduler.depth == 3
+    shop.kill(shop.worker)
+    assert [shop.worker.call, *shop.worker.behind] == calls[1:]
+    assert [call.may_wait_in_worker for call in calls[1:]] == [False, True, True, True], "one is suspected"
+    shop.finish()
+    assert shop.ends == {calls[0].id: ["lost"], **{call.id: ["answered"] for call in calls[1:]}}
 
 
 def test_a_call_that_has_left_is_not_taken_back_from_the_worker_that_runs_it(make_call: MakeCall) -> None:

@@ -103,6 +103,36 @@ def test_a_worker_killed_from_outside_costs_one_call_and_a_spare_takes_its_place
     assert status["workers"][row["slot"]]["pid"] in already_there - {row["pid"]}
 
 
+def _wait_for_state(pid: int, states: str) -> None:
+    """Until /proc shows a process in one of these; one that was reaped counts as a zombie."""
+    give_up_at = time.monotonic() + BUSY_S
+    while True:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            state = "Z"
+        if state in states:
+            return
+        assert time.monotonic() < give_up_at
+        os.sched_yield()
+
+
+def test_a_call_is_not_lost_with_a_worker_that_never_heard_of_it(patient: Any) -> None:
+    """The server hears at once of the call, and of the death of whom it would have given it to."""
+    for _ in range(3):
+        status = patient.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
+        worker = status["workers"][0]["pid"]
+        os.kill(patient.pid, signal.SIGSTOP)
+        try:
+            _wait_for_state(patient.pid, "Tt")
+            call = patient.start_call("get_file_info", path="README.md")
+            os.kill(worker, signal.SIGKILL)
+            _wait_for_state(worker, "Z")
+        finally:
+            os.kill(patient.pid, signal.SIGCONT)
+        assert not patient.answer(call)["result"].get("isError")
+
+
 def test_a_call_that_eats_memory_gets_a_typed_error_and_the_server_goes_on(patient: Any) -> None:
     """The deadline is out of reach: on a busy machine it takes a second to eat so much."""
     reading = patient.start_call("get_file_info", path="README.md")

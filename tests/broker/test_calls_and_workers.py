@@ -1,0 +1,315 @@
+"""Whatever calls, clients, workers and time do to each other: each call has one end, and nothing is left over."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from filewarden.broker.lifecycle import Exit, State
+from filewarden.broker.outcome_checks import SECONDS
+from filewarden.broker.patrol import BUSY_TICK_S
+from filewarden.broker.protocol.outcome import Failed, Reason, Succeeded
+from filewarden.broker.verdicts import NO_WORKER
+from filewarden.workers.errors import Code
+from filewarden.workers.tool import Tool
+from tests.drivers.works import JOINT_CHANGE, READ, TOOLS, Record, Works, code_of
+
+KINDS = (
+    *("submit",) * 6,
+    *("run",) * 5,
+    *("hear",) * 5,
+    *("end tick",) * 5,
+    "cancel",
+    "kill",
+    "crash",
+    "exhaust",
+    "fail",
+    "refuse",
+    "lie",
+    "cut",
+    "hear of death",
+    "hear of death",
+    "hear of exits",
+    "fork",
+    "zygote comes",
+    "lose zygote",
+    "zygote fails",
+    "start fails",
+    "pass moment",
+    "pass long",
+    "condemn",
+    "reload",
+    "drain",
+    "give up",
+    "open again",
+    "stop",
+)
+STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 63)), max_size=60)
+SHAPES = st.tuples(st.sampled_from(((1, 1), (2, 1), (3, 2))), st.booleans())
+LOST_CODES = (Code.WORKER_CRASHED, Code.MEMORY_LIMIT, Code.TIMEOUT, Code.CANCELLED)
+NEVER_BEGUN = (Reason.QUEUE_DEADLINE, Reason.QUEUE_FULL, Reason.CLIENT_LIMIT, Reason.DRAINING, Reason.NO_WORKER)
+
+
+@contextmanager
+def works(sizes: tuple[int, int] = (2, 1), *, hides_signals: bool = False) -> Iterator[Works]:
+    patches: list[mock._patch[object]] = []
+
+    def patch(name: str, instead: object) -> None:
+        patches.append(mock.patch(name, instead))
+        patches[-1].start()
+
+    made = None
+    try:
+        made = Works(patch, sizes=sizes, hides_signals=hides_signals)
+        yield made
+    finally:
+        if made is not None:
+            made.close()
+        for each in patches:
+            each.stop()
+
+
+def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for each thing that can happen
+    processes = [each for each in on.processes if not each.is_buried]
+    process = processes[number % len(processes)] if processes else None
+    zygote = on.zygotes[-1 - number % 2]
+    running = [each for each in on.records if not each.is_over]
+    match kind:
+        case "submit":
+            client = number // 4 % 3
+            on.submit(TOOLS[number % 4], str(client), "ann" if client < 2 else "ben", lambda: then(on, number // 12))
+        case "cancel" if running:
+            on.cancel(running[number % len(running)])
+        case "end tick":
+            on.clock.end_tick()
+        case "fork":
+            zygote.fork()
+        case "zygote comes":
+            zygote.come()
+        case "lose zygote" if number % 3 == 0:
+            zygote.lose("the test says so")
+        case "zygote fails" if number % 3 == 0:
+            zygote.fails_next = zygote.is_ready
+        case "hear of exits":
+            zygote.tell_exits()
+        case "pass moment":
+            on.clock.pass_by(0.001 * number)
+        case "pass long":
+            on.clock.pass_by(0.1 * number)
+        case "reload" if number % 4 == 0:
+            on.reload()
+        case "drain" if number % 3 == 0:
+            on.dispatcher.drain()
+        case "give up" if number % 3 == 0:
+            on.dispatcher.close_with(NO_WORKER)
+        case "open again":
+            on.dispatcher.open_again()
+        case "stop" if number % 3 == 0:
+            on.dispatcher.drain()
+            on.dispatcher.cancel_all()
+            assert all(each.is_over for each in on.records)
+        case "condemn":
+            busy = [each for each in on.workers() if each.call is not None]
+            if busy:
+                worker = busy[number % len(busy)]
+                pool = next(each for each in on.dispatcher.pools if each.roster.find(worker.serial) is worker)
+                pool.condemn(worker, (Exit.MEMORY, Exit.PROTOCOL, Exit.RECYCLED)[number % 3])
+        case _ if process is None:
+            pass
+        case "run":
+            on.run(process)
+        case "hear":
+            on.hear(process)
+        case "crash" | "exhaust" | "fail" | "refuse" | "lie":
+            on.run(process, kind)
+        case "kill":
+            process.die((-9, -11, -31)[number % 3])
+        case "start fails":
+            if not process.is_ready:
+                process.die(1)
+        case "cut":
+            process.link.is_lost = True
+        case "hear of death":
+            on.hear_of_death(process)
+        case _:
+            pass  # not now
+
+
+def then(on: Works, number: int) -> None:
+    """What a client does as soon as it has an answer."""
+    running = [each for each in on.records if not each.is_over]
+    if number == 1:
+        on.submit(TOOLS[0], "0", "ann")
+    elif number == 2 and running:
+        on.cancel(running[-1])
+    elif number == 3:
+        on.submit(TOOLS[2], "2", "ben")
+
+
+def check(on: Works) -> None:
+    """What holds at the end of each tick."""
+    live = on.dispatcher._live  # noqa: SLF001
+    now = on.clock.seconds
+    for call in live.values():
+        assert on.dispatcher._deadline.next_at <= max(call.hard_at, now + BUSY_TICK_S) + 0.003  # noqa: SLF001
+    for record in on.records:
+        if not record.is_over:
+            assert record.call is not None
+            assert now <= record.call.hard_at + 2 * SECONDS, "a call without an end"
+    for worker in on.workers():
+        process = on.process_of(worker)
+        assert (worker.state is State.BUSY) == (worker.call is not None)
+        if worker.call is None:
+            assert not worker.behind
+        if worker.state is State.BUSY and process is not None and not process.link.is_lost:
+            given = 1 + len(worker.behind)
+            known = len(process.calls) + len(process.link.said)
+            assert process.link.told or given <= known, "it is busy with nothing"
+
+
+def judge(on: Works, record: Record) -> None:
+    """Whether a call ended as it may."""
+    call = record.call
+    assert call is not None
+    made = on.made[f"server-{call.id}"]
+    if record.is_cancelled:
+        assert record.outcomes == []
+        return
+    (outcome,) = record.outcomes
+    if isinstance(outcome, Succeeded):
+        assert made == call.tool.writes
+        return
+    assert isinstance(outcome, Failed)
+    if outcome.code in LOST_CODES and outcome.reason is None:
+        assert call.id in on.sent, "it was lost with a worker that never heard of it"
+    if outcome.reason in NEVER_BEGUN:
+        assert made == 0
+    elif "outcome" in outcome.details:
+        found = outcome.details["outcome"]
+        assert found == "unknown" or (found == "changed") == bool(made)
+    else:
+        assert made == 0
+
+
+def judge_spending(on: Works) -> None:
+    """Whether the budgets know what was changed, as far as they have not forgotten it."""
+    spent = sum(files for each in on.budgets._spent.values() for files, _ in each.values())  # noqa: SLF001
+    least = most = 0
+    for record in on.records:
+        assert record.call is not None
+        if record.call.tool.writes:
+            (outcome,) = record.outcomes or (None,)
+            counts = isinstance(outcome, Succeeded) or (
+                isinstance(outcome, Failed) and outcome.details.get("outcome") in ("unknown", "changed")
+            )
+            least += counts
+            most += counts or record.is_cancelled
+    assert spent <= most
+    assert least <= spent or on.clock.seconds > 150
+
+
+def play(on: Works, steps: Sequence[tuple[str, int]]) -> None:
+    for kind, number in steps:
+        do(on, kind, number)
+        if kind in ("end tick", "pass moment", "pass long"):
+            check(on)
+    on.clock.end_tick()
+    check(on)
+    timely = [
+        each
+        for each in on.records
+        if not each.is_over and each.call is not None and each.call.soft_at > on.clock.seconds + 8
+    ]
+    is_calm = all(each.breaker() == "closed" and not each._nursery._backoff._failures for each in on.supervisors)  # noqa: SLF001
+    on.finish(within_s=60)
+    assert not on.dispatcher.in_flight
+    for record in on.records:
+        judge(on, record)
+    if is_calm:
+        for record in timely:
+            if record.outcomes:
+                assert code_of(record.outcomes[0]) is not Code.TIMEOUT, "forgotten until its deadline"
+    # nothing is left
+    assert not on.checks.waiting
+    assert on.scheduler.waiting == 0
+    assert not on.dispatcher._feeder._parcels  # noqa: SLF001
+    assert all(figures.running == 0 and figures.waiting == 0 for figures in on.scheduler.lanes())
+    assert not any(on.scheduler.in_flight_of(str(client)) for client in range(3))
+    assert on.blamed <= on.sent
+    judge_spending(on)
+    for _ in range(140):
+        on.clock.pass_by(0.5)
+        on.everybody_goes_on()
+    for supervisor in on.supervisors:
+        for slot in supervisor.roster.slots:
+            assert slot.worker is not None, "a place without a worker"
+            assert slot.worker.state is State.IDLE
+    assert {each.state for each in on.workers()} == {State.IDLE}
+
+
+@settings(max_examples=40, deadline=None, database=None)
+@given(SHAPES, STEPS)
+def test_each_call_has_one_end_and_nothing_is_left_over(
+    shape: tuple[tuple[int, int], bool], steps: list[tuple[str, int]]
+) -> None:
+    sizes, hides_signals = shape
+    with works(sizes, hides_signals=hides_signals) as on:
+        play(on, steps)
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("how", ["its death is told first", "its exit is told first", "its link shows it"])
+def test_a_call_whose_worker_dies_before_it_was_sent_is_run_by_another(tool: Tool, how: str) -> None:
+    with works((1, 1)) as on:
+        record = on.submit(tool, "0", "ann")
+        process = next(each for each in on.processes if each.serial == (3 if tool.writes else 1))
+        process.die(-11)
+        if how == "its death is told first":
+            on.hear_of_death(process)
+        elif how == "its exit is told first":
+            for zygote in on.zygotes:
+                zygote.tell_exits()
+        on.clock.end_tick()
+        on.finish(within_s=1)
+        assert [type(each) for each in record.outcomes] == [Succeeded]
+        assert not on.blamed
+        assert record.call is not None
+        assert record.call.may_wait_in_worker
+
+
+def test_a_call_that_meets_one_dead_worker_after_the_other_ends_at_its_deadline() -> None:
+    with works((1, 1)) as on:
+        record = on.submit(READ, "0", "ann")
+        for _ in range(100):
+            for process in on.processes:
+                process.die()
+            on.clock.end_tick()
+            for process in on.processes:
+                on.hear_of_death(process)
+            if record.outcomes:
+                break
+            on.clock.pass_by(0.2)
+            on.staff_up()
+        (outcome,) = record.outcomes
+        assert record.call is not None
+        assert not on.sent
+        assert isinstance(outcome, Failed)
+        assert outcome.reason is Reason.QUEUE_DEADLINE
+        assert on.clock.seconds <= record.call.hard_at + 0.2
+        assert on.dispatcher.in_flight == 0
+
+
+def test_a_server_that_drains_outlives_the_loss_of_changes_that_were_given_out_together() -> None:
+    with works((1, 1)) as on:
+        records = [on.submit(JOINT_CHANGE, "0", "ann") for _ in range(3)]
+        on.clock.end_tick()
+        on.dispatcher.drain()
+        (process,) = (each for each in on.processes if each.serial == 3)
+        process.die()
+        on.finish(within_s=SECONDS)
+        for record in records:
+            judge(on, record)
+        codes = [code_of(record.outcomes[0]) for record in records]
+        assert codes == [Code.WORKER_CRASHED, Code.CANCELLED, Code.CANCELLED]

@@ -1,0 +1,538 @@
+"""Calls, queues and workers as the server puts them together, with time, processes and links in the test's hands."""
+
+import itertools
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from filewarden.broker.call import Call
+from filewarden.broker.call_roots import CallRoots
+from filewarden.broker.caller import Caller
+from filewarden.broker.dispatcher import Dispatcher
+from filewarden.broker.ledger import Ledger
+from filewarden.broker.lifecycle import Exit
+from filewarden.broker.link import LinkLostError
+from filewarden.broker.outcome_checks import OutcomeChecks
+from filewarden.broker.patrol import BUSY_TICK_S, Patrol
+from filewarden.broker.pool import Kind, Pool
+from filewarden.broker.protocol.outcome import Failed, Outcome
+from filewarden.broker.protocol.principal import Principal
+from filewarden.broker.reactor import PendingTimer
+from filewarden.broker.root_closures import RootClosures
+from filewarden.broker.scheduler import Scheduler
+from filewarden.broker.supervisor import Supervisor
+from filewarden.broker.worker import Worker
+from filewarden.broker.write_budgets import WriteBudgets
+from filewarden.config.sections.deadlines import DeadlineSettings
+from filewarden.workers import wire
+from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.methods.find_outcome import OPERATION
+from filewarden.workers.operations import ChangeMade, FindOutcome, FoundOutcome
+from filewarden.workers.tool import Lane, Tool
+
+DEADLINES = DeadlineSettings(read_s=10.0, scan_s=15.0, write_s=20.0, grace_s=0.25)
+REPORT = wire.pack_report(wire.Report(level="full", layers={}, degraded=(), refusal=None))
+BYTES = 10_000_000
+"""What a living process holds."""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    pass
+
+
+def _tool(name: str, *, lane: Lane = Lane.QUICK, **facts: Any) -> Tool:
+    return Tool(
+        name=name,
+        title="",
+        description="",
+        arguments=Nothing,
+        result=Nothing,
+        run=lambda *_: Nothing(),
+        lane=lambda _: lane,
+        **facts,
+    )
+
+
+READ, SCAN = _tool("read"), _tool("scan", lane=Lane.SCAN)
+CHANGE = _tool("change", writes=True)
+JOINT_CHANGE = _tool("joint_change", writes=True, steps=lambda *_: iter(()))
+"""One of those that a worker makes together."""
+TOOLS = (READ, SCAN, CHANGE, JOINT_CHANGE)
+
+
+class Clock:
+    """A reactor: what is watched is run when the test says that it is ready, time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+        self.watched: dict[int, Callable[[], None]] = {}
+        self._timers: list[PendingTimer] = []
+        self._settling: dict[Callable[[], None], None] = {}
+
+    def now(self) -> float:
+        return self.seconds
+
+    def watch(self, fd: int, ready: Callable[[], None]) -> None:
+        assert fd not in self.watched
+        self.watched[fd] = ready
+
+    def forget(self, fd: int) -> None:
+        self.watched.pop(fd, None)
+
+    def at(self, when: float, action: Callable[[], None]) -> PendingTimer:
+        assert math.isfinite(when), "no loop waits so long"
+        self._timers.append(PendingTimer(when, action))
+        return self._timers[-1]
+
+    def settle(self, action: Callable[[], None]) -> None:
+        self._settling[action] = None
+
+    def is_ready(self, fd: int | None) -> None:
+        if fd is not None and fd in self.watched:
+            self.watched[fd]()
+
+    def end_tick(self) -> None:
+        for _ in range(1000):
+            if not self._settling:
+                return
+            due, self._settling = self._settling, {}
+            for action in due:
+                action()
+        raise AssertionError("a tick without an end")
+
+    def pass_by(self, seconds: float) -> None:
+        """Run what is due on the way there, each at its moment."""
+        self.end_tick()
+        until = self.seconds + seconds
+        while due := [timer for timer in self._timers if timer.action is not None and timer.when <= until]:
+            first = min(due)
+            self._timers = [timer for timer in self._timers if timer is not first and timer.action is not None]
+            self.seconds = max(self.seconds, first.when)
+            assert first.action is not None
+            first.action()
+            self.end_tick()
+        self.seconds = until
+
+
+class Link:
+    """One worker's connection."""
+
+    fds = itertools.count(1_000_000)
+
+    def __init__(self, sent: set[int], *, hides_signals: bool) -> None:
+        """`sent` gets the numbers of the calls that leave."""
+        self._sent = sent
+        self.fd = next(self.fds)
+        self.hides_signals = hides_signals
+        self.told: list[bytes] = []
+        """What its process has not taken yet."""
+        self.said: list[bytes] = []
+        """What the broker has not taken yet."""
+        self.is_lost = False
+        self.is_closed = False
+
+    def send(self, frame: bytes) -> None:
+        assert not self.is_closed
+        if self.is_lost:
+            raise LinkLostError
+        self.told.append(frame)
+        message = wire.unpack_to_worker(frame)
+        if isinstance(message, wire.Calls):
+            self._sent.update(call.call for call in message.calls)
+
+    def receive(self) -> bytes | None:
+        assert not self.is_closed
+        if self.said:
+            return self.said.pop(0)
+        if self.is_lost:
+            raise LinkLostError
+        return None
+
+    def needs_a_look(self) -> bool:
+        return bool(self.said) or self.is_lost
+
+    def unlink(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class Process:
+    """A worker as it is outside."""
+
+    def __init__(self, number: int, serial: int, secret: str, link: Link) -> None:
+        self.pid = number
+        self.serial = serial
+        self.pidfd = os.open("/dev/null", os.O_RDONLY)
+        self.secret = secret
+        self.link = link
+        self.calls: list[wire.Call] = []
+        """What it was told to run and has not begun."""
+        self.is_alive = True
+        self.is_ready = False
+        self.is_buried = False
+        """Whether nobody holds its handle any more."""
+        self.status: int | None = None
+        """What its zygote has not told of its end yet."""
+
+    def say(self, frame: bytes) -> None:
+        if not self.link.is_lost:
+            self.link.said.append(frame)
+
+    def die(self, status: int = -9) -> None:
+        if self.is_alive:
+            self.is_alive, self.status = False, status
+            self.link.is_lost = True
+            self.calls.clear()
+
+
+class Zygote:
+    """The fork server of one pool."""
+
+    def __init__(self, works: "Works", listener: Any) -> None:
+        self._works = works
+        self.listener = listener
+        self.is_ready = False
+        self.is_wanted = False
+        self.fails_next = False
+        """Whether it has died unnoticed."""
+        self.ordered: list[tuple[int, str]] = []
+        self.processes: list[Process] = []
+
+    def ask_for_zygote(self) -> None:
+        self.is_wanted = True
+
+    def come(self) -> None:
+        if self.is_wanted:
+            self.is_wanted, self.is_ready = False, True
+            self.listener.on_zygote()
+
+    def spawn(self, serial: int, _endpoint: str, secret: str, gate: int, *_shelf: int) -> None:
+        os.close(gate)
+        if not self.is_ready:
+            return
+        if self.fails_next:
+            self.lose("its control socket is closed")
+            return
+        self.ordered.append((serial, secret))
+
+    def give_up_zygote(self, reason: str) -> None:
+        self.lose(reason)
+
+    def lose(self, reason: str) -> None:
+        if not self.is_ready:
+            return
+        self.is_ready = self.fails_next = False
+        self.ordered.clear()
+        for process in self.processes:
+            process.die()
+            process.status = None  # nobody tells
+        self.listener.on_zygote_lost(reason)
+
+    def fork(self) -> None:
+        """Do what was ordered first."""
+        if self.is_ready and self.ordered:
+            serial, secret = self.ordered.pop(0)
+            process = self._works.new_process(serial, secret)
+            self.processes.append(process)
+            self.listener.on_spawned(serial, process.pid, process.pidfd)
+            process.is_buried = process.pidfd not in self._works.clock.watched
+
+    def tell_exits(self) -> None:
+        for process in self.processes:
+            status, process.status = process.status, None
+            if status is not None and self.is_ready:
+                self.listener.on_exited(process.serial, status)
+
+
+class Record(msgspec.Struct, eq=False):
+    """A call as its client sees it."""
+
+    then: Callable[[], None]
+    """What the client does when it is answered."""
+    call: Call | None = None
+    outcomes: list[Outcome] = msgspec.field(default_factory=list)
+    is_cancelled: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return bool(self.outcomes) or self.is_cancelled
+
+
+class Works:
+    """A dispatcher, a pool for each kind of calls, and the world around them."""
+
+    def __init__(
+        self, patch: Callable[[str, Any], None], *, hides_signals: bool = False, sizes: tuple[int, int]
+    ) -> None:
+        """`patch` puts something in the place of what a module knows by a name, until the test is over."""
+        self.clock = Clock()
+        self._sizes = sizes
+        self._hides_signals = hides_signals
+        self._serials, self._pids = itertools.count(1), itertools.count(1)
+        self.zygotes: list[Zygote] = []
+        self.records: list[Record] = []
+        self.made: Counter[str] = Counter()
+        """How often the change of a mark was made."""
+        self.sent: set[int] = set()
+        """The calls that have left for a worker."""
+        self.blamed: set[int] = set()
+        self.budgets = WriteBudgets(max_bytes=0, max_files=10**6)
+        reactor: Any = self.clock
+        self._listened: Link | None = None
+        for module in ("supervisor", "retirement"):
+            patch(f"filewarden.broker.{module}.resident_bytes", self._resident_bytes)
+        signals = SimpleNamespace(SIGKILL=9, pidfd_send_signal=self._kill)
+        patch("filewarden.broker.process._signal", signals)
+        patch("filewarden.broker.worker.set_slice", lambda *_: None)
+        patch("filewarden.broker.worker.Shelf", _no_shelf)
+        self.scheduler = Scheduler(queue_limit=12, per_client_limit=8, scan_workers=1)
+        self.checks = OutcomeChecks("server", OPERATION)
+        self.patrol = Patrol(reactor, lambda _now: None)
+        self.dispatcher = Dispatcher(
+            reactor=reactor,
+            scheduler=self.scheduler,
+            ledger=Ledger(),
+            deadlines=DEADLINES,
+            patrol=self.patrol,
+            numbers=itertools.count(1),
+            closures=RootClosures(CallRoots(()), lambda _sentence: None),
+            budgets=self.budgets,
+            checks=self.checks,
+        )
+        patch("filewarden.broker.admission.Admission.note_loss", lambda _door, call, _now: self.blamed.add(call.id))
+        self.supervisors = self._hire()
+        self.dispatcher.attach(self.supervisors)
+        self.patrol.posts.append(self.dispatcher)
+        self.patrol.start()
+        self.staff_up()
+
+    def _hire(self) -> list[Supervisor]:
+        stand_in: Any = self
+        pools = [
+            Pool(
+                kind=kind,
+                size=size,
+                spares=1 if kind is Kind.READING else 0,
+                recycle_after_calls=40,
+                recycle_after_s=1e6,
+                recycle_above_bytes=10 * BYTES,
+                start_timeout_s=5.0,
+                memory_bytes=10 * BYTES,
+            )
+            for kind, size in zip(Kind, self._sizes, strict=True)
+        ]
+        reactor: Any = self.clock
+        return [
+            Supervisor(
+                reactor=reactor,
+                links=stand_in,
+                launcher=stand_in,
+                pool=pool,
+                serials=self._serials,
+                client=stand_in,
+                jitter=lambda: 0.5,
+                log=lambda _sentence: None,
+            )
+            for pool in pools
+        ]
+
+    # The launcher, the links, and the kernel.
+
+    def fork_server(self, _role: str, listener: Any) -> Zygote:
+        self.zygotes.append(Zygote(self, listener))
+        return self.zygotes[-1]
+
+    max_frame_bytes = 100_000
+
+    def endpoint(self) -> str:
+        return "nowhere"
+
+    def new_process(self, serial: int, secret: str) -> Process:
+        self._listened = Link(self.sent, hides_signals=self._hides_signals)
+        return Process(next(self._pids), serial, secret, self._listened)
+
+    def listen(self, _endpoint: str, _pid: int) -> Link:
+        assert self._listened is not None
+        return self._listened
+
+    @property
+    def processes(self) -> list[Process]:
+        return [process for zygote in self.zygotes for process in zygote.processes]
+
+    def _resident_bytes(self, pid: int | None) -> int:
+        return BYTES if any(process.pid == pid and process.is_alive for process in self.processes) else 0
+
+    def _kill(self, pidfd: int, _signal: int) -> None:
+        for process in self.processes:
+            if process.pidfd == pidfd and not process.is_buried:
+                process.die()
+
+    # Whom the workers serve: what a branch passes on.
+
+    def on_gone(self, _worker: Worker, _place: str, _cause: Exit) -> None:
+        pass
+
+    def on_report(self, _report: wire.Report) -> bool:
+        return True
+
+    def on_breach(self, _breach: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("on_idle", "on_frame", "on_unreachable", "on_returned", "on_lost", "on_costly"):
+            return getattr(self.dispatcher, name)
+        raise AttributeError(name)
+
+    # What happens.
+
+    def submit(self, tool: Tool, client: str, principal: str, then: Callable[[], None] = lambda: None) -> Record:
+        record = Record(then)
+        self.records.append(record)
+
+        def deliver(outcome: Outcome) -> None:
+            assert not record.is_cancelled, "answered after it was cancelled"
+            record.outcomes.append(outcome)
+            assert len(record.outcomes) == 1, "answered twice"
+            record.then()
+
+        record.call = self.dispatcher.submit(Caller(client, Principal(principal)), tool, Nothing(), deliver)
+        return record
+
+    def cancel(self, record: Record) -> None:
+        if not record.is_over and record.call is not None:
+            record.is_cancelled = True
+            self.dispatcher.cancel(record.call)
+
+    def run(self, process: Process, how: str = "answer") -> None:
+        """A process takes what it was sent and does something about the first of its calls."""
+        if not process.is_alive:
+            return
+        told, process.link.told = process.link.told, []
+        for frame in told:
+            message = wire.unpack_to_worker(frame)
+            if isinstance(message, wire.Calls):
+                process.calls += message.calls
+        if not process.is_ready:
+            process.is_ready = True
+            process.say(wire.pack(wire.Hello(process.secret)))
+            process.say(wire.pack(wire.Ready(REPORT)))
+        elif process.calls:
+            self._work(process, process.calls.pop(0), how)
+
+    def _work(self, process: Process, call: wire.Call, how: str) -> None:
+        if how == "refuse":
+            process.say(wire.refuse(call.call, ToolFailure(Code.NOT_FOUND, "no", path="a")))
+            return
+        if how == "fail":
+            process.say(wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "no")))
+            return
+        if how == "exhaust":
+            process.say(wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "too much")))
+            return
+        if how == "lie":
+            process.say(wire.refuse(call.call + 1, ToolFailure(Code.NOT_FOUND, "no")))
+            return
+        result: msgspec.Struct = Nothing()
+        if call.tool == OPERATION.name:
+            asked = msgspec.msgpack.decode(call.arguments, type=FindOutcome)
+            is_made = self.made[asked.mark] > 0
+            result = FoundOutcome("changed", (ChangeMade("content", "a"),)) if is_made else FoundOutcome("unchanged")
+        elif call.mark:
+            self.made[call.mark] += 1
+            assert self.made[call.mark] == 1, "a change was made twice"
+        if how == "crash":
+            process.die(-11)
+        else:
+            process.say(b"".join(wire.answer(call.call, result)))
+
+    def hear(self, process: Process) -> None:
+        if process.link.said or process.link.is_lost:
+            self.clock.is_ready(process.link.fd)
+
+    def hear_of_death(self, process: Process) -> None:
+        if not process.is_alive and not process.is_buried:
+            process.is_buried = True
+            self.clock.is_ready(process.pidfd)
+
+    def reload(self) -> None:
+        """Other settings count: other workers, which are ready."""
+        before, self.supervisors = self.supervisors, self._hire()
+        self.staff_up()
+        self.dispatcher.renew(
+            self.supervisors,
+            deadlines=DEADLINES,
+            budgets=self.budgets,
+            closures=RootClosures(CallRoots(()), lambda _sentence: None),
+            offers=lambda _tool: True,
+        )
+        for supervisor in before:
+            supervisor.wind_down(lambda: None)
+
+    def staff_up(self) -> None:
+        """Let the workers of the pools that count be ready, as far as they are not."""
+        for supervisor in self.supervisors:
+            zygote = next(each for each in self.zygotes if each.listener is supervisor)
+            if not zygote.is_ready:
+                supervisor.start()
+                zygote.come()
+            for _ in range(20):
+                zygote.fork()
+                for process in zygote.processes:
+                    if not process.is_ready:
+                        self.run(process)
+                        self.hear(process)
+                        self.run(process)
+
+    def everybody_goes_on(self) -> None:
+        """A moment in which everything happens that is to happen."""
+        for zygote in self.zygotes:
+            zygote.come()
+            zygote.fork()
+            zygote.tell_exits()
+        for process in self.processes:
+            self.run(process)
+            self.hear(process)
+            self.hear_of_death(process)
+        self.clock.end_tick()
+
+    def finish(self, within_s: float) -> None:
+        """Go on until every call has ended."""
+        for _ in range(math.ceil(within_s / BUSY_TICK_S)):
+            for _ in range(3):
+                self.everybody_goes_on()
+            if not self.dispatcher.in_flight:
+                return
+            self.clock.pass_by(BUSY_TICK_S)
+
+    def close(self) -> None:
+        self.patrol.close()
+        for zygote in self.zygotes:
+            for worker in zygote.listener.roster.workers():
+                worker.hang_up()
+        for process in self.processes:
+            if not process.is_buried:
+                os.close(process.pidfd)
+
+    # What has to hold.
+
+    def workers(self) -> Iterator[Worker]:
+        for supervisor in self.dispatcher.pools:
+            yield from supervisor.roster.workers()
+
+    def process_of(self, worker: Worker) -> Process | None:
+        return next((process for process in self.processes if process.serial == worker.serial), None)
+
+
+def _no_shelf() -> Any:
+    raise OSError
+
+
+def code_of(outcome: Outcome) -> Code | None:
+    return outcome.code if isinstance(outcome, Failed) else None
