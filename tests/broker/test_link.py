@@ -203,10 +203,11 @@ def descriptors_left(count: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_link_for_which_no_descriptor_is_left_is_told_and_leaves_nothing(links: Links, count: int) -> None:
-    links.listen(links.endpoint(), os.getpid()).close()  # the library opens some at first
+    first = links.listen(links.endpoint(), os.getpid())  # the library opens some at first, and closes late
     endpoint = links.endpoint()
     with descriptors_left(count), pytest.raises(LinkError):
         links.listen(endpoint, os.getpid())
+    first.close()
     assert not os.path.lexists(endpoint)
 
 
