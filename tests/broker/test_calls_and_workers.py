@@ -45,6 +45,7 @@ KINDS = (
     "give up",
     "open again",
     "stop",
+    "no descriptors",
 )
 STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 63)), max_size=60)
 SHAPES = st.tuples(st.sampled_from(((1, 1), (2, 1), (3, 2))), st.booleans())
@@ -110,6 +111,8 @@ def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for 
             on.dispatcher.drain()
             on.dispatcher.cancel_all()
             assert all(each.is_over for each in on.records)
+        case "no descriptors" if number % 3 == 0:
+            on.has_no_descriptors = True
         case "condemn":
             busy = [each for each in on.workers() if each.call is not None]
             if busy:
@@ -125,7 +128,7 @@ def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for 
         case "crash" | "exhaust" | "fail" | "refuse" | "lie":
             on.run(process, kind)
         case "kill":
-            process.die((-9, -11, -31)[number % 3])
+            process.die((-9, -11, -31)[number % 3], does_link_tell=number % 2 == 0)
         case "start fails":
             if not process.is_ready:
                 process.die(1)
@@ -163,7 +166,7 @@ def check(on: Works) -> None:
         assert (worker.state is State.BUSY) == (worker.call is not None)
         if worker.call is None:
             assert not worker.behind
-        if worker.state is State.BUSY and process is not None and not process.link.is_lost:
+        if worker.state is State.BUSY and process is not None and process.is_alive and not process.link.is_lost:
             given = 1 + len(worker.behind)
             known = len(process.calls) + len(process.link.said)
             assert process.link.told or given <= known, "it is busy with nothing"

@@ -16,7 +16,7 @@ from filewarden.broker.caller import Caller
 from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.link import LinkLostError
+from filewarden.broker.link import LinkError, LinkLostError
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import BUSY_TICK_S, Patrol
 from filewarden.broker.pool import Kind, Pool
@@ -134,6 +134,7 @@ class Link:
         self.said: list[bytes] = []
         """What the broker has not taken yet."""
         self.is_lost = False
+        """Whether sending and receiving tell that it is over."""
         self.is_closed = False
 
     def send(self, frame: bytes) -> None:
@@ -152,6 +153,10 @@ class Link:
         if self.is_lost:
             raise LinkLostError
         return None
+
+    @property
+    def may_give_more(self) -> bool:
+        return self.hides_signals or bool(self.said)
 
     def needs_a_look(self) -> bool:
         return bool(self.said) or self.is_lost
@@ -185,10 +190,10 @@ class Process:
         if not self.link.is_lost:
             self.link.said.append(frame)
 
-    def die(self, status: int = -9) -> None:
+    def die(self, status: int = -9, *, does_link_tell: bool = True) -> None:
         if self.is_alive:
             self.is_alive, self.status = False, status
-            self.link.is_lost = True
+            self.link.is_lost = self.link.is_lost or does_link_tell
             self.calls.clear()
 
 
@@ -286,6 +291,8 @@ class Works:
         self.budgets = WriteBudgets(max_bytes=0, max_files=10**6)
         reactor: Any = self.clock
         self._listened: Link | None = None
+        self.has_no_descriptors = False
+        """Whether no link can be listened on."""
         for module in ("supervisor", "retirement"):
             patch(f"filewarden.broker.{module}.resident_bytes", self._resident_bytes)
         signals = SimpleNamespace(SIGKILL=9, pidfd_send_signal=self._kill)
@@ -360,6 +367,8 @@ class Works:
 
     def listen(self, _endpoint: str, _pid: int) -> Link:
         assert self._listened is not None
+        if self.has_no_descriptors:
+            raise LinkError("none left")
         return self._listened
 
     @property
@@ -492,6 +501,7 @@ class Works:
 
     def everybody_goes_on(self) -> None:
         """A moment in which everything happens that is to happen."""
+        self.has_no_descriptors = False
         for zygote in self.zygotes:
             zygote.come()
             zygote.fork()
