@@ -296,6 +296,19 @@ def test_h21_chunked_without_end(web: Any) -> None:
     assert web.memory_mb() - before < 60
 
 
+def test_h21_requests_without_end_and_none_waits_for_its_answer(web: Any) -> None:
+    before = web.memory_mb()
+    with socket.create_connection(("127.0.0.1", web.port), 5) as connection:
+        connection.setblocking(False)
+        requests, sent = b"GET / HTTP/1.1\r\n\r\n" * 40_000, 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < len(requests):
+                sent += connection.send(requests[sent:])
+        assert sent > 100_000
+        assert web.status()["status"] == "ok"
+        assert web.memory_mb() - before < 15
+
+
 def test_h22_compressed_body(web: Any) -> None:
     import gzip
 

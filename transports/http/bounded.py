@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
-import re
 from collections.abc import Callable
 
 import msgspec
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
+from filewarden.transports.http.backlog import Backlog, cut
 from filewarden.transports.http.gathering import GatheringTransport
+from filewarden.transports.http.head import with_host_of, without_upgrade
 from filewarden.transports.http.own_loop import OwnLoop
 from filewarden.transports.http.peer import SCOPE_KEY
 from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
@@ -32,12 +33,6 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LINE_ENDS = b"\r\n"
-_AUTHORITY = re.compile(rb"[^:/?#]+://([^/?#]*)")
-"""In a target that names its host (RFC 9112, 3.2.2)."""
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
-_NO_UPGRADE = b"\r\nignored:"
-"""A server may ignore an offer of another protocol (RFC 9110, 7.8), but the parser takes it and drops the body. Clients
-that prefer HTTP/2 make that offer with their first request. No JSON text holds these bytes, should a body follow."""
 
 
 class HeadTooLargeError(Exception):
@@ -81,6 +76,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it; one too many is told so when it speaks, and far too many are not even heard."""
         super().connection_made(transport)
+        self.flow = self._backlog = Backlog(transport)
         self.transport = self._gathering = GatheringTransport(transport, self.loop)
         self._gathering.on_unsent = self._await_reader
         count = len(self.connections)
@@ -109,12 +105,27 @@ class BoundedConnection(HttpToolsProtocol):
         if self._is_surplus:
             self._refuse(problem(503, "too many connections are open", RETRY_AFTER))
             return
+        if self._backlog.held or self.pipeline:
+            self._backlog.hold(data)
+            return
         if not self._is_request_open and data[:1] in _LINE_ENDS and not data.strip(_LINE_ENDS):
             return  # they may come before a request (RFC 9112, 2.2), but none has begun with them
+        if self._is_head_open or not self._is_request_open:
+            data = without_upgrade(data)
+        while data and not self.pipeline:
+            piece, data = cut(data)
+            self._take(piece)
+            if self._is_over:
+                return
+        self._backlog.hold(data)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._is_lingering or self.transport.is_closing()
+
+    def _take(self, data: bytes) -> None:
         if self._is_request_open:
             self._bare_bytes += len(data)
-        if self._is_head_open or not self._is_request_open:
-            data = _without_upgrade(data)
         super().data_received(data)
         if self._is_request_open and self._bare_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))
@@ -123,6 +134,16 @@ class BoundedConnection(HttpToolsProtocol):
         elif not self._is_request_open:
             self._end_patience()
             self._await_next()
+
+    def on_response_complete(self) -> None:
+        """The next request may be answered, or parsed."""
+        super().on_response_complete()
+        if self._backlog.held and not self.pipeline:
+            self.loop.call_soon(self._parse_held)
+
+    def _parse_held(self) -> None:
+        if not (self.pipeline or self.transport.is_closing()):
+            self.data_received(self._backlog.release())
 
     def on_message_begin(self) -> None:
         """A request starts."""
@@ -153,10 +174,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._bare_bytes = 0
         if self.parser.get_http_version() == "1.0":  # its client would take the go-ahead for the answer
             self.expect_100_continue = False
-        if self.url[:1] not in (b"/", b"*"):
-            found = _AUTHORITY.match(self.url)
-            others = [field for field in self.headers if field[0] != b"host"]
-            self.headers[:] = [*others, (b"host", b"" if found is None else found[1])]
+        self.headers[:] = with_host_of(self.url, self.headers)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -282,10 +300,6 @@ class BoundedConnection(HttpToolsProtocol):
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
-
-
-def _without_upgrade(data: bytes) -> bytes:
-    return _UPGRADE.sub(_NO_UPGRADE, data) if b"\r\nupgrade:" in data.lower() else data
 
 
 def _too_large_head(limits: ConnectionLimits) -> Answer:

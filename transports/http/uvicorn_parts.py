@@ -34,9 +34,10 @@ for _name in _LATE:
 logging.__dict__.setdefault("config", sys.modules["logging.config"])
 
 from uvicorn.config import Config  # noqa: E402 - they must lie there
+from uvicorn.protocols.http.flow_control import FlowControl  # noqa: E402
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle  # noqa: E402
 from uvicorn.server import ServerState  # noqa: E402
 
 sys.modules["uvicorn"].__dict__.setdefault("Config", Config)  # a module of its own asks the package for it
 
-__all__ = ["Config", "HttpToolsProtocol", "RequestResponseCycle", "ServerState"]
+__all__ = ["Config", "FlowControl", "HttpToolsProtocol", "RequestResponseCycle", "ServerState"]

@@ -73,8 +73,12 @@ class App:
         self.asked += 1
         scope[FIELDS_KEY] = read_fields(scope["headers"])
         peer_of(scope).remember(scope, self._reply_to)
-        message = await receive()
-        await deliver(self._reply_to(message["body"]), receive, send)
+        body, has_more = b"", True
+        while has_more:
+            message = await receive()
+            body += message.get("body", b"")
+            has_more = message.get("more_body", False)
+        await deliver(self._reply_to(body), receive, send)
 
 
 def echo(body: bytes) -> Answer:
@@ -166,6 +170,32 @@ def test_requests_at_once_are_answered_in_their_order(talk: Callable[..., None])
         await asyncio.sleep(0)
         reply.answer(b"1", 200)
         assert [await answer(reader) for _ in range(4)] == [b"1", b"2", b"3", b"4"]
+
+    talk(App(desk.reply_to), converse)
+
+
+@pytest.mark.parametrize("begun", [b"later", b"at once"])
+def test_many_requests_at_once_are_answered_in_their_order_though_few_are_parsed_ahead(
+    talk: Callable[..., None], begun: bytes
+) -> None:
+    desk = Desk()
+    bodies = [(b"%d " % number) * (1 + number % 40) for number in range(400)]
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"plain"))
+        assert await answer(reader) == b"plain"
+        writer.write(post(begun) + b"".join(map(post, bodies)))
+        if begun == b"later":
+            reply = await desk.next()
+            writer.write(post(b"behind"))
+            await writer.drain()
+            reply.answer(begun, 200)
+        else:
+            writer.write(post(b"behind"))
+        for body in (begun, *bodies, b"behind", b"last"):
+            if body == b"last":
+                writer.write(post(body))
+            assert await answer(reader) == body
 
     talk(App(desk.reply_to), converse)
 
