@@ -10,7 +10,7 @@ from filewarden.broker.call import Call, Deliver, Hearing
 from filewarden.broker.caller import Caller
 from filewarden.broker.protocol.actions import StartCall
 from filewarden.broker.protocol.outcome import Failed, Outcome
-from filewarden.broker.quarantine import Quarantine
+from filewarden.broker.quarantine import Key, Quarantine
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.sections.deadlines import DeadlineSettings
@@ -114,5 +114,5 @@ class Admission:
             self._budgets.settle(call.spending, outcome)
 
 
-def _identity(call: Call) -> tuple[str, str, bytes]:
-    return call.principal, call.tool.name, wire.pack(call.arguments)
+def _identity(call: Call) -> Key:
+    return call.principal, call.tool.name, hash(wire.pack(call.arguments))

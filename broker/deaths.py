@@ -44,6 +44,10 @@ class Deaths:
         while len(self._crashed) > REMEMBERED_CRASHES:
             self._crashed.popitem(last=False)
 
+    def nobody_explains(self) -> None:
+        """It will never become known what those died of that have crashed."""
+        self._crashed.clear()
+
     def explained(self, serial: int) -> Call | None:
         """It has become known what one died of: the call that it ran, if it has crashed and nobody was told."""
         return self._crashed.pop(serial, None)

@@ -10,8 +10,8 @@ LOSSES = 2
 WINDOW_S = 60.0
 MOST_REMEMBERED = 1024
 
-Key = tuple[str, str, bytes]
-"""Principal, tool, packed arguments."""
+Key = tuple[str, str, int]
+"""Principal, tool, and what stands for the arguments, which may be large."""
 
 
 class Quarantine:

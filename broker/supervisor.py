@@ -248,6 +248,7 @@ class Supervisor:
             self.condemn(worker, Exit.CRASH)
             if worker.pidfd is None:
                 self._bury(worker)
+        self._deaths.nobody_explains()
         self._nursery.lost_zygote()
 
     def on_unusable(self, reason: str) -> None:

@@ -25,6 +25,13 @@ def test_a_crash_is_explained_once(make_call: MakeCall) -> None:
     assert deaths.explained(1) is None
 
 
+def test_what_nobody_explains_is_kept_no_longer(make_call: MakeCall) -> None:
+    deaths = Deaths()
+    deaths.crashed(1, make_call())
+    deaths.nobody_explains()
+    assert deaths.explained(1) is None
+
+
 def test_only_so_many_crashes_are_remembered(make_call: MakeCall) -> None:
     deaths = Deaths()
     for serial in range(REMEMBERED_CRASHES + 1):

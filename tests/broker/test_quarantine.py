@@ -1,7 +1,19 @@
-from filewarden.broker.quarantine import MOST_REMEMBERED, WINDOW_S, Quarantine
+import itertools
 
-KEY = ("local", "read_file", b"\x81")
-OTHER = ("local", "read_file", b"\x82")
+import msgspec
+
+from filewarden.broker.admission import Admission
+from filewarden.broker.call import DEAF
+from filewarden.broker.call_roots import CallRoots
+from filewarden.broker.caller import Caller
+from filewarden.broker.protocol.principal import LOCAL
+from filewarden.broker.quarantine import MOST_REMEMBERED, WINDOW_S, Quarantine
+from filewarden.broker.root_closures import RootClosures
+from filewarden.config.sections.deadlines import DeadlineSettings
+from filewarden.workers.tools import write_file
+
+KEY = ("local", "read_file", 1)
+OTHER = ("local", "read_file", 2)
 
 
 def test_one_loss_closes_nothing() -> None:
@@ -38,6 +50,31 @@ def test_after_the_minute_it_begins_anew() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     subject = Quarantine()
     for number in range(MOST_REMEMBERED + 10):
-        subject.lost(("local", "t", str(number).encode()), 0.0)
-    subject.lost(("local", "t", b"0"), 1.0)
-    assert subject.closed_for_s(("local", "t", b"0"), 2.0) == 0
+        subject.lost(("local", "t", number), 0.0)
+    subject.lost(("local", "t", 0), 1.0)
+    assert subject.closed_for_s(("local", "t", 0), 2.0) == 0
+
+
+def test_what_a_call_brought_is_not_remembered_with_it() -> None:
+    door = Admission(
+        numbers=itertools.count(1),
+        deadlines=DeadlineSettings(),
+        closures=RootClosures(CallRoots(()), lambda _sentence: None),
+        budgets=None,
+        audit=None,
+    )
+
+    def call(content: str) -> object:
+        arguments = write_file.WriteFile(path="a", content=content)
+        made = door.call(
+            Caller("c", LOCAL), write_file.TOOL, arguments, lambda _outcome: None, DEAF, None, None, now=0.0
+        )
+        if door.refusal(made) is None:
+            door.note_loss(made, 0.0)
+            return None
+        return "refused"
+
+    large = "x" * 1_000_000
+    assert [call(large) for _ in range(3)] == [None, None, "refused"]
+    assert call(large + "y") is None
+    assert len(msgspec.msgpack.encode(list(door._quarantine.losses))) < 1000  # noqa: SLF001
