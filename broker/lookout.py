@@ -56,11 +56,11 @@ class Lookout:
 
     def remove(self, subscription: Subscription, now: float) -> None:
         """Forget it; raises LinkLost."""
-        for watch in subscription.paths:
-            if self._subscriptions.pop(watch, None) is not None:
-                self._unwatch(watch)
+        known = [watch for watch in subscription.paths if self._subscriptions.pop(watch, None) is not None]
         if not self._subscriptions:
             self._idle_since = now
+        for watch in known:  # last, for the link may be lost
+            self._unwatch(watch)
 
     def of_lists(self) -> list[Subscription]:
         """Those to what comes and goes in the roots."""
@@ -178,8 +178,9 @@ class Lookout:
             return
         for watch in subscription.paths:
             self._subscriptions.pop(watch, None)
-            self._unwatch(watch)
         subscription.settle(failure)
+        for watch in subscription.paths:  # last, for the link may be lost
+            self._unwatch(watch)
 
     def _count_answer(self) -> None:
         self._owed -= 1

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from filewarden.broker.lookout import ANSWER_S, CHANGES_A_SECOND, GRACE_S, PING_EVERY_S, Lookout
-from filewarden.broker.process import Violation
+from filewarden.broker.process import LinkLost, Violation
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.subscription import Subscription
 from filewarden.broker.watcher import Watcher
@@ -31,8 +31,11 @@ class Played(Watcher):
     def __init__(self) -> None:
         super().__init__(1, "", 0.0)
         self.told: list[ToWatcher] = []
+        self.is_gone = False
 
     def send(self, frame: bytes) -> None:
+        if self.is_gone:
+            raise LinkLost
         self.told.append(unpack_to_watcher(frame))
 
     def heard(self) -> list[ToWatcher]:
@@ -220,3 +223,23 @@ def test_a_subscriber_may_give_up_while_it_is_told(lookout: Lookout) -> None:
     lookout.heard(Changed(tuple(client.watches[0] for client in clients)), 0.0)
     assert clients[1].changes == 0
     assert lookout.count == 1
+
+
+def test_a_refusal_is_told_though_the_watcher_goes_at_that_moment(lookout: Lookout, client: Client) -> None:
+    watcher = man(lookout)
+    watcher.is_gone = True
+    (watch,) = client.watches
+    with pytest.raises(LinkLost):
+        lookout.heard(Unwatchable(watch, Code.NOT_FOUND, "there is no such file"), 0.0)
+    assert [result and result.code for result in client.results] == [Code.NOT_FOUND]
+    assert lookout.count == 0
+
+
+def test_what_is_given_up_is_forgotten_whole_though_the_watcher_goes_at_that_moment(lookout: Lookout) -> None:
+    client = Client("a.txt", "b.txt")
+    lookout.add(client.subscription)
+    man(lookout).is_gone = True
+    with pytest.raises(LinkLost):
+        lookout.remove(client.subscription, 1.0)
+    assert lookout.count == 0
+    assert lookout.is_over(1.0 + 2 * GRACE_S)
