@@ -125,6 +125,9 @@ class Crew:
         """End what takes too long to become ready, or holds too much memory."""
         for watcher in tuple(self._watchers.values()):
             if watcher.state is State.STARTING and now - watcher.started_at > self._start_timeout_s:
+                if watcher.pid is None:
+                    self._fork_server.give_up_zygote("it does not answer")
+                    return
                 self._end_for(watcher, f"it was not ready within {self._start_timeout_s} s")
             elif watcher.pid is not None and resident_bytes(watcher.pid) > self._memory_bytes:
                 self._end_for(watcher, "it holds too much memory")
