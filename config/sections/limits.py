@@ -36,7 +36,13 @@ class LimitSettings(Section, frozen=True, kw_only=True):
         float, Meta(ge=1, le=86_400, description="Seconds that a finished task is kept for its client.")
     ] = 600.0
     per_client_in_flight: Annotated[
-        int, Meta(ge=1, le=10000, description="Calls of one client that may wait or run at the same time.")
+        int,
+        Meta(
+            ge=1,
+            le=10000,
+            description="Calls of one client (a session, or with 2026-07-28 a connection) that may wait or run at the "
+            "same time.",
+        ),
     ] = 32
     max_watches: Annotated[
         int, Meta(ge=1, le=10_000, description="Files and folders that one principal's clients may watch.")
