@@ -8,6 +8,7 @@ from filewarden.config.errors import ConfigError
 from filewarden.config.folders import state_folder
 from filewarden.config.load import Loaded
 from filewarden.transports.doctor.findings import Row, State
+from filewarden.transports.named_files import unusable_files
 from filewarden.transports.token import token_path
 
 FOR_OTHERS = 0o077
@@ -19,6 +20,8 @@ def own_file_rows(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
     yield _row("the configuration loads", loaded.file or "no file: defaults, environment and flags", holds=True)
     for warning in loaded.warnings:
         yield Row(area="machine", what="a warning of the configuration", state=State.ADVICE, seen=warning)
+    for problem in unusable_files(loaded, environ):
+        yield _row("a server can use the files that are named", str(problem), holds=False)
     for what, path, refused in _places(loaded, environ):
         row = _judged(what, path, refused)
         if row is not None:

@@ -49,6 +49,17 @@ def test_our_own_files_are_ours(section: str, key: str, what: str, good: int, ba
         assert (row.state, f"{mode:04o}" in row.seen, bool(row.why)) == (state, True, state is State.BROKEN)
 
 
+def test_a_file_that_no_server_could_write_is_found(tmp_path: Path) -> None:
+    file = str(tmp_path / "none" / "audit.jsonl")
+    loaded = Loaded(settings=settings(audit={"file": file}), origins={}, warnings=(), file=None)
+    environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    row = by_what(own_file_rows(loaded, environ))["a server can use the files that are named"]
+    assert (row.state, row.seen) == (
+        State.BROKEN,
+        f"audit.file: {file} cannot be written: its folder does not exist",
+    )
+
+
 def test_a_configuration_that_others_may_change_is_found_and_warnings_are_shown(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.touch()
