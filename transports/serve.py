@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from filewarden.transports.pages_thread import PagesThread
     from filewarden.transports.telemetry.tracer import Tracer
 
+TERMINAL = (
+    "standard input is a terminal: a client is to start this command and to speak there (filewarden client NAME ROOT "
+    "says what it needs); --http serves clients that connect; Ctrl-C ends it"
+)
+
 
 def serve(
     arguments: Sequence[str],
@@ -64,6 +69,8 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     """One client on standard input and output."""
     from filewarden.transports.stdio import Stdio, claim_standard_streams
 
+    if os.isatty(0):
+        surroundings.log.info(TERMINAL)
     streams = claim_standard_streams()
     reactor = EpollReactor()
     failures: list[str] = []

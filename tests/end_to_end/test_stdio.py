@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -209,6 +210,19 @@ def test_a_root_that_the_account_cannot_read_is_refused_with_a_sentence(
     else:
         assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+def test_somebody_at_a_terminal_is_told_that_a_client_belongs_there(tree: Path, environ: dict[str, str]) -> None:
+    leader, follower = pty.openpty()
+    try:
+        process = subprocess.Popen([*SERVE, str(tree)], stdin=follower, stderr=subprocess.PIPE, text=True, env=environ)
+        os.close(follower)
+        os.write(leader, b"\x04")  # Ctrl-D
+        _, said = process.communicate(timeout=20)
+    finally:
+        os.close(leader)
+    assert process.returncode == 0
+    assert "standard input is a terminal" in said
 
 
 def test_input_from_a_file_is_served(tree: Path, environ: dict[str, str], tmp_path: Path) -> None:
