@@ -164,6 +164,9 @@ class Space:
                 state = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
             if state is not None and self.closes(folder, name, state):
                 raise denied(path)
+        except OSError as error:
+            folder.close()
+            raise self.refusal(folder, name, error, path) from None
         except BaseException:
             folder.close()
             raise

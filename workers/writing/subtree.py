@@ -1,5 +1,6 @@
 """All that is below a folder, looked at and removed by descriptors: no path is ever put together from names."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from filewarden.workers.writing.target import Target
 
 MOST_LEVELS = 200
-"""Each level holds a descriptor, of which a worker may have a few hundred."""
+MOST_OPEN = 16
+"""So many of the folders on the way down are open at a time: a worker may have 64 descriptors in all."""
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -72,35 +74,90 @@ def remove(target: "Target", name: bytes, folder: int, is_overdue: Callable[[], 
         ToolFailure: it is nested too deep, or something is mounted in it.
         OSError: something cannot be removed, or TimeoutError; what was removed before stays so.
     """
-    return _Removal(target, is_overdue).remove(folder, name, 0)
+    if is_overdue():
+        raise TimeoutError
+    way = _Way(target)
+    try:
+        count = _remove_or_enter(way, target, folder, name, ())
+        while way.is_within:
+            if is_overdue():
+                raise TimeoutError
+            inner, names = way.lowest
+            if names:
+                each = names.pop()
+                count += _remove_or_enter(way, target, inner.fd, each, (*inner.names[len(target.names) :], each))
+            else:
+                way.leave()
+                if way.is_within:
+                    os.rmdir(inner.names[-1], dir_fd=way.lowest[0].fd)
+                else:
+                    os.rmdir(name, dir_fd=folder)
+                count += 1
+    finally:
+        way.close()
+    return count
 
 
-class _Removal:
-    """The removal of one tree."""
+def _remove_or_enter(way: "_Way", target: "Target", folder: int, name: bytes, below: Names) -> int:
+    """Remove what is no folder, and go down into what is one; how many were removed."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=folder)
+        return 1
+    _require_no_mount(target, folder, name)
+    way.enter(folder, name, below)
+    return 0
 
-    def __init__(self, target: "Target", is_overdue: Callable[[], bool]) -> None:
+
+def _require_no_mount(target: "Target", folder: int, name: bytes) -> None:
+    if is_crossing(target.folder.root.fd, folder, name):
+        raise ToolFailure(
+            Code.UNSUPPORTED, f"'{echo(target.asked)}' holds what is mounted there, which is neither moved nor removed."
+        )
+
+
+class _Way:
+    """The folders from a start down to where we are, each with the names in it that are still to come.
+
+    Those high above are closed meanwhile; whoever comes back by `..` sees that it is the same folder.
+    """
+
+    def __init__(self, target: "Target") -> None:
         self._target = target
-        self._is_overdue = is_overdue
+        self._held: list[tuple[Handle, list[bytes]]] = []
 
-    def remove(self, folder: int, name: bytes, level: int) -> int:
-        if self._is_overdue():
-            raise TimeoutError
-        if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            os.unlink(name, dir_fd=folder)
-            return 1
-        if level == MOST_LEVELS:
-            raise _too_deep(self._target)
-        if is_crossing(self._target.folder.root.fd, folder, name):
-            raise _mounted(self._target)
-        fd = os.open(name, _FLAGS, dir_fd=folder)
-        try:
-            with os.scandir(fd) as entries:
-                names = [os.fsencode(entry.name) for entry in entries]
-            count = sum(self.remove(fd, each, level + 1) for each in names)
-        finally:
-            os.close(fd)
-        os.rmdir(name, dir_fd=folder)
-        return count + 1
+    @property
+    def is_within(self) -> bool:
+        """Whether we are in any."""
+        return bool(self._held)
+
+    @property
+    def lowest(self) -> tuple[Handle, list[bytes]]:
+        """Where we are."""
+        return self._held[-1]
+
+    def enter(self, folder: int, name: bytes, below: Names) -> None:
+        """Go down into a folder; `below` are its names below the start. Raises ToolFailure, OSError."""
+        if len(self._held) == MOST_LEVELS:
+            raise ToolFailure(
+                Code.UNSUPPORTED, f"'{echo(self._target.asked)}' is nested deeper than {MOST_LEVELS} folders."
+            )
+        self._held.append(_listed(os.open(name, _FLAGS, dir_fd=folder), self._target, below))
+        if len(self._held) > MOST_OPEN:
+            self._held[-1 - MOST_OPEN][0].close()
+
+    def leave(self) -> None:
+        """Go back up; raises OSError, where the folder above is another by now."""
+        folder, _ = self._held.pop()
+        with folder:
+            if self._held and self._held[-1][0].fd < 0:
+                above = self._held[-1][0]
+                above.fd = os.open("..", _FLAGS, dir_fd=folder.fd)
+                if not os.path.samestat(os.fstat(above.fd), above.stat):
+                    raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+    def close(self) -> None:
+        for folder, _ in self._held:
+            folder.close()
 
 
 def walk(context: "Context", target: "Target") -> Iterator[Found]:
@@ -110,15 +167,13 @@ def walk(context: "Context", target: "Target") -> Iterator[Found]:
         ToolFailure: it is nested too deep, holds a mount, or there is no time for it.
         OSError: a part of it cannot be read.
     """
-    root, top = target.folder.root, target.names
-    fd = os.open(target.name, _FLAGS, dir_fd=target.folder.fd)
-    held: list[tuple[Handle, list[bytes]]] = []
+    top, way = target.names, _Way(target)
     try:
-        held.append(_listed(fd, target, ()))
-        while held:
-            folder, names = held[-1]
+        way.enter(target.folder.fd, target.name, ())
+        while way.is_within:
+            folder, names = way.lowest
             if not names:
-                held.pop()[0].close()
+                way.leave()
                 continue
             name = names.pop()
             below = (*folder.names[len(top) :], name)
@@ -127,14 +182,10 @@ def walk(context: "Context", target: "Target") -> Iterator[Found]:
                 raise ToolFailure(Code.TIMEOUT, f"Timeout: '{echo(target.asked)}' holds too much. Nothing was changed.")
             yield Found(folder, name, state, below)
             if stat.S_ISDIR(state.st_mode):
-                if len(held) == MOST_LEVELS:
-                    raise _too_deep(target)
-                if is_crossing(root.fd, folder.fd, name):
-                    raise _mounted(target)
-                held.append(_listed(os.open(name, _FLAGS, dir_fd=folder.fd), target, below))
+                _require_no_mount(target, folder.fd, name)
+                way.enter(folder.fd, name, below)
     finally:
-        for folder, _ in held:
-            folder.close()
+        way.close()
 
 
 def _listed(fd: int, target: "Target", below: Names) -> tuple[Handle, list[bytes]]:
@@ -172,13 +223,3 @@ def require_sleeping(context: "Context", target: "Target", found: Found, destina
             "would come to. The operator can change that with writes.protect or writes.protected.",
             policy="code-execution",
         )
-
-
-def _too_deep(target: "Target") -> ToolFailure:
-    return ToolFailure(Code.UNSUPPORTED, f"'{echo(target.asked)}' is nested deeper than {MOST_LEVELS} folders.")
-
-
-def _mounted(target: "Target") -> ToolFailure:
-    return ToolFailure(
-        Code.UNSUPPORTED, f"'{echo(target.asked)}' holds what is mounted there, which is neither moved nor removed."
-    )

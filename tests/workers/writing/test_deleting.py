@@ -1,7 +1,10 @@
 """What is deleted, and what comes back; rows of section E that need no server."""
 
+import errno
+import itertools
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.tools import delete_file, edit_file, move_file, restore_deleted, write_file
+from filewarden.workers.writing import subtree
 from tests.workers.writing.conftest import edits
 
 Run = Callable[..., Any]
@@ -121,3 +125,90 @@ def test_a_trash_that_is_not_ours_is_not_used(
             trash.write_text("x")
     assert refused(delete_file.TOOL, path="a.txt").code is Code.UNSUPPORTED
     assert run(writable, delete_file.TOOL, path="a.txt", permanent=True).trash_id is None
+
+
+DEEP = 90
+"""Folders in each other: more than a worker has descriptors."""
+
+
+def nest(top: Path, levels: int) -> None:
+    """A folder with a file and a link in each of so many levels, made without any long path."""
+    top.mkdir()
+    fd = os.open(top, os.O_PATH | os.O_DIRECTORY)
+    for _ in range(levels - 1):
+        os.close(os.open("a", os.O_WRONLY | os.O_CREAT, dir_fd=fd))
+        os.symlink("a", "z", dir_fd=fd)
+        os.mkdir("m", dir_fd=fd)
+        below = os.open("m", os.O_PATH | os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    """No more than a worker has."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = set(map(int, os.listdir("/proc/self/fd")))
+    free = (number for number in itertools.count() if number not in taken)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next(itertools.islice(free, 40, None)), limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_folders_nested_deeper_than_descriptors_reach_are_moved_deleted_and_restored(
+    writable: Context, run: Run, root: Path, few_descriptors: None
+) -> None:
+    nest(root / "deep", DEEP)
+    run(writable, move_file.TOOL, source="deep", destination="moved")
+    done = run(writable, delete_file.TOOL, path="moved", recursive=True)
+    assert (done.files, done.folders) == (2 * (DEEP - 1), DEEP - 1)
+    run(writable, restore_deleted.TOOL, trash_id=done.trash_id)
+    again = run(writable, delete_file.TOOL, path="moved", recursive=True, permanent=True)
+    assert (again.files, again.folders, (root / "moved").exists()) == (done.files, done.folders, False)
+
+
+def test_folders_nested_too_deep_stay(refused: Callable[..., ToolFailure], root: Path, few_descriptors: None) -> None:
+    nest(root / "deep", subtree.MOST_LEVELS + 1)
+    for permanent in (False, True):
+        failure = refused(delete_file.TOOL, path="deep", recursive=True, permanent=permanent)
+        assert failure.code is Code.UNSUPPORTED
+        assert f"deeper than {subtree.MOST_LEVELS} folders" in failure.message
+
+
+def test_a_folder_that_is_moved_away_during_its_removal_ends_it(
+    writable: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nest(root / "deep", 3 * subtree.MOST_OPEN)
+    (root / "kept").mkdir()
+    (root / "kept" / "file").write_text("kept")
+    low = root.joinpath("deep", *["m"] * (2 * subtree.MOST_OPEN))
+    rmdir = os.rmdir
+
+    def once(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(os, "rmdir", rmdir)
+        low.rename(root / "kept" / "m")
+        rmdir(*arguments, **more)
+
+    monkeypatch.setattr(os, "rmdir", once)
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, delete_file.TOOL, path="deep", recursive=True, permanent=True)
+    assert raised.value.code is Code.CONFLICT
+    assert (root / "kept" / "file").read_text() == "kept"
+    assert (root / "deep").exists()
+
+
+def test_a_folder_that_may_not_be_looked_into_is_told_of_by_its_code(
+    refused: Callable[..., ToolFailure], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def closed(path: Any, **more: Any) -> os.stat_result:
+        if path == b"x":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return look(path, **more)
+
+    monkeypatch.setattr(os, "stat", closed)
+    failure = refused(write_file.TOOL, path="sub/x", content="")
+    assert failure.code is Code.ACCESS_DENIED
+    assert "the server has no permission for 'sub/x'" in failure.message
