@@ -154,6 +154,11 @@ def test_the_host_that_a_target_names_counts_instead_of_the_field(http: Any) -> 
         assert reply.startswith(f"HTTP/1.1 {status} ".encode()), target
 
 
+def test_blanks_around_a_field_are_no_part_of_it(http: Any) -> None:
+    fields = f"Host: \t localhost:{http.port} \t\r\nAuthorization: Bearer {http.token}  \r\nConnection: close \r\n"
+    assert http.send_bytes(f"GET /status HTTP/1.1\r\n{fields}\r\n".encode()).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_client_of_http_1_0_is_not_told_to_go_on(http: Any) -> None:
     head = f"POST /mcp HTTP/1.0\r\nHost: localhost:{http.port}\r\nAuthorization: Bearer {http.token}\r\n"
     fields = "Content-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n{}"

@@ -162,7 +162,7 @@ class BoundedConnection(HttpToolsProtocol):
         """One field of the head; fields after the body are nobody's business."""
         if not self._is_head_open:
             return
-        super().on_header(name, value)
+        super().on_header(name, value.rstrip(b" \t"))  # RFC 9112, 5.1; the parser leaves them
         self._fields_bytes += len(name) + len(value)
         limits = self._limits
         if len(self.headers) > limits.head_fields or self._fields_bytes + len(self.url) > limits.head_bytes:

@@ -85,6 +85,7 @@ class Legacy:
         session.conversation.accept(message, exchange)  # initialize is answered at once
         answer = exchange.plain or Answer(500)
         if session.revision is None:
+            session.conversation.close()
             return answer
         self._sessions.keep(session)
         return Answer(answer.status, answer.body, ((SESSION_ID, session.id.encode()),))
