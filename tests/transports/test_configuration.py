@@ -8,17 +8,23 @@ from typing import Any
 
 import pytest
 
+from filewarden.config.options import VARIABLE_PREFIX
 from filewarden.transports.cli import main
 
 Json = dict[str, Any]
 Capture = pytest.CaptureFixture[str]
 
 
+def is_ours(variable: str) -> bool:
+    """Such as FILEWARDEN_PYTHON, by which somebody chooses what the tests run with."""
+    return variable.startswith(VARIABLE_PREFIX)
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder with nothing in it, and a folder `served` to serve."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "MCP_ROOT"):
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "MCP_ROOT", *filter(is_ours, os.environ)):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "served").mkdir()
     for folder in (tmp_path, tmp_path / "served"):
