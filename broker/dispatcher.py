@@ -294,18 +294,23 @@ class Dispatcher:
             self._feeder.feed()
 
     def _on_returned_change(self, call: Call, found: Outcome) -> None:
-        """What has become of a change that waited in a lost worker: where it has changed nothing, it is next again."""
+        """What has become of a change that waited in a lost worker: it is next again if not begun, and in time."""
         result = found.result if isinstance(found, Succeeded) else None
-        if isinstance(result, FoundOutcome) and result.outcome == "unchanged" and not call.is_settled:
+        if not isinstance(result, FoundOutcome) or result.outcome != "unchanged" or call.is_settled:
+            self._lose_returned(call, found)
+        elif self._reactor.now() >= call.soft_at:
+            self._end_returned(call, verdicts.QUEUED_TOO_LONG, found)
+        else:
             self._feeder.returned(call, is_suspect=True)
             self._feeder.feed()
-        else:
-            self._lose_returned(call, found)
 
     def _lose_returned(self, call: Call, found: Outcome | None) -> None:
-        call.began_at = now = self._reactor.now()
         code, sentence = verdicts.LOST[Exit.CRASH if self._admission.closed is None else Exit.RECYCLED]
-        self._end(call, told(Failed(code, sentence, {}), found), now)
+        self._end_returned(call, Failed(code, sentence, {}), found)
+
+    def _end_returned(self, call: Call, verdict: Failed, found: Outcome | None) -> None:
+        call.began_at = now = self._reactor.now()
+        self._end(call, told(verdict, found), now)
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""

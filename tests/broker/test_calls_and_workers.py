@@ -166,6 +166,8 @@ def check(on: Works) -> None:
         assert (worker.state is State.BUSY) == (worker.call is not None)
         if worker.call is None:
             assert not worker.behind
+        elif worker.call.assigned_at is not None:
+            assert worker.call.assigned_at < worker.call.hard_at, "it was begun when it was over"
         if worker.state is State.BUSY and process is not None and process.is_alive and not process.link.is_lost:
             given = 1 + len(worker.behind)
             known = len(process.calls) + len(process.link.said)
@@ -316,3 +318,23 @@ def test_a_server_that_drains_outlives_the_loss_of_changes_that_were_given_out_t
             judge(on, record)
         codes = [code_of(record.outcomes[0]) for record in records]
         assert codes == [Code.WORKER_CRASHED, Code.CANCELLED, Code.CANCELLED]
+
+
+def test_a_change_that_was_not_begun_in_its_time_is_not_begun_later() -> None:
+    """It waited in a worker that was lost, and to find out that it was not begun took too long."""
+    with works((1, 1)) as on:
+        lost, waiting = (on.submit(JOINT_CHANGE, "0", "ann") for _ in range(2))
+        on.clock.end_tick()
+        assert waiting.call is not None
+        on.clock.pass_by(waiting.call.hard_at - on.clock.seconds - 0.5)
+        (process,) = (each for each in on.processes if each.serial == 3)
+        process.die()
+        on.hear_of_death(process)
+        on.clock.pass_by(1)
+        assert not lost.outcomes + waiting.outcomes, "it is not known what became of them"
+        on.finish(within_s=1)
+        judge(on, lost)
+        (outcome,) = waiting.outcomes
+        assert isinstance(outcome, Failed)
+        assert (outcome.reason, outcome.details["outcome"]) == (Reason.QUEUE_DEADLINE, "unchanged")
+        assert not on.made
