@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.paths.names import parse, show
@@ -11,25 +11,32 @@ from filewarden.workers.paths.root import Root
 from filewarden.workers.paths.space import Space
 
 
-def client_path(space: Space, place: str) -> str | None:
-    """The path of an absolute place in its shown form; None where it is in no root, or closed to clients."""
-    found = _located(space.roots, parse(place))
-    if found is None:
+def client_path(space: Space, place: str, root: Root | None = None) -> str | None:
+    """The path of an absolute place in its shown form; None where it is in no root, or closed to clients.
+
+    It leads through the innermost root that holds the place, or through `root`, which is another one that does.
+    """
+    root = root or next(iter(roots_of(space, place)), None)
+    if root is None:
         return None
-    root, names = found
+    names = tuple(parse(place).removeprefix(_above(root)).split(b"/"))
     is_closed = space.judge(root)
     if is_closed is not None and any(is_closed(names[:end]) for end in range(1, len(names) + 1)):
         return None
     return space.display(root, names)
 
 
-def _located(roots: Sequence[Root], place: bytes) -> tuple[Root, Names] | None:
-    """The innermost root that holds a place, and the names beneath it."""
-    for root in sorted(roots, key=lambda each: len(each.location), reverse=True):
-        above = os.path.join(root.location, b"")
-        if place.startswith(above) and place != above:
-            return root, tuple(place.removeprefix(above).split(b"/"))
-    return None
+def roots_of(space: Space, *places: str) -> list[Root]:
+    """The roots that hold all of some absolute places, the innermost first."""
+    raw = [parse(place) for place in places]
+    holding = (root for root in space.roots if all(each.startswith(_above(root)) for each in raw))
+    found = [root for root in holding if _above(root) not in raw]
+    return sorted(found, key=lambda each: len(each.location), reverse=True)
+
+
+def _above(root: Root) -> bytes:
+    """What stands before the names in a root, in absolute places."""
+    return os.path.join(root.location, b"")
 
 
 def place_of(root: Root, names: Names) -> str:

@@ -1,6 +1,7 @@
 """What waits in the trash of the writable roots, as far as clients may know of it."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,16 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     type: str
     size: int | None
+
+
+def root_of(context: "Context", trash_id: str, roots: Iterable[Root]) -> Root | None:
+    """The first of some roots in whose trash a deletion is."""
+    for root in roots:
+        with contextlib.suppress(ToolFailure), find_trash(root, context.writing.durability) as trash:
+            if trash is not None:
+                trash.told(trash_id)
+                return root
+    return None
 
 
 def latest_first(context: "Context", before: str | None) -> Iterator[tuple[str, Root]]:

@@ -7,8 +7,10 @@ from filewarden.workers.errors import ToolFailure
 from filewarden.workers.history.entry import Kept
 from filewarden.workers.history.recorded import Recorded
 from filewarden.workers.history.store import History
-from filewarden.workers.writing.change_paths import client_path
+from filewarden.workers.paths.root import Root
+from filewarden.workers.writing.change_paths import client_path, roots_of
 from filewarden.workers.writing.change_records import content_of, key_of
+from filewarden.workers.writing.deletions import root_of
 from filewarden.workers.writing.identity import identity_of
 from filewarden.workers.writing.target import Target, open_target
 from filewarden.workers.writing.trash import find_trash
@@ -54,10 +56,23 @@ def resolve_all(context: "Context", history: History) -> list[str]:
     return unknown
 
 
+def root_of_change(context: "Context", recorded: Recorded) -> Root | None:
+    """The root through which a change was made, of those that hold its place, where it matters; None: the innermost.
+
+    What has its place in the trash of one root, or was moved within it, has to go back within that root: others that
+    hold the place too may be mounted apart.
+    """
+    if recorded.trash_id:
+        return root_of(context, recorded.trash_id, roots_of(context.space, recorded.path))
+    if recorded.source:
+        return next(iter(roots_of(context.space, recorded.path, recorded.source)), None)
+    return None
+
+
 def judge(context: "Context", kept: Kept) -> Verdict:
     """Whether a change was made, by what is there; raises OSError."""
     recorded = kept.recorded
-    path = client_path(context.space, recorded.path)
+    path = client_path(context.space, recorded.path, root_of_change(context, recorded))
     if path is None:
         return "unknown"
     try:

@@ -20,6 +20,7 @@ from filewarden.workers.writing.change_paths import client_path
 from filewarden.workers.writing.change_records import changed_since, require_as_left
 from filewarden.workers.writing.drafts import Draft, changed, sync_folder
 from filewarden.workers.writing.identity import identity_of, is_same, mark
+from filewarden.workers.writing.interrupted import root_of_change
 from filewarden.workers.writing.publishing import keep, last_move, require_room, settle_move, tidy
 from filewarden.workers.writing.recording import content_change, folder_change, move_change
 from filewarden.workers.writing.subtree import survey
@@ -41,7 +42,7 @@ def undo(context: "Context", kept: Kept) -> tuple[str, str, tuple[Unkept, ...]]:
         ToolFailure: conflict, if it is not as the change has left it; or why a change of it is refused.
         Inquiry: the user has to be asked.
     """
-    path = client_path(context.space, kept.recorded.path)
+    path = client_path(context.space, kept.recorded.path, root_of_change(context, kept.recorded))
     if path is None:
         raise unknown(kept.identifier)
     if kept.progress == "under_way":
@@ -151,7 +152,7 @@ def _not_empty(error: OSError, target: Target) -> Exception:
 
 def _undo_move(context: "Context", kept: Kept, target: Target) -> tuple[str, tuple[Unkept, ...]]:
     recorded = kept.recorded
-    origin = client_path(context.space, recorded.source)
+    origin = client_path(context.space, recorded.source, root_of_change(context, recorded))
     if origin is None:
         raise unknown(kept.identifier)
     if target.state is None or recorded.identity != identity_of(target.state):

@@ -30,6 +30,7 @@ from filewarden.workers.tools import (
     undo_change,
     write_file,
 )
+from filewarden.workers.writing import target, undoing
 
 Run = Callable[..., Any]
 Open = Callable[..., Context]
@@ -143,6 +144,35 @@ def test_what_was_restored_from_the_trash_goes_back_to_it(recording: Context, ru
     assert not (root / "there.txt").exists()
     run(recording, undo_change.TOOL, id=changes(run, recording)[0].id)
     assert (root / "there.txt").exists()
+
+
+def test_what_was_changed_through_an_outer_root_goes_back_through_it(
+    recording: Context, run: Run, root: Path, open_space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of roots within each other each may be mounted apart: nothing is renamed from one to the other."""
+    roots = [open_root(name, str(path), writable=True) for name, path in (("outer", root), ("inner", root / "sub"))]
+    nested = msgspec.structs.replace(recording, space=open_space(*roots))
+    opened_at: list[str] = []
+
+    def spy(context: Context, path: str, **more: Any) -> Any:
+        opened_at.append(path)
+        return target.open_target(context, path, **more)
+
+    monkeypatch.setattr(undoing, "open_target", spy)
+    before = look(root)
+    for tool, arguments in (
+        (delete_file.TOOL, {"path": "outer/sub/b.py"}),
+        (move_file.TOOL, {"source": "outer/sub/b.py", "destination": "outer/b.py"}),
+        (move_file.TOOL, {"source": "outer/a.txt", "destination": "outer/sub/a.txt"}),
+        (delete_file.TOOL, {"path": "inner/b.py"}),
+        (move_file.TOOL, {"source": "inner/b.py", "destination": "inner/deep/b.py"}),
+    ):
+        opened_at.clear()
+        way = run(nested, tool, **arguments)
+        run(nested, undo_change.TOOL, id=changes(run, nested)[0].id)
+        assert look(root) == before
+        through = {path.partition("/")[0] for path in opened_at}
+        assert through == {str(getattr(way, "source", None) or way.path).partition("/")[0]}
 
 
 def test_an_undo_is_asked_about_as_what_destroys(opened: Open, run: Run) -> None:
