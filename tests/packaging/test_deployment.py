@@ -1,5 +1,6 @@
 """The manifests and the load balancer's configuration, held against their schemas and against what the server has."""
 
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,11 @@ import kubernetes_validate  # type: ignore[import-untyped]  # the package has no
 import pytest
 import yaml
 
+from filewarden.config.errors import ConfigError
 from filewarden.config.load import load
 from filewarden.transports.http import metrics
+from filewarden.transports.sealing_keys import read_sealing_keys
+from filewarden.transports.token import read_or_create_token
 from filewarden.workers.catalogue import CATALOGUE
 
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
@@ -47,19 +51,45 @@ def test_the_customization_names_every_manifest() -> None:
     assert sorted(listed) == [path.name for path in MANIFESTS if path.name != "kustomization.yaml"]
 
 
-def test_the_container_has_no_rights_that_it_does_not_need() -> None:
+def test_secrets_as_a_cluster_mounts_them_become_files_that_the_server_takes(tmp_path: Path) -> None:
+    """A secret's files are links, and may be read by a group; the server takes neither."""
+    pod = of_kind("Deployment")["spec"]["template"]["spec"]
+    given, secrets = tmp_path / "given", tmp_path / "secrets"
+    for folder in (given / "..data", secrets):
+        folder.mkdir(parents=True)
+    for name, content in (("token", "a-token-of-a-cluster"), ("sealing-keys", "5" * 64)):
+        (given / "..data" / name).write_text(content)
+        (given / "..data" / name).chmod(0o440)
+        (given / name).symlink_to(f"..data/{name}")
+    with pytest.raises(ConfigError, match="symbolic link"):
+        read_or_create_token(str(given / "token"))
+    (first,) = pod["initContainers"]
+    *shell, script = first["command"]
+    subprocess.run(
+        [*shell, script.replace("/given", str(given)).replace("/secrets", str(secrets))], check=True, timeout=20
+    )
+    settings = tomllib.loads(of_kind("ConfigMap")["data"]["config.toml"])["http"]
+    token, keys = (Path(settings[key]).relative_to("/secrets") for key in ("token_file", "sealing_keys_file"))
+    assert read_or_create_token(str(secrets / token)) == "a-token-of-a-cluster"
+    assert read_sealing_keys(str(secrets / keys))
+    assert [mount["mountPath"] for mount in first["volumeMounts"]] == ["/given", "/secrets"]
+
+
+def test_the_containers_have_no_rights_that_they_do_not_need() -> None:
     pod = of_kind("Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"]
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    for each in (container, *pod["initContainers"]):
+        assert each["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
     assert not pod["automountServiceAccountToken"]
     writable = {mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"tmp"}
-    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    mounted = {mount["name"] for each in (container, *pod["initContainers"]) for mount in each["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
 
 
 def test_the_configuration_is_one_that_the_server_takes(tmp_path: Path) -> None:
