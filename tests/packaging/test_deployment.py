@@ -13,6 +13,7 @@ import yaml
 from filewarden.config.errors import ConfigError
 from filewarden.config.load import load
 from filewarden.transports.http import metrics
+from filewarden.transports.http.gate import own_hosts
 from filewarden.transports.sealing_keys import read_sealing_keys
 from filewarden.transports.token import read_or_create_token
 from filewarden.workers.catalogue import CATALOGUE
@@ -98,9 +99,14 @@ def test_the_configuration_is_one_that_the_server_takes(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     file = tmp_path / "config.toml"
     file.write_text(text.replace(root["path"], str(tmp_path / "data"), 1))
-    settings = load(["--config", str(file)], {"HOME": str(tmp_path)}).settings
-    assert settings.http.enabled
     pod = of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0]
+    given = {
+        each["name"]: each["value"].replace("$(POD_ADDRESS)", "10.1.2.3") for each in pod["env"] if "value" in each
+    }
+    settings = load(["--config", str(file)], {"HOME": str(tmp_path), **given}).settings
+    assert settings.http.enabled
+    hosts = own_hosts(settings.http.host, settings.http.port, settings.http.allowed_hosts)
+    assert {"filewarden:8765", "10.1.2.3:8765", "localhost:8765"} <= hosts
     assert settings.http.port == pod["ports"][0]["containerPort"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         (field,) = pod[probe]["httpGet"]["httpHeaders"]
