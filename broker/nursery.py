@@ -73,6 +73,8 @@ class Nursery:
 
     def lost_zygote(self) -> None:
         """Ask for another: at once when the one before has served, else later."""
+        if self._is_closing:
+            return
         now = self._reactor.now()
         self._backoff.interrupted()
         self._retry_at(now if self._has_served else self._backoff.failed(now))

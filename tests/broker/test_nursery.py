@@ -73,6 +73,10 @@ class Ward:
 
     # What the test does.
 
+    @property
+    def is_anything_planned(self) -> bool:
+        return any(timer.action is not None for timer in self._timers)
+
     def ring(self) -> None:
         """Let time go on to the next alarm."""
         (timer,) = (each for each in self._timers if each.action is not None)
@@ -165,6 +169,14 @@ def test_a_start_that_its_zygote_took_along_holds_no_other_up(ward: Ward) -> Non
     ward.is_ready = True
     ward.nursery.fill()
     assert len(ward.roster.workers()) == 1
+
+
+def test_a_pool_that_ends_asks_for_no_zygote(ward: Ward) -> None:
+    ward.nursery.fill()
+    ward.become_ready(1)
+    ward.nursery.close()
+    ward.lose_zygote()
+    assert not ward.is_anything_planned
 
 
 def test_nobody_waits_for_a_worker_that_was_asked_of_a_zygote_found_dead(ward: Ward) -> None:
