@@ -224,6 +224,7 @@ class Supervisor:
         """The zygote reaped a worker: only now is it known what killed it."""
         worker = self.roster.find(serial)
         if worker is not None:
+            worker.is_reaped = True
             self._give_up_sending(worker)
         call = self._deaths.explained(serial) if worker is None else worker.call
         if call is not None and status not in ENDED_FROM_OUTSIDE:
@@ -337,7 +338,7 @@ class Supervisor:
         """What a worker's end means for its slot, its call, and the next start."""
         self.client.on_gone(worker, self.name_of(worker), cause)
         self.roster.lose(worker, cause)
-        if cause is Exit.CRASH and call is not None:
+        if cause is Exit.CRASH and call is not None and not worker.is_reaped:
             self._deaths.crashed(worker.serial, call)
         if worker.ready_at is None:
             self._nursery.failed()

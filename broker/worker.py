@@ -33,6 +33,8 @@ class Worker(Process[Ready | Ending | Aside]):
         """What it was given to run after that, in this order."""
         self.principal: str | None = None
         """Whose calls it runs, from the first one on: nobody else's."""
+        self.is_reaped = False
+        """Whether its zygote has told what it died of."""
         self.place = -1
         """The slot that it has; none for a spare."""
         self.last_call = 0

@@ -248,6 +248,7 @@ def play(on: Works, steps: Sequence[tuple[str, int]]) -> None:
         on.clock.pass_by(0.5)
         on.everybody_goes_on()
     for supervisor in on.supervisors:
+        assert not supervisor._deaths._crashed, "a call is kept for an explanation that was given"  # noqa: SLF001
         for slot in supervisor.roster.slots:
             assert slot.worker is not None, "a place without a worker"
             assert slot.worker.state is State.IDLE
@@ -338,3 +339,21 @@ def test_a_change_that_was_not_begun_in_its_time_is_not_begun_later() -> None:
         assert isinstance(outcome, Failed)
         assert (outcome.reason, outcome.details["outcome"]) == (Reason.QUEUE_DEADLINE, "unchanged")
         assert not on.made
+
+
+@pytest.mark.parametrize("is_exit_first", [True, False])
+def test_a_call_that_crashed_its_worker_is_to_blame_and_then_forgotten(*, is_exit_first: bool) -> None:
+    with works((1, 1)) as on:
+        record = on.submit(READ, "0", "ann")
+        on.clock.end_tick()
+        process = on.processes[0]
+        on.run(process, "crash")
+        if not is_exit_first:
+            on.hear_of_death(process)
+        for zygote in on.zygotes:
+            zygote.tell_exits()
+        on.hear_of_death(process)
+        assert record.call is not None
+        assert on.blamed == {record.call.id}
+        assert [code_of(each) for each in record.outcomes] == [Code.WORKER_CRASHED]
+        assert not on.supervisors[0]._deaths._crashed  # noqa: SLF001
