@@ -233,3 +233,21 @@ def test_an_offer_of_another_protocol_is_ignored_and_the_body_read(http: Any, re
     )
     assert reply.status == 200
     assert reply.json["result"]["serverInfo"]["name"] == "filewarden"
+
+
+def test_an_offer_that_comes_in_two_pieces_turns_no_body_into_a_request(http: Any) -> None:
+    first, second = (f"GET /livez HTTP/1.1\r\nHost: localhost:{http.port}\r\n".encode() for _ in range(2))
+    offer = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    body = second + b"\r\n"
+    request = first + offer + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    for before in (b"", first + b"\r\n"):  # the beginning of a head, or the end of another in the same piece
+        with socket.create_connection(("127.0.0.1", http.port), 20) as connection:
+            at = request.index(b"\r\nUpgrade") + 5
+            connection.sendall(before + request[:at])
+            answers = b""
+            while answers.count(b'{"status":"alive"}') < (before != b""):
+                answers += connection.recv(65_536)
+            connection.sendall(request[at:] + first + b"Connection: close\r\n\r\n")
+            while chunk := connection.recv(65_536):
+                answers += chunk
+        assert answers.count(b"HTTP/1.1 ") == 2

@@ -9,7 +9,7 @@ import msgspec
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
 from filewarden.transports.http.backlog import Backlog, cut
 from filewarden.transports.http.gathering import GatheringTransport
-from filewarden.transports.http.head import with_host_of, without_upgrade
+from filewarden.transports.http.head import Offers, with_host_of
 from filewarden.transports.http.own_loop import OwnLoop
 from filewarden.transports.http.peer import SCOPE_KEY
 from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
@@ -35,7 +35,7 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 _LINE_ENDS = b"\r\n"
 
 
-class HeadTooLargeError(Exception):
+class RefusedError(Exception):
     """Stops the HTTP parser."""
 
 
@@ -66,6 +66,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._bare_bytes = 0
         """What came of the request, in pieces of their own, since the last of its body: head, extensions, trailer."""
         self._fields_bytes = 0
+        self._offers = Offers()
         self._refusal: Answer | None = None
         self._answering: RequestResponseCycle | None = None
         """What is answered now, or was last: `cycle` is what was asked last."""
@@ -110,8 +111,6 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if not self._is_request_open and data[:1] in _LINE_ENDS and not data.strip(_LINE_ENDS):
             return  # they may come before a request (RFC 9112, 2.2), but none has begun with them
-        if self._is_head_open or not self._is_request_open:
-            data = without_upgrade(data)
         while data and not self.pipeline:
             piece, data = cut(data)
             self._take(piece)
@@ -126,6 +125,8 @@ class BoundedConnection(HttpToolsProtocol):
     def _take(self, data: bytes) -> None:
         if self._is_request_open:
             self._bare_bytes += len(data)
+        if self._is_head_open or not self._is_request_open:
+            data = self._offers.ignored(data)
         super().data_received(data)
         if self._is_request_open and self._bare_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))
@@ -169,7 +170,10 @@ class BoundedConnection(HttpToolsProtocol):
             self._stop_parsing()
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is whole. One that begins another protocol in spite of all ends this one: its body would be lost."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._refusal = problem(400, "no other protocol is spoken here")
+            raise RefusedError
         self._is_head_open = False
         self._bare_bytes = 0
         if self.parser.get_http_version() == "1.0":  # its client would take the go-ahead for the answer
@@ -218,7 +222,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _stop_parsing(self) -> None:
         self._refusal = _too_large_head(self._limits)
-        raise HeadTooLargeError
+        raise RefusedError
 
     def _refuse(self, answer: Answer) -> None:
         """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again.

@@ -4,18 +4,34 @@ import re
 
 Header = tuple[bytes, bytes]
 
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+_UPGRADE = re.compile(rb"(?<!\r\n)\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\nignored:"
+_BEGUN = re.compile(rb"(?<!\r\n)\r\n(u|up|upg|upgr|upgra|upgrad|upgrade)\Z", re.IGNORECASE)
+_END = b"\r\n\r\n"
 _AUTHORITY = re.compile(rb"[^:/?#]+://([^/?#]*)")
 
 
-def without_upgrade(data: bytes) -> bytes:
-    """Ignore an offer of another protocol, as a server may (RFC 9110, 7.8): the parser takes it, and drops the body.
+class Offers:
+    """Ignores offers of another protocol, as a server may (RFC 9110, 7.8): the parser takes them, and drops the body.
 
     Clients that prefer HTTP/2 make that offer with their first request. No JSON text holds these bytes, should a body
-    follow.
+    follow. A head may come in pieces that end anywhere: the beginning of the name is kept until the rest is there.
     """
-    return _UPGRADE.sub(_NO_UPGRADE, data) if b"\r\nupgrade:" in data.lower() else data
+
+    def __init__(self) -> None:
+        self._passed = b""
+        """The last bytes that were passed on, as many as matter."""
+        self._kept = b""
+
+    def ignored(self, data: bytes) -> bytes:
+        """What is to be parsed of the next piece of a head."""
+        whole = _UPGRADE.sub(_NO_UPGRADE, self._passed + self._kept + data)
+        begun = None if _END in whole else _BEGUN.search(whole)
+        end = len(whole) if begun is None else begun.start(1)
+        passed, self._kept = whole[:end], whole[end:]
+        found = passed[len(self._passed) :]
+        self._passed = passed[-len(_END) :]
+        return found
 
 
 def with_host_of(target: bytes, headers: list[Header]) -> list[Header]:
