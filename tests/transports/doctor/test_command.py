@@ -96,6 +96,21 @@ def test_it_needs_nothing_of_its_installation_once_it_is_another_account(environ
     assert LATE not in done.stderr
 
 
+def test_a_configuration_that_no_server_takes_is_refused(environ: dict[str, str], tree: Path) -> None:
+    done = _doctor({**environ, "FILEWARDEN_TOOLS_ONLY": "read_fil"}, str(tree))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'there is no such tool; did you mean "read_file"?' in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="about being started as root")
+def test_roots_that_the_workers_account_cannot_read_are_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    done = _doctor(environ, str(private))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{private} (drwx------) cannot be read by user" in done.stderr
+
+
 @pytest.mark.integration
 def test_with_the_sandbox_off_the_attacks_get_through_so_the_others_mean_something(
     environ: dict[str, str], tree: Path
