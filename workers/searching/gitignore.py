@@ -80,10 +80,9 @@ def _without_trailing_spaces(line: bytes) -> bytes:
 
 
 def _translate(pattern: bytes, plain: int, *, is_path: bool) -> bytes:
-    # Git compares the part before the first wildcard by itself, so a `**` right behind it counts as leading.
     parts: list[bytes | None] = []
     pieces: list[bytes] = [b""]
-    for token in _tokens(pattern[plain:], is_path=is_path):
+    for token in _tokens(pattern, plain, is_path=is_path):
         if token == _SLASH:
             parts.append(name_expression(pieces) if pieces else DEEP)
             pieces = [b""]
@@ -98,10 +97,12 @@ def _translate(pattern: bytes, plain: int, *, is_path: bool) -> bytes:
     return re.escape(pattern[:plain]) + rest
 
 
-def _tokens(pattern: bytes, *, is_path: bool) -> list[bytes]:
-    """Split into `/`, `*`, `**` (only where it stands for folders) and expressions for single bytes."""
+def _tokens(pattern: bytes, at: int, *, is_path: bool) -> list[bytes]:
+    """Split what begins there into `/`, `*`, `**` (only where it stands for folders) and expressions for single bytes.
+
+    Against its manual, older Gits (2.47 is one, 2.53 none) took `**` right behind a plain beginning for folders too.
+    """
     tokens: list[bytes] = []
-    at = 0
     while at < len(pattern):
         byte = pattern[at : at + 1]
         if byte == b"*":

@@ -1,9 +1,12 @@
 import os
 import random
+import re
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -81,12 +84,30 @@ PATTERNS = [
     ],
 ]
 
+DEEP_BEHIND_PLAIN = re.compile(r"[^*?[\\]*[^/*?[\\]\*\*")
+
 
 def git(folder: Path, *arguments: str, feed: bytes = b"") -> bytes:
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
     done = subprocess.run(["git", *arguments], cwd=folder, input=feed, env=environ, capture_output=True, check=False)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
+
+
+@cache
+def follows_its_manual() -> bool:
+    """Whether this git takes `**` for folders only between slashes; the older ones do behind a plain beginning, too."""
+    with tempfile.TemporaryDirectory() as place:
+        top = Path(place)
+        git(top, "init", "-q", ".")
+        (top / ".gitignore").write_text("/a**/b\n")
+        (top / "ab").touch()
+        return "ab" in kept_by_git(top)
+
+
+def meant_alike(patterns: Sequence[str]) -> list[str]:
+    """Those that this git takes as its manual says."""
+    return [each for each in patterns if follows_its_manual() or not DEEP_BEHIND_PLAIN.match(each)]
 
 
 def grow(random_: random.Random, folder: Path, depth: int) -> None:
@@ -97,7 +118,7 @@ def grow(random_: random.Random, folder: Path, depth: int) -> None:
         else:
             (folder / name).touch()
     if depth == 3 or random_.random() < 0.3:
-        lines = random_.sample(PATTERNS, random_.randint(1, 8))
+        lines = meant_alike(random_.sample(PATTERNS, random_.randint(1, 8)))
         (folder / ".gitignore").write_bytes("\n".join(lines).encode() + random_.choice([b"", b"\n"]))
 
 
@@ -130,7 +151,7 @@ def test_every_pattern_alone_agrees_with_git(space: Space, root: Path) -> None:
     grow(random.Random(1), root, 2)
     for path in list(root.rglob(".gitignore")):
         path.unlink()
-    for pattern in PATTERNS:
+    for pattern in meant_alike(PATTERNS):
         (root / ".gitignore").write_text(pattern + "\n")
         assert kept_by_us(space) == kept_by_git(root), pattern
 
@@ -160,14 +181,29 @@ def test_we_ignore_what_git_ignores_by_whatever_pattern(
     thicket: tuple[Path, Space], own: list[str], inner: list[str]
 ) -> None:
     top, space = thicket
-    (top / ".gitignore").write_text("\n".join(own) + "\n")
-    (top / "a" / ".gitignore").write_text("\n".join(inner) + "\n")
+    (top / ".gitignore").write_text("\n".join(meant_alike(own)) + "\n")
+    (top / "a" / ".gitignore").write_text("\n".join(meant_alike(inner)) + "\n")
     assert kept_by_us(space) == kept_by_git(top)
 
 
 def hides(text: bytes, path: bytes, *, is_folder: bool = False) -> bool:
     *folder, name = path.split(b"/")
     return Ignore(None, b"", parse(text)).keep(tuple(folder), [name], is_folder=is_folder) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "hidden", "kept"),
+    [
+        (b"/foo**/bar", (b"foo/bar", b"fool/bar"), (b"foobar", b"foo/a/bar")),
+        (b"/foo/**/bar", (b"foo/bar", b"foo/a/bar", b"foo/a/b/bar"), (b"foobar", b"fool/bar")),
+        (b"a/b**", (b"a/b", b"a/bc"), (b"a/c", b"x/a/b")),
+    ],
+)
+def test_two_stars_stand_for_folders_only_between_slashes(
+    line: bytes, hidden: tuple[bytes, ...], kept: tuple[bytes, ...]
+) -> None:
+    """As gitignore(5) says; the git that is here may be an older one, which did not."""
+    assert [path for path in (*hidden, *kept) if hides(line, path)] == list(hidden)
 
 
 def test_a_byte_order_mark_is_skipped() -> None:
