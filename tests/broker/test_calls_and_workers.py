@@ -14,7 +14,7 @@ from filewarden.broker.protocol.outcome import Failed, Reason, Succeeded
 from filewarden.broker.verdicts import NO_WORKER
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Tool
-from tests.drivers.works import JOINT_CHANGE, READ, TOOLS, Record, Works, code_of
+from tests.drivers.works import CHANGE, JOINT_CHANGE, READ, TOOLS, Record, Works, code_of
 
 KINDS = (
     *("submit",) * 6,
@@ -118,7 +118,10 @@ def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for 
             if busy:
                 worker = busy[number % len(busy)]
                 pool = next(each for each in on.dispatcher.pools if each.roster.find(worker.serial) is worker)
-                pool.condemn(worker, (Exit.MEMORY, Exit.PROTOCOL, Exit.RECYCLED)[number % 3])
+                cause = (Exit.MEMORY, Exit.PROTOCOL, Exit.RECYCLED)[number % 3]
+                if cause is Exit.MEMORY and worker.call is not None:
+                    on.too_large.add(worker.call.id)
+                pool.condemn(worker, cause)
         case _ if process is None:
             pass
         case "run":
@@ -189,6 +192,7 @@ def judge(on: Works, record: Record) -> None:
     assert isinstance(outcome, Failed)
     if outcome.code in LOST_CODES and outcome.reason is None:
         assert call.id in on.sent, "it was lost with a worker that never heard of it"
+    assert outcome.code is not Code.MEMORY_LIMIT or call.id in on.too_large
     if outcome.reason in NEVER_BEGUN:
         assert made == 0
     elif "outcome" in outcome.details:
@@ -255,7 +259,7 @@ def play(on: Works, steps: Sequence[tuple[str, int]]) -> None:
     assert {each.state for each in on.workers()} == {State.IDLE}
 
 
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=80, deadline=None, database=None)
 @given(SHAPES, STEPS)
 def test_each_call_has_one_end_and_nothing_is_left_over(
     shape: tuple[tuple[int, int], bool], steps: list[tuple[str, int]]
@@ -357,3 +361,38 @@ def test_a_call_that_crashed_its_worker_is_to_blame_and_then_forgotten(*, is_exi
         assert on.blamed == {record.call.id}
         assert [code_of(each) for each in record.outcomes] == [Code.WORKER_CRASHED]
         assert not on.supervisors[0]._deaths._crashed  # noqa: SLF001
+
+
+def test_a_check_whose_worker_dies_before_it_was_sent_is_made_by_another() -> None:
+    with works((1, 1)) as on:
+        record = on.submit(CHANGE, "0", "ann")
+        on.clock.end_tick()
+        writers = next(zygote for zygote in on.zygotes if zygote.listener is on.supervisors[1])
+        writers.processes[0].die()
+        on.hear_of_death(writers.processes[0])
+        on.clock.end_tick()
+        writers.fork()
+        for _ in range(2):
+            on.run(writers.processes[1])
+            on.hear(writers.processes[1])
+        writers.processes[1].die()
+        on.clock.end_tick()
+        assert not record.outcomes
+        on.finish(within_s=1)
+        (outcome,) = record.outcomes
+        assert isinstance(outcome, Failed)
+        assert (outcome.code, outcome.details["outcome"]) == (Code.WORKER_CRASHED, "unchanged")
+
+
+@pytest.mark.parametrize("tool", [READ, JOINT_CHANGE], ids=lambda tool: tool.name)
+def test_what_waits_in_a_worker_whose_memory_is_exhausted_is_run_by_another(tool: Tool) -> None:
+    with works((1, 1)) as on:
+        records = [on.submit(tool, "0", "ann") for _ in range(3)]
+        on.clock.end_tick()
+        process = next(each for each in on.processes if each.serial == (3 if tool.writes else 1))
+        on.run(process, "exhaust")
+        on.hear(process)
+        on.finish(within_s=1)
+        for record in records:
+            judge(on, record)
+        assert [code_of(record.outcomes[0]) for record in records] == [Code.MEMORY_LIMIT, None, None]

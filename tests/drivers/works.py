@@ -287,6 +287,8 @@ class Works:
         """How often the change of a mark was made."""
         self.sent: set[int] = set()
         """The calls that have left for a worker."""
+        self.too_large: set[int] = set()
+        """Those that a worker refused, or was ended for, because of its memory."""
         self.blamed: set[int] = set()
         self.budgets = WriteBudgets(max_bytes=0, max_files=10**6)
         reactor: Any = self.clock
@@ -443,6 +445,7 @@ class Works:
             process.say(wire.refuse(call.call, ToolFailure(Code.IO_ERROR, "no")))
             return
         if how == "exhaust":
+            self.too_large.add(call.call)
             process.say(wire.refuse(call.call, ToolFailure(Code.MEMORY_LIMIT, "too much")))
             return
         if how == "lie":
