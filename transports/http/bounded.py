@@ -125,9 +125,10 @@ class BoundedConnection(HttpToolsProtocol):
     def _take(self, data: bytes) -> None:
         if self._is_request_open:
             self._bare_bytes += len(data)
-        if self._is_head_open or not self._is_request_open:
-            data = self._offers.ignored(data)
-        super().data_received(data)
+        super().data_received(self._offers.ignored(data))
+        is_body = self._is_request_open and not self._is_head_open
+        if is_body and (kept := self._offers.kept()) and not self._is_over:
+            super().data_received(kept)
         if self._is_request_open and self._bare_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))
         elif self._is_request_open and self._patience is None:

@@ -8,7 +8,7 @@ _UPGRADE = re.compile(rb"(?<!\r\n)\r\nupgrade:", re.IGNORECASE)
 _NO_UPGRADE = b"\r\nignored:"
 _BEGUN = re.compile(rb"(?<!\r\n)\r\n(u|up|upg|upgr|upgra|upgrad|upgrade)\Z", re.IGNORECASE)
 _TAIL_BYTES = len(b"\r\n\r\nupgrade")
-_END = b"\r\n\r\n"
+_SEEN_BYTES = len(b"\r\n\r\n")
 _AUTHORITY = re.compile(rb"[^:/?#]+://([^/?#]*)")
 
 
@@ -25,17 +25,22 @@ class Offers:
         self._kept = b""
 
     def ignored(self, data: bytes) -> bytes:
-        """What is to be parsed of the next piece of a head."""
+        """What is to be parsed of the next piece."""
         whole = self._passed + self._kept + data
-        if b"\r\nupgrade:" in whole.lower():  # a search that ignores case takes ten times as long
+        if b"\r\n" in whole and b"\r\nupgrade:" in whole.lower():  # a search that ignores case takes ten times as long
             whole = _UPGRADE.sub(_NO_UPGRADE, whole)
         tail = max(0, len(whole) - _TAIL_BYTES)
-        begun = None if _END in whole else _BEGUN.search(whole, tail)
+        begun = _BEGUN.search(whole, tail)
         end = len(whole) if begun is None else begun.start(1)
         passed, self._kept = whole[:end], whole[end:]
         found = passed[len(self._passed) :]
-        self._passed = passed[-len(_END) :]
+        self._passed = passed[-_SEEN_BYTES:]
         return found
+
+    def kept(self) -> bytes:
+        """What was kept and is no name, for the head had ended before: to be parsed now."""
+        kept, self._kept = self._kept, b""
+        return kept
 
 
 def with_host_of(target: bytes, headers: list[Header]) -> list[Header]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -174,17 +176,20 @@ def test_requests_at_once_are_answered_in_their_order(talk: Callable[..., None])
     talk(App(desk.reply_to), converse)
 
 
+OFFER = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+
+
 @pytest.mark.parametrize("begun", [b"later", b"at once"])
 def test_many_requests_at_once_are_answered_in_their_order_though_few_are_parsed_ahead(
     talk: Callable[..., None], begun: bytes
 ) -> None:
     desk = Desk()
-    bodies = [(b"%d " % number) * (1 + number % 40) for number in range(400)]
+    bodies = [(b"%d\r\nu" % number) * (1 + number % 40) for number in range(400)]
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
         writer.write(post(b"plain"))
         assert await answer(reader) == b"plain"
-        writer.write(post(begun) + b"".join(map(post, bodies)))
+        writer.write(post(begun) + b"".join(post(body, OFFER) for body in bodies))
         if begun == b"later":
             reply = await desk.next()
             writer.write(post(b"behind"))
@@ -198,6 +203,36 @@ def test_many_requests_at_once_are_answered_in_their_order_though_few_are_parsed
             assert await answer(reader) == body
 
     talk(App(desk.reply_to), converse)
+
+
+def in_chunks(body: bytes) -> bytes:
+    """A request whose body comes in two of them, with all that may stand around these."""
+    half, head = len(body) // 2, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(each), each) for each in (body[:half], body[half:]))
+    return head + chunks + b"0\r\nUp: z\r\n\r\n"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_requests_are_the_same_in_whatever_pieces_they_come(talk: Callable[..., None], seed: int) -> None:
+    chance = random.Random(seed)
+    bodies = [b"%d\r\nu" % number * chance.choice((1, 9, 9999)) for number in range(chance.choice((3, 30, 90)))]
+    makers = (post, in_chunks, lambda body: post(body, OFFER))
+    data = b"".join(chance.choice(makers)(body) for body in bodies)
+    cuts = sorted(chance.choices(range(len(data)), k=chance.choice((0, 5, 60))))
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        async def send() -> None:
+            for start, end in pairwise((0, *cuts, len(data))):
+                writer.write(data[start:end])
+                await writer.drain()
+                await asyncio.sleep(0)
+
+        sending = asyncio.ensure_future(send())
+        for body in bodies:
+            assert await answer(reader) == body
+        await sending
+
+    talk(App(echo), converse)
 
 
 def test_a_reply_may_become_a_stream(talk: Callable[..., None]) -> None:

@@ -19,9 +19,15 @@ def test_an_offer_is_ignored_byte_by_byte_and_again() -> None:
     assert b"".join(offers.ignored(bytes([each])) for each in OFFER * 2) == IGNORED * 2
 
 
-@pytest.mark.parametrize("body", [b"u", b"upgrade: x", b"{}", b"\r\nup", b""])
+@pytest.mark.parametrize("body", [b"u", b"upgrade: x", b"{}", b""])
 def test_nothing_of_a_body_is_kept_or_changed(body: bytes) -> None:
     assert Offers().ignored(OFFER + body) == IGNORED + body
+
+
+def test_what_was_kept_of_a_body_is_given_back() -> None:
+    offers = Offers()
+    assert (offers.ignored(OFFER + b"a\r\nUp"), offers.kept(), offers.kept()) == (IGNORED + b"a\r\n", b"Up", b"")
+    assert offers.ignored(OFFER) == IGNORED
 
 
 @pytest.mark.parametrize(
