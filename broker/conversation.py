@@ -20,7 +20,7 @@ from filewarden.broker.protocol.actions import (
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
 from filewarden.broker.protocol.jsonrpc import Batch, Message
-from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Reason, Succeeded
 from filewarden.broker.protocol.principal import WRITE_SCOPE, Principal
 from filewarden.broker.protocol.revisions import Era
 from filewarden.broker.protocol.session import Session
@@ -199,10 +199,13 @@ class Conversation:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         self._runs.pop(id(run.start), None)
-        if isinstance(outcome, Failed) and outcome.code in _WORTH_A_NOTE:
-            note = Note(0, NoteLevel.WARNING, f"{run.tool.name}: {outcome.message}")
-            self._pass_on(run.start, note)
+        if not isinstance(outcome, Succeeded):
+            self._note(run, outcome)
         self._go_on(self.session.complete(run.start, outcome))
+
+    def _note(self, run: Run, outcome: Failed | Asked) -> None:
+        if isinstance(outcome, Failed) and outcome.code in _WORTH_A_NOTE:
+            self._pass_on(run.start, Note(0, NoteLevel.WARNING, f"{run.tool.name}: {outcome.message}"))
 
     def _hearing_of(self, start: StartCall) -> Hearing:
         terms = start.terms

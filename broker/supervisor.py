@@ -22,7 +22,7 @@ from filewarden.broker.reactor import Reactor
 from filewarden.broker.retirement import Retirement
 from filewarden.broker.roster import Roster
 from filewarden.broker.worker import Worker
-from filewarden.workers.wire import Aside, Ending, Ready
+from filewarden.workers.wire import ABOUT_CALLS, Aside, Ending, Ready
 
 SIGSYS_STATUS = -31
 MOST_FRAMES = 16
@@ -277,7 +277,7 @@ class Supervisor:
             self._cut_off(worker)
 
     def _hear(self, worker: Worker, frame: Ready | Ending | Aside, now: float) -> None:
-        if isinstance(frame, Ready):
+        if not isinstance(frame, ABOUT_CALLS):
             self._on_ready(worker, frame, now)
             return
         self.client.on_frame(worker, frame, now)

@@ -133,6 +133,8 @@ Aside = Remark | Beginning
 """What a call says on its way."""
 ASIDES = (Progress, Note, Beginning)
 """The same, for a check of what came."""
+ABOUT_CALLS = (Answer, Refusal, Question, *ASIDES)
+"""Likewise, what ends calls with it. Answers come first, as most are."""
 FromWorker = Hello | Ready | Ending | Aside
 ToWorker = Go | Calls
 

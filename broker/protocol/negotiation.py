@@ -18,7 +18,7 @@ from filewarden.broker.protocol.envelope import (
     unsupported,
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
-from filewarden.broker.protocol.jsonrpc import AnyRequest, Ping, Request, ToolCall
+from filewarden.broker.protocol.jsonrpc import READ, AnyRequest, Ping, Request, ToolCall
 from filewarden.broker.protocol.messages import (
     CAPABILITIES,
     INITIALIZE_PARAMS,
@@ -104,11 +104,11 @@ class Negotiation:
         return method(request, self._offer, terms)
 
     def _answer_legacy(self, request: AnyRequest) -> Answer:
-        if isinstance(request, Request):
+        if not isinstance(request, READ):
             return self._answer_other_legacy(request)
         if request.params.meta.version is not UNSET:
             raise _out_of_era()
-        if isinstance(request, Ping):
+        if not isinstance(request, ToolCall):
             return result_response(request.id, b"{}")
         if self._terms is None:
             raise _unopened()

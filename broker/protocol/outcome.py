@@ -59,6 +59,8 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 Outcome = Succeeded | Failed | Asked
+ANSWERS = (Succeeded, Failed)
+"""Those that end a call, for a check: to see what a struct is not costs more than what it is."""
 
 
 def word_for(outcome: Outcome | None) -> str:

@@ -41,7 +41,7 @@ from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.messages import CANCELLED_PARAMS, decode_params
 from filewarden.broker.protocol.negotiation import Eras, Negotiation, invalid
 from filewarden.broker.protocol.offer import Offer
-from filewarden.broker.protocol.outcome import Asked, Failed, Outcome
+from filewarden.broker.protocol.outcome import ANSWERS, Asked, Failed, Outcome
 from filewarden.broker.protocol.refusals import cannot_ask
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import Era, Revision
@@ -121,7 +121,7 @@ class Session:
         running = self._running.get(call.request_id)
         if running is None or running.action is not call:
             return None
-        if isinstance(outcome, Asked):
+        if not isinstance(outcome, ANSWERS):
             return self._ask(running, call, outcome)
         del self._running[call.request_id]
         exchange = running.exchange
