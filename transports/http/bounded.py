@@ -175,12 +175,12 @@ class BoundedConnection(HttpToolsProtocol):
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._refusal = problem(400, "no other protocol is spoken here")
             raise RefusedError
-        self._is_head_open = False
-        self._bare_bytes = 0
         if self.parser.get_http_version() == "1.0":  # its client would take the go-ahead for the answer
             self.expect_100_continue = False
         self.headers[:] = with_host_of(self.url, self.headers)
-        super().on_headers_complete()
+        super().on_headers_complete()  # which refuses some targets: until then `cycle` is the request before
+        self._is_head_open = False
+        self._bare_bytes = 0
 
     def on_body(self, body: bytes) -> None:
         """Some of the body."""

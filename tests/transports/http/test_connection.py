@@ -311,6 +311,17 @@ def test_what_is_no_request_is_not_answered_within_a_stream(talk: Callable[..., 
     talk(App(desk.reply_to), converse)
 
 
+@pytest.mark.parametrize("begun", [b"POST http://x", b"POST http://x:99999/", b"CONNECT x:1"])
+def test_a_target_that_is_none_is_refused_after_other_requests_too(talk: Callable[..., None], begun: bytes) -> None:
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"plain"))
+        assert await answer(reader) == b"plain"
+        writer.write(post(b"plain", begun + b" HTTP/1.1\r\nHost: x\r\n"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+
+    talk(App(echo), converse)
+
+
 @pytest.mark.parametrize("headers", [(CLOSE,), ()], ids=["the answer", "the server"])
 def test_an_answer_may_be_the_last_one(talk: Callable[..., None], headers: tuple[tuple[bytes, bytes], ...]) -> None:
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: HttpListener) -> None:
