@@ -235,6 +235,16 @@ def test_requests_are_the_same_in_whatever_pieces_they_come(talk: Callable[..., 
     talk(App(echo), converse)
 
 
+def test_a_body_is_the_same_in_whatever_chunks_it_comes(talk: Callable[..., None]) -> None:
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        body = b"Upgrade: h2c, " * 2
+        writer.write(in_chunks(body) * 2)
+        for _ in range(2):
+            assert await answer(reader) == body
+
+    talk(App(echo), converse)
+
+
 def test_a_reply_may_become_a_stream(talk: Callable[..., None]) -> None:
     desk = Desk()
 

@@ -24,6 +24,15 @@ def test_nothing_of_a_body_is_kept_or_changed(body: bytes) -> None:
     assert Offers().ignored(OFFER + body) == IGNORED + body
 
 
+@pytest.mark.parametrize("size", [b"a", b"0A", b"a ;b=c"])
+def test_a_chunk_that_begins_like_an_offer_is_left_alone_wherever_a_piece_ends(size: bytes) -> None:
+    chunk = size + b"\r\nUpgrade: x"
+    for first in range(len(IGNORED + chunk)):
+        offers, data = Offers(), OFFER + chunk + b"\r\n" + chunk
+        pieces = [given for piece in (data[:first], data[first:]) for given in (offers.ignored(piece), offers.kept())]
+        assert b"".join(pieces).endswith(chunk + b"\r\n" + chunk)
+
+
 def test_what_was_kept_of_a_body_is_given_back() -> None:
     offers = Offers()
     assert (offers.ignored(OFFER + b"a\r\nUp"), offers.kept(), offers.kept()) == (IGNORED + b"a\r\n", b"Up", b"")
