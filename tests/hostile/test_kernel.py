@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,9 +138,16 @@ def test_there_is_no_disk_to_fill(attempt: Attempt, tree: Path) -> None:
     assert not list(tree.rglob("filler"))
 
 
+def kept_by_libraries() -> int:
+    """How many files `ctypes` leaves open: libffi 3.5 keeps itself at hand, as long as its trampolines live."""
+    count = "len(os.listdir('/proc/self/fd'))"
+    code = f"import os; before = {count}; import ctypes; print({count} - before)"
+    return int(subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True, timeout=30).stdout)
+
+
 def test_a_worker_holds_no_descriptor_of_others(attempt: Attempt) -> None:
-    """Standard ones, roots, one connection, and the memory that is its shelf."""
+    """Standard ones, roots, one connection, the memory that is its shelf, and files of libraries themselves."""
     found = attempt("standing descriptors").split()[1:]
     kinds = sorted(each.split(":")[1] for each in found)
-    assert len(found) <= 6, found
+    assert len(found) <= 6 + kept_by_libraries(), found
     assert kinds.count("14") == 1, found  # S_IFSOCK: the connection to the broker
