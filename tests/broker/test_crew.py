@@ -9,7 +9,7 @@ import pytest
 from filewarden.broker.crew import Crew
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.watches import Watches
-from tests.drivers.works import Clock
+from tests.drivers.hand_clock import Clock
 
 START_TIMEOUT_S = 5.0
 

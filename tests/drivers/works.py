@@ -16,13 +16,12 @@ from filewarden.broker.caller import Caller
 from filewarden.broker.dispatcher import Dispatcher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.link import LinkError, LinkLostError
+from filewarden.broker.link import LinkError
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import BUSY_TICK_S, Patrol
 from filewarden.broker.pool import Kind, Pool
 from filewarden.broker.protocol.outcome import Failed, Outcome
 from filewarden.broker.protocol.principal import Principal
-from filewarden.broker.reactor import PendingTimer
 from filewarden.broker.root_closures import RootClosures
 from filewarden.broker.scheduler import Scheduler
 from filewarden.broker.supervisor import Supervisor
@@ -34,6 +33,8 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.methods.find_outcome import OPERATION
 from filewarden.workers.operations import ChangeMade, FindOutcome, FoundOutcome
 from filewarden.workers.tool import Lane, Tool
+from tests.drivers.hand_clock import Clock
+from tests.drivers.stand_in_workers import Link, Process, Zygote
 
 DEADLINES = DeadlineSettings(read_s=10.0, scan_s=15.0, write_s=20.0, grace_s=0.25)
 REPORT = wire.pack_report(wire.Report(level="full", layers={}, degraded=(), refusal=None))
@@ -63,197 +64,6 @@ CHANGE = _tool("change", writes=True)
 JOINT_CHANGE = _tool("joint_change", writes=True, steps=lambda *_: iter(()))
 """One of those that a worker makes together."""
 TOOLS = (READ, SCAN, CHANGE, JOINT_CHANGE)
-
-
-class Clock:
-    """A reactor: what is watched is run when the test says that it is ready, time passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-        self.watched: dict[int, Callable[[], None]] = {}
-        self._timers: list[PendingTimer] = []
-        self._settling: dict[Callable[[], None], None] = {}
-
-    def now(self) -> float:
-        return self.seconds
-
-    def watch(self, fd: int, ready: Callable[[], None]) -> None:
-        assert fd not in self.watched
-        self.watched[fd] = ready
-
-    def forget(self, fd: int) -> None:
-        self.watched.pop(fd, None)
-
-    def at(self, when: float, action: Callable[[], None]) -> PendingTimer:
-        assert math.isfinite(when), "no loop waits so long"
-        self._timers.append(PendingTimer(when, action))
-        return self._timers[-1]
-
-    def settle(self, action: Callable[[], None]) -> None:
-        self._settling[action] = None
-
-    def is_ready(self, fd: int | None) -> None:
-        if fd is not None and fd in self.watched:
-            self.watched[fd]()
-
-    def end_tick(self) -> None:
-        for _ in range(1000):
-            if not self._settling:
-                return
-            due, self._settling = self._settling, {}
-            for action in due:
-                action()
-        raise AssertionError("a tick without an end")
-
-    def pass_by(self, seconds: float) -> None:
-        """Run what is due on the way there, each at its moment."""
-        self.end_tick()
-        until = self.seconds + seconds
-        while due := [timer for timer in self._timers if timer.action is not None and timer.when <= until]:
-            first = min(due)
-            self._timers = [timer for timer in self._timers if timer is not first and timer.action is not None]
-            self.seconds = max(self.seconds, first.when)
-            assert first.action is not None
-            first.action()
-            self.end_tick()
-        self.seconds = until
-
-
-class Link:
-    """One worker's connection."""
-
-    fds = itertools.count(1_000_000)
-
-    def __init__(self, sent: set[int], *, hides_signals: bool) -> None:
-        """`sent` gets the numbers of the calls that leave."""
-        self._sent = sent
-        self.fd = next(self.fds)
-        self.hides_signals = hides_signals
-        self.told: list[bytes] = []
-        """What its process has not taken yet."""
-        self.said: list[bytes] = []
-        """What the broker has not taken yet."""
-        self.is_lost = False
-        """Whether sending and receiving tell that it is over."""
-        self.is_closed = False
-
-    def send(self, frame: bytes) -> None:
-        assert not self.is_closed
-        if self.is_lost:
-            raise LinkLostError
-        self.told.append(frame)
-        message = wire.unpack_to_worker(frame)
-        if isinstance(message, wire.Calls):
-            self._sent.update(call.call for call in message.calls)
-
-    def receive(self) -> bytes | None:
-        assert not self.is_closed
-        if self.said:
-            return self.said.pop(0)
-        if self.is_lost:
-            raise LinkLostError
-        return None
-
-    @property
-    def may_give_more(self) -> bool:
-        return self.hides_signals or bool(self.said)
-
-    def needs_a_look(self) -> bool:
-        return bool(self.said) or self.is_lost
-
-    def unlink(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-class Process:
-    """A worker as it is outside."""
-
-    def __init__(self, number: int, serial: int, secret: str, link: Link) -> None:
-        self.pid = number
-        self.serial = serial
-        self.pidfd = os.open("/dev/null", os.O_RDONLY)
-        self.secret = secret
-        self.link = link
-        self.calls: list[wire.Call] = []
-        """What it was told to run and has not begun."""
-        self.is_alive = True
-        self.is_ready = False
-        self.is_buried = False
-        """Whether nobody holds its handle any more."""
-        self.status: int | None = None
-        """What its zygote has not told of its end yet."""
-
-    def say(self, frame: bytes) -> None:
-        if not self.link.is_lost:
-            self.link.said.append(frame)
-
-    def die(self, status: int = -9, *, does_link_tell: bool = True) -> None:
-        if self.is_alive:
-            self.is_alive, self.status = False, status
-            self.link.is_lost = self.link.is_lost or does_link_tell
-            self.calls.clear()
-
-
-class Zygote:
-    """The fork server of one pool."""
-
-    def __init__(self, works: "Works", listener: Any) -> None:
-        self._works = works
-        self.listener = listener
-        self.is_ready = False
-        self.is_wanted = False
-        self.fails_next = False
-        """Whether it has died unnoticed."""
-        self.ordered: list[tuple[int, str]] = []
-        self.processes: list[Process] = []
-
-    def ask_for_zygote(self) -> None:
-        self.is_wanted = True
-
-    def come(self) -> None:
-        if self.is_wanted:
-            self.is_wanted, self.is_ready = False, True
-            self.listener.on_zygote()
-
-    def spawn(self, serial: int, _endpoint: str, secret: str, gate: int, *_shelf: int) -> None:
-        os.close(gate)
-        if not self.is_ready:
-            return
-        if self.fails_next:
-            self.lose("its control socket is closed")
-            return
-        self.ordered.append((serial, secret))
-
-    def give_up_zygote(self, reason: str) -> None:
-        self.lose(reason)
-
-    def lose(self, reason: str) -> None:
-        if not self.is_ready:
-            return
-        self.is_ready = self.fails_next = False
-        self.ordered.clear()
-        for process in self.processes:
-            process.die()
-            process.status = None  # nobody tells
-        self.listener.on_zygote_lost(reason)
-
-    def fork(self) -> None:
-        """Do what was ordered first."""
-        if self.is_ready and self.ordered:
-            serial, secret = self.ordered.pop(0)
-            process = self._works.new_process(serial, secret)
-            self.processes.append(process)
-            self.listener.on_spawned(serial, process.pid, process.pidfd)
-            process.is_buried = process.pidfd not in self._works.clock.watched
-
-    def tell_exits(self) -> None:
-        for process in self.processes:
-            status, process.status = process.status, None
-            if status is not None and self.is_ready:
-                self.listener.on_exited(process.serial, status)
 
 
 class Record(msgspec.Struct, eq=False):
