@@ -177,7 +177,7 @@ class Channel:
     def _write(self, parts: list[bytes | memoryview]) -> None:
         while parts:
             try:
-                count = self._socket.sendmsg(parts) if parts[1:] else self._socket.send(parts[0])
+                count = os.writev(self._socket.fileno(), parts) if parts[1:] else self._socket.send(parts[0])
             except BlockingIOError:  # the time of SO_SNDTIMEO is over, and nothing was taken
                 self._check_parent()
             except OSError:

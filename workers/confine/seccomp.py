@@ -3,7 +3,9 @@
 The order of the program is the argument for it. A foreign architecture or numbering dies first, for its numbers mean
 other calls. Then come the allowed calls, the calls allowed with some arguments only, the calls that no honest worker
 makes (the process dies and the broker sees SIGSYS), the calls whose libc falls back to an older one when told ENOSYS,
-and at last EPERM for everything else. Pointers cannot be followed: paths belong to Landlock.
+and at last EPERM for everything else. Pointers cannot be followed: paths belong to Landlock. So sendmsg is not there,
+which would let a worker hand the broker descriptors (unix(7), SCM_RIGHTS): whoever drops the last one of a file closes
+it, and may have to wait for its file system.
 """
 
 import ctypes
@@ -25,13 +27,13 @@ ERRNO = 0x00050000
 
 _READING = (
     "read write close fstat newfstatat statx lseek pread64 readv openat openat2 getdents64 readlinkat fstatfs "
-    "faccessat faccessat2 brk munmap mremap madvise futex poll ppoll sendto recvfrom sendmsg getpid gettid getppid "
+    "faccessat faccessat2 brk munmap mremap madvise futex poll ppoll sendto recvfrom writev getpid gettid getppid "
     "getuid geteuid getgid getegid sched_yield sched_getaffinity clock_gettime clock_getres clock_nanosleep "
     "gettimeofday getrandom getrusage rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall rseq "
     "membarrier exit exit_group"
 )
 _WRITING = (
-    "pwrite64 writev fsync fdatasync sync_file_range ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat "
+    "pwrite64 fsync fdatasync sync_file_range ftruncate mkdirat unlinkat renameat renameat2 linkat "
     "symlinkat fallocate copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
 _WATCHING = (
@@ -53,6 +55,7 @@ _NOT_FOR_THE_FRONT_END = (
 )
 
 _CLONE_THREAD = 0x10000
+_SET_ID_BITS = 0o6000
 _PROT_EXEC = 4
 _MAP_SHARED = 1
 _FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC
@@ -178,6 +181,8 @@ def _any_of(values: Sequence[int], verdict: int) -> list[Instruction]:
 def _argument_rules(machine: Machine, profile: Profile) -> list[Instruction]:
     forbidden = _return(ERRNO | errno.EPERM)
     may_change_times = _allow_null(1) if profile == "rw" else [forbidden]
+    # Whoever runs a program with these bits has its owner's rights, and that is our account.
+    may_change_rights = [*_without_bit(1, _SET_ID_BITS), _return(ALLOW)] if profile == "rw" else [forbidden]
     rules = {
         "mmap": [*_without_bit(2, _PROT_EXEC), *_without_bit(3, _MAP_SHARED), _return(ALLOW)],
         "mprotect": [*_without_bit(2, _PROT_EXEC), _return(ALLOW)],
@@ -186,6 +191,7 @@ def _argument_rules(machine: Machine, profile: Profile) -> list[Instruction]:
         "tgkill": [_load_argument(0), (_EQUAL, 0, 1, _TGID_PLACEHOLDER), _return(ALLOW), forbidden],
         "prlimit64": [_load_argument(0), (_EQUAL, 1, 0, 0), forbidden, *_allow_null(2)],  # one's own, and reading only
         "utimensat": may_change_times,  # by descriptor only: a NULL path
+        "fchmod": may_change_rights,
         "clone": _A_THREAD if profile == "watch" else [forbidden],
     }
     code: list[Instruction] = []

@@ -10,6 +10,7 @@ import re
 import resource
 import select
 import signal
+import socket
 import struct
 import sys
 import threading
@@ -332,6 +333,41 @@ def replace_file(root: int) -> None:
     os.rmdir("made", dir_fd=root)
 
 
+def make_set_id(root: int) -> None:
+    fd = os.open("program", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o700, dir_fd=root)
+    try:
+        os.write(fd, b"#!/bin/sh")
+        os.fchmod(fd, 0o4755)
+    finally:
+        os.close(fd)
+        os.unlink("program", dir_fd=root)
+
+
+def fill_set_id(root: int) -> str:
+    """One that was made with the bit loses it with its first byte (write(2))."""
+    fd = os.open("program", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o6755, dir_fd=root)
+    try:
+        os.write(fd, b"#!/bin/sh")
+        return f"{os.fstat(fd).st_mode & 0o6000:o}"
+    finally:
+        os.close(fd)
+        os.unlink("program", dir_fd=root)
+
+
+def hand_over_descriptor(root: int) -> None:
+    """To the broker, over the connection that exists."""
+    for fd in range(3, 64):
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(fd)) as connection:
+                socket.send_fds(connection, [b"!"], [root])
+        except OSError as error:
+            if error.errno not in (errno.EBADF, errno.ENOTSOCK):
+                raise
+        else:
+            return
+    raise LookupError("no connection")
+
+
 def empty_by_reading(root: int) -> None:
     os.close(os.open("folder/inside.txt", os.O_RDONLY | os.O_TRUNC, dir_fd=root))
 
@@ -370,6 +406,8 @@ ATTACKS: dict[str, Callable[[int], object]] = {
     "rename": lambda root: os.rename("folder", "other", src_dir_fd=root, dst_dir_fd=root),
     "empty_by_reading": empty_by_reading,
     "replace_file": replace_file,
+    "make_set_id": make_set_id,
+    "fill_set_id": fill_set_id,
     "link_out": lambda root: os.symlink("/etc/passwd", "link", dir_fd=root),
     "make_pipe": lambda root: os.mkfifo("pipe", dir_fd=root),
     "rename_out": lambda root: os.rename("folder", "../folder", src_dir_fd=root, dst_dir_fd=root),
@@ -379,6 +417,7 @@ ATTACKS: dict[str, Callable[[int], object]] = {
     "socket": lambda _: syscall("socket", 2, 1, 0),
     "udp_socket": lambda _: syscall("socket", 2, 2, 0),
     "socketpair": lambda _: syscall("socketpair", 1, 1, 0, 0),
+    "hand_over_descriptor": hand_over_descriptor,
     "fork": fork,
     "start_thread": start_thread,
     "clone3": lambda _: syscall("clone3", 0, 0),

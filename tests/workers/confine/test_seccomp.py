@@ -15,7 +15,7 @@ EVERYWHERE = [(machine, profile) for machine in (X86_64, AARCH64) for profile in
 
 NEEDED_BY_ALL = (
     "read write close fstat newfstatat statx lseek pread64 readv openat openat2 getdents64 readlinkat brk munmap "
-    "mremap madvise futex poll ppoll sendto recvfrom sendmsg getpid gettid getppid "
+    "mremap madvise futex poll ppoll sendto recvfrom writev getpid gettid getppid "
     "sched_yield clock_gettime clock_nanosleep getrandom rt_sigaction rt_sigprocmask rt_sigreturn "
     "exit exit_group"
 )
@@ -24,7 +24,7 @@ OTHERWISE_ALLOWED = (
     "rseq membarrier fstatfs faccessat faccessat2 mmap mprotect fcntl prlimit64 utimensat"
 )
 ONLY_TO_WRITE = (
-    "pwrite64 writev fsync fdatasync sync_file_range ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat "
+    "pwrite64 fsync fdatasync sync_file_range ftruncate fchmod mkdirat unlinkat renameat renameat2 linkat "
     "symlinkat fallocate copy_file_range umask flock fgetxattr flistxattr fsetxattr"
 )
 ONLY_TO_WATCH = (
@@ -32,8 +32,8 @@ ONLY_TO_WATCH = (
     "set_robust_list"
 )
 REFUSED = (
-    "socket socketpair connect bind listen accept4 shutdown getsockopt setsockopt getsockname getpeername recvmsg "
-    "sched_setscheduler sched_getparam sched_getscheduler clone fork vfork kill tkill pidfd_open pidfd_send_signal "
+    "socket socketpair connect bind listen accept4 shutdown getsockopt setsockopt getsockname getpeername sendmsg "
+    "recvmsg sched_setscheduler sched_getparam sched_getscheduler clone fork vfork kill tkill pidfd_open pidfd_send_signal "
     "setpriority sched_setaffinity prctl seccomp chdir fchdir chmod fchmodat fchownat truncate mknodat "
     "memfd_create shmget mlock landlock_create_ruleset landlock_add_rule landlock_restrict_self pkey_mprotect "
     "capset"
@@ -111,6 +111,13 @@ def test_only_the_writing_pool_may_change_files(machine: Machine, profile: Profi
     by_descriptor, by_path = (3, 0, 0x7000), (3, 1 << 32, 0x7000)
     assert verdict(machine, profile, "utimensat", by_descriptor) == (ALLOW if profile == "rw" else EPERM)
     assert verdict(machine, profile, "utimensat", by_path) == EPERM
+
+
+@pytest.mark.parametrize(("machine", "profile"), EVERYWHERE)
+def test_nobody_makes_a_program_that_runs_with_our_rights(machine: Machine, profile: Profile) -> None:
+    for mode in (0o4755, 0o2755, 0o6000):
+        assert verdict(machine, profile, "fchmod", (3, mode)) == EPERM, mode
+    assert verdict(machine, profile, "fchmod", (3, 0o1777)) == (ALLOW if profile == "rw" else EPERM)
 
 
 @pytest.mark.parametrize(("machine", "profile"), EVERYWHERE)

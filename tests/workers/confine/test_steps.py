@@ -25,7 +25,7 @@ ACROSS = ["rename_out", "rename_in", "hard_link_in"]
 KERNEL = [
     "socket", "udp_socket", "socketpair", "fork", "signal_parent", "signal_itself", "signal_other_thread", "pidfd",
     "map_code", "map_shared", "memfd", "become_root", "become_dumpable", "limit_parent", "set_affinity", "set_priority",
-    "own_landlock", "own_filter",
+    "own_landlock", "own_filter", "hand_over_descriptor",
 ]  # fmt: skip
 ODD = {
     "start_thread": "RuntimeError",
@@ -105,7 +105,7 @@ def reader(imprison: Imprison, start: Order) -> Report:
 @pytest.fixture(scope="module")
 def writer(imprison: Imprison, start: Order) -> Report:
     attacks = [*WORK, *OUTSIDE, *OUTSIDE_METADATA, *ACROSS, *KERNEL, *ODD]
-    writing = ["replace_file", "too_big_a_file", "link_out", "make_pipe"]
+    writing = ["replace_file", "too_big_a_file", "link_out", "make_pipe", "make_set_id", "fill_set_id"]
     return imprison({**start, "profile": "rw", "linked": True, "attacks": [*attacks, *writing]})[0]
 
 
@@ -157,6 +157,11 @@ def test_a_writer_replaces_files_but_makes_no_links_or_pipes(writer: Report) -> 
     assert writer.outcomes["replace_file"] == "ok"
     assert writer.outcomes["too_big_a_file"] == "EFBIG"
     assert refused(writer, ["link_out", "make_pipe"], "EACCES", "EPERM")
+
+
+def test_a_writer_makes_no_program_that_runs_with_its_rights(writer: Report) -> None:
+    assert writer.outcomes["make_set_id"] == "EPERM"
+    assert writer.outcomes["fill_set_id"] == "0"
 
 
 def test_the_kernel_is_out_of_reach(reader: Report, writer: Report) -> None:
