@@ -46,9 +46,10 @@ def _lines(files: Sequence[str], read: list[tuple[str, int]]) -> Iterator[bytes]
     """Every line of every file; `read` counts them."""
     for path in files:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(0, "it is no regular file", path)
         with open(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(0, "it is no regular file", path)
             read.append((path, 0))
             while line := file.readline(MOST_LINE_BYTES + 1):
                 read[-1] = (path, read[-1][1] + 1)

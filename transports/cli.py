@@ -7,6 +7,7 @@ Exit statuses: 0 fine, 1 failure at run time, 2 bad configuration or usage.
 
 import os
 import sys
+from io import TextIOWrapper
 
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 
@@ -35,13 +36,19 @@ def main() -> int:
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if name == "serve" and not _asks_for_help(arguments):
         return _serve(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):  # a path may have letters that this terminal has no bytes for
+        sys.stdout.reconfigure(errors="backslashreplace")
+    status = EXIT_OK
     try:
-        return _run(name, arguments)
+        status = _run(name, arguments)
+        sys.stdout.flush()
     except BrokenPipeError:  # the reader of our output left: nothing to add
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return EXIT_OK
+        _drop_output()
     except KeyboardInterrupt:
         return EXIT_FAILURE
+    except OSError as error:
+        return _lack(name, error)
+    return status
 
 
 def _serve(arguments: "Sequence[str]") -> int:
@@ -118,7 +125,23 @@ def _fill_standard_descriptors() -> None:
     """Whoever starts us with one of them closed must not find a socket of ours in its place."""
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
+        name = ("stdin", "stdout", "stderr")[fd]
+        setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))  # noqa: SIM115 - it stays open
     os.close(fd)
+
+
+def _lack(name: str, error: OSError) -> int:
+    """Say what the system did not give: a file that is named, or else room for our output."""
+    if error.filename is None:
+        _drop_output()
+    what = "the output cannot be written" if error.filename is None else error.filename
+    sys.stderr.write(f"filewarden {name}: {what}: {error.strerror}\n")
+    return EXIT_FAILURE
+
+
+def _drop_output() -> None:
+    """Let what nobody takes go nowhere, for the interpreter tries it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _asks_for_help(arguments: "Sequence[str]") -> bool:
