@@ -44,6 +44,9 @@ _UNSUPPORTED = {
     "(?x": "the flag x",
 }
 _BACK_REFERENCE = re.compile(r"\\[1-9gk]")
+_RETURN = re.compile(r"\r|\\(?:r|x0[dD]|x\{0*[dD]\}|0?15)")
+"""What asks for a carriage return itself."""
+_CARRIAGE_RETURN, _LINE_FEED = 13, 10
 _TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*+\]|.", re.DOTALL)
 
 
@@ -77,6 +80,7 @@ class Pattern:
             raise _invalid(text, "holds a line break; lines are searched one by one, so search for one of its lines")
         self._literal = None if regex or ignore_case else raw
         self._expression: _re2.RE2 | None = None
+        self._asks_for_returns = regex and _RETURN.search(text) is not None
         if regex:
             _compile(text, text, ignore_case=ignore_case)  # by itself, so that an error tells of nothing else
         if word:
@@ -89,11 +93,12 @@ class Pattern:
     def over(self, buffer: bytearray) -> Found:
         """Bind the pattern to a buffer, whose size must not change from now on."""
         literal = None if self._literal is None else _literal_find(buffer, self._literal)
-        expression = None if self._expression is None else _expression_find(buffer, self._expression)
-        if expression is None:
+        if self._expression is None:
             assert literal is not None  # noqa: S101 - one of the two is always there
             return Found(literal, literal)
-        return Found(literal or expression, expression)
+        expression = _expression_find(buffer, self._expression)
+        exact = expression if self._asks_for_returns else _line_find(buffer, expression)
+        return Found(literal or expression, exact)
 
 
 def _encoded(text: str) -> bytes:
@@ -133,6 +138,30 @@ def _expression_find(buffer: bytearray, expression: _re2.RE2) -> Find:
         return None if span == _NOTHING else span
 
     return find
+
+
+def _line_find(buffer: bytearray, find: Find) -> Find:
+    r"""Leave out what matches only because the carriage return of a line end counts as a part of the line.
+
+    It does for `[^;]$`, `\s+$` or `^.$`; such a line is looked at once more, as if it ended before.
+    """
+
+    def find_line(begin: int, end: int) -> Span | None:
+        while (span := find(begin, end)) is not None:
+            last = span[1]
+            if last == begin or buffer[last - 1] != _CARRIAGE_RETURN or buffer[last] != _LINE_FEED:
+                return span
+            buffer[last - 1] = _LINE_FEED
+            span = find(max(begin, buffer.rfind(b"\n", begin, span[0]) + 1), last - 1)
+            buffer[last - 1] = _CARRIAGE_RETURN
+            if span is not None:
+                return span
+            begin = last + 1
+            if begin > end:
+                return None
+        return None
+
+    return find_line
 
 
 def _compile(shown: str, expression: str, *, ignore_case: bool) -> _re2.RE2:
