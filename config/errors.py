@@ -1,6 +1,6 @@
 """What is wrong with a configuration: one line for each problem, all of them together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -35,3 +35,12 @@ class ConfigError(Exception):
         self.problems: list[Problem] = list(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         super().__init__("\n  ".join([f"config error: {count}", *map(str, self.problems)]))
+
+
+def problems_of(look: Callable[[], object]) -> list[Problem]:
+    """What `look` complains of, for whoever goes on to the next."""
+    try:
+        look()
+    except ConfigError as error:
+        return error.problems
+    return []

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from filewarden.config.errors import ConfigError, Problem
 
 FOLDER_NAME = "filewarden"
+_LINK = "is a symbolic link: remove it, or make it a folder"
 
 
 def home_folder(environ: Mapping[str, str]) -> str | None:
@@ -66,18 +67,37 @@ def ensure_private_folder(path: str) -> None:
             os.mkdir(path, 0o700)
         except FileExistsError:
             if stat.S_ISLNK(os.lstat(path).st_mode):
-                raise _unfit(path, "is a symbolic link: remove it, or make it a folder") from None
+                raise _unfit(path, _LINK) from None
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise _unfit(path, f"cannot be used as a private folder: {error.strerror}") from None
     try:
         found = os.fstat(fd)
         if found.st_uid != os.geteuid():
-            raise _unfit(path, f"belongs to user {found.st_uid}, not to us: remove it, or change its owner")
+            raise _unfit(path, _foreign(found.st_uid))
         if stat.S_IMODE(found.st_mode) != 0o700:
             os.fchmod(fd, 0o700)
     finally:
         os.close(fd)
+
+
+def why_not_private(path: str) -> str:
+    """Why `ensure_private_folder` would refuse it, or "" where it would not; nothing is made or changed."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        above = os.path.dirname(path)
+        while not os.path.lexists(above):
+            above = os.path.dirname(above)
+        can_be_made = os.path.isdir(above) and os.access(above, os.W_OK | os.X_OK)
+        return "" if can_be_made else f"cannot be used as a private folder: nothing can be made in {above}"
+    except OSError as error:
+        return f"cannot be used as a private folder: {error.strerror}"
+    if stat.S_ISLNK(found.st_mode):
+        return _LINK
+    if not stat.S_ISDIR(found.st_mode):
+        return "cannot be used as a private folder: it is none"
+    return "" if found.st_uid == os.geteuid() else _foreign(found.st_uid)
 
 
 def give_private_folder(path: str, uid: int, gid: int) -> None:
@@ -121,6 +141,10 @@ def _base_folder(environ: Mapping[str, str], variable: str, below_home: str, hom
         return named
     home = home or home_folder(environ)
     return None if home is None else os.path.join(home, below_home)
+
+
+def _foreign(uid: int) -> str:
+    return f"belongs to user {uid}, not to us: remove it, or change its owner"
 
 
 def _unfit(path: str, sentence: str) -> ConfigError:

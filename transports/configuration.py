@@ -6,29 +6,22 @@ from collections.abc import Sequence
 
 import msgspec
 
-from filewarden.broker.account import account_for, check_rights
+from filewarden.broker.account import account_for
 from filewarden.config.errors import ConfigError, Problem, printable
 from filewarden.config.load import NO_ROOT, Loaded, load
 from filewarden.config.profiles import all_roots
 from filewarden.config.sections.roots import RootSettings
+from filewarden.transports.checks import checked
 from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.exit_status import EXIT_OK, EXIT_USAGE
 from filewarden.transports.named_files import unusable_files
-from filewarden.transports.plugins import catalogue_with_plugins
-from filewarden.transports.tool_settings import check_globs, check_tool_names
-from filewarden.workers.catalogue import CATALOGUE
 
 
 def check(arguments: Arguments) -> int:
     """Read the configuration as `serve` would, open the files that it names, and say what was found."""
     try:
         loaded = load(arguments.rest, os.environ)
-        check_tool_names(loaded, catalogue_with_plugins(loaded, CATALOGUE))
-        check_globs(loaded.settings)
-        if problems := list(unusable_files(loaded, os.environ)):
-            raise ConfigError(problems)
-        doubts = check_rights(account_for(loaded.settings), loaded.settings)
-        loaded = msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *doubts))
+        loaded = checked(loaded, account_for(loaded.settings), unusable_files(loaded, os.environ))
     except ConfigError as error:
         if arguments.as_json:
             sys.stdout.write(_document(None, error.problems))

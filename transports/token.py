@@ -10,6 +10,7 @@ from filewarden.config.folders import ensure_private_folder, state_folder
 from filewarden.transports.private_file import read_private, unfit
 
 KEY = "http.token_file"
+FILE_NAME = "token"
 TOKEN_BYTES = 32
 LONGEST_FILE = 4096
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]{16,}=*", re.ASCII)
@@ -26,7 +27,7 @@ def token_path(token_file: str, environ: Mapping[str, str]) -> str:
         return token_file
     folder = state_folder(environ)
     ensure_private_folder(folder)
-    return os.path.join(folder, "token")
+    return os.path.join(folder, FILE_NAME)
 
 
 def read_or_create_token(path: str, key: str = KEY) -> str:

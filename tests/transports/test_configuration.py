@@ -155,3 +155,62 @@ def test_profiles_are_told_with_whom_they_are_for(home: Path, capsys: Capture) -
     (home / "tokens" / "ci").write_text("short")
     assert check(home, f'{text}[access]\ntokens_folder = "{home}/tokens"\n') == 2
     assert "access.tokens_folder: " in capsys.readouterr().err
+
+
+HTTP = "[http]\nenabled = true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        (HTTP, ()),
+        ("", ("--allow-write",)),
+        ("", ("--status", "127.0.0.1:0")),
+        (f'{HTTP}token_file = "given"\n[[profiles]]\nname = "a"\nprincipals = ["token:ci"]\n', ()),
+    ],
+)
+def test_a_state_folder_that_cannot_be_had_is_told_where_it_is_needed(
+    text: str, arguments: tuple[str, ...], home: Path, capsys: Capture
+) -> None:
+    (home / "own").mkdir()
+    text += f'[[profiles.roots]]\npath = "{home / "own"}"\n' if "profiles" in text else ""
+    assert check(home, text, *arguments) == 0
+    (home / ".local").touch()
+    assert check(home, text, *arguments) == 2
+    state = home / ".local" / "state" / "filewarden"
+    assert f"1 problem\n  {state}: cannot be used as a private folder: Not a dir" in capsys.readouterr().err
+    assert check(home, "") == 0
+    assert check(home, "[history]\nenabled = false\n", "--allow-write") == 0
+
+
+def test_the_token_that_is_there_is_read(home: Path, capsys: Capture) -> None:
+    state = home / ".local" / "state" / "filewarden"
+    state.mkdir(parents=True, mode=0o700)
+    (state / "token").write_text("0123456789abcdef\n")
+    (state / "token").chmod(0o644)
+    assert check(home, "") == 0
+    assert check(home, HTTP) == 2
+    assert f"http.token_file: {state}/token can be read by others (mode 0644)" in capsys.readouterr().err
+    (state / "token").chmod(0o600)
+    assert check(home, HTTP) == 0
+
+
+def test_problems_of_every_kind_are_told_at_once(home: Path, capsys: Capture) -> None:
+    text = '[audit]\nfile = "none/audit.jsonl"\n[deadlines.tool]\nread_fil = 1.0\n'
+    assert check(home, text) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("config error: 2 problems\n")
+    assert "audit.file" in said
+    assert "deadlines.tool.read_fil" in said
+
+
+def test_plugins_are_looked_at_without_leaving_anything_beside_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (home / "plugins").mkdir()
+    (home / "plugins" / "words_of_check.py").write_text("TOOLS = 3\n")
+    monkeypatch.syspath_prepend(str(home / "plugins"))
+    assert check(home, '[tools]\nplugins = ["words_of_check"]\n') == 2
+    assert "tools.plugins = words_of_check" in capsys.readouterr().err
+    assert [path.name for path in (home / "plugins").iterdir()] == ["words_of_check.py"]

@@ -1,4 +1,4 @@
-"""What becomes of a command whose output is not taken: closed, left by its reader, a full disk, letters without bytes."""
+"""What becomes of a command whose output is not taken: closed, left, a full disk, letters it has no bytes for."""
 
 import os
 import subprocess

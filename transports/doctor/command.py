@@ -11,13 +11,14 @@ from typing import Literal
 
 import msgspec
 
-from filewarden.broker.account import Account, account_for, check_rights
+from filewarden.broker.account import Account, account_for
 from filewarden.config.errors import ConfigError
 from filewarden.config.load import NO_ROOT, Loaded, load, served
 from filewarden.config.profiles import all_roots
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
 from filewarden.config.version import NAME, VERSION
+from filewarden.transports.checks import checked
 from filewarden.transports.commands.reading import Arguments
 from filewarden.transports.doctor.client_rows import client_rows
 from filewarden.transports.doctor.findings import WRITERS, Row, attack_rows, layer_rows, outside_rows, visitors_row
@@ -28,9 +29,6 @@ from filewarden.transports.doctor.playground import Playground
 from filewarden.transports.doctor.view import Answer, as_json, as_text
 from filewarden.transports.doctor.worker import NoWorkerError, Subject, Ward
 from filewarden.transports.exit_status import EXIT_USAGE
-from filewarden.transports.plugins import catalogue_with_plugins
-from filewarden.transports.tool_settings import check_globs, check_tool_names
-from filewarden.workers.catalogue import CATALOGUE
 from filewarden.workers.doctor_attacks import Attack, attacks_of
 from filewarden.workers.profile import Role
 from filewarden.workers.wire import Report
@@ -62,7 +60,7 @@ def _examine(flags: Sequence[str], environ: Mapping[str, str], stack: contextlib
     answer = Answer(server=NAME, version=VERSION, mode=mode, machine=machine_facts(), notes=notes)
     account = account_for(loaded.settings)
     if not notes:
-        loaded = _checked(loaded, account)
+        loaded = checked(loaded, account)
     answer.rows.extend(own_file_rows(loaded, environ))
     answer.rows.extend(limit_rows(loaded.settings))
     answer.rows.extend(client_rows(environ))
@@ -72,14 +70,6 @@ def _examine(flags: Sequence[str], environ: Mapping[str, str], stack: contextlib
     if any(root.mode == "rw" for root in all_roots(loaded.settings)) and answer.layers:
         _examine_writer(answer, _grounded(loaded.settings, ground, "rw"), account, ground)
     return answer
-
-
-def _checked(loaded: Loaded, account: Account | None) -> Loaded:
-    """Raise ConfigError for what a server would refuse; what it would warn of comes with the warnings."""
-    check_tool_names(loaded, catalogue_with_plugins(loaded, CATALOGUE))
-    check_globs(loaded.settings)
-    doubts = check_rights(account, loaded.settings)
-    return msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *doubts))
 
 
 def _grounded(settings: Settings, ground: Playground, mode: Literal["ro", "rw"]) -> Settings:
