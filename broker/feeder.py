@@ -55,6 +55,7 @@ class Feeder:
         self._checks = checks
         self._scheduler = scheduler
         self._supervisors = supervisors
+        """The pools that are given calls."""
         self._may_wait_in_workers = False
         """False when no call does."""
         self._is_set = False
@@ -195,7 +196,12 @@ class Feeder:
 
     # What waits in workers.
 
-    def release(self, call: Call) -> bool:
+    def withdraw(self, call: Call) -> bool:
+        """Take a call out that no worker has begun; False when one has."""
+        waiting = self._checks if call.is_check else self._scheduler
+        return waiting.withdraw(call) or self._release(call)
+
+    def _release(self, call: Call) -> bool:
         """Take a call out that is about to leave or waits in a worker; False when it runs.
 
         It counts as if it had never been given out. What has not left yet, no worker has heard of. What waits in one is
@@ -221,12 +227,17 @@ class Feeder:
             (self._checks if call.is_check else self._scheduler).put_back(call)
         self.feed()
 
-    def close(self) -> None:
-        """Let no call wait in these workers, and give them none any more but what is about to leave."""
+    def move_to(self, supervisors: Mapping[Kind, Supervisor]) -> None:
+        """Give calls to these pools, and to those before none any more but what is about to leave.
+
+        What waits in a worker of theirs waits here again, but for changes, which only that worker can tell of.
+        """
         self._send()
         for worker in self._readers():
             self._take_all_back(worker)
-        self._supervisors = {}
+        self._supervisors = supervisors
+        self._may_wait_in_workers = False
+        self.feed()
 
     def returned(self, call: Call, *, is_suspect: bool) -> None:
         """The worker in which it waited is gone: it is the next one again, and a suspect waits in no worker any more.

@@ -98,6 +98,12 @@ def changes_something(call: Call) -> bool:
     return call.tool.writes and not call.tool.is_look
 
 
+def is_unchanged(found: Outcome) -> bool:
+    """Whether a check has found that nothing was changed, so that the change can be begun again."""
+    result = found.result if isinstance(found, Succeeded) else None
+    return isinstance(result, FoundOutcome) and result.outcome == "unchanged"
+
+
 def told(lost: Failed, found: Outcome | None) -> Failed:
     """How a change ended whose worker was ended, by what a check has `found`; None: there was none."""
     result = found.result if isinstance(found, Succeeded) else None

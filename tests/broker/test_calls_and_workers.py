@@ -156,10 +156,10 @@ def then(on: Works, number: int) -> None:
 
 def check(on: Works) -> None:
     """What holds at the end of each tick."""
-    live = on.dispatcher._live  # noqa: SLF001
+    in_flight = on.dispatcher._in_flight  # noqa: SLF001
     now = on.clock.seconds
-    for call in live.values():
-        assert on.dispatcher._deadline.next_at <= max(call.hard_at, now + BUSY_TICK_S) + 0.003  # noqa: SLF001
+    for call in in_flight.calls:
+        assert in_flight._deadline.next_at <= max(call.hard_at, now + BUSY_TICK_S) + 0.003  # noqa: SLF001
     for record in on.records:
         if not record.is_over:
             assert record.call is not None

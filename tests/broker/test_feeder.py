@@ -133,7 +133,7 @@ class Shop:
         self.feed()
 
     def cancel(self, call: Call) -> bool:
-        if not (self.scheduler.withdraw(call) or self.feeder.release(call)):
+        if not self.feeder.withdraw(call):
             return False
         self.ends[call.id].append("cancelled")
         return True
