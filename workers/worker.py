@@ -4,8 +4,8 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +19,7 @@ from filewarden.workers.history.journal import Journal
 from filewarden.workers.history.let_go import LetGo
 from filewarden.workers.inquiry import NO_INPUTS, Inquiry
 from filewarden.workers.joining import join
+from filewarden.workers.known_tools import KnownTools
 from filewarden.workers.paths.space import Space
 from filewarden.workers.place import Place
 from filewarden.workers.profile import Profile, Spawn
@@ -26,15 +27,13 @@ from filewarden.workers.reporter import SILENT, Reporter
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.rules.write_rules import WriteRules
 from filewarden.workers.shelf import Shelf, shelf_of
-from filewarden.workers.tool import Content, Operation, Stepping, Text
+from filewarden.workers.tool import Content, Text
 
 if TYPE_CHECKING:  # only where something is written
     from filewarden.workers.history.store import History
     from filewarden.workers.steps import Steps
     from filewarden.workers.writing.housekeeping import Housekeeper
 
-Known = tuple[Operation, Callable[[bytes], Any], Stepping | None]
-"""What runs a tool, what decodes its arguments, and what runs it beside others, if anything does."""
 BALLAST_BYTES = 8 * 1024 * 1024
 
 
@@ -42,11 +41,10 @@ class Worker:
     """One forked child of the zygote."""
 
     def __init__(self, catalogue: Catalogue, profile: Profile, place: Place) -> None:
-        self._catalogue = catalogue
+        self._tools = KnownTools(catalogue)
         self._profile = profile
         self._place = place
         self._space = Space(place.roots, frozenset(profile.denied))
-        self._known: dict[str, Known] = {}
         writes = profile.writes
         self._writing = WriteRules(
             protection=protection(writes.protected if profile.role == "rw" else ()),
@@ -143,7 +141,7 @@ class Worker:
 
         try:
             context = self._context(call, channel)
-            _, decode, stepping = self._known.get(call.tool) or self._learn(call.tool)
+            _, decode, stepping = self._tools[call.tool]
             if stepping is not None:
                 return _answer(call, (yield from stepping(context, decode(call.arguments))))
             yield ALONE
@@ -193,15 +191,8 @@ class Worker:
         )
 
     def _run(self, context: Context, call: wire.Call) -> msgspec.Struct | Text | Content:
-        run, decode, _ = self._known.get(call.tool) or self._learn(call.tool)
+        run, decode, _ = self._tools[call.tool]
         return run(context, decode(call.arguments))
-
-    def _learn(self, name: str) -> Known:
-        tool = self._catalogue.operation(name)
-        if tool is None:
-            raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
-        known = self._known[name] = tool.run, msgspec.msgpack.Decoder(tool.arguments).decode, tool.steps
-        return known
 
 
 def _calls(channel: Channel) -> Iterator[wire.Call]:
