@@ -18,6 +18,7 @@ from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.caller import Caller, Unread
 from filewarden.broker.conversation import Conversation
 from filewarden.broker.dispatcher import Dispatcher
+from filewarden.broker.employer import Employer
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.lifecycle import Exit
@@ -26,7 +27,6 @@ from filewarden.broker.log import Log
 from filewarden.broker.offering import catalogue_of, offer_of
 from filewarden.broker.outcome_checks import OutcomeChecks
 from filewarden.broker.patrol import Patrol
-from filewarden.broker.pool_client import Client
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.session import Session
@@ -43,7 +43,7 @@ from filewarden.broker.write_budgets import budgets_of
 from filewarden.config.settings import Settings
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.operations import FIND_OUTCOME
-from filewarden.workers.wire import Aside, Ending, Report
+from filewarden.workers.wire import Report
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -73,7 +73,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
     """A branch can start no worker, and why."""
     on_breach: Callable[[Breach], None]
 
-    def hire(self, settings: Settings, launcher: EditionLauncher, client: Client) -> Staff:
+    def hire(self, settings: Settings, launcher: EditionLauncher, employer: Employer) -> Staff:
         """Workers by these settings; none is started yet."""
         return Staff(
             settings=settings,
@@ -81,7 +81,7 @@ class Common(msgspec.Struct, frozen=True, kw_only=True):
             links=self.links,
             launcher=launcher,
             serials=self.serials,
-            client=client,
+            employer=employer,
             judge=self.judge,
             on_breach=self.on_breach,
             log=self.log,
@@ -130,7 +130,7 @@ class Branch:
             checks=self._checks,
         )
         self.staff = hired or common.hire(settings, launcher, self)
-        self.staff.serve(self)
+        self.staff.serve(self.dispatcher, self)
         limits, roots = settings.limits, [root.name for root in settings.roots]
         self.watches = Watches(common.reactor, self.staff.crew, roots, limits.max_watches)
         self.offer = offer_of(self._catalogue, settings)
@@ -206,7 +206,7 @@ class Branch:
         """Put a staff to work in place of the one returned."""
         before, self.staff = self.staff, staff
         settings = self.settings
-        staff.succeed(before, self)
+        staff.succeed(before, self.dispatcher, self)
         self.watches.renew(staff.crew, [root.name for root in settings.roots], settings.limits.max_watches)
         self.dispatcher.renew(
             staff.supervisors,
@@ -267,43 +267,20 @@ class Branch:
         for supervisor in self.staff.supervisors:
             supervisor.await_deaths(timeout_s)
 
-    # What the supervisors tell.
-
-    def on_idle(self) -> None:
-        """A worker can take a call."""
-        self.dispatcher.on_idle()
-
-    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
-        """A worker answered, or said something on the way."""
-        self.dispatcher.on_frame(worker, frame, now)
-
-    def on_unreachable(self, worker: Worker) -> None:
-        """A worker can be sent nothing any more."""
-        self.dispatcher.on_unreachable(worker)
-
-    def on_returned(self, call: Call, cause: Exit) -> None:
-        """The worker that would have run `call` later is gone."""
-        self.dispatcher.on_returned(call, cause)
-
-    def on_lost(self, call: Call, cause: Exit) -> None:
-        """The worker that ran `call` is gone."""
-        log = self._common.log.debug if cause is Exit.CANCELLED else self._common.log.warning
-        log("a call lost its worker", call=call.id, tool=call.tool.name, cause=cause.value)
-        self.dispatcher.on_lost(call, cause)
-
-    def on_costly(self, call: Call) -> None:
-        """It has become known that `call` itself brought its worker down."""
-        self.dispatcher.on_costly(call)
+    # What the supervisors tell of workers.
 
     def on_breach(self, breach: Breach) -> None:
         """A worker did what no honest one does."""
         self._common.on_breach(msgspec.structs.replace(breach, profile=self.profile))
 
-    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
-        """A worker is gone, or about to be."""
+    def on_gone(self, worker: Worker, place: str, cause: Exit, lost: Call | None) -> None:
+        """A worker is gone, or about to be, and with it the call that it ran."""
         log = self._common.log.debug if cause in (Exit.RECYCLED, Exit.CANCELLED) else self._common.log.warning
         place = f"{self.profile}/{place}" if self.profile else place
         log("a worker ended", place=place, pid=worker.pid, cause=cause.value)
+        if lost is not None:
+            log = self._common.log.debug if cause is Exit.CANCELLED else self._common.log.warning
+            log("a call lost its worker", call=lost.id, tool=lost.tool.name, cause=cause.value)
 
     def on_report(self, report: Report) -> bool:
         """Judge a worker's confinement by what it measured."""

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 
 from filewarden.broker.branch import Branch, Common
 from filewarden.broker.charter import Charter
+from filewarden.broker.employer import Employer
 from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
 from filewarden.broker.launcher import Launcher
-from filewarden.broker.pool_client import Client
 from filewarden.broker.pool_profile import frame_bytes
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.staff import Staff
@@ -125,7 +125,7 @@ class Branches:
 
     # Other settings.
 
-    def hire(self, charter: Charter, number: int, client_of: Callable[[str], Client]) -> dict[str, Staff]:
+    def hire(self, charter: Charter, number: int, employer_of: Callable[[str], Employer]) -> dict[str, Staff]:
         """Workers for every branch that is open and goes on, by the settings that were read as `number`."""
         settings, links = charter.settings, self._common.links
         links.max_frame_bytes = max(links.max_frame_bytes, longest_frame_bytes(settings))
@@ -134,7 +134,9 @@ class Branches:
             *starting_names(settings),
         }
         return {
-            name: self._common.hire(settings_for(settings, name), self._launcher.edition(number, name), client_of(name))
+            name: self._common.hire(
+                settings_for(settings, name), self._launcher.edition(number, name), employer_of(name)
+            )
             for name in served_names(settings)
             if name in names
         }

@@ -1,16 +1,16 @@
-"""Whom the workers of a pool serve, as their supervisor knows it."""
+"""Whose calls the workers of a pool run, as their supervisor knows it."""
 
 from typing import Protocol
 
-from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Exit
+from filewarden.broker.process import Violation
 from filewarden.broker.worker import Worker
-from filewarden.workers.wire import Aside, Ending, Report
+from filewarden.workers.wire import Aside, Ending
 
 
 class Client(Protocol):
-    """Whom the supervisor serves."""
+    """What it is told about calls."""
 
     def on_idle(self) -> None:
         """At least one worker can take a call."""
@@ -34,14 +34,25 @@ class Client(Protocol):
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
 
-    def on_breach(self, breach: Breach) -> None:
-        """A worker did what no honest one does, and is or was ended for it."""
 
-    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
-        """A worker is gone, or about to be; `place` names its pool and slot."""
+class Nobody:
+    """Nobody asks these workers anything, yet."""
 
-    def on_report(self, report: Report) -> bool:
-        """A worker reported its confinement; whether it may serve."""
+    def on_idle(self) -> None:
+        """There are no calls."""
 
-    def on_broken(self, reason: str) -> None:
-        """No worker can be started any more."""
+    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
+        """Nobody has asked a worker anything; raises Violation."""
+        raise Violation("a frame about a call that it does not run")
+
+    def on_unreachable(self, worker: Worker) -> None:
+        """It was not given anything."""
+
+    def on_returned(self, call: Call, cause: Exit) -> None:
+        """There are no calls."""
+
+    def on_lost(self, call: Call, cause: Exit) -> None:
+        """There are no calls."""
+
+    def on_costly(self, call: Call) -> None:
+        """There are no calls."""

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Exit
-from filewarden.broker.process import Violation
 from filewarden.broker.worker import Worker
-from filewarden.workers.wire import Aside, Ending, Report
+from filewarden.workers.wire import Report
 
 
 class Probation:
-    """Whom they serve meanwhile."""
+    """Who answers for them meanwhile."""
 
     def __init__(self, judge: Callable[[Report], str | None], on_breach: Callable[[Breach], None]) -> None:
         self._judge = judge
@@ -22,26 +21,7 @@ class Probation:
         self.report: Report | None = None
         """What the latest worker measured of its confinement."""
 
-    def on_idle(self) -> None:
-        """There are no calls yet."""
-
-    def on_frame(self, worker: Worker, frame: Ending | Aside, now: float) -> None:
-        """Nobody has asked a worker anything; raises Violation."""
-        raise Violation("a frame about a call that it does not run")
-
-    def on_lost(self, call: Call, cause: Exit) -> None:
-        """There are no calls yet."""
-
-    def on_unreachable(self, worker: Worker) -> None:
-        """It was not given anything."""
-
-    def on_returned(self, call: Call, cause: Exit) -> None:
-        """There are no calls yet."""
-
-    def on_costly(self, call: Call) -> None:
-        """There are no calls yet."""
-
-    def on_gone(self, worker: Worker, place: str, cause: Exit) -> None:
+    def on_gone(self, worker: Worker, place: str, cause: Exit, lost: Call | None) -> None:
         """It has answered for nobody; the log has why it never became ready."""
 
     def on_report(self, report: Report) -> bool:

@@ -16,10 +16,10 @@ import msgspec
 from filewarden.broker import charter as charters
 from filewarden.broker.breach import Breach
 from filewarden.broker.charter import Charter
+from filewarden.broker.employer import Employer
 from filewarden.broker.launch import Launched
 from filewarden.broker.launcher import Launcher
 from filewarden.broker.log import Log
-from filewarden.broker.pool_client import Client
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
 from filewarden.broker.staff import Staff
@@ -59,7 +59,7 @@ class Renewal:
         log: Log,
         judge: Callable[[Report], str | None],
         on_breach: Callable[[Breach], None],
-        hire: Callable[[Charter, int, Callable[[str], Client]], Mapping[str, Staff]],
+        hire: Callable[[Charter, int, Callable[[str], Employer]], Mapping[str, Staff]],
         take_over: Callable[[Charter, Trial, int], list[Staff]],
     ) -> None:
         self._reactor = reactor
@@ -139,7 +139,7 @@ class Renewal:
         self._trial = Trial(
             self._reactor,
             charter.settings,
-            lambda client_of: self._hire(charter, number, client_of),
+            lambda employer_of: self._hire(charter, number, employer_of),
             self._judge,
             self._on_breach,
             lambda: self._passed(number, charter),

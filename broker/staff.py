@@ -6,11 +6,12 @@ from functools import partial
 
 from filewarden.broker.breach import Breach
 from filewarden.broker.crew import Crew
+from filewarden.broker.employer import Employer
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
 from filewarden.broker.pool import ROLES, may_write, reading_pool, writing_pool
-from filewarden.broker.pool_client import Client
+from filewarden.broker.pool_client import Client, Nobody
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.supervisor import Supervisor
 from filewarden.config.settings import Settings
@@ -18,7 +19,10 @@ from filewarden.workers.wire import Report
 
 
 class Staff:
-    """`client` gets the calls' answers; `judge` says why a process with this report may not serve, or None."""
+    """`employer` answers for it; `judge` says why a process with this report may not serve, or None.
+
+    Nobody asks it anything before it is told whom to serve.
+    """
 
     def __init__(
         self,
@@ -28,7 +32,7 @@ class Staff:
         links: Links,
         launcher: EditionLauncher,
         serials: Iterator[int],
-        client: Client,
+        employer: Employer,
         judge: Callable[[Report], str | None],
         on_breach: Callable[[Breach], None],
         log: Log,
@@ -44,7 +48,8 @@ class Staff:
                 launcher=launcher,
                 pool=pool,
                 serials=serials,
-                client=client,
+                client=Nobody(),
+                employer=employer,
                 jitter=Random().random,
                 log=log.warning,
             )
@@ -73,14 +78,14 @@ class Staff:
         """How many of its processes are not known to be dead, watchers aside."""
         return sum(len(supervisor.roster.workers()) for supervisor in self.supervisors)
 
-    def serve(self, client: Client) -> None:
-        """Work for `client` from now on."""
+    def serve(self, client: Client, employer: Employer) -> None:
+        """Run the calls of `client` from now on; `employer` answers for it."""
         for supervisor in self.supervisors:
-            supervisor.client = client
+            supervisor.client, supervisor.employer = client, employer
 
-    def succeed(self, other: "Staff", client: Client) -> None:
+    def succeed(self, other: "Staff", client: Client, employer: Employer) -> None:
         """Go on counting where those before have stopped, and serve `client`."""
-        self.serve(client)
+        self.serve(client, employer)
         counted = {supervisor.pool.kind: supervisor.roster for supervisor in other.supervisors}
         for supervisor in self.supervisors:
             if (before := counted.get(supervisor.pool.kind)) is not None:

@@ -8,6 +8,7 @@ from filewarden.broker.backoff import Breaker
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.call import Call
 from filewarden.broker.deaths import Deaths
+from filewarden.broker.employer import Employer
 from filewarden.broker.forkserver import is_dead_within
 from filewarden.broker.heard_links import HeardLinks
 from filewarden.broker.launcher import EditionLauncher
@@ -52,12 +53,15 @@ class Supervisor:
         pool: Pool,
         serials: Iterator[int],
         client: Client,
+        employer: Employer,
         jitter: Callable[[], float],
         log: Callable[[str], None],
     ) -> None:
         self.pool = pool
         self.client = client
-        """Whom it serves now."""
+        """Whose calls it runs now."""
+        self.employer = employer
+        """Who answers for it now."""
         self.roster = Roster(pool.size, pool.spares)
         self._reactor = reactor
         self._links = links
@@ -144,7 +148,7 @@ class Supervisor:
         return self._deaths.stuck(now)
 
     def _tell_breach(self, name: str, reason: str, principal: str, call: Call | None) -> None:
-        self.client.on_breach(
+        self.employer.on_breach(
             Breach(
                 worker=name,
                 role=ROLES[self.pool.kind],
@@ -254,7 +258,7 @@ class Supervisor:
 
     def on_unusable(self, reason: str) -> None:
         """No zygote will ever serve this profile."""
-        self.client.on_broken(reason)
+        self.employer.on_broken(reason)
 
     # Frames.
 
@@ -301,7 +305,7 @@ class Supervisor:
 
     def _on_ready(self, worker: Worker, frame: Ready, now: float) -> None:
         report = worker.confined(frame, now)
-        if not self.client.on_report(report):
+        if not self.employer.on_report(report):
             self.condemn(worker, Exit.PROTOCOL)
             return
         self._retirement.wear.began(worker.serial)
@@ -336,7 +340,8 @@ class Supervisor:
 
     def _lose(self, worker: Worker, call: Call | None, cause: Exit) -> None:
         """What a worker's end means for its slot, its call, and the next start."""
-        self.client.on_gone(worker, self.name_of(worker), cause)
+        lost = None if call is None or call.is_disowned else call
+        self.employer.on_gone(worker, self.name_of(worker), cause, lost)
         self.roster.lose(worker, cause)
         if cause is Exit.CRASH and call is not None and not worker.is_reaped:
             self._deaths.crashed(worker.serial, call)
@@ -345,8 +350,8 @@ class Supervisor:
         self._nursery.fill()
         for unstarted in reversed(worker.take_waiting()):
             self.client.on_returned(unstarted, cause)
-        if call is not None and not call.is_disowned:
-            self.client.on_lost(call, cause)
+        if lost is not None:
+            self.client.on_lost(lost, cause)
         self.client.on_idle()
 
     def _bury(self, worker: Worker) -> None:

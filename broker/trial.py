@@ -7,7 +7,7 @@ none, a sandbox that does not hold. Until the end of the trial everything is ser
 from collections.abc import Callable, Mapping
 
 from filewarden.broker.breach import Breach
-from filewarden.broker.pool_client import Client
+from filewarden.broker.employer import Employer
 from filewarden.broker.probation import Probation
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.staff import Staff
@@ -26,7 +26,7 @@ class Trial:
         self,
         reactor: Reactor,
         settings: Settings,
-        hire: Callable[[Callable[[str], Client]], Mapping[str, Staff]],
+        hire: Callable[[Callable[[str], Employer]], Mapping[str, Staff]],
         judge: Callable[[Report], str | None],
         on_breach: Callable[[Breach], None],
         passed: Callable[[], None],
@@ -37,10 +37,10 @@ class Trial:
         self._failed = failed
         self._probations: dict[str, Probation] = {}
 
-        def client_of(profile: str) -> Probation:
+        def employer_of(profile: str) -> Probation:
             return self._probations.setdefault(profile, Probation(judge, on_breach))
 
-        self.staffs = hire(client_of)
+        self.staffs = hire(employer_of)
         """Those that are tried, by profile."""
         self._give_up_at = reactor.now() + ZYGOTES_S * max(1, len(self.staffs)) + settings.pool.start_timeout_s
         for staff in self.staffs.values():

@@ -155,7 +155,8 @@ class Works:
                 launcher=stand_in,
                 pool=pool,
                 serials=self._serials,
-                client=stand_in,
+                client=self.dispatcher,
+                employer=stand_in,
                 jitter=lambda: 0.5,
                 log=lambda _sentence: None,
             )
@@ -195,9 +196,9 @@ class Works:
             if process.pidfd == pidfd and not process.is_buried:
                 process.die()
 
-    # Whom the workers serve: what a branch passes on.
+    # Who answers for the workers.
 
-    def on_gone(self, _worker: Worker, _place: str, _cause: Exit) -> None:
+    def on_gone(self, _worker: Worker, _place: str, _cause: Exit, _lost: Call | None) -> None:
         pass
 
     def on_report(self, _report: wire.Report) -> bool:
@@ -205,11 +206,6 @@ class Works:
 
     def on_breach(self, _breach: Any) -> None:
         pass
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("on_idle", "on_frame", "on_unreachable", "on_returned", "on_lost", "on_costly"):
-            return getattr(self.dispatcher, name)
-        raise AttributeError(name)
 
     # What happens.
 
