@@ -16,6 +16,7 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent.parent
 UNITS = REPOSITORY / "deploy" / "systemd"
 DOCKERFILE = REPOSITORY / "deploy" / "docker" / "Dockerfile"
+PACKAGES = {"broker", "config", "transports", "workers"}
 MOST_EXPOSURE = 3.0
 """Of systemd's scale from 0 (nothing allowed) to 10."""
 
@@ -76,11 +77,26 @@ def test_the_container_gets_all_that_the_package_is_made_of(project: dict[str, A
         for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE.read_text(), re.MULTILINE)
         for word in line.split()[:-1]
     }
-    assert copied == {"pyproject.toml", project["readme"], *project["license-files"], "MANIFEST.in",
-                      "broker", "config", "transports", "workers"}  # fmt: skip
+    assert copied == {"pyproject.toml", project["readme"], *project["license-files"], "MANIFEST.in", *PACKAGES}
     assert all((REPOSITORY / name).exists() for name in copied)
     let_in = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert let_in == copied
+
+
+def test_the_source_archive_has_all_that_the_documents_lead_to_and_nothing_twice() -> None:
+    rules = [line.split() for line in (REPOSITORY / "MANIFEST.in").read_text().splitlines()]
+    folders = {name for kind, *names in rules if kind == "graft" for name in names}
+    packed = folders | {name for kind, *names in rules if kind == "include" for name in names} | PACKAGES
+    pages = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
+    led_to = {
+        (page.parent / target).resolve().relative_to(REPOSITORY.resolve()).parts[0]
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:]+)[^)]*\)", page.read_text())
+        if "://" not in target and (page.parent / target).exists()
+    }
+    assert {page.name for page in REPOSITORY.glob("*.md")} | led_to <= packed
+    followed = [path for folder in folders for path in (REPOSITORY / folder).rglob("*") if path.is_symlink()]
+    assert not [path for path in followed if path.is_dir() and "node_modules" not in path.parts]
 
 
 @pytest.fixture
