@@ -223,7 +223,7 @@ class Conversation:
         exchange = self.session.exchange_of(start)
         frame = self.session.aside(start, aside)
         if exchange is not None and frame is not None and exchange.sink is not None:
-            exchange.sink.send(frame)
+            exchange.sink.tell(frame)
 
     def _cancel(self, cancel: CancelCall) -> None:
         run = self._runs.pop(id(cancel.call), None)
@@ -233,8 +233,8 @@ class Conversation:
 
     def _await_answers(self, action: AwaitAnswers) -> None:
         reactor = self._services.reactor
-        interview = action.interview
-        reactor.at(reactor.now() + self._services.ask_s, lambda: self._go_on(self.session.give_up(interview)))
+        questions = action.questions  # not their call, which may be large and over long before
+        reactor.at(reactor.now() + self._services.ask_s, lambda: self._go_on(self.session.give_up(questions)))
 
     def _make_task(self, run: Run) -> None:
         """Answer the request with a task, unless it was answered meanwhile; the run goes on without this client."""
@@ -254,7 +254,7 @@ class Conversation:
             return
         known = [task_id for task_id in listen.wanted.tasks if self._services.tasks.find(task_id, principal)]
         self._services.announcements.join(self._subscriptions, principal)
-        self._subscriptions.open(listen, exchange, exchange.sink.send, frozenset(known))
+        self._subscriptions.open(listen, exchange.sink, frozenset(known))
 
     def _watch(self, action: Watch | Unwatch) -> None:
         if isinstance(action, Watch):

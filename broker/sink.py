@@ -9,7 +9,10 @@ class Sink(Protocol):
     """Where what one frame of a client leads to is sent."""
 
     def send(self, frame: bytes) -> None:
-        """A notification of this exchange, or a request of ours: any number, before the answer."""
+        """A request of ours, or what else must arrive: any number, before the answer."""
+
+    def tell(self, frame: bytes) -> None:
+        """A notification that nothing depends on, likewise; a client that does not read may have to do without."""
 
     def answer(self, reply: Reply | None, status: int) -> None:
         """What answers, or None when nothing is to be sent; called exactly once.

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from functools import partial
 
 from filewarden.broker.protocol import notifications
-from filewarden.broker.protocol.actions import Exchange, Listen
+from filewarden.broker.protocol.actions import Listen
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed
+from filewarden.broker.sink import Sink
 from filewarden.broker.tasks import Task, shown
 from filewarden.broker.watching import Lookouts, WatchedResources
 from filewarden.workers.errors import Code
@@ -21,9 +22,8 @@ Json = dict[str, object]
 class Listening:
     """One modern subscription; until it is acknowledged, what happens is kept."""
 
-    def __init__(self, listen: Listen, exchange: Exchange, send: SendFrame, tasks: frozenset[str]) -> None:
+    def __init__(self, listen: Listen, sink: Sink, tasks: frozenset[str]) -> None:
         self.listen = listen
-        self.exchange = exchange
         self.tasks = tasks
         self.uris: list[str] = []
         """What is watched for it, in the order in which that became true."""
@@ -33,7 +33,7 @@ class Listening:
         """How many results its acknowledgement waits for."""
         self.resources: WatchedResources | None = None
         self.stop_lists: Callable[[], None] | None = None
-        self._send = send
+        self._sink = sink
         self._early: dict[bytes, None] | None = {}
 
     def wants(self, kind: str) -> bool:
@@ -44,16 +44,16 @@ class Listening:
     def tell(self, frame: bytes) -> None:
         """Send a notification, never before the acknowledgement."""
         if self._early is None:
-            self._send(frame)
+            self._sink.tell(frame)
         else:
             self._early[frame] = None
 
     def acknowledge(self, frame: bytes) -> None:
         """Send the acknowledgement, then what has happened meanwhile."""
         early, self._early = self._early, None
-        self._send(frame)
+        self._sink.send(frame)
         for each in early or ():
-            self._send(each)
+            self._sink.tell(each)
 
     def stop(self) -> None:
         """Watch nothing for it any more."""
@@ -125,9 +125,9 @@ class Subscriptions:
 
     # The modern era.
 
-    def open(self, listen: Listen, exchange: Exchange, send: SendFrame, tasks: frozenset[str]) -> None:
+    def open(self, listen: Listen, sink: Sink, tasks: frozenset[str]) -> None:
         """Watch what is asked for; then acknowledge what of it is honoured, before anything else is told."""
-        opening = self._listens[id(listen)] = Listening(listen, exchange, send, tasks)
+        opening = self._listens[id(listen)] = Listening(listen, sink, tasks)
         uris = list(dict.fromkeys(listen.wanted.uris))[:MOST_URIS] if self._abilities.watching else []
         opening.tells_resources = listen.wanted.resources and self._abilities.changing_resources
         watches_lists = opening.tells_resources and self._abilities.watching

@@ -19,7 +19,8 @@ CLIENT_ID = "stdio"
 CHUNK_BYTES = 256 * 1024
 LAST_ANSWERS_S = 1.0
 """How long calls that are under way at the end of input may still be answered, once workers are there."""
-LAST_FLUSH_S = 0.25
+UNREAD_S, LAST_FLUSH_S = 1.0, 5.0
+"""How long it is waited for a client to read on when everything else has ended, at a time and in all."""
 SLOW_READER = "slow_reader"
 """As the status counts what was not told to a client that does not read."""
 
@@ -65,7 +66,7 @@ class Stdio:
         self._start_s = start_s
         profile = broker.settings.access.profile
         self._principal = Principal(key_of(profile, LOCAL.key)) if profile else LOCAL
-        self._conversation = broker.open_conversation(Caller(CLIENT_ID, self._principal), notify=self.send)
+        self._conversation = broker.open_conversation(Caller(CLIENT_ID, self._principal), notify=self.tell)
         self._unheard = 0
         """How many of the messages that have arrived are still to be looked at."""
         self._is_reading = False
@@ -130,7 +131,11 @@ class Stdio:
         )
 
     def send(self, frame: bytes) -> None:
-        """A notification, or a frame before the answer: everything goes out on the one stream.
+        """A frame before the answer: everything goes out on the one stream."""
+        self._outlet.write(frame)
+
+    def tell(self, frame: bytes) -> None:
+        """A notification.
 
         A client that has left so much unread does without: what it is told of without end must not fill this process.
         """
@@ -185,12 +190,13 @@ class Stdio:
         self._stop()
 
     def flush(self) -> None:
-        """Write what is left, for a moment, when the loop no longer runs."""
+        """Write what is left, for as long as the client goes on reading, when the loop no longer runs."""
         import select
 
         give_up_at = self._reactor.now() + LAST_FLUSH_S
         while not self._outlet.is_empty and (left_s := give_up_at - self._reactor.now()) > 0:
-            select.select([], [self._outlet.fd], [], left_s)
+            if not select.select([], [self._outlet.fd], [], min(left_s, UNREAD_S))[1]:
+                return
             self._outlet.flush()
 
 

@@ -60,7 +60,7 @@ class Send(msgspec.Struct, frozen=True, eq=False):
 
 
 class Interview(msgspec.Struct, eq=False):
-    """Questions to a legacy client, and the answers so far; `Session.give_up` ends it without the rest."""
+    """Questions to a legacy client, and the answers so far."""
 
     call: StartCall
     asked: Asked
@@ -70,9 +70,10 @@ class Interview(msgspec.Struct, eq=False):
 
 
 class AwaitAnswers(msgspec.Struct, frozen=True, eq=False):
-    """Questions were sent; unless they are answered in time, give the interview up."""
+    """Questions were sent; unless all are answered in time, `Session.give_up` them."""
 
-    interview: Interview
+    questions: tuple[str, ...]
+    """The ids of our requests."""
 
 
 class Watch(msgspec.Struct, frozen=True, eq=False):

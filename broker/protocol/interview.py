@@ -1,5 +1,7 @@
 """Asking a legacy client: requests of ours, their ids, and what its responses mean (MCP, elicitation and sampling)."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from filewarden.broker.protocol import notifications
@@ -45,6 +47,10 @@ class Interviews:
             return None
         interview.answers[interview.keys.pop(response.id)] = _answer_in(response)
         return None if interview.keys else interview
+
+    def find(self, questions: Iterable[str]) -> Interview | None:
+        """The one that still waits for one of these."""
+        return next((self._open[our_id] for our_id in questions if our_id in self._open), None)
 
     def give_up(self, interview: Interview, reason: str) -> list[bytes]:
         """What is open counts as not answered; returns the frames that take it back."""

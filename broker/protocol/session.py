@@ -4,7 +4,7 @@ One session serves either era. The legacy one is opened by `initialize`, and wha
 the modern one every request stands for itself, and nothing but the requests in flight is remembered.
 """
 
-from collections.abc import KeysView
+from collections.abc import Iterable, KeysView
 
 import msgspec
 
@@ -153,10 +153,11 @@ class Session:
         revision = call.terms.revision
         return notifications.progress(call.progress_token, aside.done, aside.total, aside.message, revision)
 
-    def give_up(self, interview: Interview) -> Exchange | None:
-        """Nobody answered in time: what is open counts as not answered; otherwise like `complete`."""
-        running = self._find(interview.call)
-        if running is None or running.interview is not interview:
+    def give_up(self, questions: Iterable[str]) -> Exchange | None:
+        """Nobody answered in time: what of it is open counts as not answered; otherwise like `complete`."""
+        interview = self._interviews.find(questions)
+        running = None if interview is None else self._find(interview.call)
+        if running is None or interview is None:
             return None
         running.exchange.actions += map(Send, self._interviews.give_up(interview, "nobody answered in time"))
         self._run_again(running, interview)
@@ -285,7 +286,7 @@ class Session:
             return self._end(running, call.respond(call, _CANNOT_ASK))
         interview, frames = self._interviews.begin(call, asked)
         running.interview = interview
-        running.exchange.actions += [*map(Send, frames), AwaitAnswers(interview)]
+        running.exchange.actions += [*map(Send, frames), AwaitAnswers(tuple(interview.keys))]
         return running.exchange
 
     def _take_answer(self, response: Response, exchange: Exchange) -> None:

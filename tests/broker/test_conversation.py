@@ -53,6 +53,8 @@ class Sink:
     def send(self, frame: bytes) -> None:
         self.frames.append(frame)
 
+    tell = send
+
     def answer(self, reply: Reply | None, status: int) -> None:
         assert status == 200
         self.frames.append(bytes(reply or b""))

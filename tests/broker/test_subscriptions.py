@@ -10,7 +10,8 @@ import pytest
 
 from filewarden.broker.announcements import MOST_LISTENS, Announcements
 from filewarden.broker.caller import Caller
-from filewarden.broker.protocol.actions import Exchange, Listen
+from filewarden.broker.protocol.actions import Listen
+from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.messages import Filter
 from filewarden.broker.protocol.offer import Abilities
 from filewarden.broker.protocol.outcome import Failed, Outcome, Succeeded
@@ -57,6 +58,11 @@ class World:
     def send(self, frame: bytes) -> None:
         self.frames.append(json.loads(frame))
 
+    tell = send
+
+    def answer(self, reply: Reply | None, status: int) -> None:
+        raise AssertionError(reply)
+
     def locate(self) -> None:
         """A worker answers: every address with a path of its own, but those that say no."""
         uris, deliver = self.located.pop()
@@ -89,7 +95,7 @@ def subscriptions(world: World) -> Subscriptions:
 
 def listen(subscriptions: Subscriptions, world: World, request_id: int = 7, **wanted: Any) -> Listen:
     action = Listen(request_id, Filter(**wanted), Terms(REVISIONS["2026-07-28"]))
-    subscriptions.open(action, Exchange(), world.send, frozenset())
+    subscriptions.open(action, world, frozenset())
     return action
 
 

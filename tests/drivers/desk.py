@@ -54,6 +54,8 @@ class Talk:
     def send(self, frame: bytes) -> None:
         self.frames.append(msgspec.json.decode(frame))
 
+    tell = send
+
     def answer(self, reply: Reply | None, status: int) -> None:
         if reply is not None:
             self.frames.append({**msgspec.json.decode(bytes(reply)), "status": status})

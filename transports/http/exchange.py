@@ -54,6 +54,8 @@ class Exchange(Generic[S]):
         if self.plain is None:
             self._streaming().send(frame)
 
+    tell = send
+
     def answer(self, reply: Reply | None, status: int) -> None:
         """End the exchange; without a reply there is nothing to say but that."""
         frame = None if reply is None else bytes(reply)

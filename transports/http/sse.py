@@ -46,6 +46,8 @@ class SseClient:
         """Send a message: everything goes out on the one stream."""
         self.stream.push(event(MESSAGE, frame))
 
+    tell = send
+
     def answer(self, reply: Reply | None, status: int) -> None:
         """Send what answers a message, if anything does; its POST was accepted before."""
         if reply is not None:

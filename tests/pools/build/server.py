@@ -31,6 +31,8 @@ class Named:
     def send(self, frame: bytes) -> None:
         os.write(1, self._name + b" " + frame + b"\n")
 
+    tell = send
+
     def answer(self, reply: Reply | None, status: int) -> None:
         if reply is not None:
             self.send(bytes(reply))
