@@ -25,9 +25,10 @@ _TAIL = rb"[\x80-\xbf]"
 _STRAY = b"".join(rb"(?<!" + _LEAD + _TAIL * count + rb")" for count in range(3)) + _TAIL
 _CHARACTER = rb"(?:[\x00-\x2e\x30-\x7f]|" + _LEAD + _TAIL + rb"*+|" + _STRAY + rb")"
 """One character that is not `/`: a UTF-8 sequence, or a byte that belongs to none."""
-_BRACKET = re.compile(r"\[(?P<not>!?)(?P<members>\]?[^\]]*)\]", re.DOTALL)
-_WILD = re.compile(r"[*?]|\[!?\]?[^\]]*\]", re.DOTALL)
-_CASED = re.compile(r"(?P<set>\[!?\]?[^\]]*\])|[^\x00-\x7f]", re.DOTALL)
+_SET = r"\[(?P<not>!?+)(?P<members>\]?[^\]]+|\])\]"
+_BRACKET = re.compile(_SET, re.DOTALL)
+_WILD = re.compile(r"[*?]|\[!?+(?:\]?[^\]]+|\])\]", re.DOTALL)
+_CASED = re.compile(rf"(?P<set>{_SET})|(?P<plain>\[)|[^\x00-\x7f]", re.DOTALL)
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -253,7 +254,10 @@ def _both_cases(found: re.Match[str]) -> str:
     """Write a letter beyond ASCII, for which expressions over bytes know no case, as the set of its two forms."""
     if found["set"]:
         other = "".join(c.swapcase() for c in found["set"] if not c.isascii() and len(c.swapcase()) == 1)
-        return f"{found['set'][:-1]}{other}]"
+        end = "-]" if found["set"].endswith("-]") else "]"  # a last hyphen stays the last, else it makes a range
+        return found["set"].removesuffix(end) + other + end
+    if found["plain"]:
+        return "[[]"  # it must not begin a set with what is written behind it
     forms = {form for form in (found[0], found[0].lower(), found[0].upper()) if len(form) == 1}
     return found[0] if len(forms) == 1 else f"[{''.join(sorted(forms))}]"
 

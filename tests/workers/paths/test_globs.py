@@ -78,6 +78,23 @@ def test_single_names_match_as_fnmatch_says(pattern: str, name: str) -> None:
         assert matcher.matches(name) == fnmatch.fnmatchcase(name, pattern)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("[é", ("[é", "[É"), ("é", "É")),
+        ("[]é", ("[]É",), ("É", "]")),
+        ("[!]", ("[!]",), ("!", "a")),
+        ("[É-]", ("é", "É", "-"), ("ß",)),
+        ("[!é]x", ("ex",), ("éx", "Éx")),
+    ],
+)
+def test_a_letter_of_either_case_stays_what_the_pattern_has(
+    pattern: str, matching: tuple[str, ...], others: tuple[str, ...]
+) -> None:
+    matcher = compile_glob(pattern, ignore_case=True)
+    assert [name for name in (*matching, *others) if matcher.matches(name)] == list(matching)
+
+
 def test_with_anywhere_a_pattern_may_begin_in_any_folder() -> None:
     matcher = compile_glob("src/*.py", anywhere=True)
     assert matcher.matches("a/b/src/x.py")
