@@ -47,6 +47,8 @@ class _Watched:
         self.subscription: Subscription | None = None
         self.is_watched = False
         self.is_over = False
+        self.asked: LocateResources | None = None
+        """The latest question where it lies: what an earlier one is answered with means nothing."""
 
 
 class WatchedResources:
@@ -108,16 +110,20 @@ class WatchedResources:
     def _locate(self, new: list[_Watched]) -> None:
         lookouts = self._lookouts
         arguments = LocateResources(tuple(watched.uri for watched in new))
-        lookouts.dispatcher.submit(lookouts.caller, lookouts.operation, arguments, partial(self._located, new))
+        for watched in new:
+            watched.asked = arguments
+        lookouts.dispatcher.submit(
+            lookouts.caller, lookouts.operation, arguments, partial(self._located, new, arguments)
+        )
 
-    def _located(self, new: list[_Watched], outcome: Outcome) -> None:
+    def _located(self, new: list[_Watched], asked: LocateResources, outcome: Outcome) -> None:
         failure = outcome if isinstance(outcome, Failed) else _NOT_THERE
         paths: tuple[str | None, ...] = ()
         if isinstance(outcome, Succeeded) and isinstance(outcome.result, LocatedResources):
             paths = outcome.result.paths
         for number, watched in enumerate(new):
             path = paths[number] if number < len(paths) else None
-            if watched.is_over:
+            if watched.is_over or watched.asked is not asked:
                 continue
             if path is None:
                 self._settle(watched, failure)

@@ -301,3 +301,34 @@ def test_a_client_without_a_channel_beside_its_requests_watches_nothing(world: W
     made.has_listed()
     assert (len(results), world.watches) == (1, [])
     assert msgspec.structs.astuple(results[0] or BUSY)[0] is Code.UNSUPPORTED
+
+
+# Other folders
+
+
+@pytest.mark.parametrize("has_watched", [True, False])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_folders_that_change_twice_at_once_count_as_they_are_at_last(
+    has_watched: bool, is_there: bool, subscriptions: Subscriptions, world: World
+) -> None:
+    results: list[Failed | None] = []
+    subscriptions.watch("a", results.append)
+    if has_watched:
+        world.locate()
+        world.watch("A").settle(None)
+    subscriptions.roots_changed()
+    subscriptions.roots_changed()
+    *earlier, (_, latest) = world.located
+    for _, deliver in earlier:
+        deliver(Succeeded(LocatedResources((None,))))
+    latest(Succeeded(LocatedResources(("/new",) if is_there else (None,))))
+    world.told()
+    if is_there:
+        world.watch("/new").settle(None)
+    assert len(results) == 1
+    assert (results[0] is None) == (has_watched or is_there)
+    assert world.told() == ["resources/updated"] * (has_watched and is_there)
+    for watch in world.watches:
+        if not watch.is_over:
+            watch.change()
+    assert world.told() == ["resources/updated"] * is_there
