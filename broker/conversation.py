@@ -252,9 +252,9 @@ class Conversation:
         if not self._services.announcements.has_room(principal):
             self._go_on(self.session.resolve(listen, _TOO_MANY_LISTENS))
             return
-        known = [task_id for task_id in listen.wanted.tasks if self._services.tasks.find(task_id, principal)]
+        tasks = self._services.tasks.known(listen.wanted.tasks, principal)
         self._services.announcements.join(self._subscriptions, principal)
-        self._subscriptions.open(listen, exchange.sink, frozenset(known))
+        self._subscriptions.open(listen, exchange.sink, tasks)
 
     def _watch(self, action: Watch | Unwatch) -> None:
         if isinstance(action, Watch):

@@ -210,7 +210,8 @@ class Subscriptions:
         }
         honoured: Json = {name: True for name, is_set in flags.items() if is_set}
         if opening.uris:
-            honoured["resourceSubscriptions"] = [uri for uri in dict.fromkeys(wanted.uris) if uri in opening.uris]
+            watched = set(opening.uris)
+            honoured["resourceSubscriptions"] = [uri for uri in dict.fromkeys(wanted.uris) if uri in watched]
         if opening.tasks:
             honoured["taskIds"] = sorted(opening.tasks)
         return honoured

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -64,12 +64,9 @@ class TaskRuns:
             self._cancel(task)
         return {}
 
-    def find(self, task_id: str, principal: str) -> Task | None:
-        """The task of that principal, if there is one."""
-        try:
-            return self._tasks.find(task_id, principal, time.time())
-        except ProtocolError:
-            return None
+    def known(self, task_ids: Sequence[str], principal: str) -> frozenset[str]:
+        """Those that are tasks of that principal."""
+        return self._tasks.of(principal, time.time()) & frozenset(task_ids)
 
     def close(self) -> None:
         """The server stops: nothing runs on."""

@@ -88,6 +88,11 @@ class Tasks:
             raise ProtocolError(ErrorCode.INVALID_PARAMS, "Unknown task: there is none with that id, or no longer")
         return task
 
+    def of(self, principal: str, now: float) -> frozenset[str]:
+        """The ids of all tasks of that principal."""
+        self._sweep(now)
+        return frozenset(task.id for task in self._tasks.values() if task.principal == principal)
+
     def ask(self, task: Task, requests: dict[str, InputRequest], state: bytes, now: float) -> None:
         """It needs answers; keys are made unique for its life."""
         if task.is_final:

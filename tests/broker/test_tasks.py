@@ -1,17 +1,20 @@
 """Calls that become tasks: created, polled, asked, answered in parts, cancelled, forgotten; for their owner alone."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import msgspec
 import pytest
 
+from filewarden.broker import task_runs
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import InputRequest, Inputs, form
 from filewarden.workers.task_use import TaskUse
 from filewarden.workers.tool import Tool
+from tests.drivers.desk import WallClock
 
 Json = dict[str, Any]
 EXTENSION = "io.modelcontextprotocol/tasks"
@@ -324,6 +327,17 @@ def test_a_listener_hears_of_the_tasks_it_named_and_owns(desk: Any, talk: Any) -
     shown = get(talk, task)
     assert told["params"] == {name: value for name, value in shown.items() if name not in ("resultType", "_meta")}
     assert get(talk, other)["status"] == "completed"
+
+
+def test_the_tasks_are_gone_through_once_however_many_are_named(
+    desk: Any, talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = create(talk)
+    looks = count()
+    monkeypatch.setattr(task_runs, "time", WallClock(lambda: desk.seconds + 0 * next(looks)))
+    talk.ask("subscriptions/listen", {"notifications": {"taskIds": [task["taskId"], *map(str, range(1000))]}})
+    assert talk.frames[-1]["params"]["notifications"] == {"taskIds": [task["taskId"]]}
+    assert next(looks) == 1, "each time they are gone through, the clock is looked at"
 
 
 def test_asking_for_tasks_takes_a_client_that_knows_them(desk: Any) -> None:
