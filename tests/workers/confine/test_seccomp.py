@@ -33,10 +33,10 @@ ONLY_TO_WATCH = (
 )
 REFUSED = (
     "socket socketpair connect bind listen accept4 shutdown getsockopt setsockopt getsockname getpeername sendmsg "
-    "recvmsg sched_setscheduler sched_getparam sched_getscheduler clone fork vfork kill tkill pidfd_open pidfd_send_signal "
-    "setpriority sched_setaffinity prctl seccomp chdir fchdir chmod fchmodat fchownat truncate mknodat "
-    "memfd_create shmget mlock landlock_create_ruleset landlock_add_rule landlock_restrict_self pkey_mprotect "
-    "capset"
+    "recvmsg sched_setscheduler sched_getparam sched_getscheduler clone fork vfork kill tkill pidfd_open "
+    "pidfd_send_signal setpriority sched_setaffinity prctl seccomp chdir fchdir chmod fchmodat fchownat truncate "
+    "mknodat memfd_create shmget mlock landlock_create_ruleset landlock_add_rule landlock_restrict_self "
+    "pkey_mprotect capset"
 )
 DEADLY = (
     "ptrace process_vm_readv process_vm_writev execve execveat io_uring_setup io_uring_enter bpf mount unshare "
