@@ -10,7 +10,7 @@ from filewarden.broker.guard import Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
 from filewarden.broker.launcher import Launcher
-from filewarden.broker.pool_profile import frame_bytes
+from filewarden.broker.pool_profile import body_bytes, frame_bytes
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.staff import Staff
 from filewarden.broker.trial import Trial
@@ -129,6 +129,7 @@ class Branches:
         """Workers for every branch that is open and goes on, by the settings that were read as `number`."""
         settings, links = charter.settings, self._common.links
         links.max_frame_bytes = max(links.max_frame_bytes, longest_frame_bytes(settings))
+        links.max_body_bytes = max(links.max_body_bytes, longest_body_bytes(settings))
         names = {
             *(name for name, branch in self._in_force.branches.items() if not branch.is_broken),
             *starting_names(settings),
@@ -148,6 +149,7 @@ class Branches:
         in_force.tokens = charter.tokens
         self._edition = number
         self._common.links.max_frame_bytes = longest_frame_bytes(settings)
+        self._common.links.max_body_bytes = longest_body_bytes(settings)
         served = served_names(settings)
         gone = [in_force.branches.pop(name) for name in list(in_force.branches) if name not in served]
         for branch in gone:
@@ -220,3 +222,8 @@ class Branches:
 def longest_frame_bytes(settings: Settings) -> int:
     """How large a frame of any worker may be."""
     return max(frame_bytes(settings_for(settings, name)) for name in served_names(settings))
+
+
+def longest_body_bytes(settings: Settings) -> int:
+    """How much an answer of any worker may say beside a text or blocks."""
+    return max(body_bytes(settings_for(settings, name)) for name in served_names(settings))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from filewarden.broker.branch import Common
-from filewarden.broker.branches import Branches, longest_frame_bytes
+from filewarden.broker.branches import Branches, longest_body_bytes, longest_frame_bytes
 from filewarden.broker.breach import Breach
 from filewarden.broker.call import Witness
 from filewarden.broker.caller import Caller, Unread
@@ -84,6 +84,7 @@ class Broker:
         self._audit = audit
         self._folder = folder
         self._links = links_in(folder.path, longest_frame_bytes(settings), settings.pool.zeromq)
+        self._links.max_body_bytes = longest_body_bytes(settings)
         self._ledger = Ledger()
         self.turned_away: dict[str, int] = {}
         """Requests that a listener refused before they were anybody's call, by a bounded set of reasons."""

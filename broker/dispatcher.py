@@ -33,6 +33,7 @@ from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.sections.deadlines import DeadlineSettings
 from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import Inputs
+from filewarden.workers.operations import FOR_THE_SERVER
 from filewarden.workers.tool import Tool
 from filewarden.workers.wire import ASIDES, Answer, Aside, Beginning, Ending, Refusal
 
@@ -228,6 +229,8 @@ class Dispatcher:
             raise Violation("a frame about a call that it does not run")
         is_exhausted, size = False, 0
         if isinstance(frame, Answer):  # first: most are, and to see what a struct is not costs more than what it is
+            if len(frame.body) > worker.most_body_bytes and call.tool.result not in FOR_THE_SERVER:
+                raise Violation("an answer that says too much")
             payload = frame.body if frame.payload is None else frame.payload
             size = payload if isinstance(payload, int) else len(payload)
         elif isinstance(frame, Beginning):

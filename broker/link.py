@@ -60,6 +60,8 @@ class Links(Protocol):
 
     max_frame_bytes: int
     """Of those that listen from now on."""
+    max_body_bytes: int
+    """Likewise, of what an answer says beside a text or blocks; as much as a frame, until it is bounded."""
 
     def endpoint(self) -> str:
         """A fresh path for one worker."""

@@ -34,6 +34,7 @@ class OwnLinks:
         self._folder = folder
         self.max_frame_bytes = max_frame_bytes
         """Of those that listen from now on."""
+        self.max_body_bytes = max_frame_bytes
 
     def endpoint(self) -> str:
         """A fresh path for one worker."""

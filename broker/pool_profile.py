@@ -93,3 +93,8 @@ def frame_bytes(settings: Settings) -> int:
         max_media_bytes=limits.max_media_bytes,
         max_answer_chars=limits.max_answer_chars,
     )
+
+
+def body_bytes(settings: Settings) -> int:
+    """How much an answer of a worker may say beside a text or blocks."""
+    return wire.max_body_bytes(settings.limits.max_answer_chars)

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from filewarden.broker.lifecycle import Event, Exit, State, advance
 from filewarden.broker.link import Link, LinkError, LinkLostError, Links
 from filewarden.workers import wire
-from filewarden.workers.wire import Go, Hello, Ready, Report, WireError
+from filewarden.workers.wire import MAY_BE_LONG, SHORT_BYTES, Go, Hello, Ready, Report, WireError
 
 Frame = TypeVar("Frame")
 
@@ -48,6 +48,8 @@ class Process(Generic[Frame]):
         self.pid: int | None = None
         self.most_bytes = 0
         """Of a frame, and of an answer that comes in several."""
+        self.most_body_bytes = 0
+        """Of what an answer says beside a text or blocks."""
         self.report: Report | None = None
         self.state = State.STARTING
         self.exit: Exit | None = None
@@ -90,7 +92,7 @@ class Process(Generic[Frame]):
             return
         self._link = links.listen(self.endpoint, pid)
         self.hides_signals = self._link.hides_signals
-        self.most_bytes = links.max_frame_bytes
+        self.most_bytes, self.most_body_bytes = links.max_frame_bytes, links.max_body_bytes
         if self._gate is not None:
             with contextlib.suppress(BrokenPipeError):  # it died already; its pidfd tells
                 os.write(self._gate, b"\0")
@@ -107,6 +109,8 @@ class Process(Generic[Frame]):
         try:
             while link is not None and (raw := link.receive()) is not None:
                 frame = self._decode(raw)
+                if len(raw) > SHORT_BYTES and not isinstance(frame, MAY_BE_LONG):
+                    raise Violation(f"a frame of {len(raw)} bytes that is no answer")
                 if not isinstance(frame, Hello):
                     self.may_say_more = link.may_give_more
                     return frame

@@ -30,6 +30,7 @@ class ZmqLinks:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
         self._folder = folder
         self.max_frame_bytes = max_frame_bytes
+        self.max_body_bytes = max_frame_bytes
 
     def endpoint(self) -> str:
         """A fresh path for one worker."""

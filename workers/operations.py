@@ -115,3 +115,7 @@ class FoundOutcome(msgspec.Struct, frozen=True):
 
     outcome: Literal["changed", "unchanged", "unknown"]
     changes: Annotated[tuple[ChangeMade, ...], msgspec.Meta(max_length=MOST_CHANGES)] = ()
+
+
+FOR_THE_SERVER = (LocatedResources, FoundOutcome)
+"""What no client is shown: it may be as long as a frame."""

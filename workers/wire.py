@@ -23,6 +23,10 @@ Amount = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
 
 SEVERAL_BYTES = 262_144
 """Room for the names of several files in one answer, and for why some of them are not in it."""
+SHORT_BYTES = 262_144
+"""Of a frame that is neither an answer nor the beginning of one: reports, refusals, questions, remarks."""
+MOST_BLOCKS = 64
+"""In one answer: one for each of several files, and a few of anything else."""
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="hello"):
@@ -135,6 +139,8 @@ ASIDES = (Progress, Note, Beginning)
 """The same, for a check of what came."""
 ABOUT_CALLS = (Answer, Refusal, Question, *ASIDES)
 """Likewise, what ends calls with it. Answers come first, as most are."""
+MAY_BE_LONG = (Answer, Beginning)
+"""Likewise, what may have more than `SHORT_BYTES`."""
 FromWorker = Hello | Ready | Ending | Aside
 ToWorker = Go | Calls
 
@@ -170,7 +176,7 @@ _BEGINNING = b"\x93" + pack("beginning")
 _decode_from_worker = msgspec.msgpack.Decoder(
     Hello | Ready | Answer | Refusal | Question | Progress | Note | Beginning
 ).decode
-_decode_blocks = msgspec.msgpack.Decoder(tuple[Block, ...]).decode
+_decode_blocks = msgspec.msgpack.Decoder(Annotated[tuple[Block, ...], msgspec.Meta(max_length=MOST_BLOCKS)]).decode
 _decode_inputs = msgspec.msgpack.Decoder(Inputs).decode
 _decode_to_worker = msgspec.msgpack.Decoder(Go | Calls).decode
 
@@ -327,3 +333,12 @@ def max_frame_bytes(*, max_file_bytes: int, max_media_bytes: int, max_answer_cha
     at most four bytes each.
     """
     return max(3 * max_file_bytes + SEVERAL_BYTES, max_media_bytes, 4 * max_answer_chars) + REPORT_BYTES
+
+
+def max_body_bytes(max_answer_chars: int) -> int:
+    """Upper bound of what an answer says beside a text or blocks: entries, matches, facts.
+
+    They are told twice, as JSON and as a text of it, and a byte of a hostile worker's can cost what a hundred of a text
+    do.
+    """
+    return 4 * max_answer_chars + SEVERAL_BYTES + REPORT_BYTES

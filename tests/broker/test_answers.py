@@ -252,3 +252,14 @@ def test_a_folded_answer_is_unfolded_or_a_violation(reader: AnswerReader) -> Non
 def test_a_refusal_is_a_failure(reader: AnswerReader) -> None:
     outcome = heard(reader, wire.refuse(1, ToolFailure(Code.NOT_FOUND, "No.", near="a")))
     assert outcome == Failed(Code.NOT_FOUND, "No.", {"near": "a"})
+
+
+def test_an_answer_of_very_many_blocks_is_refused(reader: AnswerReader) -> None:
+    """A block of seven bytes would cost us a hundred times as much as that of a text."""
+    for count in (wire.MOST_BLOCKS, wire.MOST_BLOCKS + 1):
+        frame = b"".join(wire.answer(1, Facts(1), wire.pack_blocks((TextBlock(""),) * count)))
+        if count > wire.MOST_BLOCKS:
+            with pytest.raises(Violation):
+                heard(reader, frame, Kind.CONTENT)
+        else:
+            assert isinstance(heard(reader, frame, Kind.CONTENT), Succeeded)

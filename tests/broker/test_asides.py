@@ -47,7 +47,7 @@ class Clock:
 class Worker:
     """Runs the call that it was given."""
 
-    most_bytes = 100
+    most_bytes = most_body_bytes = 100
 
     def __init__(self, call: Any) -> None:
         self.call = call

@@ -169,7 +169,7 @@ class Works:
         self.zygotes.append(Zygote(self, listener))
         return self.zygotes[-1]
 
-    max_frame_bytes = 100_000
+    max_frame_bytes = max_body_bytes = 100_000
 
     def endpoint(self) -> str:
         return "nowhere"

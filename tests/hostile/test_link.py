@@ -18,6 +18,7 @@ Audited = Callable[[int], tuple[list[Json], list[Json]]]
 
 RUNNING = ["garbage", "empty", "our own message", "another call's answer", "an old call's answer",
            "an answer of another shape", "an answer of another kind", "a word of its own for a code",
+           "an answer that says too much", "a long refusal",
            "half an answer", "the hello again", "a second report", "a message of many parts", "an oversize frame",
            "no ZMTP", "hanging up", "a lying length", "progress that nobody asked for", "another call's log message",
            "progress of NaN", "a deep question", "a question of another kind", "log messages without end"]  # fmt: skip

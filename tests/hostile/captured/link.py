@@ -163,6 +163,12 @@ LINK_ATTACKS: dict[str, Callable[[], object]] = {
     "a word of its own for a code": lambda: _send_and_wait(
         msgspec.msgpack.encode(("refusal", _call_id(), "words of the worker", "m", {}))
     ),
+    "an answer that says too much": lambda: _send_and_wait(
+        _answer(_call_id(), msgspec.msgpack.encode({"outcome": "x" * 600_000, "pid": 1}))
+    ),
+    "a long refusal": lambda: _send_and_wait(
+        msgspec.msgpack.encode(("refusal", _call_id(), "io_error", "m", {"more": "x" * 600_000}))
+    ),
     "half an answer": lambda: _send_and_wait(_answer(_call_id())[:-3]),
     "the hello again": lambda: _send_and_wait(wire.pack(wire.Hello(_local("spawn").secret))),
     "a second report": lambda: _send_and_wait(_report()),
