@@ -61,3 +61,7 @@ class Policy:
         if len(self._places) == 1:
             return root
         return min(self.governing(root, names), key=lambda pair: len(pair[1]))[0]
+
+    def is_root(self, root: int, names: Names) -> bool:
+        """Whether another root begins right here."""
+        return len(self._places) > 1 and any(not rest for at, rest in self.governing(root, names) if at != root)

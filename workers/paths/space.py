@@ -253,6 +253,10 @@ class Space:
         """Whether the operator lets clients write here; of overlapping roots the innermost decides."""
         return self._may_write_somewhere and self.roots[self._policy.innermost(self._index(root), names)].writable
 
+    def is_root(self, root: Root, names: Names) -> bool:
+        """Whether these real names are those of a root that lies in this one."""
+        return self._policy.is_root(self._index(root), names)
+
     def can_write(self, handle: Handle) -> bool | None:
         """Whether whoever may write in its root could change an object; None where only trying tells."""
         return self._resolver.can_write(handle.fd)

@@ -48,12 +48,15 @@ def survey(context: "Context", target: "Target", destination: Names | None = Non
     `destination` is where it is to be moved to.
 
     Raises:
-        ToolFailure: something in it is closed to clients, read-only, a mount, or would become protected.
+        ToolFailure: it is a root or holds one; something in it is closed to clients, read-only, a mount, or would
+            become protected.
     """
+    _require_no_root(context, target, target.names)
     files = folders = size = 0
     for found in walk(context, target):
         _require_free(context, target, found, destination)
         if stat.S_ISDIR(found.state.st_mode):
+            _require_no_root(context, target, (*target.names, *found.below))
             folders += 1
         else:
             files += 1
@@ -212,6 +215,14 @@ def _require_free(context: "Context", target: "Target", found: Found, destinatio
         raise ToolFailure(Code.READ_ONLY, f"'{shown}' holds a root that is read-only, so it has to stay.")
     if destination is not None:
         require_sleeping(context, target, found, destination)
+
+
+def _require_no_root(context: "Context", target: "Target", names: Names) -> None:
+    """Refuse to take a root away from its place, which its own path would then lead away with."""
+    if context.space.is_root(target.folder.root, names):
+        raise ToolFailure(
+            Code.ACCESS_DENIED, f"Access denied: '{echo(target.asked)}' is a root or holds one, so it has to stay."
+        )
 
 
 def require_sleeping(context: "Context", target: "Target", found: Found, destination: Names) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.root import open_root
 from filewarden.workers.tools import delete_file, edit_file, move_file, restore_deleted, write_file
 from filewarden.workers.writing import subtree
 from tests.workers.writing.conftest import edits
@@ -25,6 +27,26 @@ def test_e19_the_root_stays(refused: Callable[..., ToolFailure], path: str) -> N
     assert failure.code is Code.ACCESS_DENIED
     assert "is a root" in failure.message
     assert refused(delete_file.TOOL, path=path, recursive=True, permanent=True).code is Code.ACCESS_DENIED
+
+
+@pytest.mark.parametrize("path", ["outer/sub", "outer/sub/deep"])
+def test_e19_a_root_stays_that_is_reached_through_another(
+    writable: Context, run: Run, root: Path, open_space: Any, disk: Any, path: str
+) -> None:
+    (root / "sub" / "deep" / "inner").mkdir()
+    roots = [open_root(name, str(root / place), writable=True) for name, place in (("outer", ""), ("inner", path[6:]))]
+    nested = msgspec.structs.replace(writable, space=open_space(*roots))
+    before = disk(root)
+    for tool, arguments in (
+        (delete_file.TOOL, {"path": path, "recursive": True}),
+        (delete_file.TOOL, {"path": "outer/sub", "recursive": True, "permanent": True}),
+        (move_file.TOOL, {"source": path, "destination": "outer/elsewhere"}),
+        (move_file.TOOL, {"source": "outer/sub", "destination": "outer/elsewhere"}),
+    ):
+        with pytest.raises(ToolFailure, match="is a root or holds one"):
+            run(nested, tool, **arguments)
+    assert disk(root) == before
+    run(nested, delete_file.TOOL, path="outer/sub/deep/inner")
 
 
 def test_e19_a_folder_with_something_in_it_needs_recursive(
