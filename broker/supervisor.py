@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
 from filewarden.broker.call import Call
-from filewarden.broker.deaths import Deaths
+from filewarden.broker.deaths import STUCK_AFTER_S, Deaths
 from filewarden.broker.employer import Employer
 from filewarden.broker.forkserver import is_dead_within
 from filewarden.broker.heard_links import HeardLinks
@@ -292,12 +292,15 @@ class Supervisor:
     def _cut_off(self, worker: Worker) -> None:
         """Tell a death, which its handle reports any moment, from a link that was ended for what came over it.
 
-        A process gives its memory back before its files (exit(2)): one that still has some has not died.
+        A process gives its memory back before its files (exit(2)): one that still has some has not died. One that has
+        none may die for ever, for a file that it had open may lie where nothing answers.
         """
         self._give_up_sending(worker)
         self._heard.unwatch(worker)
         if resident_bytes(worker.pid):
             self.condemn_for(worker, Violation("its link ended"))
+        else:
+            self._reactor.at(self._reactor.now() + STUCK_AFTER_S, lambda: self.condemn(worker, Exit.CRASH))
 
     def _give_up_sending(self, worker: Worker) -> None:
         worker.is_cut_off = True

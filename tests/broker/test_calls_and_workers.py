@@ -289,6 +289,23 @@ def test_a_call_whose_worker_dies_before_it_was_sent_is_run_by_another(tool: Too
         assert record.call.may_wait_in_worker
 
 
+def test_a_worker_that_does_not_come_to_the_end_of_its_death_is_replaced() -> None:
+    """Its link and its memory are gone, and a file that it had open lies on a file system that does not answer."""
+    with works((1, 1)) as on:
+        (process,) = (each for each in on.processes if each.serial == 3)
+        process.die(-11)
+        on.hear(process)
+        assert [worker.state for worker in on.workers() if worker.serial == 3] == [State.IDLE]
+        on.clock.pass_by(2)
+        on.staff_up()
+        record = on.submit(CHANGE, "0", "ann")
+        on.clock.end_tick()
+        for each in on.processes:
+            on.run(each)
+            on.hear(each)
+        assert [type(outcome) for outcome in record.outcomes] == [Succeeded]
+
+
 def test_a_call_that_meets_one_dead_worker_after_the_other_ends_at_its_deadline() -> None:
     with works((1, 1)) as on:
         record = on.submit(READ, "0", "ann")
