@@ -18,7 +18,7 @@ ACCEPTS_AT_ONCE = 64
 REST_S = 0.5
 """How long nothing is accepted where not even the reserve helps."""
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-NO_ROOM = on_the_wire(problem(503, "the server has no descriptors left for connections; try again", RETRY_AFTER))
+NO_ROOM = problem(503, "the server has no descriptors left for connections; try again", RETRY_AFTER)
 
 
 class Acceptor:
@@ -84,7 +84,7 @@ class Acceptor:
             connection, _address = self._listener.accept()
             with connection:
                 connection.setblocking(False)
-                connection.send(NO_ROOM)
+                connection.send(on_the_wire(NO_ROOM))
                 connection.shutdown(socket.SHUT_WR)
         try:
             self._reserve = os.dup(self._listener.fileno())

@@ -7,6 +7,7 @@ from starlette.types import Send
 
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 from filewarden.broker.protocol.response import error_response
+from filewarden.transports.http.date import NAME as DATE, date_now
 
 Header = tuple[bytes, bytes]
 
@@ -46,20 +47,20 @@ async def send_answer(send: Send, answer: Answer) -> None:
 def on_the_wire(answer: Answer, *, closes: bool = True) -> bytes:
     """HTTP/1.1, for a connection that is closed afterwards or not."""
     if not closes and answer.status == 200 and not answer.headers and answer.media_type is JSON and answer.body:
-        return _DOCUMENT % (len(answer.body), answer.body)
-    return _head(answer, closes=closes) + answer.body
+        return _DOCUMENT % (date_now(), len(answer.body), answer.body)
+    return _head(answer, date_now(), closes=closes) + answer.body
 
 
-def _head(answer: Answer, *, closes: bool) -> bytes:
+def _head(answer: Answer, date: bytes, *, closes: bool) -> bytes:
     reason = HTTPStatus(answer.status).phrase
-    head = [b"HTTP/1.1 %d %s" % (answer.status, reason.encode())]
+    head = [b"HTTP/1.1 %d %s" % (answer.status, reason.encode()), b": ".join((DATE, date))]
     head += [name + b": " + value for name, value in answer.all_headers()]
     if closes and CLOSE not in answer.headers:
         head.append(b": ".join(CLOSE))
     return b"\r\n".join([*head, b"", b""])
 
 
-_DOCUMENT = _head(Answer(200, b"x"), closes=False).replace(b"length: 1", b"length: %d") + b"%b"
-"""The usual one: its length, and its body."""
+_DOCUMENT = _head(Answer(200, b"x"), b"%b", closes=False).replace(b"length: 1", b"length: %d") + b"%b"
+"""The usual one: its date, its length, and its body."""
 TOO_MUCH = problem(503, "too much is being sent at once; try again", RETRY_AFTER)
 """To a body that does not fit beside all that other clients are sending."""

@@ -5,14 +5,17 @@ import itertools
 from collections.abc import Callable
 
 import msgspec
+from httptools import HttpParserError, HttpParserUpgrade
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
 from filewarden.transports.http.backlog import Backlog, cut
 from filewarden.transports.http.gathering import GatheringTransport
-from filewarden.transports.http.head import Offers, with_host_of
+from filewarden.transports.http.head import coding_problem, head_of_body, with_host_of
+from filewarden.transports.http.listener_state import ListenerState
 from filewarden.transports.http.own_loop import OwnLoop
 from filewarden.transports.http.peer import SCOPE_KEY
-from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle, ServerState
+from filewarden.transports.http.unchunked import Unchunked
+from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle
 
 LINGER_S = 1.0
 TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"
@@ -43,12 +46,13 @@ class BoundedConnection(HttpToolsProtocol):
     """Refuses heads that are too large, connections that are too many, and clients that are too slow."""
 
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # none at first
+    server_state: ListenerState
     loop: OwnLoop  # type: ignore[assignment]
 
     def __init__(
         self,
         config: Config,
-        state: ServerState,
+        state: ListenerState,
         loop: asyncio.AbstractEventLoop,
         limits: ConnectionLimits,
         on_lost: Callable[[], None],
@@ -66,7 +70,8 @@ class BoundedConnection(HttpToolsProtocol):
         self._bare_bytes = 0
         """What came of the request, in pieces of their own, since the last of its body: head, extensions, trailer."""
         self._fields_bytes = 0
-        self._offers = Offers()
+        self._is_offer = False
+        """Whether the head offers another protocol: the parser takes the offer, so it is told of the body anew."""
         self._refusal: Answer | None = None
         self._answering: RequestResponseCycle | None = None
         """What is answered now, or was last: `cycle` is what was asked last."""
@@ -125,10 +130,9 @@ class BoundedConnection(HttpToolsProtocol):
     def _take(self, data: bytes) -> None:
         if self._is_request_open:
             self._bare_bytes += len(data)
-        super().data_received(self._offers.ignored(data))
-        is_body = self._is_request_open and not self._is_head_open
-        if is_body and (kept := self._offers.kept()) and not self._is_over:
-            super().data_received(kept)
+        self._feed(data)
+        if self._is_over:
+            return
         if self._is_request_open and self._bare_bytes > self._limits.head_bytes:  # one endless line is no callback
             self._refuse(_too_large_head(self._limits))
         elif self._is_request_open and self._patience is None:
@@ -136,6 +140,17 @@ class BoundedConnection(HttpToolsProtocol):
         elif not self._is_request_open:
             self._end_patience()
             self._await_next()
+
+    def _feed(self, data: bytes) -> None:
+        """Parse it. Offers of another protocol are ignored, as a server may (RFC 9110, 7.8)."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            self._refuse(self._refusal or problem(400, "this is no valid HTTP request"))
+        except HttpParserUpgrade as offer:
+            closes = self.cycle is None or not self.cycle.keep_alive
+            self._feed(head_of_body(self.headers, closes=closes) + data[offer.args[0] :])
 
     def on_response_complete(self) -> None:
         """The next request may be answered, or parsed."""
@@ -149,6 +164,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request starts."""
+        if self._is_offer:
+            return
         super().on_message_begin()
         self.scope[SCOPE_KEY] = self  # type: ignore[literal-required]
         self._is_head_open = self._is_request_open = True
@@ -156,6 +173,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Part of the request's target."""
+        if self._is_offer:
+            return
         super().on_url(url)
         if len(self.url) > self._limits.head_bytes:
             self._stop_parsing()
@@ -171,14 +190,21 @@ class BoundedConnection(HttpToolsProtocol):
             self._stop_parsing()
 
     def on_headers_complete(self) -> None:
-        """The head is whole. One that begins another protocol in spite of all ends this one: its body would be lost."""
-        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
-            self._refusal = problem(400, "no other protocol is spoken here")
+        """The head is whole, or what stands for one whose offer was ignored."""
+        if self._is_offer:
+            self._is_offer = False
+            return
+        self._is_offer = self.parser.should_upgrade()
+        version = self.parser.get_http_version()
+        self._refusal = coding_problem(self.headers, version)
+        if self._refusal is not None:
             raise RefusedError
-        if self.parser.get_http_version() == "1.0":  # its client would take the go-ahead for the answer
+        if version == "1.0":  # its client would take the go-ahead for the answer
             self.expect_100_continue = False
         self.headers[:] = with_host_of(self.url, self.headers)
         super().on_headers_complete()  # which refuses some targets: until then `cycle` is the request before
+        if version == "1.0" and self.cycle is not None:
+            self.cycle.send = Unchunked(self.cycle)  # type: ignore[assignment, method-assign]
         self._is_head_open = False
         self._bare_bytes = 0
 
@@ -189,12 +215,12 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole."""
+        if self._is_offer:
+            return
         self._is_request_open = False
         super().on_message_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refused, or what stopped it."""
-        self._refuse(self._refusal or problem(400, "this is no valid HTTP request"))
+        if self.cycle is not None:
+            self.cycle.waiting_for_100_continue = False  # nobody is to be asked for what has come
 
     def pause_writing(self) -> None:
         """The client does not read; for a while that is fine."""
@@ -229,9 +255,18 @@ class BoundedConnection(HttpToolsProtocol):
         """Answer and close. What still arrives is taken for a moment: a reset would take the answer away again.
 
         Where another answer has begun, or is waited for, this one would be taken for a part of it; and where the rest
-        of a body is wrong that was answered for already, for the answer to the next request.
+        of a body is wrong that was answered for already, for the answer to the next request. A request that came as a
+        whole before is still answered, and nothing after it.
         """
-        if self.pipeline or self._has_begun_to_answer or self.transport.is_closing():
+        if self._has_begun_to_answer or self.transport.is_closing():
+            self.transport.abort()
+            return
+        if self._is_answering_whole and self.cycle is not None:
+            self._is_lingering = True
+            self.cycle.keep_alive = False
+            self._end_patience()
+            return
+        if self.pipeline:
             self.transport.abort()
             return
         if self.cycle is not None:
@@ -249,6 +284,12 @@ class BoundedConnection(HttpToolsProtocol):
     def _has_begun_to_answer(self) -> bool:
         answering = self._answering
         return answering is not None and answering.response_started and not answering.response_complete
+
+    @property
+    def _is_answering_whole(self) -> bool:
+        """Whether what was asked last came as a whole, and has no answer yet."""
+        is_in_body = self._is_request_open and not self._is_head_open
+        return self.cycle is not None and not self.cycle.response_complete and not is_in_body
 
     @property
     def _is_answered_early(self) -> bool:

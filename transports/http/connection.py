@@ -16,9 +16,10 @@ from filewarden.transports.http.bounded import BoundedConnection, ConnectionLimi
 from filewarden.transports.http.changing import EDITION_KEY, Changing
 from filewarden.transports.http.fields import fields_of
 from filewarden.transports.http.known_head import KnownHead, learn
+from filewarden.transports.http.listener_state import ListenerState
 from filewarden.transports.http.reply import Reply, ReplyTo, deliver
 from filewarden.transports.http.turnstile import Turnstile
-from filewarden.transports.http.uvicorn_parts import Config, RequestResponseCycle, ServerState
+from filewarden.transports.http.uvicorn_parts import Config, RequestResponseCycle
 from filewarden.transports.http.visit import Visit
 
 MOST_HEADS = 8
@@ -44,7 +45,7 @@ class Connection(BoundedConnection):
     def __init__(
         self,
         config: Config,
-        state: ServerState,
+        state: ListenerState,
         loop: asyncio.AbstractEventLoop,
         limits: ConnectionLimits,
         on_lost: Callable[[], None],
@@ -159,7 +160,7 @@ class Connection(BoundedConnection):
         self._visit = None
         if visit.disconnected or self.transport.is_closing():
             return
-        closes = not visit.keep_alive or CLOSE in (*answer.headers, *self.server_state.default_headers)
+        closes = not visit.keep_alive or self.server_state.is_leaving or CLOSE in answer.headers
         self._gathering.write_whole(on_the_wire(answer, closes=closes))
         self._rests_since = self.loop.time()
         if closes:
@@ -217,5 +218,6 @@ class Connection(BoundedConnection):
             super().timeout_keep_alive_handler()
 
     def _refuse(self, answer: Answer) -> None:
-        self._leave_visit()
+        if not self._is_answering_whole:
+            self._leave_visit()
         super()._refuse(answer)

@@ -9,14 +9,18 @@ from starlette.types import ASGIApp
 
 from filewarden.broker.log import Log
 from filewarden.transports.http.acceptor import Acceptor
-from filewarden.transports.http.answer import CLOSE
 from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.changing import Changing
 from filewarden.transports.http.connection import Connection
+from filewarden.transports.http.listener_state import ListenerState
 from filewarden.transports.http.turnstile import Turnstile
-from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, ServerState
+from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol
 
-KEEP_ALIVE_S = 60
+KEEP_ALIVE_S = 95
+"""Longer than load balancers let a connection rest that they use again (nginx and those of clouds 60 s, Go 90 s).
+
+Were it as long, they would send a request just as we close, and could not know whether it was served.
+"""
 NO_DESCRIPTORS = "no_descriptors"
 LATE_IMPORTS = ("uvicorn.lifespan.off",)
 """What `Config.load` imports by name: to be loaded before the front-end gives its rights up."""
@@ -38,7 +42,7 @@ class HttpListener:
         self._turn_away = turn_away
         self.limits = limits
         """Of the connections that come from now on."""
-        self._state = ServerState()
+        self._state = ListenerState()
         self._changing = Changing(app)
         self._config = Config(
             app=self._changing,
@@ -73,7 +77,7 @@ class HttpListener:
         """Accept no more, for others do; each connection ends with an answer that says so to its client."""
         for acceptor in self._acceptors:
             acceptor.close()
-        self._state.default_headers = [CLOSE]
+        self._state.is_leaving = True
         for connection in self._state.connections:
             if isinstance(connection, Connection):
                 connection.leave()

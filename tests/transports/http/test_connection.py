@@ -205,18 +205,21 @@ def test_many_requests_at_once_are_answered_in_their_order_though_few_are_parsed
     talk(App(desk.reply_to), converse)
 
 
-def in_chunks(body: bytes) -> bytes:
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+def in_chunks(body: bytes, head: bytes = HEAD, extension: bytes = b";a=b") -> bytes:
     """A request whose body comes in two of them, with all that may stand around these."""
-    half, head = len(body) // 2, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    chunks = b"".join(b"%x;a=b\r\n%s\r\n" % (len(each), each) for each in (body[:half], body[half:]))
-    return head + chunks + b"0\r\nUp: z\r\n\r\n"
+    half = len(body) // 2
+    chunks = b"".join(b"%x%s\r\n%s\r\n" % (len(each), extension, each) for each in (body[:half], body[half:]))
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\nUp: z\r\n\r\n"
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_requests_are_the_same_in_whatever_pieces_they_come(talk: Callable[..., None], seed: int) -> None:
     chance = random.Random(seed)
     bodies = [b"%d\r\nu" % number * chance.choice((1, 9, 9999)) for number in range(chance.choice((3, 30, 90)))]
-    makers = (post, in_chunks, lambda body: post(body, OFFER))
+    makers = (post, in_chunks, lambda body: post(body, OFFER), lambda body: in_chunks(body, OFFER))
     data = b"".join(chance.choice(makers)(body) for body in bodies)
     cuts = sorted(chance.choices(range(len(data)), k=chance.choice((0, 5, 60))))
 
@@ -235,14 +238,88 @@ def test_requests_are_the_same_in_whatever_pieces_they_come(talk: Callable[..., 
     talk(App(echo), converse)
 
 
-def test_a_body_is_the_same_in_whatever_chunks_it_comes(talk: Callable[..., None]) -> None:
+@pytest.mark.parametrize("head", [HEAD, OFFER], ids=["plain", "offer"])
+def test_a_body_is_the_same_in_whatever_chunks_it_comes(talk: Callable[..., None], head: bytes) -> None:
+    body = b"Upgrade: h2c, " * 2
+    request = in_chunks(body, head, b";a=" + b"b" * 80)
+
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
-        body = b"Upgrade: h2c, " * 2
-        writer.write(in_chunks(body) * 2)
-        for _ in range(2):
+        for place in range(len(request) - len(body) - 150, len(request)):  # the last line before a chunk, and that
+            writer.write(request[:place])
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            writer.write(request[place:])
             assert await answer(reader) == body
 
     talk(App(echo), converse)
+
+
+@pytest.mark.parametrize("asked", [b"later", b"plain"], ids=["known", "new"])
+@pytest.mark.parametrize("followers", [0, 2])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\0\r\n\r\n", b"GET / HTTP/1.1\r\nbad line\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200],
+    ids=["nonsense", "line", "fields"],
+)
+def test_garbage_behind_requests_takes_nobodys_answer(
+    talk: Callable[..., None], asked: bytes, followers: int, garbage: bytes
+) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        if asked == b"later":
+            writer.write(post(b"plain"))
+            assert await answer(reader) == b"plain"
+        writer.write(post(b"later"))
+        reply = await desk.next()
+        writer.write(post(b"x") * followers + garbage)
+        await writer.drain()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        reply.answer(b"1", 200)
+        assert [await answer(reader) for _ in range(1 + followers)] == [b"1"] + [b"x"] * followers
+        assert (await reader.read())[:13] in (
+            b"",
+            b"HTTP/1.1 400 ",
+            b"HTTP/1.1 431 ",
+        )  # read before the answer or after
+
+    talk(App(desk.reply_to), converse)
+
+
+def test_each_answer_says_once_when_it_was_made(talk: Callable[..., None]) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        for said in (post(b"plain"), post(b"plain"), post(b"later"), b"nonsense\r\n\r\n"):
+            writer.write(said)
+            if b"later" in said:
+                (reply := await desk.next()).send(b"note")
+                reply.answer(b"end", 200)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.lower().count(b"\r\ndate: ") == 1
+            if b"content-length" in head:
+                await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r")[0]))
+            else:
+                await reader.readuntil(b"\r\n0\r\n\r\n")
+
+    talk(App(desk.reply_to), converse)
+
+
+def test_http_1_0_gets_a_stream_that_ends_with_the_connection(talk: Callable[..., None]) -> None:
+    desk = Desk()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"later", b"POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n"))
+        reply = await desk.next()
+        reply.send(b"note")
+        reply.answer(b"end", 200)
+        head, _, streamed = (await reader.read()).partition(b"\r\n\r\n")
+        assert b"connection: close" in head
+        assert b"transfer-encoding" not in head
+        assert streamed == b"event: message\ndata: note\n\nevent: message\ndata: end\n\n"
+
+    talk(App(desk.reply_to), converse)
 
 
 def test_a_reply_may_become_a_stream(talk: Callable[..., None]) -> None:

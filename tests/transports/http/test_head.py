@@ -1,42 +1,37 @@
-"""What becomes of a head before it is parsed, in whatever pieces it comes."""
+"""What a head says of its body and of its server."""
 
 import pytest
 
-from filewarden.transports.http.head import Offers, with_host_of
-
-OFFER = b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nuPgRaDe: h2c\r\nUp: y\r\nX: \r\n\r\n"
-IGNORED = OFFER.replace(b"uPgRaDe", b"ignored")
+from filewarden.transports.http.answer import Header
+from filewarden.transports.http.head import coding_problem, head_of_body, with_host_of
 
 
-@pytest.mark.parametrize("first", range(len(OFFER)))
-def test_an_offer_is_ignored_wherever_a_piece_ends(first: int) -> None:
-    offers = Offers()
-    assert b"".join(map(offers.ignored, (OFFER[:first], OFFER[first:]))) == IGNORED
+@pytest.mark.parametrize(
+    "framing", [(), ((b"content-length", b"5"),), ((b"transfer-encoding", b"Chunked"),), ((b"content-length", b"0"),)]
+)
+@pytest.mark.parametrize("closes", [False, True])
+def test_the_head_of_a_body_says_how_long_it_is_and_no_more(framing: tuple[Header, ...], *, closes: bool) -> None:
+    offer = ((b"connection", b"Upgrade"), (b"upgrade", b"h2c"), *framing, (b"x", b"y"))
+    head = head_of_body(offer, closes=closes).decode().split("\r\n")
+    expected = [f"{name.decode()}: {value.decode()}" for name, value in framing] + ["connection: close"] * closes
+    assert head == ["POST / HTTP/1.1", *expected, "", ""]
 
 
-def test_an_offer_is_ignored_byte_by_byte_and_again() -> None:
-    offers = Offers()
-    assert b"".join(offers.ignored(bytes([each])) for each in OFFER * 2) == IGNORED * 2
-
-
-@pytest.mark.parametrize("body", [b"u", b"upgrade: x", b"{}", b""])
-def test_nothing_of_a_body_is_kept_or_changed(body: bytes) -> None:
-    assert Offers().ignored(OFFER + body) == IGNORED + body
-
-
-@pytest.mark.parametrize("size", [b"a", b"0A", b"a ;b=c"])
-def test_a_chunk_that_begins_like_an_offer_is_left_alone_wherever_a_piece_ends(size: bytes) -> None:
-    chunk = size + b"\r\nUpgrade: x"
-    for first in range(len(IGNORED + chunk)):
-        offers, data = Offers(), OFFER + chunk + b"\r\n" + chunk
-        pieces = [given for piece in (data[:first], data[first:]) for given in (offers.ignored(piece), offers.kept())]
-        assert b"".join(pieces).endswith(chunk + b"\r\n" + chunk)
-
-
-def test_what_was_kept_of_a_body_is_given_back() -> None:
-    offers = Offers()
-    assert (offers.ignored(OFFER + b"a\r\nUp"), offers.kept(), offers.kept()) == (IGNORED + b"a\r\n", b"Up", b"")
-    assert offers.ignored(OFFER) == IGNORED
+@pytest.mark.parametrize(
+    ("coding", "version", "status"),
+    [
+        (None, "1.0", None),
+        (b"chunked", "1.1", None),
+        (b"Chunked", "1.1", None),
+        (b"gzip, chunked", "1.1", 501),
+        (b"identity", "1.1", 501),
+        (b"chunked", "1.0", 400),
+    ],
+)
+def test_no_coding_but_chunks_is_taken(coding: bytes | None, version: str, status: int | None) -> None:
+    fields = [(b"host", b"a")] + ([] if coding is None else [(b"transfer-encoding", coding)])
+    problem = coding_problem(fields, version)
+    assert (None if problem is None else problem.status) == status
 
 
 @pytest.mark.parametrize(

@@ -163,8 +163,8 @@ def test_a_client_that_was_refused_is_not_asked_for_its_body(listen: Callable[..
         mistakes: list[object] = []
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: mistakes.append(context))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        expecting = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
-        writer.write(expecting + b"abc" + b"no request\r\n\r\n")
+        expecting = b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(expecting + b"3\r\nabc\r\n" + b"no chunk\r\n\r\n")
         said = await reader.read()
         assert said.startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert said.count(b"HTTP/1.1") == 1

@@ -1,0 +1,22 @@
+"""What all connections of a listener know: uvicorn's state, and the fields that each answer has."""
+
+from filewarden.transports.http.answer import CLOSE, Header
+from filewarden.transports.http.date import NAME as DATE, date_now
+from filewarden.transports.http.uvicorn_parts import ServerState
+
+
+class ListenerState(ServerState):
+    """Counts connections and tasks as uvicorn has it."""
+
+    is_leaving = False
+    """Whether each connection ends with its next answer."""
+
+    @property
+    def default_headers(self) -> list[Header]:
+        """The fields of an answer that begins now."""
+        dated = (DATE, date_now())
+        return [dated, CLOSE] if self.is_leaving else [dated]
+
+    @default_headers.setter
+    def default_headers(self, _none: list[Header]) -> None:
+        """It has none of its own."""
