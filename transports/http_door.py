@@ -16,6 +16,7 @@ from filewarden.config.profiles import all_roots
 from filewarden.config.root_policy import home_folders
 from filewarden.config.sections.http import HttpSettings
 from filewarden.config.settings import Settings
+from filewarden.transports.http.named_tokens import holder_keys
 from filewarden.transports.http.sockets import adopt, bind, bracketed, port_of
 from filewarden.transports.named_tokens import read_named_tokens, tokens_folder
 from filewarden.transports.reach import NOTHING, Reach
@@ -132,6 +133,8 @@ def announce(settings: Settings, opened: Opened, log: Log) -> None:
         lines.append(f"Clients bring access tokens of {settings.http.issuer}; our own token is for the status pages")
     if opened.tokens:
         lines.append(f"Tokens of profiles, a file each in {opened.tokens_folder}: {', '.join(opened.tokens)}")
+        keys = holder_keys(settings, opened.tokens)
+        lines += [f"The holder of token:{name} is called {key} in logs and status" for name, key in keys.items()]
     if opened.token is not None:
         lines.append(f"Token: {opened.token}" if sys.stderr.isatty() else f"Token file: {opened.token_path}")
     if settings.log.format == "json" and not settings.log.file and not sys.stderr.isatty():

@@ -23,6 +23,7 @@ from filewarden.config.fixed import keep_fixed
 from filewarden.config.load import Loaded, load, served
 from filewarden.config.profiles import all_roots
 from filewarden.config.root_policy import lies_in
+from filewarden.config.settings import Settings
 from filewarden.transports.named_tokens import read_named_tokens
 from filewarden.transports.plugins import catalogue_with_plugins
 from filewarden.transports.profiles import TOO_LONG, longest_call_s, profiles
@@ -88,16 +89,26 @@ def _renewed(before: Charter) -> tuple[Charter, list[tuple[str, Profile]]]:
         settings=settings,
         file=loaded.file,
         needs_restart=needs_restart,
-        changes=(*changes(before.settings, settings), *_replaced(before.tokens, tokens)),
+        changes=(*changes(before.settings, settings), *_renamed(before, settings, tokens)),
         warnings=(*loaded.warnings, *doubts),
         tokens=tokens,
     )
     return after, profiles(loaded, environ=environ, account=before.account, endpoints=before.endpoints)
 
 
-def _replaced(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
-    """A line for each named token that is another one now: what was opened with the one before ends."""
-    return [f"token:{name}: replaced" for name in after if before.get(name, after[name]) != after[name]]
+def _renamed(before: Charter, settings: Settings, tokens: Mapping[str, bytes]) -> list[str]:
+    """A line for each named token that is another one now, whose sessions end, or whose holder has another name."""
+    if not tokens:
+        return []
+    from filewarden.transports.http.named_tokens import holder_keys
+
+    old = holder_keys(before.settings, before.tokens)
+    return [
+        f"token:{name}: {'replaced, ' if before.tokens.get(name, tokens[name]) != tokens[name] else ''}"
+        f"its holder is called {key} in logs and status"
+        for name, key in holder_keys(settings, tokens).items()
+        if old.get(name) != key
+    ]
 
 
 def _written_by_workers(before: Charter, loaded: Loaded) -> list[Problem]:

@@ -36,13 +36,17 @@ class Nobody:
 
 def holders(settings: Settings, digests: Mapping[str, bytes]) -> dict[bytes, Principal]:
     """The principal behind each token, by its digest."""
+    profiles = token_names(settings)
     return {
-        digests[name]: Principal(
-            key_of(profile, f"token:{fingerprint(digests[name].hex())}"),
-            profile=profile,
-            name=TOKEN + name,
-            token=digests[name],
-        )
+        digests[name]: Principal(key, profile=profiles[name], name=TOKEN + name, token=digests[name])
+        for name, key in holder_keys(settings, digests).items()
+    }
+
+
+def holder_keys(settings: Settings, digests: Mapping[str, bytes]) -> dict[str, str]:
+    """What the holder of each token is called in logs and status, by the token's name."""
+    return {
+        name: key_of(profile, f"{TOKEN}{fingerprint(digests[name].hex())}")
         for name, profile in token_names(settings).items()
         if name in digests
     }

@@ -441,7 +441,7 @@ def test_what_was_opened_with_a_token_that_was_replaced_ends_at_the_reload_and_n
     assert crowd.reload(fewer)["problem"] is None
     leaver.await_ends()
     assert stays.hears() == ["notifications/tools/list_changed"] * 3
-    assert "token:leaver: replaced" in crowd.server.errors
+    assert "token:leaver: replaced, its holder is called audits/token:" in crowd.server.errors
     assert crowd.server.modern("tools/list", **before).status == 401
     assert leaver.say(rpc("tools/list")).status == 401
     after: dict[str, Any] = {**crowd.bearer("leaver")}
@@ -450,6 +450,9 @@ def test_what_was_opened_with_a_token_that_was_replaced_ends_at_the_reload_and_n
     again = Listener(crowd, "leaver")
     assert crowd.reload(configured(crowd.server.root))["problem"] is None
     assert stays.hears() == again.hears() == ["notifications/tools/list_changed"] * 3
+    keys = {row["principal"] for row in crowd.server.status()["client_list"]}
+    assert len(keys) >= 2
+    assert all(f" is called {key} in logs and status" in crowd.server.errors for key in keys)
 
 
 def test_where_others_are_refused_only_profiles_are_served(start_crowd: Start) -> None:
