@@ -64,6 +64,7 @@ _PARAMS = msgspec.json.Decoder(_Params)
 _INTRODUCED = msgspec.json.Decoder(_Introduced)
 _CLIENT = msgspec.json.Decoder(ClientInfo)
 _STRING = msgspec.json.Decoder(str)
+_LEVELS = {level.name.lower(): level for level in NoteLevel}
 _NAMES: dict[str, msgspec.json.Decoder[Any]] = {
     method: msgspec.json.Decoder(msgspec.defstruct("Named", [("name", str, msgspec.field(name=member))]))
     for member, methods in {
@@ -192,10 +193,9 @@ def _as_envelope(error: ProtocolError) -> ProtocolError:
 
 def _log_level(raw: bytes) -> NoteLevel:
     try:
-        return NoteLevel[_STRING.decode(raw).upper()]
+        return _LEVELS[_STRING.decode(raw)]
     except (msgspec.DecodeError, KeyError):
-        names = ", ".join(level.name.lower() for level in NoteLevel)
-        raise _wrong(f'"{LOG_LEVEL_KEY}" must be one of {names}') from None
+        raise _wrong(f'"{LOG_LEVEL_KEY}" must be one of {", ".join(_LEVELS)}') from None
 
 
 def _missing(member: str) -> ProtocolError:

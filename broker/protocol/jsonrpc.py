@@ -174,7 +174,7 @@ def _classify(found: _Members) -> Message:
     """Tell the classes apart by the members that are there, then insist on their types."""
     request_id = None if isinstance(found.id, UnsetType) else _read_id(found.id)
     if found.method is UNSET and (found.result is not UNSET or found.error is not UNSET):
-        return Response(request_id, None if isinstance(found.result, UnsetType) else found.result)
+        return Response(request_id, _result_in(found))
     if _read_string(found.jsonrpc) != "2.0":
         return _invalid('"jsonrpc" must be "2.0"', request_id)
     method = _read_string(found.method)
@@ -187,6 +187,12 @@ def _classify(found: _Members) -> Message:
             return _unparsable("the id is too large a number")
         return _invalid('"id" must be a string or an integer')
     return Request("2.0", request_id, method, found.params)
+
+
+def _result_in(found: _Members) -> Raw | None:
+    """None also beside an error: what is both is no answer to rely on. Some write `null` for the one that it is not."""
+    has_failed = not isinstance(found.error, UnsetType) and bytes(found.error) != b"null"
+    return None if has_failed or isinstance(found.result, UnsetType) else found.result
 
 
 def _read_id(raw: Raw) -> RequestId | None:

@@ -55,6 +55,7 @@ WRONG: dict[str, tuple[Json, tuple[int, int]]] = {
     "capabilities that are no object": ({VERSION: NEWEST, CAPABILITIES: [], LEVEL: "?"}, (-32602, 400)),
     "wrong capabilities": ({VERSION: NEWEST, CAPABILITIES: {"elicitation": 1}}, (-32602, 400)),
     "an unknown level": ({VERSION: NEWEST, CAPABILITIES: {}, LEVEL: "loud"}, (-32602, 400)),
+    "a level in capitals": ({VERSION: NEWEST, CAPABILITIES: {}, LEVEL: "Info"}, (-32602, 400)),
     "a level that is no text": ({VERSION: NEWEST, CAPABILITIES: {}, LEVEL: 3}, (-32602, 400)),
 }
 

@@ -101,10 +101,17 @@ def test_a_result_that_is_no_object_of_reasonable_size_counts_as_no_answer(resul
     assert again(respond(client, question, result=result)).answers == {"sure": NOT_ANSWERED}
 
 
-def test_an_error_counts_as_no_answer(client: Any) -> None:
+@pytest.mark.parametrize("beside", [{}, {"result": {"action": "accept"}}, {"result": None}], ids=str)
+def test_an_error_counts_as_no_answer(beside: Json, client: Any) -> None:
     _, (question,), _ = asked(client, client.call())
-    call = again(respond(client, question, error={"code": -32601, "message": "x"}))
+    call = again(respond(client, question, error={"code": -32601, "message": "x"}, **beside))
     assert call.answers == {"sure": NOT_ANSWERED}
+
+
+def test_no_error_may_be_written_as_null(client: Any) -> None:
+    _, (question,), _ = asked(client, client.call())
+    call = again(respond(client, question, error=None, result={"action": "accept"}))
+    assert call.answers == {"sure": {"action": "accept"}}
 
 
 def test_all_questions_are_awaited_in_any_order(client: Any) -> None:
