@@ -131,5 +131,7 @@ def _unknown(tool: Tool, name: str) -> str:
     from filewarden.workers.paths.names import echo
 
     known = [field.encode_name for field in msgspec.structs.fields(tool.arguments)]
+    if not known:
+        return f"{tool.name} has no argument {echo(name)!r}; it takes none."
     near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.0)
     return f"{tool.name} has no argument {echo(name)!r}; did you mean {near[0]!r}? It takes: {', '.join(known)}."

@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from filewarden.workers.arguments import LARGEST, ArgumentCheck
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
@@ -67,6 +67,7 @@ def test_the_reference_spelling_is_accepted() -> None:
         ("read_file", b"{}", ["path", "missing"]),
         ("read_file", b'{"pathh":"x"}', ["pathh", "'path'"]),
         ("read_file", b'{"path":"x","__proto__":1}', ["__proto__", "offset"]),
+        ("list_allowed_directories", b'{"random_string":""}', ["random_string", "none"]),
         ("read_file", b'{"path":5}', ["path", "str"]),
         ("read_file", b'{"path":null}', ["path", "str"]),
         ("read_file", b'{"path":["x"]}', ["path", "str"]),
@@ -130,6 +131,21 @@ def test_j14_an_unknown_name_is_echoed_short_and_visible(name: str) -> None:
     sentence = refusal("read_file", msgspec.json.encode({name: 1}))
     assert len(sentence) < 500
     assert "\n" not in sentence
+
+
+NAMES = sorted({field.encode_name for one in CATALOGUE.tools for field in msgspec.structs.fields(one.arguments)})
+PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
+VALUES = PLAIN | st.lists(PLAIN | st.dictionaries(st.sampled_from(NAMES), PLAIN, max_size=2), max_size=2)
+
+
+@pytest.mark.parametrize("one", CATALOGUE.tools, ids=lambda one: str(one.name))
+@given(given=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=8), VALUES, max_size=3))
+@settings(max_examples=25)
+def test_any_arguments_are_taken_or_refused(one: Tool, given: dict[str, object]) -> None:
+    try:
+        assert isinstance(ArgumentCheck(one)(msgspec.json.encode(given)), one.arguments)
+    except ToolFailure as refused:
+        assert refused.code is Code.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("one", CATALOGUE.tools, ids=lambda one: str(one.name))
