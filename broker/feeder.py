@@ -198,20 +198,19 @@ class Feeder:
 
     def withdraw(self, call: Call) -> bool:
         """Take a call out that no worker has begun; False when one has."""
-        waiting = self._checks if call.is_check else self._scheduler
-        return waiting.withdraw(call) or self._release(call)
+        return self._queue_of(call).withdraw(call) or self._release(call)
 
     def _release(self, call: Call) -> bool:
         """Take a call out that is about to leave or waits in a worker; False when it runs.
 
-        It counts as if it had never been given out. What has not left yet, no worker has heard of. What waits in one is
-        run all the same when its turn comes, and nobody wants the answer.
+        It counts as if it had never been given out. What has not left yet, no worker has heard of; what was to leave
+        with it waits again as well. What waits in a worker is run all the same when its turn comes, and nobody wants
+        the answer.
         """
         for worker, parcel in self._parcels.items():
-            if parcel.take_out(call):
-                del self._parcels[worker]
-                self._scheduler.put_back(call)
-                return self._scheduler.withdraw(call)
+            if parcel.holds(call):
+                self.keep(worker)
+                return self._queue_of(call).withdraw(call)
         for worker in self._readers():
             if call in worker.behind:
                 self._take_back(worker, call)
@@ -224,8 +223,11 @@ class Feeder:
         if parcel is None:
             return
         for call in parcel.take_all_out():
-            (self._checks if call.is_check else self._scheduler).put_back(call)
+            self._queue_of(call).put_back(call)
         self.feed()
+
+    def _queue_of(self, call: Call) -> OutcomeChecks | Scheduler:
+        return self._checks if call.is_check else self._scheduler
 
     def move_to(self, supervisors: Mapping[Kind, Supervisor]) -> None:
         """Give calls to these pools, and to those before none any more but what is about to leave.

@@ -27,12 +27,9 @@ class Parcel:
         self._worker.assign(call, now)
         self._calls.append(_told(call, mark, now))
 
-    def take_out(self, call: Call) -> bool:
-        """Take the call out that is the only one here: the worker is free again. False where it is not."""
-        if self._worker.call is not call or len(self._calls) != 1:
-            return False
-        self.take_all_out()
-        return True
+    def holds(self, call: Call) -> bool:
+        """Whether the call is here and has not been sent."""
+        return any(each.call == call.id for each in self._calls)
 
     def take_all_out(self) -> list[Call]:
         """Take out what has not been sent, the latest first: the worker never heard of it and is as it was before."""

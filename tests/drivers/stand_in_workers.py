@@ -1,6 +1,7 @@
 """Workers as they are outside, their links and their fork servers, which do what the test says and when."""
 
 import itertools
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,16 @@ class Link:
         """What the broker has not taken yet."""
         self.is_lost = False
         """Whether sending and receiving tell that it is over."""
+        self.frames_left = math.inf
+        """How many more frames it takes before it is lost."""
         self.is_closed = False
 
     def send(self, frame: bytes) -> None:
         assert not self.is_closed
+        self.is_lost = self.is_lost or self.frames_left == 0
         if self.is_lost:
             raise LinkLostError
+        self.frames_left -= 1
         self.told.append(frame)
         message = wire.unpack_to_worker(frame)
         if isinstance(message, wire.Calls):
@@ -97,12 +102,14 @@ class Zygote:
         self.listener = listener
         self.is_ready = False
         self.is_wanted = False
+        self.is_given_up = False
         self.fails_next = False
         """Whether it has died unnoticed."""
         self.ordered: list[tuple[int, str]] = []
         self.processes: list[Process] = []
 
     def ask_for_zygote(self) -> None:
+        assert not self.is_given_up
         self.is_wanted = True
 
     def come(self) -> None:
@@ -118,6 +125,11 @@ class Zygote:
             self.lose("its control socket is closed")
             return
         self.ordered.append((serial, secret))
+
+    def give_up(self) -> None:
+        """Nobody needs it any more: its workers die with it, and nobody is told."""
+        assert not self.is_given_up
+        self.is_given_up, self.is_ready = True, False
 
     def give_up_zygote(self, reason: str) -> None:
         self.lose(reason)
