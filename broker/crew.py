@@ -144,6 +144,11 @@ class Crew:
         for watcher in tuple(self._watchers.values()):
             self._end(watcher, Exit.RECYCLED)
 
+    def retire(self) -> None:
+        """Likewise, while others go on: no zygote is needed for them any more."""
+        self.close()
+        self._fork_server.give_up()
+
     def await_deaths(self, timeout_s: float) -> bool:
         """Wait for the processes of ended watchers; False when one outlives the time."""
         give_up_at = self._reactor.now() + timeout_s

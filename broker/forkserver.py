@@ -31,11 +31,17 @@ class Listener(Protocol):
 
 
 class ForkServer:
-    """The zygote of one role. `ask_for_zygote` lets the launcher start another in place of the one before."""
+    """The zygote of one role.
 
-    def __init__(self, reactor: Reactor, ask_for_zygote: Callable[[], None], listener: Listener) -> None:
+    `ask_for_zygote` lets the launcher start another in place of the one before, `no_more` end it for good.
+    """
+
+    def __init__(
+        self, reactor: Reactor, ask_for_zygote: Callable[[], None], no_more: Callable[[], None], listener: Listener
+    ) -> None:
         self._reactor = reactor
         self._ask_for_zygote = ask_for_zygote
+        self._no_more = no_more
         self._listener = listener
         self._zygote: attached.Socket | None = None
 
@@ -98,6 +104,11 @@ class ForkServer:
         if self._zygote is not None:
             self.close()
             self._listener.on_zygote_lost(reason)
+
+    def give_up(self) -> None:
+        """No zygote is needed here any more."""
+        self.close()
+        self._no_more()
 
     def close(self) -> None:
         """Leave the zygote, which ends it and its workers."""

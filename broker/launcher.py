@@ -41,7 +41,12 @@ class Launcher:
 
     def fork_server(self, label: str, listener: Listener) -> ForkServer:
         """The one place where the zygotes of a label arrive."""
-        server = ForkServer(self._reactor, lambda: self._launched.ask_for_zygote(label), listener)
+        server = ForkServer(
+            self._reactor,
+            lambda: self._launched.ask_for_zygote(label),
+            lambda: self._give_up(label, server),
+            listener,
+        )
         self._fork_servers[label.encode()] = server
         return server
 
@@ -49,11 +54,10 @@ class Launcher:
         """The zygotes of a profile, of what was read as `number`; 1 is the start."""
         return EditionLauncher(self, number, profile)
 
-    def give_up(self, label: str) -> None:
-        """No zygote of that label is needed any more."""
-        server = self._fork_servers.pop(label.encode(), None)
-        if server is not None:
-            server.close()
+    def _give_up(self, label: str, server: ForkServer) -> None:
+        """No zygote of that label is needed any more, unless it is another one's by now."""
+        if self._fork_servers.get(label.encode()) is server:
+            del self._fork_servers[label.encode()]
             self._launched.give_up_zygote(label)
 
     def start(self) -> None:
@@ -138,15 +142,8 @@ class EditionLauncher:
 
     def fork_server(self, role: Role, listener: Listener) -> ForkServer:
         """The one place where a role's zygotes arrive."""
-        return self._launcher.fork_server(self._label(role), listener)
-
-    def give_up(self, role: Role) -> None:
-        """No zygote of that role is needed any more."""
-        self._launcher.give_up(self._label(role))
-
-    def _label(self, role: Role) -> str:
         name = label_of(role, self._profile)
-        return name if self._number == 1 else f"{name}.{self._number}"
+        return self._launcher.fork_server(name if self._number == 1 else f"{name}.{self._number}", listener)
 
 
 def _whole(fd: int) -> bytes:

@@ -2,7 +2,6 @@
 
 from _random import Random  # the built-in half of `random`: for jitter
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from filewarden.broker.breach import Breach
 from filewarden.broker.crew import Crew
@@ -10,7 +9,7 @@ from filewarden.broker.employer import Employer
 from filewarden.broker.launcher import EditionLauncher
 from filewarden.broker.link import Links
 from filewarden.broker.log import Log
-from filewarden.broker.pool import ROLES, may_write, reading_pool, writing_pool
+from filewarden.broker.pool import may_write, reading_pool, writing_pool
 from filewarden.broker.pool_client import Client, Nobody
 from filewarden.broker.reactor import Reactor
 from filewarden.broker.supervisor import Supervisor
@@ -37,7 +36,6 @@ class Staff:
         on_breach: Callable[[Breach], None],
         log: Log,
     ) -> None:
-        self._launcher = launcher
         pools = [reading_pool(settings.pool)]
         if may_write(settings):
             pools.append(writing_pool(settings.pool))
@@ -93,10 +91,9 @@ class Staff:
 
     def retire(self) -> None:
         """Take no call any more: each worker ends as soon as it rests, and the zygotes after them."""
-        self.crew.close()
-        self._launcher.give_up("watch")
+        self.crew.retire()
         for supervisor in self.supervisors:
-            supervisor.wind_down(partial(self._launcher.give_up, ROLES[supervisor.pool.kind]))
+            supervisor.wind_down()
 
     def dismiss(self) -> None:
         """End at once, whatever is under way."""

@@ -3,6 +3,7 @@
 import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import os
 from collections.abc import Callable, Iterator
+from enum import Enum
 
 from filewarden.broker.backoff import Breaker
 from filewarden.broker.breach import FORBIDDEN_CALL, Breach
@@ -37,8 +38,18 @@ def _is_free(worker: Worker) -> bool:
     return worker.state is IDLE or (worker.call is not None and worker.call.is_disowned)
 
 
-def _nothing() -> None:
-    """It has been told."""
+class Service(Enum):
+    """Whether workers are given calls."""
+
+    OPEN = "open"
+    WINDING_DOWN = "winding down"
+    """They end with what they run, and no other is started."""
+    OVER = "over"
+    """They have ended, and their zygote is given up."""
+
+
+OPEN, WINDING_DOWN, OVER = Service
+"""By plain names, which are quicker to look up."""
 
 
 class Supervisor:
@@ -81,9 +92,7 @@ class Supervisor:
         self._heard = HeardLinks(reactor, self._on_link)
         self._names = {place: f"{pool.kind.value}/{place}" for place in range(-1, pool.size)}
         """Of the slots, and of a spare."""
-        self._is_closing = False
-        self._on_empty: Callable[[], None] | None = None
-        """Who hears that the last worker is gone, once there will be no other."""
+        self._service = OPEN
 
     def start(self) -> None:
         """Ask for the first zygote of this pool, where none is on its way."""
@@ -173,12 +182,14 @@ class Supervisor:
                 self._log(f"worker {worker.pid} was not ready within {self.pool.start_timeout_s} s")
                 self.condemn(worker, Exit.DEADLINE)
 
-    def wind_down(self, gone: Callable[[], None]) -> None:
-        """Let each worker end as soon as it rests, and start no other; `gone` is run once, after the last of them.
+    def wind_down(self) -> None:
+        """Let each worker end as soon as it rests, and the zygote after the last of them; no other is started.
 
         Whoever asks gives it no call any more.
         """
-        self._on_empty = gone
+        if self._service is OVER:
+            return
+        self._service = WINDING_DOWN
         self._nursery.close()
         for worker in self.roster.workers():
             if worker.state is not BUSY or _is_free(worker):
@@ -187,7 +198,6 @@ class Supervisor:
 
     def close(self) -> None:
         """Kill every worker; no other is started."""
-        self._is_closing = True
         self._nursery.close()
         for worker in self.roster.workers():
             self.condemn(worker, Exit.RECYCLED)
@@ -233,9 +243,12 @@ class Supervisor:
         call = self._deaths.explained(serial) if worker is None else worker.call
         if call is not None and status not in ENDED_FROM_OUTSIDE:
             self.client.on_costly(call)
-        if status != SIGSYS_STATUS:
-            return
-        self._log(f"worker number {serial} was killed for {FORBIDDEN_CALL}")
+        if status == SIGSYS_STATUS:
+            self._log(f"worker number {serial} was killed for {FORBIDDEN_CALL}")
+            self._note_violation(serial, worker, call)
+
+    def _note_violation(self, serial: int, worker: Worker | None, call: Call | None) -> None:
+        """The kernel has ended a worker for a forbidden system call, in the middle of `call` if in any."""
         if worker is not None and worker.exit is None:  # its handle has not told yet
             self._tell_breach(self.name_of(worker), FORBIDDEN_CALL, worker.principal or "", call)
             worker.exit = Exit.VIOLATION
@@ -246,8 +259,6 @@ class Supervisor:
 
     def on_zygote_lost(self, reason: str) -> None:
         """Every worker dies with its zygote; the handles will tell of each."""
-        if self._is_closing:
-            return
         self._log(f"the zygote ended: {reason}")
         for worker in self.roster.workers():
             self.condemn(worker, Exit.CRASH)
@@ -286,7 +297,7 @@ class Supervisor:
             return
         self.client.on_frame(worker, frame, now)
         self._retirement.consider(worker, frame, now)
-        if self._on_empty is not None and _is_free(worker):
+        if self._service is WINDING_DOWN and _is_free(worker):
             self.condemn(worker, Exit.RECYCLED)
 
     def _cut_off(self, worker: Worker) -> None:
@@ -364,7 +375,6 @@ class Supervisor:
         self._look_if_empty()
 
     def _look_if_empty(self) -> None:
-        gone = self._on_empty
-        if gone is not None and not self.roster.workers():
-            self._on_empty = _nothing
-            gone()
+        if self._service is WINDING_DOWN and not self.roster.workers():
+            self._service = OVER
+            self._fork_server.give_up()

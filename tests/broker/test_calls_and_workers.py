@@ -413,3 +413,35 @@ def test_what_waits_in_a_worker_whose_memory_is_exhausted_is_run_by_another(tool
         for record in records:
             judge(on, record)
         assert [code_of(record.outcomes[0]) for record in records] == [Code.MEMORY_LIMIT, None, None]
+
+
+def test_pools_that_were_dismissed_are_over_although_their_zygote_ended_in_the_middle_of_a_fork() -> None:
+    with works((1, 1)) as on:
+        readers = on.supervisors[0]
+        zygote = next(each for each in on.zygotes if each.listener is readers)
+        readers.condemn(readers.roster.workers()[0], Exit.PROTOCOL)
+        on.reload()
+        assert zygote.ordered, "a worker is on its way"
+        readers.close()
+        zygote.lose("the test says so")
+        for process in zygote.processes:
+            on.hear_of_death(process)
+        assert not readers.roster.workers()
+        assert zygote.is_given_up
+
+
+def test_a_call_that_is_cancelled_as_it_is_about_to_leave_is_not_run() -> None:
+    """Its client cancels it when it hears of another one, which is lost as the calls of this tick are sent."""
+    with works((2, 1)) as on, mock.patch("filewarden.broker.parcel.MOST_BYTES", 1):
+        second: Record
+        first = on.submit(READ, "0", "ann", lambda: on.cancel(second))
+        second = on.submit(READ, "0", "ann")
+        others = [on.submit(READ, "0", "ann") for _ in range(2)]
+        on.processes[0].link.frames_left = 1
+        on.clock.end_tick()
+        on.finish(within_s=1)
+        assert second.is_cancelled
+        assert second.call is not None
+        assert second.call.id not in on.sent
+        assert [code_of(each.outcomes[0]) for each in (first, *others)] == [Code.WORKER_CRASHED, None, None]
+        assert on.processes[1].is_alive, "nothing was wrong with it"

@@ -291,7 +291,7 @@ class Works:
             offers=lambda _tool: True,
         )
         for supervisor in before:
-            supervisor.wind_down(lambda: None)
+            supervisor.wind_down()
 
     def staff_up(self) -> None:
         """Let the workers of the pools that count be ready, as far as they are not."""
