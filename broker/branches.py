@@ -74,8 +74,7 @@ class Branches:
             raise NotServedError(profile)
         branch = self._open(profile)
         branch.start()
-        if self._in_force.is_draining:
-            branch.dispatcher.drain()
+        self._close_doors()
         self._watch_over_all()
         return branch
 
@@ -165,6 +164,7 @@ class Branches:
                 self._open(name, hired).start(has_zygote=True)
         for branch in in_force.branches.values():
             branch.end_subscriptions(lambda principal: not self.serves(principal))
+        self._close_doors()
         self._watch_over_all()
         return retired
 
@@ -188,6 +188,11 @@ class Branches:
             self._watch_over_all()
 
     # Stopping.
+
+    def _close_doors(self) -> None:
+        """Let branches that were opened or renewed take no calls either, while none are taken."""
+        if self._in_force.is_draining:
+            self.drain()
 
     def leave(self) -> None:
         """End subscriptions; calls are still taken."""

@@ -1,0 +1,119 @@
+"""The branches of a server as a reload opens, renews and ends them, without any process."""
+
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from filewarden.broker.branch import Common
+from filewarden.broker.branches import Branches
+from filewarden.broker.caller import Caller
+from filewarden.broker.holdings import Holdings
+from filewarden.broker.in_force import InForce
+from filewarden.broker.ledger import Ledger
+from filewarden.broker.patrol import Patrol
+from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
+from filewarden.broker.protocol.principal import Principal
+from filewarden.config.sections.profiles import ProfileSettings
+from filewarden.config.sections.roots import RootSettings
+from filewarden.config.settings import Settings
+from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.tools import read_file
+from tests.drivers.hand_clock import Clock
+
+ROOTS = (RootSettings(name="a", path="/a"),)
+ALONE = Settings(roots=ROOTS)
+WITH_PROFILE = Settings(roots=ROOTS, profiles=(ProfileSettings(name="builds", roots=ROOTS, start="server"),))
+
+
+class Server:
+    """What branches share, and the zygotes, none of which ever comes."""
+
+    is_ready = False
+    max_frame_bytes = 100_000
+
+    def __init__(self, settings: Settings) -> None:
+        self.in_force = InForce(settings, {})
+        stand_in: Any = self
+        clock: Any = Clock()
+        log: Any = SimpleNamespace(server="server", **dict.fromkeys(("debug", "info", "warning", "error"), _unheard))
+        numbers = itertools.count(1)
+        common = Common(
+            reactor=clock,
+            links=stand_in,
+            serials=numbers,
+            numbers=numbers,
+            patrol=Patrol(clock, lambda _now: None),
+            ledger=Ledger(),
+            vouchers=stand_in,
+            catalogue=Catalogue([read_file.TOOL]),
+            log=log,
+            audit=None,
+            witnesses=(),
+            unread=(),
+            judge=lambda _report: None,
+            on_report=lambda _report: None,
+            on_broken=lambda branch, reason: self.branches.on_broken(branch, reason),
+            on_breach=lambda _breach: None,
+        )
+        self.branches = Branches(self.in_force, common, stand_in, Holdings(), lambda _reason: None)
+
+    def edition(self, _number: int, _profile: str) -> "Server":
+        return self
+
+    def fork_server(self, _role: str, _listener: object) -> "Server":
+        return self
+
+    def ask_for_zygote(self) -> None:
+        pass
+
+    def give_up(self) -> None:
+        pass
+
+    def reload(self, settings: Settings) -> None:
+        """As a reload does whose workers are ready."""
+        charter: Any = SimpleNamespace(settings=settings, tokens={})
+        nobody: Any = SimpleNamespace()
+        staffs = self.branches.hire(charter, 2, lambda _name: nobody)
+        trial: Any = SimpleNamespace(report=None, staffs=staffs)
+        for staff in self.branches.take_over(charter, trial, 2):
+            staff.retire()
+
+    def drain(self) -> None:
+        self.in_force.is_leaving = self.in_force.is_draining = True
+        self.branches.drain()
+
+    def call(self, profile: str) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        caller = Caller("c", Principal("", profile=profile))
+        dispatcher = self.branches.of(profile).dispatcher
+        dispatcher.submit(caller, read_file.TOOL, read_file.ReadFile(path="a"), outcomes.append)
+        return outcomes
+
+
+def _unheard(*_arguments: object, **_facts: object) -> None:
+    pass
+
+
+@pytest.mark.parametrize("profile", ["", "builds"])
+def test_a_reload_that_ends_while_the_server_drains_opens_no_door(profile: str) -> None:
+    server = Server(ALONE)
+    server.drain()
+    server.reload(WITH_PROFILE)
+    assert reason_of(server.call(profile)) is Reason.DRAINING
+
+
+def test_a_profile_that_can_be_served_again_while_the_server_drains_is_not() -> None:
+    server = Server(WITH_PROFILE)
+    server.branches.on_broken(server.branches.of("builds"), "the test says so")
+    assert reason_of(server.call("builds")) is Reason.NO_WORKER
+    server.drain()
+    server.reload(WITH_PROFILE)
+    assert reason_of(server.call("builds")) is Reason.DRAINING
+
+
+def reason_of(outcomes: list[Outcome]) -> Reason | None:
+    (outcome,) = outcomes
+    assert isinstance(outcome, Failed)
+    return outcome.reason
