@@ -27,8 +27,11 @@ def client_path(space: Space, place: str, root: Root | None = None) -> str | Non
 
 
 def roots_of(space: Space, *places: str) -> list[Root]:
-    """The roots that hold all of some absolute places, the innermost first."""
-    raw = [parse(place) for place in places]
+    """The roots that hold all of some absolute places, the innermost first; none where one is no place at all."""
+    try:
+        raw = [parse(place) for place in places]
+    except ToolFailure:  # none of ours has written it
+        return []
     holding = (root for root in space.roots if all(each.startswith(_above(root)) for each in raw))
     found = [root for root in holding if _above(root) not in raw]
     return sorted(found, key=lambda each: len(each.location), reverse=True)

@@ -4,10 +4,14 @@ Before its first call it takes away what one that was killed has left: a bounded
 whatever lies deeper is found when its folder is written to again. Of changes in the history that were interrupted it
 finds out whether they were made, and finishes what was half done. After a call, now and then, it removes for good what
 has waited in the trash for too long or is too much.
+
+What it finds may have been left by a worker that was taken over. Nobody has asked for this work, so what fails in it
+costs no worker: the next one would meet the same, and nothing could be changed any more.
 """
 
 import contextlib
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -46,12 +50,18 @@ class Housekeeper:
 
     def begin(self) -> None:
         """Before the first call."""
-        tidy_roots(self._space)
+        with _for_nobody():
+            tidy_roots(self._space)
 
     def rest(self) -> None:
         """After a call."""
         now = time.monotonic()
-        if now >= self._next_at and empty_trash(self._space, self._bounds):
+        if now < self._next_at:
+            return
+        is_done = True
+        with _for_nobody():
+            is_done = empty_trash(self._space, self._bounds)
+        if is_done:
             self._next_at = now + TRASH_LOOK_S
 
 
@@ -121,10 +131,19 @@ def settle_history(context: "Context") -> None:
     history = context.journal.history
     if history is None:
         return
-    with contextlib.suppress(OSError):
+    with _for_nobody(), contextlib.suppress(OSError):
         for identifier in resolve_all(context, history):
             with contextlib.suppress(OSError, ToolFailure):
                 finish(context, history, identifier)
+
+
+@contextlib.contextmanager
+def _for_nobody() -> Iterator[None]:
+    """Tell the log of what fails within, and go on."""
+    try:
+        yield
+    except Exception as error:
+        sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _folders(folder: Handle) -> list[bytes]:

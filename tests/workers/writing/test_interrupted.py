@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from filewarden.workers.context import Context
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.history import entry
 from filewarden.workers.history.image import Image
+from filewarden.workers.history.recorded import Recorded
+from filewarden.workers.rules.trash_bounds import TrashBounds
 from filewarden.workers.tools import delete_file, list_changes, move_file, restore_deleted, undo_change, write_file
-from filewarden.workers.writing import renames
+from filewarden.workers.writing import housekeeping, renames
 from filewarden.workers.writing.drafts import Draft
 from filewarden.workers.writing.housekeeping import settle_history, tidy_roots
 from tests.workers.writing.test_history import CHANGES, changes, files, forget, look
@@ -91,6 +94,39 @@ def test_a_folder_that_was_removed_in_part_stays_unknown(opened: Open, run: Run,
     shutil.rmtree(root / "sub")
     (change,) = changes(run, recording)
     assert change.progress == "made"
+
+
+def left(folder: Path, recorded: Recorded) -> None:
+    """A change that a worker which was taken over says to have begun."""
+    identifier = f"{time.time_ns():016x}00000000"
+    told = entry.told_of(recorded)
+    (folder / f"{identifier}.open").write_bytes(entry.head_of(identifier, 0, told) + told)
+
+
+@pytest.mark.parametrize("place", ["/\\x00", "{root}/\\x41", "{root}/a\0b", "{root}/..", "", "no place"])
+def test_what_a_captured_worker_left_in_the_history_stops_nobody(
+    opened: Open, run: Run, root: Path, folder: Path, place: str
+) -> None:
+    path = place.format(root=root)
+    for action in ("content", "move", "trash"):
+        left(folder, Recorded(operation="o", principal="p", action=action, path=path, source=path, trash_id="../a"))
+    recording = opened()
+    settle_history(recording)
+    run(recording, write_file.TOOL, path="new.txt", content="text")
+    assert changes(run, recording)[0].path == "new.txt"
+
+
+def test_whatever_fails_in_what_nobody_has_asked_for_costs_no_worker(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = opened()
+    keeper = housekeeping.Housekeeper(recording.space, TrashBounds())
+    for name in ("tidy_roots", "empty_trash", "resolve_all"):
+        monkeypatch.setattr(housekeeping, name, lambda *_: int("no number"))
+    keeper.begin()
+    settle_history(recording)
+    keeper.rest()
+    assert capsys.readouterr().err.count("ValueError") == 3
 
 
 def moved_over(recording: Context, run: Run, root: Path) -> str:
