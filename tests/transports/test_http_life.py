@@ -109,6 +109,9 @@ def test_draining_answers_what_runs_refuses_what_is_new_and_is_not_ready(
         call = request_body("tools/call", {"name": "sleep", "arguments": {"seconds": 0}}, request_id=6)
         refused = server.post(call, mcp_session_id=session).json["result"]
         assert refused["structuredContent"]["error"]["code"] == "overloaded"
+        for opening in (server.post(request_body("initialize", {})), server.get("/sse")):
+            assert (opening.status, opening.headers["connection"]) == (503, "close")
+            assert int(opening.headers["retry-after"]) > 0
         assert waiting.result(15).json["result"]["structuredContent"]["done"] is True
     assert server.process.wait(20) == 0
 

@@ -64,3 +64,8 @@ _DOCUMENT = _head(Answer(200, b"x"), b"%b", closes=False).replace(b"length: 1", 
 """The usual one: its date, its length, and its body."""
 TOO_MUCH = problem(503, "too much is being sent at once; try again", RETRY_AFTER)
 """To a body that does not fit beside all that other clients are sending."""
+
+
+def farewell(request_id: RequestId | None = None) -> Answer:
+    """To whoever would begin something with a server that is about to stop: a load balancer takes it to another one."""
+    return problem(503, "the server is about to stop; ask again", RETRY_AFTER, CLOSE, request_id=request_id)

@@ -9,7 +9,7 @@ from filewarden.broker.holdings import Holdings
 from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.principal import Principal
 from filewarden.config.sections.http import HttpSettings
-from filewarden.transports.http.answer import RETRY_AFTER, Answer, problem, send_answer
+from filewarden.transports.http.answer import Answer, farewell, problem, send_answer
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.fields import EVENTS, Fields, accepts, fields_of
@@ -102,7 +102,7 @@ class Legacy:
         except UnknownEventError:
             return problem(400, _UNKNOWN_EVENT)
         if self._sessions.is_closing and stream is session.streams.general:
-            return problem(503, "the server is about to stop", RETRY_AFTER)
+            return farewell()
         if after is None and stream.is_connected:
             return problem(409, "this session has a stream already; take it up with Last-Event-ID if it was lost")
         return session, stream, after

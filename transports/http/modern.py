@@ -28,7 +28,7 @@ from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.response import error_response
 from filewarden.broker.protocol.revisions import MODERN_VERSIONS
-from filewarden.transports.http.answer import CLOSE, RETRY_AFTER, Answer, problem
+from filewarden.transports.http.answer import Answer, farewell, problem
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.peer import Peer, SlowReaders
 from filewarden.transports.http.routing_headers import HeaderParam, RoutingHeaders, header_params
@@ -137,10 +137,8 @@ class Modern:
         return None
 
     def _farewell(self, request: AnyRequest) -> Answer | None:
-        """To whoever asks a server that is about to stop: a load balancer takes this to another one."""
-        if not self._broker.is_draining:
-            return None
-        return problem(503, "the server is about to stop; ask again", RETRY_AFTER, CLOSE, request_id=request.id)
+        """What keeps a request from being begun."""
+        return farewell(request.id) if self._broker.is_draining else None
 
     def _converse(self, request: AnyRequest, visitor: Visitor) -> "ModernExchange":
         peer = visitor.peer

@@ -10,7 +10,7 @@ from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.protocol.revisions import Revision
 from filewarden.broker.reactor import Reactor, Timer
-from filewarden.transports.http.answer import Answer
+from filewarden.transports.http.answer import Answer, farewell
 from filewarden.transports.http.event_store import EventStore, SessionEvents
 from filewarden.transports.http.resumable import Streams
 from filewarden.transports.http.shares import Shares
@@ -65,6 +65,8 @@ class Sessions:
 
     def refusal(self, principal: Principal) -> Answer | None:
         """Why no further session of a principal may be opened; None: it may."""
+        if self._broker.is_draining:
+            return farewell()
         refusal = self._shares.refusal(principal)
         if refusal is not None:
             self._broker.turn_away(TOO_MANY_SESSIONS)

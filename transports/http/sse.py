@@ -18,7 +18,7 @@ from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.negotiation import Eras
 from filewarden.broker.protocol.principal import Principal
 from filewarden.config.version import NAME, VERSION
-from filewarden.transports.http.answer import TOO_MUCH, Answer, problem, send_answer
+from filewarden.transports.http.answer import TOO_MUCH, Answer, farewell, problem, send_answer
 from filewarden.transports.http.authentication import principal_of
 from filewarden.transports.http.body import BodyReader, BusyError, GoneError, TooLargeError
 from filewarden.transports.http.fields import EVENTS, asks_for, fields_of, query_value
@@ -66,6 +66,8 @@ class SseClients:
 
     def refusal(self, principal: Principal) -> Answer | None:
         """Why no further stream of a principal may be opened; None: it may."""
+        if self._broker.is_draining:
+            return farewell()
         refusal = self._shares.refusal(principal)
         if refusal is not None:
             self._broker.turn_away(TOO_MANY_SESSIONS)

@@ -31,7 +31,9 @@ def test_nothing_is_kept_of_a_session_that_could_not_be_opened(version: object, 
         minted.append(weakref.ref(given["notify"].__self__))  # the general stream, to which everything leads
         return desk.converse("ann", given["notify"])
 
-    broker: Any = SimpleNamespace(holdings=Holdings(), guests=Guests(), open_conversation=open_conversation, now=int)
+    broker: Any = SimpleNamespace(
+        holdings=Holdings(), guests=Guests(), open_conversation=open_conversation, now=int, is_draining=False
+    )
     clock: Any = SimpleNamespace(now=int, at=lambda *_: None)
     sessions = Sessions(broker, clock, shares=Shares("sessions", limit=1, per_principal=1), idle_s=60)
     legacy = Legacy(sessions, SlowReaders(Log(2)), broker.holdings, HttpSettings())
