@@ -98,7 +98,7 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
     from filewarden.workers.writing.drafts import Draft
     from filewarden.workers.writing.publishing import keep, require_room, tidy
     from filewarden.workers.writing.recording import content_change
-    from filewarden.workers.writing.write_failures import failures_of
+    from filewarden.workers.writing.write_failures import failures_of, made
 
     require_room(context, destination, source.stat.st_size)
     with failures_of(destination.asked), Draft(destination.folder.fd, context.writing.durability) as new:
@@ -114,7 +114,8 @@ def _copy(context: "Context", source: "Handle", destination: "Target") -> tuple[
                 new.create(destination.name)
             else:
                 new.replace(destination.name, destination.state)
-        new.last()
+        with made():
+            new.last()
     tidy(destination)
     return *found, new.unkept or msgspec.UNSET
 

@@ -20,6 +20,7 @@ from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.unkept import Unkept
 from filewarden.workers.writing import renames
 from filewarden.workers.writing.identity import is_same
+from filewarden.workers.writing.write_failures import made
 
 KEPT_MODE = 0o777
 """Never the set-id and sticky bits: they would vouch for content that somebody else has given."""
@@ -231,12 +232,17 @@ class Draft:
 
 
 def sync_folder(folder: int) -> None:
-    """Make the names in a folder last (fsync(2): a file's own does not cover its name)."""
-    fd = os.open(".", _FOLDER, dir_fd=folder)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    """Make the names in a folder, which have changed, last (fsync(2): a file's own does not cover its name).
+
+    Raises:
+        LastingError, FileNotFoundError.
+    """
+    with made():
+        fd = os.open(".", _FOLDER, dir_fd=folder)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def sweep(folder: int) -> int:

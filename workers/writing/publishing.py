@@ -16,7 +16,7 @@ from filewarden.workers.writing.identity import is_same_object
 from filewarden.workers.writing.old_version import open_old
 from filewarden.workers.writing.recording import early_content_change, state_of
 from filewarden.workers.writing.target import Target, require_own
-from filewarden.workers.writing.write_failures import failures_of, write_failure
+from filewarden.workers.writing.write_failures import failures_of, made, write_failure
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
@@ -49,8 +49,9 @@ def create(context: "Context", target: Target, data: bytes) -> Steps[Published]:
             new.flush()
             change.last()
             new.create(target.name)
-            yield new.last_flushes(place_of_folder(target))
-            new.last()
+            with made():
+                yield new.last_flushes(place_of_folder(target))
+                new.last()
     except OSError as error:
         raise write_failure(error, target.asked) from None
     return Published(after)
@@ -77,8 +78,9 @@ def replace(context: "Context", target: Target, seen: os.stat_result, data: byte
             new.flush()
             change.last()
             new.replace(target.name, seen)
-            yield new.last_flushes(place_of_folder(target))
-            new.last()
+            with made():
+                yield new.last_flushes(place_of_folder(target))
+                new.last()
     except OSError as error:
         raise write_failure(error, target.asked) from None
     let_go(context, target)
@@ -131,7 +133,8 @@ def settle_move(source: Target, destination: Target) -> None:
         ToolFailure: conflict.
     """
     with failures_of(source.asked):
-        moved = destination.now()
+        with made():
+            moved = destination.now()
         if moved is not None and source.state is not None and not is_same_object(moved, source.state):
             if destination.state is None:
                 renames.without_replacing(destination.folder.fd, destination.name, source.folder.fd, source.name)

@@ -14,6 +14,7 @@ from filewarden.workers.paths.mounts import is_crossing
 from filewarden.workers.paths.names import echo
 from filewarden.workers.paths.reserved import is_draft
 from filewarden.workers.paths.resolution import Names
+from filewarden.workers.writing.write_failures import PartlyError
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
@@ -75,13 +76,13 @@ def remove(target: "Target", name: bytes, folder: int, is_overdue: Callable[[], 
 
     Raises:
         ToolFailure: it is nested too deep, or something is mounted in it.
-        OSError: something cannot be removed, or TimeoutError; what was removed before stays so.
+        OSError: something cannot be removed, PartlyError after other things were, or TimeoutError.
     """
     if is_overdue():
         raise TimeoutError
-    way = _Way(target)
+    way, count = _Way(target), 0
     try:
-        count = _remove_or_enter(way, target, folder, name, ())
+        count += _remove_or_enter(way, target, folder, name, ())
         while way.is_within:
             if is_overdue():
                 raise TimeoutError
@@ -96,6 +97,10 @@ def remove(target: "Target", name: bytes, folder: int, is_overdue: Callable[[], 
                 else:
                     os.rmdir(name, dir_fd=folder)
                 count += 1
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise PartlyError(error.errno, os.strerror(error.errno or 0)) if count else error from None
     finally:
         way.close()
     return count

@@ -26,6 +26,7 @@ from filewarden.workers.writing.identity import is_same_object
 from filewarden.workers.writing.subtree import remove
 from filewarden.workers.writing.target import Target
 from filewarden.workers.writing.trash_entry import ITEM, ORIGIN, Entry, Told, unknown
+from filewarden.workers.writing.write_failures import made
 
 GONE = "gone-"
 LOCK_S = 0.5
@@ -222,7 +223,8 @@ def find_trash(root: Root, durability: Durability) -> Iterator[Trash | None]:
 def _move_checked(target: Target, entry: int) -> None:
     """Move it, look at what was moved, and move it back if it is not what was looked at before."""
     renames.without_replacing(target.folder.fd, target.name, entry, ITEM)
-    moved = os.stat(ITEM, dir_fd=entry, follow_symlinks=False)
+    with made():
+        moved = os.stat(ITEM, dir_fd=entry, follow_symlinks=False)
     if target.state is None or not is_same_object(moved, target.state):
         renames.without_replacing(entry, ITEM, target.folder.fd, target.name)
         raise ToolFailure(

@@ -27,7 +27,7 @@ from filewarden.workers.writing.subtree import survey
 from filewarden.workers.writing.target import Target, open_target, require_own
 from filewarden.workers.writing.trash import find_trash
 from filewarden.workers.writing.trash_moves import give_back, take
-from filewarden.workers.writing.write_failures import failures_of
+from filewarden.workers.writing.write_failures import failures_of, made
 
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
@@ -102,7 +102,8 @@ def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> t
                 new.create(target.name)
             else:
                 new.replace(target.name, target.state)
-        new.last()
+        with made():
+            new.last()
     tidy(target)
     return new.unkept
 
@@ -234,7 +235,8 @@ def _finish(context: "Context", history: History, recorded: Recorded) -> bool:
             return False
         with history.kept(recorded.undoes) as kept, _drafted(context, kept, gap, recorded.after) as new:
             new.create(gap.name)
-            new.last()
+            with made():
+                new.last()
     return True
 
 

@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.names import echo
 
+_UNTOUCHED = " Nothing was changed."
 _SENTENCES = {
     errno.ENOSPC: (Code.IO_ERROR, "No space is left on the file system of {path}. Nothing was changed."),
     errno.EDQUOT: (Code.IO_ERROR, "The disk quota for {path} is used up. Nothing was changed."),
@@ -30,13 +32,40 @@ _SENTENCES = {
 }
 
 
+class LastingError(OSError):
+    """A change was made, and could not be made to outlive a loss of power."""
+
+
+class PartlyError(OSError):
+    """A part of a change was made, and stays so."""
+
+
+@contextlib.contextmanager
+def made() -> Iterator[None]:
+    """What fails within comes after a change, which it does not take back; raises LastingError, FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:  # somebody else has taken it away since
+        raise
+    except OSError as error:
+        raise LastingError(error.errno, os.strerror(error.errno or 0)) from None
+
+
 def write_failure(error: OSError, path: str) -> ToolFailure:
     """Say what it means; `path` is the client's own text."""
     shown = f"'{echo(path)}'"
     word = errno.errorcode.get(error.errno or 0, "unknown error")
+    if isinstance(error, LastingError):
+        return ToolFailure(
+            Code.IO_ERROR,
+            f"{shown} was changed, but a loss of power may undo that: the file system failed to store it ({word}).",
+            errno=word,
+        )
     code, sentence = _SENTENCES.get(
         error.errno or 0, (Code.IO_ERROR, f"The file system failed to change {{path}} ({word}). Look at it again.")
     )
+    if isinstance(error, PartlyError):
+        sentence = f"{sentence.removesuffix(_UNTOUCHED)} A part of it was removed before."
     return ToolFailure(code, sentence.replace("{path}", shown), errno=word)
 
 

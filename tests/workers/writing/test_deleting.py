@@ -178,6 +178,24 @@ def few_descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
+def test_what_is_deleted_in_part_is_not_said_to_be_as_it_was(
+    writable: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.rmdir
+
+    def rmdir(name: bytes, **more: Any) -> None:
+        if name == b"sub":
+            (root / "sub" / "late").touch()  # as a program does that works there
+        real(name, **more)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    with pytest.raises(ToolFailure) as raised:
+        run(writable, delete_file.TOOL, path="sub", recursive=True, permanent=True)
+    assert os.listdir(root / "sub") == ["late"]
+    assert raised.value.code is Code.CONFLICT
+    assert raised.value.message == "'sub' is not empty. A part of it was removed before."
+
+
 def test_folders_nested_deeper_than_descriptors_reach_are_moved_deleted_and_restored(
     writable: Context, run: Run, root: Path, few_descriptors: None
 ) -> None:

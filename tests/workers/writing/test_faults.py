@@ -133,6 +133,7 @@ def test_e13_old_or_new_after_any_failed_call(
         else:
             failures += 1
             assert refusal.code is Code.IO_ERROR or fault.failed == "open", f"{fault.failed}: {refusal.message}"
+            assert found == before or "Nothing was changed" not in refusal.message, f"{fault.failed} failed"
         if fault.failed == "unlink":
             sweep_all(root)
         assert drafts(root) == [], f"{fault.failed} failed: a draft is left"
