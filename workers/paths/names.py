@@ -3,7 +3,7 @@ r"""The shown form of a file name: reversible, printable text for any bytes, wit
 A name on disk is bytes. What a client sees is those bytes as UTF-8, except that bytes which are not UTF-8, control
 characters and characters that change how text looks (bidirectional, zero-width, tags, separators) stand as `\xHH`, one
 escape a byte. `parse(show(name)) == name` for every name. An ordinary backslash stays one; it is written `\x5C` only
-where it would read as an escape.
+where it would read as an escape, or where a name would begin with two, which no path may.
 """
 
 import re
@@ -20,7 +20,7 @@ HIDDEN = (
     "\ud800-\udfff"  # a byte that is not UTF-8, as surrogateescape decodes it
 )
 _UNSHOWABLE = rf"[{HIDDEN}]"
-_AMBIGUOUS = rf"[{HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}})"
+_AMBIGUOUS = rf"[{HIDDEN}]|\\(?=x[0-9A-Fa-f]{{2}}|[{HIDDEN}])|(?<![^/])\\(?=\\)"
 """Compiled, and kept by `re`, when a name first needs it: most are plain."""
 _PLAIN = bytes(range(0x20, 0x7F)).replace(b"\\", b"")
 """What is shown as it is, whatever stands beside it."""

@@ -39,6 +39,9 @@ def test_a_shown_name_is_one_line_of_visible_text(name: bytes) -> None:
         (b"a\\b", r"a\b"),
         (b"a\\x41", r"a\x5Cx41"),
         (b"a\\xZZ", r"a\xZZ"),
+        (b"\\\\server", r"\x5C\server"),
+        (b"\\\n", r"\x5C\x0A"),
+        (b"a\\\\b/\\\\c", r"a\\b/\x5C\c"),
         ("Screenshot 3.05\u202fPM.png".encode(), "Screenshot 3.05\u202fPM.png"),
     ],
 )

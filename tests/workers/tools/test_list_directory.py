@@ -188,11 +188,13 @@ def test_c07_l11_closed_entries_are_not_listed(
 
 def test_o01_o12_odd_names_are_listed_escaped(context: Context, root: Path) -> None:
     folder = os.fsencode(root)
-    for name in (b"a\n[FILE] forged.txt", b"caf\xe9", b"\x1b[2J", "\u202e".encode()):
+    for name in (b"a\n[FILE] forged.txt", b"caf\xe9", b"\x1b[2J", "\u202e".encode(), rb"\\server", b"\\\n"):
         with open(folder + b"/" + name, "w", encoding="ascii"):
             pass
     listing = run(context, ListDirectory())
-    assert len(listing.entries) == 6
+    assert len(listing.entries) == 8
+    for entry in listing.entries:
+        context.space.resolve(entry.path).close()
     assert all(entry.name.isprintable() for entry in listing.entries)
     assert r"a\x0A[FILE] forged.txt" in names(listing)
 
