@@ -161,7 +161,10 @@ class Branch:
     ) -> Conversation:
         """A new client's conversation."""
         conversation = Conversation(
-            session=Session(self.offer, eras), services=self._services, caller=caller, notify=notify
+            session=Session(self.offer, eras, self._common.log.fault),
+            services=self._services,
+            caller=caller,
+            notify=notify,
         )
         self._conversations.add(conversation)
         return conversation

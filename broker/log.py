@@ -15,6 +15,8 @@ import msgspec
 
 LONGEST_MESSAGE = 4000
 SERVER_ID_BYTES = 4
+MOST_PLACES = 8
+"""How many lines of ours are named that a mistake came through, the last ones."""
 
 
 class Level(IntEnum):
@@ -62,6 +64,14 @@ class Log:
     def error(self, message: str, **facts: object) -> None:
         """What keeps the server from doing its work."""
         self._write(Level.ERROR, message, facts)
+
+    def fault(self, error: Exception) -> None:
+        """A mistake of ours, which costs one request: of what kind and where, but nothing that a client has said."""
+        places, trace = [], error.__traceback__
+        while trace is not None:
+            places.append(f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}")
+            trace = trace.tb_next
+        self.error("a request could not be served", error=type(error).__name__, where=" ".join(places[-MOST_PLACES:]))
 
     def _write(self, level: Level, message: str, facts: dict[str, object]) -> None:
         if level < self._level:

@@ -4,7 +4,7 @@ One session serves either era. The legacy one is opened by `initialize`, and wha
 the modern one every request stands for itself, and nothing but the requests in flight is remembered.
 """
 
-from collections.abc import Iterable, KeysView
+from collections.abc import Callable, Iterable, KeysView
 
 import msgspec
 
@@ -69,7 +69,11 @@ class Session:
     later call hands the exchange back.
     """
 
-    def __init__(self, offer: Offer, eras: Eras = Eras.BOTH) -> None:
+    def __init__(
+        self, offer: Offer, eras: Eras = Eras.BOTH, on_fault: Callable[[Exception], None] | None = None
+    ) -> None:
+        """`on_fault` hears of mistakes of ours in serving a request, which is answered; without it they are raised."""
+        self._on_fault = on_fault
         self._negotiation = Negotiation(offer, eras)
         self._is_shared = eras is Eras.BOTH
         """Whether other requests of the client go over the same stream."""
@@ -241,6 +245,11 @@ class Session:
             answer = error.result or self._error(error, request.id, exchange)
         except ProtocolError as error:
             answer = self._error(error, request.id, exchange)
+        except Exception as error:
+            if self._on_fault is None:
+                raise
+            self._on_fault(error)
+            answer = self._error(ProtocolError(ErrorCode.INTERNAL_ERROR, "Internal error"), request.id, exchange)
         if isinstance(answer, bytes):
             exchange.responses.append(answer)
             return

@@ -71,6 +71,19 @@ def test_what_moves_a_terminal_s_cursor_is_made_visible(lines: Callable[..., lis
         assert line.isprintable()
 
 
+def test_a_mistake_of_ours_is_told_by_kind_and_place_and_not_by_its_words(lines: Callable[..., list[str]]) -> None:
+    def report(log: Log) -> None:
+        try:
+            open("/secret/of/a/client")  # noqa: SIM115  # it cannot be opened
+        except OSError as error:
+            log.fault(error)
+
+    (line,) = lines(report)
+    assert "error=FileNotFoundError" in line
+    assert "where=test_log.py:" in line
+    assert "secret" not in line
+
+
 def test_facts_that_json_has_no_word_for_are_texts(lines: Callable[..., list[str]]) -> None:
     (line,) = lines(lambda log: log.warning("no socket", reason=OSError(13, "Permission denied")), is_json=True)
     assert json.loads(line)["reason"] == "[Errno 13] Permission denied"

@@ -8,7 +8,10 @@ import pytest
 
 from filewarden.broker.protocol.actions import NoteUnread
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError
+from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.offer import Offer
 from filewarden.broker.protocol.outcome import Asked, Failed
+from filewarden.broker.protocol.session import Session
 from filewarden.workers.errors import Code
 from filewarden.workers.inquiry import InputRequest, form
 
@@ -160,6 +163,22 @@ def test_a_bug_of_ours_is_an_internal_error_with_nothing_in_it(version: str, cli
     exchange = client.session.resolve(action, ProtocolError(ErrorCode.INTERNAL_ERROR, "Internal error"))
     assert exchange.status == 200
     assert msgspec.json.decode(exchange.answer)["error"] == {"code": -32603, "message": "Internal error"}
+
+
+@every_revision
+def test_a_bug_in_serving_a_request_costs_that_request(
+    version: str, client_of: OpenClient, full: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Exception] = []
+    client = client_of(version)
+    client.session = Session(full, Eras.MODERN if version == NEWEST else Eras.LEGACY, faults.append)
+    if version != NEWEST:
+        client.ask("initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test"}})
+    monkeypatch.setattr(full, "tools", None)
+    error, status = refused(client, "tools/call", {"name": "read_file"})
+    assert (error, status) == ({"code": -32603, "message": "Internal error"}, 200)
+    assert [type(each) for each in faults] == [AttributeError]
+    assert not client.session.in_flight
 
 
 # What the client lacks.
