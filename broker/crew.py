@@ -20,6 +20,8 @@ from filewarden.broker.watcher import Told, Watcher
 from filewarden.workers.errors import Code
 from filewarden.workers.wire import Ready, Report
 
+MOST_THREADS = 32
+"""Of a watcher: an honest one has a few, two or three of them to listen."""
 STEADY_S = 10.0
 """A watcher that has lived so long is replaced at once; an earlier death counts as a failed start."""
 
@@ -122,7 +124,7 @@ class Crew:
         self._unmanned.pop(lookout.principal, None)
 
     def examine(self, now: float) -> None:
-        """End what takes too long to become ready, or holds too much memory."""
+        """End what takes too long to become ready, holds too much memory, or runs too many threads."""
         for watcher in tuple(self._watchers.values()):
             if watcher.state is State.STARTING and now - watcher.started_at > self._start_timeout_s:
                 if watcher.pid is None:
@@ -131,6 +133,9 @@ class Crew:
                 self._end_for(watcher, f"it was not ready within {self._start_timeout_s} s")
             elif watcher.pid is not None and resident_bytes(watcher.pid) > self._memory_bytes:
                 self._end_for(watcher, "it holds too much memory")
+            elif watcher.state is State.IDLE and watcher.pid is not None and _threads(watcher.pid) > MOST_THREADS:
+                self._tell_breach(self._posts.get(watcher.serial), _TOO_MANY_THREADS)
+                self._end_for(watcher, _TOO_MANY_THREADS)
 
     def end_all(self, reason: str) -> None:
         """Replace every watcher: one of them may be to blame for something."""
@@ -277,3 +282,14 @@ class Crew:
 
     def _bury(self, watcher: Watcher) -> None:
         self._watchers.pop(watcher.serial, None)
+
+
+_TOO_MANY_THREADS = "it runs too many threads"
+
+
+def _threads(pid: int) -> int:
+    """How many threads a process has, by the links of a folder with one for each (proc(5)); 0 when it is gone."""
+    try:
+        return os.stat(f"/proc/{pid}/task").st_nlink - 2
+    except OSError:
+        return 0

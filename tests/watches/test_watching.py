@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from filewarden.workers.confine.limits import WATCHERS_TASKS
 from filewarden.workers.paths.names import show_path
 from tests.drivers.busy import BUSY_S
 
@@ -275,7 +276,19 @@ HOSTILE = {
     "hello": "a second or foreign hello",
     "again": "a start report out of turn",
     "endless": "a message of several parts",
+    "threads": "it runs too many threads",
 }
+
+
+def test_threads_run_out_before_the_system_s_do(watching: Any) -> None:
+    watching.subscribe("notes.txt")
+    (pid,) = watching.watchers()
+    facts = Path(f"/proc/{pid}/status").read_text()
+    if len(next(line for line in facts.splitlines() if line.startswith("NSpid:")).split()) < 3:
+        pytest.skip("this machine has no namespaces for us: all that the account runs would count")
+    limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    (line,) = (line.split() for line in limits if line.startswith("Max processes"))
+    assert line[2:4] == [str(WATCHERS_TASKS)] * 2
 
 
 @pytest.mark.parametrize("way", HOSTILE)

@@ -15,6 +15,8 @@ HEADROOM_MB = 256
 OPEN_FILES = 64
 PROCESSOR_S = 3600
 """A backstop for the day the broker is gone; a busy worker is recycled long before."""
+WATCHERS_TASKS = 1024
+"""Threads of all watchers of a zygote together: far more than they need, and few beside what a system can have."""
 OOM_SCORE = 900
 UNKNOWN_USE_MB = 256
 """Assumed for the process's present use where there is no /proc to read it from."""
@@ -53,11 +55,16 @@ def measure() -> Use:
     return Use(pages[0] * page, pages[5] * page)
 
 
-def wanted(memory_mb: int, max_write_bytes: int, open_files: int, use: Use) -> Iterator[tuple[str, int]]:
+def wanted(
+    memory_mb: int, max_write_bytes: int, open_files: int, use: Use, tasks: int = 0
+) -> Iterator[tuple[str, int]]:
     """Each limit with its value. Memory counts from what the interpreter has mapped already.
 
-    RLIMIT_NPROC is left alone: it counts a user's processes, not ours, and the filter forbids new ones.
+    Without `tasks` RLIMIT_NPROC is left alone: it counts all that the user runs in the user namespace, and the filter
+    forbids new processes.
     """
+    if tasks:
+        yield "RLIMIT_NPROC", tasks
     yield "RLIMIT_FSIZE", max_write_bytes
     yield "RLIMIT_NOFILE", open_files
     yield "RLIMIT_CORE", 0  # a core dump would hold file contents
@@ -69,12 +76,12 @@ def wanted(memory_mb: int, max_write_bytes: int, open_files: int, use: Use) -> I
         yield "RLIMIT_AS", use.address_space + (memory_mb + HEADROOM_MB) * MIB
 
 
-def apply(memory_mb: int, max_write_bytes: int, open_files: int = OPEN_FILES) -> LimitsReport:
+def apply(memory_mb: int, max_write_bytes: int, open_files: int = OPEN_FILES, tasks: int = 0) -> LimitsReport:
     """Set every limit, soft and hard, of the calling process. A lower hard limit that was there before stays.
 
     Raises OSError: the kernel refused a limit, or the system has none (ENOSYS).
     """
-    limits = wanted(memory_mb, max_write_bytes, open_files, measure())
+    limits = wanted(memory_mb, max_write_bytes, open_files, measure(), tasks)
     return LimitsReport({name: _lower(name, value) for name, value in limits}, be_an_early_victim())
 
 

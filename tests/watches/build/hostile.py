@@ -1,7 +1,9 @@
 """The launcher of a server whose watchers speak as no honest one does, or may watch nothing. Its argument is how."""
 
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -35,8 +37,20 @@ def never_end(channel: Channel) -> NoReturn:
             view = view[os.write(fd, view) :]
 
 
+def start_threads(channel: Channel) -> NoReturn:
+    """As many as there can be."""
+    threading.stack_size(65_536)
+    with contextlib.suppress(RuntimeError):
+        while True:
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+    while True:
+        channel.receive()
+
+
 def lie(_watcher: object, channel: Channel) -> None:
     message = unpack_to_watcher(channel.receive())
+    if sys.argv[1] == "threads":
+        start_threads(channel)
     if sys.argv[1] == "endless":
         never_end(channel)
     if not isinstance(message, Go):
