@@ -20,6 +20,8 @@ from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestI
 from filewarden.broker.protocol.messages import CallParams, Params
 
 MAX_BATCH = 50
+MOST_TORN_BYTES = 1024 * 1024
+"""Larger frames are not looked at a third time."""
 
 NO_PARAMS = Raw(b"{}")
 
@@ -127,9 +129,31 @@ def _decode(frame: bytes | Raw) -> Message | Batch:
     except msgspec.ValidationError:
         return _diagnose(frame)
     except msgspec.DecodeError as error:
-        return _unparsable(str(error))
+        return _torn(bytes(frame)) or _unparsable(str(error))
     except RecursionError:
         return _unparsable("nested too deeply")
+
+
+def _torn(frame: bytes) -> Malformed | Response | None:
+    """What only half of a surrogate pair keeps from being read, as where a client has cut an emoji in two; else None.
+
+    The grammar of JSON allows it, so the id can be told, without which its client would wait for an answer.
+    """
+    import re
+
+    if len(frame) > MOST_TORN_BYTES:
+        return None
+    mended, halves = re.subn(rb"(?i)\\ud(?=[89a-f])", rb"\\uf", frame)  # other characters instead
+    if not halves:
+        return None
+    try:
+        found = _MEMBERS.decode(mended)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    request_id = None if isinstance(found.id, UnsetType) or b"\\u" in bytes(found.id) else _read_id(found.id)
+    if _is_response(found):
+        return Response(request_id)
+    return _unparsable("half of a surrogate pair is no text", request_id)
 
 
 def members(batch: Batch) -> list[Message]:
@@ -173,7 +197,7 @@ def _diagnose(frame: bytes | Raw) -> Message | Batch:
 def _classify(found: _Members) -> Message:
     """Tell the classes apart by the members that are there, then insist on their types."""
     request_id = None if isinstance(found.id, UnsetType) else _read_id(found.id)
-    if found.method is UNSET and (found.result is not UNSET or found.error is not UNSET):
+    if _is_response(found):
         return Response(request_id, _result_in(found))
     if _read_string(found.jsonrpc) != "2.0":
         return _invalid('"jsonrpc" must be "2.0"', request_id)
@@ -187,6 +211,10 @@ def _classify(found: _Members) -> Message:
             return _unparsable("the id is too large a number")
         return _invalid('"id" must be a string or an integer')
     return Request("2.0", request_id, method, found.params)
+
+
+def _is_response(found: _Members) -> bool:
+    return found.method is UNSET and (found.result is not UNSET or found.error is not UNSET)
 
 
 def _result_in(found: _Members) -> Raw | None:
@@ -213,5 +241,5 @@ def _invalid(what: str, request_id: RequestId | None = None) -> Malformed:
     return Malformed(ProtocolError(ErrorCode.INVALID_REQUEST, f"Invalid request: {what}"), request_id)
 
 
-def _unparsable(what: str) -> Malformed:
-    return Malformed(ProtocolError(ErrorCode.PARSE_ERROR, f"Parse error: {what}"))
+def _unparsable(what: str, request_id: RequestId | None = None) -> Malformed:
+    return Malformed(ProtocolError(ErrorCode.PARSE_ERROR, f"Parse error: {what}"), request_id)

@@ -103,7 +103,10 @@ UNPARSABLE = {
     "bad UTF-8 in a name": b'{"jsonrpc":"2.0","id":1,"method":"m","\xff":1}',
     "surrogate as UTF-8": b'{"jsonrpc":"2.0","id":1,"method":"\xed\xa0\x80"}',
     "overlong UTF-8": b'{"jsonrpc":"2.0","id":1,"method":"\xc0\xaf"}',
-    "escaped lone surrogate": b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"\\ud800"}}',
+    "escaped lone surrogate in an array": b'[{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"\\ud800"}}]',
+    "escaped lone surrogate in a notification": b'{"jsonrpc":"2.0","method":"m","params":{"a":"\\ud800"}}',
+    "escaped lone surrogate as id": b'{"jsonrpc":"2.0","id":"\\uD83D","method":"m"}',
+    "escaped lone surrogate and more": b'{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"\\ud800"}}}',
     "UTF-16": '{"jsonrpc":"2.0","id":1,"method":"m"}'.encode("utf-16"),
     "deep in params": b'{"jsonrpc":"2.0","id":1,"method":"m","params":'
     + b'{"a":' * LEVELS
@@ -124,6 +127,27 @@ def test_what_is_not_json_is_a_parse_error_without_id(case: str, before: bytes, 
     found = decode(before + UNPARSABLE[case] + after)
     assert isinstance(found, Malformed)
     assert (found.error.code, found.id) == (ErrorCode.PARSE_ERROR, None)
+
+
+TORN = {
+    "half": rb'{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"n","arguments":{"a":"cut \uD83d"}}}',
+    "before a pair": rb'{"id":"x","jsonrpc":"2.0","method":"m","params":{"\ud83d\ud83d\ude00":"\\\ude00 \\ud800"}}',
+    "other half": rb'{"id":"x","jsonrpc":"2.0","method":"\udE00"}',
+}
+
+
+@padded
+@pytest.mark.parametrize("case", TORN)
+def test_half_of_a_surrogate_pair_is_a_parse_error_with_its_id(case: str, before: bytes, after: bytes) -> None:
+    found = decode(before + TORN[case] + after)
+    assert isinstance(found, Malformed)
+    assert (found.error.code, found.id) == (ErrorCode.PARSE_ERROR, "x")
+    assert "surrogate" in found.error.message
+
+
+def test_a_response_with_half_of_a_surrogate_pair_is_no_answer() -> None:
+    found = decode(rb'{"jsonrpc":"2.0","id":"x","result":{"action":"accept","content":{"confirm":true,"a":"\ud83d"}}}')
+    assert found == Response("x", None)
 
 
 INVALID = {
