@@ -5,6 +5,7 @@ imports then run beside its own.
 Exit statuses: 0 fine, 1 failure at run time, 2 bad configuration or usage.
 """
 
+import errno
 import os
 import sys
 from io import TextIOWrapper
@@ -28,6 +29,7 @@ main(reread=reread)
 """
 """The program of the launcher process: what reads the configuration again is loaded in a child of it, if ever."""
 HELP_FLAGS = ("-h", "--help")
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> int:
@@ -132,9 +134,11 @@ def _fill_standard_descriptors() -> None:
 
 def _lack(name: str, error: OSError) -> int:
     """Say what the system did not give: a file that is named, or else room for our output."""
+    what = error.filename or "the output cannot be written"
     if error.filename is None:
+        if error.errno not in NO_ROOM:
+            raise error
         _drop_output()
-    what = "the output cannot be written" if error.filename is None else error.filename
     sys.stderr.write(f"filewarden {name}: {what}: {error.strerror}\n")
     return EXIT_FAILURE
 

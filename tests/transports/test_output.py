@@ -75,3 +75,12 @@ def test_what_cannot_be_read_is_named(
     monkeypatch.setattr(sys, "argv", ["filewarden", command])
     assert main() == 1
     assert capsys.readouterr().err == f"filewarden {command}: {tmp_path}/run: Not a directory\n"
+
+
+def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = ["sh", "-c", 'rmdir "$PWD" && "$@"', "sh", *PRODUCT, "demo"]
+    ended = subprocess.run(command, cwd=gone, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("filewarden demo: what was the current one is no folder")

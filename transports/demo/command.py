@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from filewarden.config.folders import working_folder
 from filewarden.transports.demo.client import Client
 from filewarden.transports.demo.crowd import show_crowd
 from filewarden.transports.demo.facts import DemoFailure
@@ -27,10 +28,12 @@ _TAME = "[pool]\ndrain_s = 1.0\n"
 
 def run_demo(arguments: Sequence[str]) -> int:
     """Play every act on the folder named by the arguments; 0 only when every claim held."""
-    folder = os.path.abspath(next(iter(arguments), "."))
+    folder = os.path.join(working_folder(), next(iter(arguments), ""))
     if not os.path.isdir(folder):
-        sys.stderr.write(f"filewarden demo: {folder} is no folder; name one, or none for the current folder\n")
+        named = folder or "what was the current one"
+        sys.stderr.write(f"filewarden demo: {named} is no folder; name one, or none for the current folder\n")
         return EXIT_USAGE
+    folder = os.path.normpath(folder)
     try:
         with _interruptible(), contextlib.ExitStack() as stack:
             return _play(folder, stack)

@@ -111,7 +111,7 @@ def enclose(roots: "Sequence[Mount]", endpoints: str) -> list[str]:
         StrandedError: and there was no way back.
     """
     way_back = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    folder = os.getcwd()
+    folder = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # by no path: it may have been deleted
     try:
         syscall("unshare", _NEWNS)
         try:
@@ -120,6 +120,7 @@ def enclose(roots: "Sequence[Mount]", endpoints: str) -> list[str]:
             _return(way_back, folder, error)
             raise
     finally:
+        os.close(folder)
         os.close(way_back)
 
 
@@ -127,10 +128,10 @@ class StrandedError(Exception):
     """The mounts failed half-way and could not be left again: the process must not serve."""
 
 
-def _return(way_back: int, folder: str, cause: OSError) -> None:
+def _return(way_back: int, folder: int, cause: OSError) -> None:
     try:
         syscall("setns", way_back, _NEWNS)
-        os.chdir(folder)
+        os.fchdir(folder)
     except OSError:
         sentence = f"The sandbox could not finish its mounts ({cause.strerror}) nor undo them. To fix it, {MOUNT_FIX}."
         raise StrandedError(sentence) from cause

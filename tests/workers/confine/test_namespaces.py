@@ -17,6 +17,10 @@ from ctypes import addressof, create_string_buffer
 from filewarden.workers.confine import namespaces
 from filewarden.workers.confine.namespaces import Mount, StrandedError, enclose, isolate
 place, missing = sys.argv[1], json.loads(sys.argv[2])
+if missing.pop("working folder", None):
+    os.mkdir("gone")
+    os.chdir("gone")
+    os.rmdir("../gone")
 assert isolate().is_active
 real = namespaces.syscall
 
@@ -54,7 +58,7 @@ else:
     flags = {path: os.statvfs(path).f_flag for path in tries if os.path.exists(path)}
     print(json.dumps({"names": names, "tries": tries, "flags": flags}))
 """
-EPERM, ENOSYS = 1, 38
+EPERM, ENOENT, ENOSYS = 1, 2, 38
 NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
 
@@ -75,7 +79,9 @@ def enclosed(place: Path, **missing: int) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("missing", [{}, {"mount_setattr": ENOSYS}, {"mount_setattr": EPERM}])
+@pytest.mark.parametrize(
+    "missing", [{}, {"mount_setattr": ENOSYS}, {"mount_setattr": EPERM}, {"working folder": ENOENT}]
+)
 def test_only_what_is_served_is_there_and_read_only_with_every_mount_below(
     place: Path, missing: dict[str, int]
 ) -> None:
