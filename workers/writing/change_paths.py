@@ -58,10 +58,22 @@ def places_of(space: Space, path: str) -> Collection[str] | None:
     named = space.named(path)
     if named is None:
         return None
-    places = {place_of(*named)}
+    places = {place_of(*(_behind_links(space, path) or named))}
     with contextlib.suppress(ToolFailure), space.resolve(path) as found:
         places.add(place_of(found.root, found.names))
     return places
+
+
+def _behind_links(space: Space, path: str) -> tuple[Root, Names] | None:
+    """What a path with `..` names, which behind a link lies elsewhere than its text says; None where it says it all."""
+    if ".." not in path.split("/"):
+        return None
+    with contextlib.suppress(ToolFailure):
+        found = space.open_above(path)
+        if found is not None:
+            with found[0] as folder:
+                return folder.root, (*folder.names, found[1])
+    return None
 
 
 def lies_in(place: str, folders: Collection[str]) -> bool:

@@ -348,17 +348,18 @@ def test_the_list_of_a_path_is_the_same_however_it_is_written(
     recording: Context, run: Run, root: Path, tmp_path: Path, open_space: Any
 ) -> None:
     (root / "way").symlink_to("sub")
+    (root / "hop").symlink_to("sub/deep")
     run(recording, write_file.TOOL, path="sub/new.txt", content="x")
     run(recording, write_file.TOOL, path="other.txt", content="x")
     link = tmp_path / "link"
     link.symlink_to(root)
     linked = msgspec.structs.replace(recording, space=open_space(open_root("R", str(link), writable=True)))
     ways = ["sub/new.txt", "sub", "./sub//", "sub/deep/..", "way/new.txt", "way", str(root / "sub"), str(link / "sub")]
-    for way in ways:
+    for way in (*ways, "hop/../new.txt", "hop/.."):
         assert [change.path for change in changes(run, linked, path=way)] == ["sub/new.txt"], way
     for everything in (".", "./", "sub/..", str(link)):
         assert len(changes(run, linked, path=everything)) == 2
-    for nothing in ("new.txt", "su", "sub/new.txt/x"):
+    for nothing in ("new.txt", "su", "sub/new.txt/x", "hop/../other.txt"):
         assert changes(run, linked, path=nothing) == []
     with pytest.raises(ToolFailure) as raised:
         changes(run, linked, path="../OUT")
