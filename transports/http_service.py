@@ -58,7 +58,7 @@ class HttpService:
         self._catalogue = surroundings.catalogue
         self._shares = (_shares("sessions", settings), _shares("streams", settings))
         self._sessions = Sessions(broker, reactor, shares=self._shares[0], idle_s=http.session_idle_s)
-        slow_readers = SlowReaders(surroundings.log, lambda: broker.turn_away(SLOW_READER))
+        slow_readers = SlowReaders(surroundings.log, broker.holdings, lambda: broker.turn_away(SLOW_READER))
         self._clients = SseClients(broker, slow_readers, self._shares[1])
         source, address = BrokerSource(broker), settings.status.address
         self._operators = LocalToken(opened.token)
@@ -74,12 +74,12 @@ class HttpService:
             )
             for number, sockets in enumerate(self._doors)
         ]
-        self._legacy = Legacy(self._sessions, slow_readers, broker.holdings, http)
+        self._legacy = Legacy(self._sessions, slow_readers, http)
         self._modern = Modern(broker, slow_readers)
         self._protection = _protection(surroundings, opened)
         limits = ConnectionLimits(connections=_connections(settings, surroundings.log))
         self._listeners = [
-            HttpListener(sockets, app, limits, broker.turn_away)
+            HttpListener(sockets, app, limits, broker.turn_away, slow_readers.unread)
             for sockets, app in zip(self._doors, self._make_apps(settings), strict=True)
         ]
 

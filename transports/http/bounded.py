@@ -15,6 +15,7 @@ from filewarden.transports.http.listener_state import ListenerState
 from filewarden.transports.http.own_loop import OwnLoop
 from filewarden.transports.http.peer import SCOPE_KEY
 from filewarden.transports.http.unchunked import Unchunked
+from filewarden.transports.http.unread import Unread
 from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol, RequestResponseCycle
 
 LINGER_S = 1.0
@@ -57,12 +58,14 @@ class BoundedConnection(HttpToolsProtocol):
         limits: ConnectionLimits,
         on_lost: Callable[[], None],
         turn_away: Callable[[str], None],
+        unread: Unread,
     ) -> None:
         super().__init__(config, state, {}, OwnLoop(loop, self._fail))  # type: ignore[arg-type]
         self.number = next(_NUMBERS)
         self._limits = limits
         self._on_lost = on_lost
         self._turn_away = turn_away
+        self._unread = unread
         self._is_surplus = False
         self._is_lingering = False
         self._is_head_open = False
@@ -226,11 +229,13 @@ class BoundedConnection(HttpToolsProtocol):
         """The client does not read; for a while that is fine."""
         super().pause_writing()
         self._stall = self.loop.call_later(self._limits.stalled_s, self._drop_slow_reader)
+        self._unread.note(self, self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """It does read."""
         super().resume_writing()
         self._end_stall()
+        self._unread.note(self, 0)
 
     def leave(self) -> None:
         """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
@@ -238,6 +243,10 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if not self.cycle.response_started:
             self.cycle.keep_alive = False
+
+    def drop(self) -> None:
+        """End it, for clients leave too much unread: in the next turn, as this one may be about to send something."""
+        self.loop.call_soon(self._drop_slow_reader)
 
     def abort(self) -> None:
         """End it at once, whatever still waits to be sent."""
@@ -319,6 +328,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _forget(self) -> None:
         self.connections.discard(self)
+        self._unread.note(self, 0)
         if isinstance(self.transport, GatheringTransport):
             self.transport.on_unsent = None
 

@@ -19,6 +19,7 @@ from filewarden.transports.http.known_head import KnownHead, learn
 from filewarden.transports.http.listener_state import ListenerState
 from filewarden.transports.http.reply import Reply, ReplyTo, deliver
 from filewarden.transports.http.turnstile import Turnstile
+from filewarden.transports.http.unread import Unread
 from filewarden.transports.http.uvicorn_parts import Config, RequestResponseCycle
 from filewarden.transports.http.visit import Visit
 
@@ -51,10 +52,11 @@ class Connection(BoundedConnection):
         on_lost: Callable[[], None],
         turn_away: Callable[[str], None],
         *,
+        unread: Unread,
         changing: Changing,
         turnstile: Turnstile,
     ) -> None:
-        super().__init__(config, state, loop, limits, on_lost, turn_away)
+        super().__init__(config, state, loop, limits, on_lost, turn_away, unread)
         self._changing = changing
         self._turnstile = turnstile
         self._piece: bytes | None = None

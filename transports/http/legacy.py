@@ -5,7 +5,6 @@ A client that disconnects cancels nothing: its call runs on, and what it sends w
 
 from starlette.types import Receive, Scope, Send
 
-from filewarden.broker.holdings import Holdings
 from filewarden.broker.protocol.jsonrpc import Batch, Message
 from filewarden.broker.protocol.principal import Principal
 from filewarden.config.sections.http import HttpSettings
@@ -28,10 +27,9 @@ _UNKNOWN_EVENT = "no stream can be taken up after that event; send the request a
 class Legacy:
     """Answers requests that belong to a session, or open one."""
 
-    def __init__(self, sessions: Sessions, slow_readers: SlowReaders, holdings: Holdings, http: HttpSettings) -> None:
+    def __init__(self, sessions: Sessions, slow_readers: SlowReaders, http: HttpSettings) -> None:
         self._sessions = sessions
         self._slow_readers = slow_readers
-        self._holdings = holdings
         self.renew(http)
 
     def renew(self, http: HttpSettings) -> None:
@@ -122,7 +120,7 @@ class Legacy:
         connection = EventStream(
             COMMENT,
             lambda: self._slow_readers.drop(peer),
-            holdings=self._holdings,
+            unread=self._slow_readers.unread,
             silent_s=self._poll_after_s if may_let_go else None,
         )
         stream.connect(connection, after=after, is_primed=is_primed)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.types import ASGIApp
 
+from filewarden.broker.holdings import Holdings
 from filewarden.broker.log import Log
 from filewarden.transports.http.acceptor import Acceptor
 from filewarden.transports.http.bounded import ConnectionLimits
@@ -14,6 +15,7 @@ from filewarden.transports.http.changing import Changing
 from filewarden.transports.http.connection import Connection
 from filewarden.transports.http.listener_state import ListenerState
 from filewarden.transports.http.turnstile import Turnstile
+from filewarden.transports.http.unread import Unread
 from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol
 
 KEEP_ALIVE_S = 95
@@ -36,10 +38,12 @@ class HttpListener:
         app: ASGIApp,
         limits: ConnectionLimits,
         turn_away: Callable[[str], None] = lambda _reason: None,
+        unread: Unread | None = None,
     ) -> None:
         """`turn_away` is told why a connection was refused or dropped, in a word."""
         self._sockets = sockets
         self._turn_away = turn_away
+        self._unread = unread or Unread(Holdings())
         self.limits = limits
         """Of the connections that come from now on."""
         self._state = ListenerState()
@@ -116,6 +120,7 @@ class HttpListener:
             self.limits,
             self._on_lost,
             self._turn_away,
+            unread=self._unread,
             changing=self._changing,
             turnstile=self._turnstile,
         )

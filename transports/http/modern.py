@@ -145,7 +145,7 @@ class Modern:
 
         def open_stream() -> PlainStream:
             return PlainStream(
-                EventStream(COMMENT, lambda: self._slow_readers.drop(peer), holdings=self._broker.holdings)
+                EventStream(COMMENT, lambda: self._slow_readers.drop(peer), unread=self._slow_readers.unread)
             )
 
         caller = Caller(_client_id(peer), visitor.principal)

@@ -5,8 +5,10 @@ from typing import Protocol
 
 from starlette.types import Scope
 
+from filewarden.broker.holdings import Holdings
 from filewarden.broker.log import Log
 from filewarden.transports.http.reply import ReplyTo
+from filewarden.transports.http.unread import Unread
 
 SCOPE_KEY = "filewarden.peer"
 
@@ -60,9 +62,10 @@ def peer_of(scope: Scope) -> Peer:
 class SlowReaders:
     """Drops those that do not read their events; `count` is told of each."""
 
-    def __init__(self, log: Log, count: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, log: Log, holdings: Holdings, count: Callable[[], None] = lambda: None) -> None:
         self._log = log
         self._count = count
+        self.unread = Unread(holdings)
         self.dropped = 0
 
     def drop(self, peer: Peer) -> None:

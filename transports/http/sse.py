@@ -86,7 +86,7 @@ class SseClients:
         stream = EventStream(
             COMMENT if is_standard else PING,
             lambda: self._slow_readers.drop(peer_of(scope)),
-            holdings=self._broker.holdings,
+            unread=self._slow_readers.unread,
         )
         conversation = self._broker.open_conversation(
             Caller(f"sse-{self._opened}", principal),

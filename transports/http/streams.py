@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from starlette.types import Receive, Send
 
 from filewarden.broker.holdings import Holdings
+from filewarden.transports.http.unread import Unread
 
 MAX_EVENTS = 1000
 MAX_BYTES = 8 * 1024 * 1024
@@ -49,7 +50,7 @@ class EventStream:
         keep_alive: bytes,
         on_overflow: Callable[[], None],
         keep_alive_s: float = KEEP_ALIVE_S,
-        holdings: Holdings | None = None,
+        unread: Unread | None = None,
         silent_s: float | None = None,
     ) -> None:
         self._keep_alive = keep_alive
@@ -59,7 +60,7 @@ class EventStream:
         self._on_overflow = on_overflow
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._holdings = holdings or Holdings()
+        self._unread = unread or Unread(Holdings())
         self._is_ending = False
         self._wake: asyncio.Future[None] | None = None
         self._silent_s = silent_s
@@ -73,12 +74,15 @@ class EventStream:
             self._await_news()
         has_room = len(self._waiting) < MAX_EVENTS and self._waiting_bytes + len(framed) <= MAX_BYTES
         if self._waiting and not has_room:  # a single one may be of any size
-            self.end()
-            self._waiting.clear()
-            self._count(-self._waiting_bytes)
-            self._on_overflow()
+            self.drop()
             return
         self._append(framed)
+
+    def drop(self) -> None:
+        """End it without what waits: its reader left too much of it."""
+        self._clear()
+        self.end()
+        self._on_overflow()
 
     def replay(self, events: Iterable[bytes]) -> None:
         """Send what was kept for the reader; whoever kept it had bounds of its own."""
@@ -107,8 +111,7 @@ class EventStream:
         finally:
             leaving.cancel()
             self._is_ending = True
-            self._waiting.clear()
-            self._count(-self._waiting_bytes)
+            self._clear()
             if self._silence is not None:
                 self._silence.cancel()
 
@@ -144,10 +147,14 @@ class EventStream:
 
     def _count(self, size: int) -> None:
         self._waiting_bytes += size
-        self._holdings.add(size)
+        self._unread.note(self, self._waiting_bytes)
+
+    def _clear(self) -> None:
+        self._waiting.clear()
+        self._count(-self._waiting_bytes)
 
     def _abandon(self) -> None:
-        self._waiting.clear()
+        self._clear()
         self.end()
 
     def _stir(self) -> None:

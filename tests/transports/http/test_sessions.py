@@ -36,7 +36,7 @@ def test_nothing_is_kept_of_a_session_that_could_not_be_opened(version: object, 
     )
     clock: Any = SimpleNamespace(now=int, at=lambda *_: None)
     sessions = Sessions(broker, clock, shares=Shares("sessions", limit=1, per_principal=1), idle_s=60)
-    legacy = Legacy(sessions, SlowReaders(Log(2)), broker.holdings, HttpSettings())
+    legacy = Legacy(sessions, SlowReaders(Log(2), broker.holdings), HttpSettings())
     request = msgspec.json.encode(rpc("initialize", {**CLIENT, "protocolVersion": version}))
     answer = legacy.opened(LOCAL, decode(request))
     assert bool(answer.headers) is is_kept
