@@ -13,6 +13,8 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # the package has no types
 import pytest
 
+from filewarden.config.folders import runtime_folder
+
 REPOSITORY = Path(__file__).parent.parent.parent
 UNITS = REPOSITORY / "deploy" / "systemd"
 DOCKERFILE = REPOSITORY / "deploy" / "docker" / "Dockerfile"
@@ -131,6 +133,17 @@ def test_systemd_takes_the_units(analyze: str, tmp_path: Path) -> None:
         [analyze, "verify", "--man=no", str(tmp_path / "filewarden.socket")], capture_output=True, text=True, timeout=30
     )
     assert "filewarden.socket" in again.stderr
+
+
+def test_the_commands_that_look_for_the_service_look_where_it_is() -> None:
+    unit = (UNITS / "filewarden.service").read_text()
+    variables = dict(word.split("=") for word in re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)[0].split())
+    guide = (REPOSITORY / "docs" / "operating.md").read_text()
+    typed = re.findall(r"sudo -u filewarden (\w+)=(\S+) filewarden (?:status|reload)", guide)
+    assert len(typed) == 2
+    at_home = {"home": "/nonexistent", "run_user": "/nonexistent"}
+    for name, value in typed:
+        assert runtime_folder({name: value}, 999, **at_home) == runtime_folder(variables, 999, **at_home)
 
 
 @pytest.mark.parametrize("name", ["filewarden.service", "filewarden-user.service"])
