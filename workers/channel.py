@@ -41,6 +41,8 @@ class Channel:
         self._parent_pid = parent_pid
         self._reader = Reader(max_request_bytes)
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        self._fd = self._socket.fileno()
+        """Read and written like a file: the filter allows no call that is made for sockets."""
         patience = _TIMEVAL.pack(self.PARENT_CHECK_S, 0)
         self._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, patience)
         self._readable = select.poll()
@@ -123,7 +125,7 @@ class Channel:
         while len(greeting) < len(zmtp.GREETING):
             if not self._has_arrived_by(give_up_at):
                 raise ChannelClosedError
-            part = self._socket.recv(len(zmtp.GREETING) - len(greeting))
+            part = os.read(self._fd, len(zmtp.GREETING) - len(greeting))
             if not part:
                 raise ChannelClosedError
             greeting += part
@@ -167,7 +169,7 @@ class Channel:
             self._check_parent()
             return
         try:
-            count = self._socket.recv_into(self._reader.room())
+            count = os.readv(self._fd, (self._reader.room(),))
         except OSError:
             raise ChannelClosedError from None
         if count == 0:
@@ -177,7 +179,7 @@ class Channel:
     def _write(self, parts: list[bytes | memoryview]) -> None:
         while parts:
             try:
-                count = os.writev(self._socket.fileno(), parts) if parts[1:] else self._socket.send(parts[0])
+                count = os.writev(self._fd, parts) if parts[1:] else os.write(self._fd, parts[0])
             except BlockingIOError:  # the time of SO_SNDTIMEO is over, and nothing was taken
                 self._check_parent()
             except OSError:

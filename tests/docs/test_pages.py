@@ -185,3 +185,17 @@ def test_every_tool_has_its_errors() -> None:
     for tool in CATALOGUE:
         assert len(set(errors_of(tool))) == len(errors_of(tool))
         assert (Code.READ_ONLY in errors_of(tool)) == (tool.writes and not tool.is_look)
+
+
+def test_what_a_server_says_when_it_does_not_start_is_quoted_as_it_is_said() -> None:
+    section = (
+        (ROOT / "docs" / "troubleshooting.md").read_text().split("## The server does not start")[1].split("\n## ")[0]
+    )
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
+    quoted = [text for row in rows for text in re.findall(r'["`]([^"`]+)["`]', row)]
+    said = "".join(
+        path.read_text() for package in ("config", "broker", "transports", "workers")
+        for path in (ROOT / package).rglob("*.py")
+    )  # fmt: skip
+    assert len(quoted) >= 6
+    assert [text for text in quoted if text.removeprefix("http.port: ").strip(" …") not in said] == []

@@ -3,9 +3,11 @@
 The order of the program is the argument for it. A foreign architecture or numbering dies first, for its numbers mean
 other calls. Then come the allowed calls, the calls allowed with some arguments only, the calls that no honest worker
 makes (the process dies and the broker sees SIGSYS), the calls whose libc falls back to an older one when told ENOSYS,
-and at last EPERM for everything else. Pointers cannot be followed: paths belong to Landlock. So sendmsg is not there,
-which would let a worker hand the broker descriptors (unix(7), SCM_RIGHTS): whoever drops the last one of a file closes
-it, and may have to wait for its file system.
+and at last EPERM for everything else. Pointers cannot be followed: paths belong to Landlock.
+
+The link is read and written like a file, so that no call is left that is made for sockets: sendmsg would let a worker
+hand the broker descriptors (unix(7), SCM_RIGHTS), and whoever drops the last one of a file closes it, and may have to
+wait for its file system; what is out of band (MSG_OOB) has been a way into the kernel (CVE-2025-38236).
 """
 
 import ctypes
@@ -27,7 +29,7 @@ ERRNO = 0x00050000
 
 _READING = (
     "read write close fstat newfstatat statx lseek pread64 readv openat openat2 getdents64 readlinkat fstatfs "
-    "faccessat faccessat2 brk munmap mremap madvise futex poll ppoll sendto recvfrom writev getpid gettid getppid "
+    "faccessat faccessat2 brk munmap mremap madvise futex poll ppoll writev getpid gettid getppid "
     "getuid geteuid getgid getegid sched_yield sched_getaffinity clock_gettime clock_getres clock_nanosleep "
     "gettimeofday getrandom getrusage rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall rseq "
     "membarrier exit exit_group"
