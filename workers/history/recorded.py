@@ -18,6 +18,8 @@ class FileState(msgspec.Struct, frozen=True):
     owner: int | None = None
     """Of a file that was there, by number."""
     group: int | None = None
+    has_access_list: bool = False
+    """Then the mode tells of the list's mask where it seems to tell of the group (acl(5))."""
 
 
 Identity = tuple[int, int, int, int]

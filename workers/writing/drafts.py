@@ -32,6 +32,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_TRIES = 8
 _PAUSE_S = 0.01
+_ACCESS_LIST = "system.posix_acl_access"
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.EPERM, errno.ENOSYS)
 
 
@@ -64,17 +65,18 @@ class Draft:
         """Give it the permissions of `mode`."""
         os.fchmod(self.fd, mode & KEPT_MODE)
 
-    def take_rights(self, mode: int, owner: int | None, group: int | None) -> None:
+    def take_rights(self, mode: int, owner: int | None, group: int | None, *, has_list: bool = False) -> None:
         """Give it the permissions of the file in whose place it comes; None: nobody knows whose that was.
 
         Its owner is the server's account, and its group that account's, or the folder's where that has the
         set-group-id bit: no worker may call chown(2). Where that is another one, it gets no right that everybody has
-        not: those were for somebody else.
+        not: those were for somebody else. `has_list`: the file had an access control list; where this one has none, the
+        group's rights are no more known, as the mode tells what the list gave at most.
         """
         self.unkept = ()
         if owner not in (None, os.geteuid()):
             self.unkept = ("owner",)
-        if group not in (None, self._group):
+        if group not in (None, self._group) or (has_list and not has_access_list(self.fd)):
             self.unkept = (*self.unkept, "group")
             mode &= ~0o070 | (mode & 0o007) << 3
         self.take_mode(mode)
@@ -309,6 +311,11 @@ def _remove_orphan(folder: int, name: bytes) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def has_access_list(fd: int) -> bool:
+    """Whether an open file has an access control list beyond its mode; raises OSError."""
+    return _ACCESS_LIST in _attributes(fd)
 
 
 def _attributes(fd: int) -> list[str]:

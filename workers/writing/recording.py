@@ -19,7 +19,7 @@ from filewarden.workers.history.store import History
 from filewarden.workers.paths.names import echo
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.writing.change_paths import place_of
-from filewarden.workers.writing.drafts import Draft, changed
+from filewarden.workers.writing.drafts import Draft, changed, has_access_list
 from filewarden.workers.writing.identity import identity_of, is_same
 from filewarden.workers.writing.interrupted import resolve
 from filewarden.workers.writing.old_version import digest_of, open_old
@@ -207,7 +207,7 @@ class Change:
         image = history.image(seen.st_size)
         if target.content is not None:
             image.write(target.content)
-            return image, _owned(state_of(target.content, seen.st_mode), seen)
+            return image, _owned(state_of(target.content, seen.st_mode), old.fd, seen)
         try:
             return image, _copied(self._context, old.fd, seen, image)
         except BaseException:
@@ -251,11 +251,11 @@ def _copied(context: "Context", old: int, seen: os.stat_result, image: Image) ->
         done += len(block)
     if done != seen.st_size or not is_same(os.fstat(old), seen):
         raise changed()
-    return _owned(FileState(digest.hexdigest(), done, stat.S_IMODE(seen.st_mode)), seen)
+    return _owned(FileState(digest.hexdigest(), done, stat.S_IMODE(seen.st_mode)), old, seen)
 
 
-def _owned(state: FileState, seen: os.stat_result) -> FileState:
-    return FileState(state.sha256, state.size, state.mode, seen.st_uid, seen.st_gid)
+def _owned(state: FileState, fd: int, seen: os.stat_result) -> FileState:
+    return FileState(state.sha256, state.size, state.mode, seen.st_uid, seen.st_gid, has_access_list(fd))
 
 
 def _require_room(context: "Context", history: History, target: Target, size: int) -> None:

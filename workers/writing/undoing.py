@@ -96,7 +96,7 @@ def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> t
         if target.state is not None:
             require_own(target, target.state)
             keep(new, target)
-            new.take_rights(before.mode, before.owner, before.group)
+            _take_rights(new, before)
         with content_change(context, target, before, new):
             if target.state is None:
                 new.create(target.name)
@@ -108,12 +108,16 @@ def _put(context: "Context", kept: Kept, target: Target, before: FileState) -> t
     return new.unkept
 
 
+def _take_rights(new: Draft, before: FileState) -> None:
+    new.take_rights(before.mode, before.owner, before.group, has_list=before.has_access_list)
+
+
 @contextlib.contextmanager
 def _drafted(context: "Context", kept: Kept, target: Target, before: FileState) -> Iterator[Draft]:
     """A draft of the content that was there, with its mode, beside a target."""
     require_room(context, target, before.size)
     with Draft(target.folder.fd, context.writing.durability) as new:
-        new.take_rights(before.mode, before.owner, before.group)
+        _take_rights(new, before)
         digest = hashlib.sha256(usedforsecurity=False)
         for block in kept.blocks():
             if context.is_overdue():

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tests.workers.writing.test_history import changes
 Run = Callable[..., Any]
 STRANGER = 12345
 """An account and a group that nobody here has."""
+ANYBODY = 2**32 - 1
+"""What an entry of an access list names that is of no certain account or group (acl(5))."""
 
 WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
     "overwrite": (write_file.TOOL, {"path": "a.txt", "content": "x", "overwrite": True}),
@@ -85,6 +88,26 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files
 
 
 @needs_root
+def test_an_access_list_that_does_not_come_back_gives_its_rights_to_no_group(
+    recording: Context, run: Run, root: Path
+) -> None:
+    entries = (1, 6, ANYBODY), (2, 6, STRANGER), (4, 0, ANYBODY), (16, 6, ANYBODY), (32, 0, ANYBODY)
+    access_list = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(root / "a.txt", "system.posix_acl_access", access_list)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    assert rights(root / "a.txt")[0] == 0o660
+    tool, arguments = WAYS["edit"]
+    run(recording, tool, **arguments)
+    run(recording, undo_change.TOOL, id=changes(run, recording)[0].id)
+    assert os.getxattr(root / "a.txt", "system.posix_acl_access") == access_list
+    run(recording, delete_file.TOOL, path="a.txt", permanent=True)
+    assert run(recording, undo_change.TOOL, id=changes(run, recording)[0].id).unkept == ("group",)
+    assert (root / "a.txt").read_text() == "alpha\n"
+    assert rights(root / "a.txt")[0] == 0o600
+
+
 @pytest.mark.parametrize("way", ["move", "delete"])
 def test_somebody_elses_file_comes_back_as_it_was(recording: Context, run: Run, root: Path, way: str) -> None:
     os.chown(root / "a.txt", STRANGER, STRANGER)
