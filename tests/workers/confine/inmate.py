@@ -354,12 +354,12 @@ def fill_set_id(root: int) -> str:
         os.unlink("program", dir_fd=root)
 
 
-def hand_over_descriptor(root: int) -> None:
-    """To the broker, over the connection that exists."""
+def over_link(act: Callable[[socket.socket], object]) -> None:
+    """Do something with the connection that exists."""
     for fd in range(3, 64):
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=os.dup(fd)) as connection:
-                socket.send_fds(connection, [b"!"], [root])
+                act(connection)
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ENOTSOCK):
                 raise
@@ -417,7 +417,9 @@ ATTACKS: dict[str, Callable[[int], object]] = {
     "socket": lambda _: syscall("socket", 2, 1, 0),
     "udp_socket": lambda _: syscall("socket", 2, 2, 0),
     "socketpair": lambda _: syscall("socketpair", 1, 1, 0, 0),
-    "hand_over_descriptor": hand_over_descriptor,
+    "hand_over_descriptor": lambda root: over_link(lambda link: socket.send_fds(link, [b"!"], [root])),
+    "out_of_band": lambda _: over_link(lambda link: link.send(b"!", socket.MSG_OOB)),
+    "peek": lambda _: over_link(lambda link: link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)),
     "fork": fork,
     "start_thread": start_thread,
     "clone3": lambda _: syscall("clone3", 0, 0),

@@ -15,7 +15,7 @@ EVERYWHERE = [(machine, profile) for machine in (X86_64, AARCH64) for profile in
 
 NEEDED_BY_ALL = (
     "read write close fstat newfstatat statx lseek pread64 readv openat openat2 getdents64 readlinkat brk munmap "
-    "mremap madvise futex poll ppoll sendto recvfrom writev getpid gettid getppid "
+    "mremap madvise futex poll ppoll writev getpid gettid getppid "
     "sched_yield clock_gettime clock_nanosleep getrandom rt_sigaction rt_sigprocmask rt_sigreturn "
     "exit exit_group"
 )
@@ -32,10 +32,10 @@ ONLY_TO_WATCH = (
     "set_robust_list"
 )
 REFUSED = (
-    "socket socketpair connect bind listen accept4 shutdown getsockopt setsockopt getsockname getpeername sendmsg "
-    "recvmsg sched_setscheduler sched_getparam sched_getscheduler clone fork vfork kill tkill pidfd_open "
-    "pidfd_send_signal setpriority sched_setaffinity prctl seccomp chdir fchdir chmod fchmodat fchownat truncate "
-    "mknodat memfd_create shmget mlock landlock_create_ruleset landlock_add_rule landlock_restrict_self "
+    "socket socketpair connect bind listen accept4 shutdown getsockopt setsockopt getsockname getpeername sendto "
+    "sendmsg recvfrom recvmsg sched_setscheduler sched_getparam sched_getscheduler clone fork vfork kill tkill "
+    "pidfd_open pidfd_send_signal setpriority sched_setaffinity prctl seccomp chdir fchdir chmod fchmodat fchownat "
+    "truncate mknodat memfd_create shmget mlock landlock_create_ruleset landlock_add_rule landlock_restrict_self "
     "pkey_mprotect capset"
 )
 DEADLY = (

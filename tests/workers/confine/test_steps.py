@@ -25,7 +25,8 @@ ACROSS = ["rename_out", "rename_in", "hard_link_in"]
 KERNEL = [
     "socket", "udp_socket", "socketpair", "fork", "signal_parent", "signal_itself", "signal_other_thread", "pidfd",
     "map_code", "map_shared", "memfd", "become_root", "become_dumpable", "limit_parent", "set_affinity", "set_priority",
-    "own_landlock", "own_filter", "hand_over_descriptor",
+    "own_landlock", "own_filter", "hand_over_descriptor", "out_of_band",
+    "peek",
 ]  # fmt: skip
 ODD = {
     "start_thread": "RuntimeError",
