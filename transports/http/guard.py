@@ -16,6 +16,8 @@ from filewarden.transports.http.peer import peer_of
 
 LONGEST_STREAM_S = 86_400.0
 """With a credential that expires at all. Timers for ages to come are not to be had everywhere."""
+CHECK_AGAIN_S = 60.0
+"""How long a stream goes on after its credential was withdrawn: the issuer may have given the key up that signed it."""
 
 
 REASONS = {
@@ -73,12 +75,30 @@ class Guard:
 
     async def _while_valid(self, expires_at: float, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, and end its connection when a stream outlives the credential that opened it."""
+        loop = asyncio.get_running_loop()
+        checks: list[asyncio.Task[None]] = []
         left_s = min(max(0.0, expires_at - time.time()), LONGEST_STREAM_S)
-        ending = asyncio.get_running_loop().call_later(left_s, peer_of(scope).abort)
+        ending = loop.call_later(left_s, peer_of(scope).abort)
+        checking = loop.call_later(CHECK_AGAIN_S, lambda: checks.append(loop.create_task(self._check(scope))))
         try:
             await self._app(scope, receive, send)
         finally:
             ending.cancel()
+            checking.cancel()
+            for each in checks:
+                each.cancel()
+
+    async def _check(self, scope: Scope) -> None:
+        """End the connection of a stream once nobody would be let in any more who brings what opened it."""
+        head = fields.fields_of(scope)
+        while not isinstance(await self._found(scope, head), Answer):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(CHECK_AGAIN_S)
+        peer_of(scope).abort()
+
+    async def _found(self, scope: Scope, head: Fields) -> Principal | Answer:
+        """Who sends it, or why they may not."""
+        authenticator = self._others.get(scope["path"], self._operators)
+        return await authenticator.authenticate(head, scope["query_string"])
 
     async def _refusal(self, scope: Scope, head: Fields) -> Answer | None:
         """The order is fixed: Host, Origin, path and method, credential, size, type. The earliest says the least."""
@@ -87,7 +107,7 @@ class Guard:
         if refusal is not None:
             return refusal
         if path not in self._open_paths:
-            found = await self._others.get(path, self._operators).authenticate(head, scope["query_string"])
+            found = await self._found(scope, head)
             if isinstance(found, Answer):
                 return found
             scope[authentication.SCOPE_KEY] = found

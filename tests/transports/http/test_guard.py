@@ -1,9 +1,13 @@
 import asyncio
+import time
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from filewarden.broker.protocol.principal import Principal
+from filewarden.transports.http import guard as guard_module
 from filewarden.transports.http.answer import Answer, problem, send_answer
 from filewarden.transports.http.authentication import LocalToken, principal_of
 from filewarden.transports.http.fields import Fields
@@ -11,6 +15,14 @@ from filewarden.transports.http.gate import Gate, own_hosts, own_origins
 from filewarden.transports.http.guard import Guard
 
 GOOD = {b"host": b"localhost:8765", b"authorization": b"Bearer secret-secret-secret"}
+
+
+GATE = Gate(
+    hosts=own_hosts("127.0.0.1", 8765, ()),
+    origins=own_origins("127.0.0.1", 8765, ()),
+    routes={"/mcp": ("POST",), "/health": ("GET",), "/status": ("GET",)},
+    max_body_bytes=100,
+)
 
 
 class Visitors:
@@ -21,21 +33,26 @@ class Visitors:
         return problem(403, "say your name") if name is None else Principal(name.decode())
 
 
+class Withdrawing:
+    """Lets everybody in, for an hour, until `left` looks have been taken."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    async def authenticate(self, fields: Fields, query: bytes) -> Principal | Answer:
+        self.left -= 1
+        return Principal("ann", expires_at=time.time() + 3600) if self.left >= 0 else problem(401, "withdrawn")
+
+
 async def tell_who(scope: Scope, receive: Receive, send: Send) -> None:
     found = principal_of(scope).key if "filewarden.principal" in scope else "nobody"
     await send_answer(send, Answer(200, found.encode()))
 
 
 def ask(method: str, path: str, fields: dict[bytes, bytes]) -> tuple[int, bytes]:
-    gate = Gate(
-        hosts=own_hosts("127.0.0.1", 8765, ()),
-        origins=own_origins("127.0.0.1", 8765, ()),
-        routes={"/mcp": ("POST",), "/health": ("GET",), "/status": ("GET",)},
-        max_body_bytes=100,
-    )
     operators = LocalToken("secret-secret-secret")
     open_paths = frozenset({"/health"})
-    guard = Guard(tell_who, gate, open_paths=open_paths, operators=operators, others={"/mcp": Visitors()})
+    guard = Guard(tell_who, GATE, open_paths=open_paths, operators=operators, others={"/mcp": Visitors()})
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -69,3 +86,23 @@ def test_each_path_has_those_who_may_come_in() -> None:
     body = {b"content-type": b"application/json"}
     assert ask("POST", "/mcp", {**GOOD, **body})[0] == 403
     assert ask("POST", "/mcp", {**GOOD, **body, b"x-name": b"ann"}) == (200, b"ann")
+
+
+def test_a_stream_ends_when_its_credential_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "CHECK_AGAIN_S", 0.01)
+    operators, is_over = Withdrawing(3), asyncio.Event()
+
+    async def stream(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await is_over.wait()
+        assert operators.left == -1
+
+    async def main() -> None:
+        guard = Guard(stream, GATE, open_paths=frozenset(), operators=operators)
+        peer = SimpleNamespace(abort=is_over.set)
+        scope = {"method": "GET", "path": "/status", "query_string": b"", "headers": list(GOOD.items())}
+        nothing: Any = None
+        async with asyncio.timeout(20):
+            await guard({**scope, "filewarden.peer": peer}, nothing, nothing)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
