@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.outcome_checks import SECONDS
+from filewarden.broker.parcel import MOST_BYTES
 from filewarden.broker.patrol import BUSY_TICK_S
 from filewarden.broker.protocol.outcome import Failed, Reason, Succeeded
 from filewarden.broker.verdicts import NO_WORKER
@@ -40,21 +41,37 @@ KINDS = (
     "pass moment",
     "pass long",
     "condemn",
+    "hang",
+    "go on",
+    "cut soon",
     "reload",
+    "reload",
+    "dismiss",
     "drain",
     "give up",
     "open again",
     "stop",
     "no descriptors",
 )
-STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 63)), max_size=60)
-SHAPES = st.tuples(st.sampled_from(((1, 1), (2, 1), (3, 2))), st.booleans())
+STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 95)), max_size=60)
+SIZES = ((1, 1), (2, 1), (3, 2))
+SHAPES = st.tuples(st.sampled_from(SIZES), st.booleans(), st.booleans(), st.booleans())
 LOST_CODES = (Code.WORKER_CRASHED, Code.MEMORY_LIMIT, Code.TIMEOUT, Code.CANCELLED)
-NEVER_BEGUN = (Reason.QUEUE_DEADLINE, Reason.QUEUE_FULL, Reason.CLIENT_LIMIT, Reason.DRAINING, Reason.NO_WORKER)
+NEVER_BEGUN = (
+    Reason.QUEUE_DEADLINE,
+    Reason.QUEUE_FULL,
+    Reason.CLIENT_LIMIT,
+    Reason.DRAINING,
+    Reason.NO_WORKER,
+    Reason.ROOT_HUNG,
+    Reason.REPEATED_LOSS,
+)
 
 
 @contextmanager
-def works(sizes: tuple[int, int] = (2, 1), *, hides_signals: bool = False) -> Iterator[Works]:
+def works(
+    sizes: tuple[int, int] = (2, 1), *, hides_signals: bool = False, has_quarantine: bool = False
+) -> Iterator[Works]:
     patches: list[mock._patch[object]] = []
 
     def patch(name: str, instead: object) -> None:
@@ -63,7 +80,7 @@ def works(sizes: tuple[int, int] = (2, 1), *, hides_signals: bool = False) -> It
 
     made = None
     try:
-        made = Works(patch, sizes=sizes, hides_signals=hides_signals)
+        made = Works(patch, sizes=sizes, hides_signals=hides_signals, has_quarantine=has_quarantine)
         yield made
     finally:
         if made is not None:
@@ -80,7 +97,9 @@ def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for 
     match kind:
         case "submit":
             client = number // 4 % 3
-            on.submit(TOOLS[number % 4], str(client), "ann" if client < 2 else "ben", lambda: then(on, number // 12))
+            principal = "ann" if client < 2 else "ben"
+            path = f"{'ab'[number // 7 % 2]}/{number % 3}"
+            on.submit(TOOLS[number % 4], str(client), principal, lambda: then(on, number // 12), path)
         case "cancel" if running:
             on.cancel(running[number % len(running)])
         case "end tick":
@@ -100,7 +119,15 @@ def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for 
         case "pass long":
             on.clock.pass_by(0.1 * number)
         case "reload" if number % 4 == 0:
-            on.reload()
+            on.sizes = SIZES[number // 4 % 3]
+            on.reload(lambda tool: tool is not TOOLS[number % 5 % 4] or number % 3 > 0)
+        case "dismiss" if number % 4 == 0:
+            for pool in on.dispatcher.pools:
+                if pool not in on.supervisors:
+                    pool.close()
+        case "go on":
+            for each in on.processes:
+                each.come_unstuck()
         case "drain" if number % 3 == 0:
             on.dispatcher.drain()
         case "give up" if number % 3 == 0:
@@ -135,6 +162,10 @@ def do(on: Works, kind: str, number: int) -> None:  # noqa: C901 - one line for 
         case "start fails":
             if not process.is_ready:
                 process.die(1)
+        case "hang":
+            process.is_stuck = True
+        case "cut soon":
+            process.link.frames_left = number % 3
         case "cut":
             process.link.is_lost = True
         case "hear of death":
@@ -152,6 +183,11 @@ def then(on: Works, number: int) -> None:
         on.cancel(running[-1])
     elif number == 3:
         on.submit(TOOLS[2], "2", "ben")
+    elif number == 4 and running:
+        on.cancel(running[0])
+    elif number == 5:
+        for each in running:
+            on.cancel(each)
 
 
 def check(on: Works) -> None:
@@ -240,7 +276,11 @@ def play(on: Works, steps: Sequence[tuple[str, int]]) -> None:
         for record in timely:
             if record.outcomes:
                 assert code_of(record.outcomes[0]) is not Code.TIMEOUT, "forgotten until its deadline"
-    # nothing is left
+    judge_rest(on)
+
+
+def judge_rest(on: Works) -> None:
+    """Whether nothing is left over."""
     assert not on.checks.waiting
     assert on.scheduler.waiting == 0
     assert not on.dispatcher._feeder._parcels  # noqa: SLF001
@@ -257,15 +297,21 @@ def play(on: Works, steps: Sequence[tuple[str, int]]) -> None:
             assert slot.worker is not None, "a place without a worker"
             assert slot.worker.state is State.IDLE
     assert {each.state for each in on.workers()} == {State.IDLE}
+    for zygote in on.zygotes:
+        assert zygote.is_given_up == (zygote.listener not in on.supervisors)
 
 
 @settings(max_examples=80, deadline=None, database=None)
 @given(SHAPES, STEPS)
 def test_each_call_has_one_end_and_nothing_is_left_over(
-    shape: tuple[tuple[int, int], bool], steps: list[tuple[str, int]]
+    shape: tuple[tuple[int, int], bool, bool, bool], steps: list[tuple[str, int]]
 ) -> None:
-    sizes, hides_signals = shape
-    with works(sizes, hides_signals=hides_signals) as on:
+    sizes, hides_signals, has_quarantine, goes_alone = shape
+    frame_bytes = 1 if goes_alone else MOST_BYTES
+    with (
+        mock.patch("filewarden.broker.parcel.MOST_BYTES", frame_bytes),
+        works(sizes, hides_signals=hides_signals, has_quarantine=has_quarantine) as on,
+    ):
         play(on, steps)
 
 

@@ -77,6 +77,10 @@ class Process:
         self.calls: list[wire.Call] = []
         """What it was told to run and has not begun."""
         self.is_alive = True
+        self.is_stuck = False
+        """Whether it waits in the kernel: it does nothing, and does not even die."""
+        self.is_killed = False
+        """Whether it dies once it waits no longer."""
         self.is_ready = False
         self.is_buried = False
         """Whether nobody holds its handle any more."""
@@ -87,8 +91,14 @@ class Process:
         if not self.link.is_lost:
             self.link.said.append(frame)
 
+    def come_unstuck(self) -> None:
+        self.is_stuck = False
+        if self.is_killed:
+            self.die()
+
     def die(self, status: int = -9, *, does_link_tell: bool = True) -> None:
-        if self.is_alive:
+        self.is_killed = True
+        if self.is_alive and not self.is_stuck:
             self.is_alive, self.status = False, status
             self.link.is_lost = self.link.is_lost or does_link_tell
             self.calls.clear()

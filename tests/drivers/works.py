@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from filewarden.broker.admission import Admission
 from filewarden.broker.call import Call
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.caller import Caller
@@ -28,6 +29,7 @@ from filewarden.broker.supervisor import Supervisor
 from filewarden.broker.worker import Worker
 from filewarden.broker.write_budgets import WriteBudgets
 from filewarden.config.sections.deadlines import DeadlineSettings
+from filewarden.config.sections.roots import RootSettings
 from filewarden.workers import wire
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.methods.find_outcome import OPERATION
@@ -42,8 +44,15 @@ BYTES = 10_000_000
 """What a living process holds."""
 
 
+ROOTS = (RootSettings(name="a", path="/a"), RootSettings(name="b", path="/b"))
+
+
 class Nothing(msgspec.Struct, frozen=True):
     pass
+
+
+class Target(msgspec.Struct, frozen=True):
+    path: str = "a/1"
 
 
 def _tool(name: str, *, lane: Lane = Lane.QUICK, **facts: Any) -> Tool:
@@ -51,7 +60,7 @@ def _tool(name: str, *, lane: Lane = Lane.QUICK, **facts: Any) -> Tool:
         name=name,
         title="",
         description="",
-        arguments=Nothing,
+        arguments=Target,
         result=Nothing,
         run=lambda *_: Nothing(),
         lane=lambda _: lane,
@@ -84,11 +93,16 @@ class Works:
     """A dispatcher, a pool for each kind of calls, and the world around them."""
 
     def __init__(
-        self, patch: Callable[[str, Any], None], *, hides_signals: bool = False, sizes: tuple[int, int]
+        self,
+        patch: Callable[[str, Any], None],
+        *,
+        sizes: tuple[int, int],
+        hides_signals: bool = False,
+        has_quarantine: bool = False,
     ) -> None:
         """`patch` puts something in the place of what a module knows by a name, until the test is over."""
         self.clock = Clock()
-        self._sizes = sizes
+        self.sizes = sizes
         self._hides_signals = hides_signals
         self._serials, self._pids = itertools.count(1), itertools.count(1)
         self.zygotes: list[Zygote] = []
@@ -121,11 +135,18 @@ class Works:
             deadlines=DEADLINES,
             patrol=self.patrol,
             numbers=itertools.count(1),
-            closures=RootClosures(CallRoots(()), lambda _sentence: None),
+            closures=RootClosures(CallRoots(ROOTS), lambda _sentence: None),
             budgets=self.budgets,
             checks=self.checks,
         )
-        patch("filewarden.broker.admission.Admission.note_loss", lambda _door, call, _now: self.blamed.add(call.id))
+        note_loss = Admission.note_loss
+
+        def blame(door: Admission, call: Call, now: float) -> None:
+            self.blamed.add(call.id)
+            if has_quarantine:
+                note_loss(door, call, now)
+
+        patch("filewarden.broker.admission.Admission.note_loss", blame)
         self.supervisors = self._hire()
         self.dispatcher.attach(self.supervisors)
         self.patrol.posts.append(self.dispatcher)
@@ -145,7 +166,7 @@ class Works:
                 start_timeout_s=5.0,
                 memory_bytes=10 * BYTES,
             )
-            for kind, size in zip(Kind, self._sizes, strict=True)
+            for kind, size in zip(Kind, self.sizes, strict=True)
         ]
         reactor: Any = self.clock
         return [
@@ -209,7 +230,9 @@ class Works:
 
     # What happens.
 
-    def submit(self, tool: Tool, client: str, principal: str, then: Callable[[], None] = lambda: None) -> Record:
+    def submit(
+        self, tool: Tool, client: str, principal: str, then: Callable[[], None] = lambda: None, path: str = "a/1"
+    ) -> Record:
         record = Record(then)
         self.records.append(record)
 
@@ -219,7 +242,7 @@ class Works:
             assert len(record.outcomes) == 1, "answered twice"
             record.then()
 
-        record.call = self.dispatcher.submit(Caller(client, Principal(principal)), tool, Nothing(), deliver)
+        record.call = self.dispatcher.submit(Caller(client, Principal(principal)), tool, Target(path), deliver)
         return record
 
     def cancel(self, record: Record) -> None:
@@ -229,7 +252,7 @@ class Works:
 
     def run(self, process: Process, how: str = "answer") -> None:
         """A process takes what it was sent and does something about the first of its calls."""
-        if not process.is_alive:
+        if not process.is_alive or process.is_stuck:
             return
         told, process.link.told = process.link.told, []
         for frame in told:
@@ -279,7 +302,7 @@ class Works:
             process.is_buried = True
             self.clock.is_ready(process.pidfd)
 
-    def reload(self) -> None:
+    def reload(self, offers: Callable[[Tool], bool] = lambda _tool: True) -> None:
         """Other settings count: other workers, which are ready."""
         before, self.supervisors = self.supervisors, self._hire()
         self.staff_up()
@@ -287,8 +310,8 @@ class Works:
             self.supervisors,
             deadlines=DEADLINES,
             budgets=self.budgets,
-            closures=RootClosures(CallRoots(()), lambda _sentence: None),
-            offers=lambda _tool: True,
+            closures=RootClosures(CallRoots(ROOTS), lambda _sentence: None),
+            offers=offers,
         )
         for supervisor in before:
             supervisor.wind_down()
@@ -316,6 +339,7 @@ class Works:
             zygote.fork()
             zygote.tell_exits()
         for process in self.processes:
+            process.come_unstuck()
             self.run(process)
             self.hear(process)
             self.hear_of_death(process)
