@@ -240,7 +240,7 @@ class Supervisor:
         if worker is not None:
             worker.is_reaped = True
             self._give_up_sending(worker)
-        call = self._deaths.explained(serial) if worker is None else worker.call
+        call = self._deaths.explained(serial) or (None if worker is None else worker.call)
         if call is not None and status not in ENDED_FROM_OUTSIDE:
             self.client.on_costly(call)
         if status == SIGSYS_STATUS:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.outcome_checks import SECONDS
@@ -301,6 +301,10 @@ def judge_rest(on: Works) -> None:
         assert zygote.is_given_up == (zygote.listener not in on.supervisors)
 
 
+@example(  # a worker that cannot die when it is killed, and is given up before it is known what it died of
+    ((2, 1), False, False, False),
+    [("submit", 6), ("end tick", 0), ("hang", 59), ("kill", 55), ("go on", 0), ("hear", 11), ("pass long", 52)],
+)
 @settings(max_examples=80, deadline=None, database=None)
 @given(SHAPES, STEPS)
 def test_each_call_has_one_end_and_nothing_is_left_over(
