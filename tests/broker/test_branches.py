@@ -31,7 +31,7 @@ class Server:
     """What branches share, and the zygotes, none of which ever comes."""
 
     is_ready = False
-    max_frame_bytes = 100_000
+    max_frame_bytes = max_body_bytes = 100_000
 
     def __init__(self, settings: Settings) -> None:
         self.in_force = InForce(settings, {})
