@@ -10,7 +10,7 @@ from filewarden.config.load import Loaded
 from filewarden.config.profiles import all_roots, token_names
 from filewarden.config.settings import Settings
 from filewarden.transports.named_tokens import KEY as TOKENS_KEY, existing_tokens
-from filewarden.transports.token import FILE_NAME, KEY as TOKEN_KEY, read_or_create_token
+from filewarden.transports.token import ELSEWHERE, FILE_NAME, KEY as TOKEN_KEY, read_or_create_token
 
 
 def unusable_files(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -57,7 +57,9 @@ def _unusable_state(settings: Settings, environ: Mapping[str, str]) -> list[Prob
     except ConfigError as error:
         return error.problems
     sentence = why_not_private(folder)
-    return [Problem(folder, "", sentence)] if sentence else []
+    if not sentence:
+        return []
+    return [Problem(folder, "", sentence), *([ELSEWHERE] if needs_token else [])]
 
 
 def _unusable_tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:

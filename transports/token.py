@@ -6,11 +6,13 @@ import secrets
 import stat
 from collections.abc import Mapping
 
+from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, state_folder
 from filewarden.transports.private_file import read_private, unfit
 
 KEY = "http.token_file"
 FILE_NAME = "token"
+ELSEWHERE = Problem(KEY, "", "needs that folder: name a file elsewhere, or another folder with XDG_STATE_HOME")
 TOKEN_BYTES = 32
 LONGEST_FILE = 4096
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]{16,}=*", re.ASCII)
@@ -26,7 +28,10 @@ def token_path(token_file: str, environ: Mapping[str, str]) -> str:
     if token_file:
         return token_file
     folder = state_folder(environ)
-    ensure_private_folder(folder)
+    try:
+        ensure_private_folder(folder)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, ELSEWHERE]) from None
     return os.path.join(folder, FILE_NAME)
 
 

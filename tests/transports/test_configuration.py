@@ -161,16 +161,16 @@ HTTP = "[http]\nenabled = true\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "arguments"),
+    ("text", "arguments", "fix"),
     [
-        (HTTP, ()),
-        ("", ("--allow-write",)),
-        ("", ("--status", "127.0.0.1:0")),
-        (f'{HTTP}token_file = "given"\n[[profiles]]\nname = "a"\nprincipals = ["token:ci"]\n', ()),
+        (HTTP, (), "  http.token_file: needs that folder: name a file elsewhere"),
+        ("", ("--status", "127.0.0.1:0"), "  http.token_file: needs that folder: name a file elsewhere"),
+        ("", ("--allow-write",), ""),
+        (f'{HTTP}token_file = "given"\n[[profiles]]\nname = "a"\nprincipals = ["token:ci"]\n', (), ""),
     ],
 )
 def test_a_state_folder_that_cannot_be_had_is_told_where_it_is_needed(
-    text: str, arguments: tuple[str, ...], home: Path, capsys: Capture
+    text: str, arguments: tuple[str, ...], fix: str, home: Path, capsys: Capture
 ) -> None:
     (home / "own").mkdir()
     text += f'[[profiles.roots]]\npath = "{home / "own"}"\n' if "profiles" in text else ""
@@ -178,7 +178,8 @@ def test_a_state_folder_that_cannot_be_had_is_told_where_it_is_needed(
     (home / ".local").touch()
     assert check(home, text, *arguments) == 2
     state = home / ".local" / "state" / "filewarden"
-    assert f"1 problem\n  {state}: cannot be used as a private folder: Not a dir" in capsys.readouterr().err
+    count, sentence = "2 problems" if fix else "1 problem", "cannot be used as a private folder: Not a directory"
+    assert f"{count}\n  {state}: {sentence}\n{fix}" in capsys.readouterr().err
     assert check(home, "") == 0
     assert check(home, "[history]\nenabled = false\n", "--allow-write") == 0
 

@@ -98,3 +98,10 @@ def test_the_token_lies_in_a_private_state_folder_unless_the_settings_say_otherw
     assert path == str(tmp_path / "state" / "filewarden" / "token")
     assert Path(path).parent.stat().st_mode & 0o7777 == 0o700
     assert token_path("/elsewhere/token", environ) == "/elsewhere/token"
+
+
+def test_without_a_state_folder_another_place_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"(?s)2 problems.*needs that folder: name a file elsewhere"):
+        token_path("", {"XDG_STATE_HOME": str(tmp_path / "file")})
+    assert token_path("/given", {"XDG_STATE_HOME": str(tmp_path / "file")}) == "/given"
