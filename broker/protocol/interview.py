@@ -13,6 +13,8 @@ from filewarden.workers.inquiry import is_shallow
 
 ID_PREFIX = "filewarden-"
 """Keeps our ids apart from the client's."""
+MOST_QUESTIONS = 32
+"""Open ones of one session: each holds all that its call has brought, until a person has answered."""
 _OBJECT = msgspec.json.Decoder(Json)
 NOT_ANSWERED: Json = {"action": "cancel"}
 
@@ -24,6 +26,11 @@ class Interviews:
         self._open: dict[str, Interview] = {}
         self._asked = 0
         """How many requests of ours there were: it numbers them."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further ones may be opened now."""
+        return len(self._open) >= MOST_QUESTIONS
 
     def begin(self, call: StartCall, asked: Asked) -> tuple[Interview, list[bytes]]:
         """A new one, and the frames that ask."""

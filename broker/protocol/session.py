@@ -22,7 +22,7 @@ from filewarden.broker.protocol.actions import (
     StartCall,
 )
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId, UnreadCallError
-from filewarden.broker.protocol.interview import Interviews
+from filewarden.broker.protocol.interview import MOST_QUESTIONS, Interviews
 from filewarden.broker.protocol.jsonrpc import (
     READ,
     AnyRequest,
@@ -293,6 +293,8 @@ class Session:
             return self._end(running, call.respond(call, asked))
         if error is not None:
             return self._end(running, call.respond(call, _CANNOT_ASK))
+        if self._interviews.is_full:
+            return self._end(running, call.respond(call, _TOO_MANY_QUESTIONS))
         interview, frames = self._interviews.begin(call, asked)
         running.interview = interview
         running.exchange.actions += [*map(Send, frames), AwaitAnswers(tuple(interview.keys))]
@@ -315,6 +317,11 @@ class Session:
         running.exchange.actions.append(call)
 
 
+_TOO_MANY_QUESTIONS = Failed(
+    Code.OVERLOADED,
+    f"This call has to ask the user, who has {MOST_QUESTIONS} questions open already. Nothing was changed. "
+    "Try again once one is answered.",
+)
 _CANNOT_ASK = Failed(
     Code.CONFIRMATION_REQUIRED, "This call has to ask the user, and this client has declared no way to do that."
 )

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from filewarden.broker.protocol.actions import AwaitAnswers, CancelCall, Exchange, Send, StartCall
+from filewarden.broker.protocol.interview import MOST_QUESTIONS
 from filewarden.broker.protocol.outcome import Asked, Succeeded
 from filewarden.workers.inquiry import InputRequest, form
 from filewarden.workers.wire import Progress
@@ -207,6 +208,14 @@ def test_two_calls_ask_at_the_same_time(client: Any) -> None:
     _, (second,), _ = asked(client, client.call(request_id=2))
     assert again(respond(client, second, result={"action": "decline"})).request_id == 2
     assert again(respond(client, first, result={"action": "accept"})).request_id == 1
+
+
+def test_only_so_many_questions_are_open_at_a_time(client: Any) -> None:
+    *_, (question,) = [asked(client, client.call(request_id=n))[1] for n in range(MOST_QUESTIONS)]
+    refusal = client.finish(client.call(request_id="more"), ONE)
+    assert refusal["result"]["structuredContent"]["error"]["code"] == "overloaded"
+    respond(client, question, result={"action": "decline"})
+    assert len(asked(client, client.call(request_id="more"))[1]) == 1
 
 
 # The modern era
