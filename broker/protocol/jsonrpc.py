@@ -139,12 +139,10 @@ def _torn(frame: bytes) -> Malformed | Response | None:
 
     The grammar of JSON allows it, so the id can be told, without which its client would wait for an answer.
     """
-    import re
-
     if len(frame) > MOST_TORN_BYTES:
         return None
-    mended, halves = re.subn(rb"(?i)\\ud(?=[89a-f])", rb"\\uf", frame)  # other characters instead
-    if not halves:
+    mended = frame.replace(b"\\ud", b"\\uf").replace(b"\\uD", b"\\uf")  # other characters instead, which stand alone
+    if mended == frame:
         return None
     try:
         found = _MEMBERS.decode(mended)
