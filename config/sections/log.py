@@ -18,7 +18,12 @@ class LogSettings(Section, frozen=True, kw_only=True):
         Literal["text", "json"], Meta(description="How a log line is written.", extra={"flag": "--log-format"})
     ] = "text"
     file: Annotated[
-        str, Meta(max_length=4096, description='File for the log; "" is stderr.', extra={"is_path": True})
+        str,
+        Meta(
+            max_length=4096,
+            description='File for the log, which has no bound: empty it in place; "" is stderr.',
+            extra={"is_path": True},
+        ),
     ] = ""
     calls: Annotated[
         bool,

@@ -9,7 +9,7 @@ import pytest
 
 from filewarden.broker.call import Call
 from filewarden.broker.call_log import CallLog
-from filewarden.broker.log import Level, Log
+from filewarden.broker.log import Level, Log, open_log
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.workers.errors import Code
 
@@ -116,3 +116,14 @@ def test_a_pipe_that_nobody_reads_stops_nobody_and_what_was_lost_is_counted() ->
     assert b"lines are missing here" in after.splitlines()[0]
     assert b"lines=2" in after.splitlines()[0]
     assert after.splitlines()[1].endswith(b"the next one")
+
+
+def test_a_file_that_is_emptied_in_place_goes_on_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = open_log(str(path), level="info", log_format="text")
+    log.info("before")
+    os.truncate(path, 0)
+    log.info("after")
+    assert path.read_text().count("\n") == 1
+    assert "after" in path.read_text()
+    assert "\0" not in path.read_text()
