@@ -12,7 +12,7 @@ import pytest
 
 from filewarden.broker.audit import AuditLog, open_audit
 from filewarden.broker.audit_backlog import MOST_WAITING
-from filewarden.broker.audit_entry import MOST_PATH_CHARS
+from filewarden.broker.audit_entry import MOST_PATH_CHARS, named_path
 from filewarden.broker.audit_verification import Findings, Verifier
 from filewarden.broker.call import Call
 from filewarden.broker.caller import Caller
@@ -36,6 +36,10 @@ class Named(msgspec.Struct):
     paths: list[str] = []
     content: str = ""
     pattern: str = ""
+
+
+class NamedOne(msgspec.Struct):
+    path: str = ""
 
 
 class Desk:
@@ -205,6 +209,22 @@ def test_hostile_paths_are_shown_harmless_and_in_part(make_desk: Any, record: An
     assert (len(long["paths"][0]), long["paths_cut"]) == (MOST_PATH_CHARS, 51)
     assert (several["paths"], several["paths_cut"]) == (["x" * MOST_PATH_CHARS], 1)
     assert len(several["pattern"]) <= 200
+
+
+def test_a_call_with_one_path_shows_it_likewise(make_desk: Any, record: Any, tmp_path: Path) -> None:
+    desk = make_desk()
+    for path in ("a.txt", "", "a\n", "x" * (MOST_PATH_CHARS + 1), "x" * MOST_PATH_CHARS):
+        record(desk, NamedOne(path))
+    shown = [(entry.get("paths"), entry.get("paths_cut")) for entry in calls(tmp_path / "audit.jsonl")]
+    whole = ["x" * MOST_PATH_CHARS]
+    assert shown == [(["a.txt"], None), (None, None), (["a\\x0A"], None), (whole, 1), (whole, None)]
+
+
+def test_the_path_that_is_told_of_a_call_is_harmless_and_bounded() -> None:
+    assert named_path(Named(content="text"), 8) == ""
+    assert named_path(Named("", ["a\n", "b"]), 8) == "a\\x0A"
+    assert named_path(Named("x" * 9), 8) == "x" * 8
+    assert named_path(Named("\n" * 8), 8) == "\\x0A\\x0A"
 
 
 def test_every_operation_says_which_of_its_arguments_are_paths() -> None:

@@ -89,6 +89,17 @@ def test_two_logs_spliced_are_found_at_the_seam(seam: int) -> None:
     assert found in (seam, seam + 1) or seam == 1  # nothing tells which of the two logs is the right one
 
 
+@pytest.mark.parametrize(("step", "number"), [(1, 7), (-1, 5)])
+def test_a_number_that_does_not_follow_is_found_though_the_hashes_do(step: int, number: int) -> None:
+    position = first_position()
+    lines = [position.add(b'{"event":"begin"}'), *(position.add(b'{"call":"9"}') for _ in range(4))]
+    position.seq += step
+    lines.append(position.add(b'{"call":"9"}'))
+    fault = check(lines).fault
+    assert fault is not None
+    assert (fault.line, fault.problem) == (6, f"its number is {number}, not 6")
+
+
 @pytest.mark.parametrize("line", [b"\n", b"{}\n", b"null\n", b"[" * 9000 + b"\n", b"x" * MOST_LINE_BYTES, b"\xff\n"])
 def test_what_is_no_line_of_a_log_is_named(line: bytes) -> None:
     assert broken_line([*WHOLE[:3], line, *WHOLE[3:]]) == 4
