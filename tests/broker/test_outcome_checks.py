@@ -1,5 +1,6 @@
 """What is told of a change whose worker was ended, and which of them are looked into."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from filewarden.workers.operations import ChangeMade, FindOutcome, FoundOutcome
 from filewarden.workers.tool import Lane, Tool
 from filewarden.workers.tools import list_changes, read_file, write_file
 
+SECOND_NS = 1_000_000_000
 LOST = Failed(Code.TIMEOUT, "Timeout.", {})
 
 
@@ -73,10 +75,13 @@ def test_only_what_changes_something_is_looked_into() -> None:
 def test_a_check_asks_about_its_call_with_a_deadline_of_its_own() -> None:
     checks = OutcomeChecks("server", OPERATION)
     call = call_of(write_file.TOOL)
+    at_least_ns = time.time_ns() - 3 * SECOND_NS
     check = admit(checks, call)
+    at_most_ns = time.time_ns() - 3 * SECOND_NS
     assert check is not None
     assert check.is_check
     assert isinstance(check.arguments, FindOutcome)
+    assert at_least_ns <= check.arguments.since_ns <= at_most_ns, "from when its call came"
     assert check.arguments.mark == checks.mark(call) == "server-7"
     assert (check.principal, check.hard_at) == ("p", 102.0 + SECONDS)
     assert checks.next_check(lambda _call: False) is None

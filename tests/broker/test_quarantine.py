@@ -24,11 +24,11 @@ def test_one_loss_closes_nothing() -> None:
 
 def test_two_losses_within_a_minute_close_the_call_for_a_minute() -> None:
     subject = Quarantine()
-    subject.lost(KEY, 0.0)
-    subject.lost(KEY, 10.0)
-    assert subject.closed_for_s(KEY, 11.0) == WINDOW_S - 1
-    assert subject.closed_for_s(OTHER, 11.0) == 0
-    assert subject.closed_for_s(KEY, 10.0 + WINDOW_S) == 0
+    subject.lost(KEY, 1000.0)
+    subject.lost(KEY, 1010.0)
+    assert subject.closed_for_s(KEY, 1011.0) == WINDOW_S - 1
+    assert subject.closed_for_s(OTHER, 1011.0) == 0
+    assert subject.closed_for_s(KEY, 1010.0 + WINDOW_S) == 0
 
 
 def test_losses_far_apart_close_nothing() -> None:

@@ -272,6 +272,14 @@ def test_a_full_queue_is_shared_by_principals_before_clients(make_call: MakeCall
         subject.admit(make_call("crowd-7", principal="crowd"))
 
 
+def test_among_principals_with_as_much_one_makes_room_in_its_own_share(make_call: MakeCall) -> None:
+    subject = scheduler(queue_limit=6)
+    own = [make_call("busy", principal="own") for _ in range(3)]
+    for call in (*(make_call(f"other-{number}", principal="other") for number in range(3)), *own):
+        subject.admit(call)
+    assert subject.admit(make_call("modest", principal="own")) is own[-1]
+
+
 def test_a_refusal_says_to_come_back_later_where_calls_take_longer(make_call: MakeCall) -> None:
     def refusal_after(took_s: float) -> int:
         subject = scheduler(queue_limit=100)

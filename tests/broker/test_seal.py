@@ -55,3 +55,11 @@ def test_every_changed_character_is_noticed() -> None:
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadSealError):
         Seal(KEY).open(text, b"q", 0.0)
+
+
+def test_a_cursor_has_one_spelling_of_bounded_length() -> None:
+    seal = Seal(KEY)
+    cursor = seal.close(b"state", b"q", LATER)
+    for spelled in (cursor[:4] + "!" + cursor[4:], cursor + "\n", seal.close(b"x" * LONGEST_TEXT, b"q", LATER)):
+        with pytest.raises(BadSealError):
+            seal.open(spelled, b"q", 0.0)

@@ -5,7 +5,7 @@ import pytest
 
 from filewarden.broker.protocol.outcome import Asked
 from filewarden.broker.seal import Seal
-from filewarden.broker.vouchers import Vouchers
+from filewarden.broker.vouchers import Spent, Vouchers
 from filewarden.workers.errors import ToolFailure
 from filewarden.workers.inquiry import InputRequest
 from filewarden.workers.tool import Tool
@@ -52,3 +52,12 @@ def test_whoever_spends_very_much_costs_only_their_own_profile(monkeypatch: pyte
             return False
 
     assert [confirm(who) for who in ("builds/me", "builds/other", "audits/me", "me")] == [True, False, True, True]
+
+
+def test_what_was_spent_makes_room_once_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filewarden.broker.vouchers.MOST_SPENT", 2)
+    spent = Spent()
+    assert [spent.spend(nonce, expires_at, 0.0) for nonce, expires_at in ((b"a", 300.0), (b"b", 310.0))] == [True, True]
+    assert not spent.spend(b"c", 600.0, 300.0)
+    assert spent.spend(b"c", 600.0, 301.0)
+    assert not spent.spend(b"b", 600.0, 301.0), "it could still be used"

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
-from filewarden.broker.write_budgets import BYTES, FILES, MOST_REMEMBERED, Spending, WriteBudgets
+from filewarden.broker.write_budgets import BYTES, FILES, MOST_REMEMBERED, Spending, WriteBudgets, budgets_of
+from filewarden.config.sections.writes import WriteSettings
 from filewarden.workers.arguments import ArgumentCheck
 from filewarden.workers.errors import Code
 from filewarden.workers.tools import delete_file, edit_file, list_changes, read_file, write_file
@@ -115,6 +116,31 @@ def test_a_call_that_no_minute_has_room_for_is_told_so() -> None:
     outcome = reserve(subject, 0.0)
     assert isinstance(outcome, Failed)
     assert (outcome.code, outcome.details["limit"]) == (Code.TOO_LARGE, 9)
+
+
+def test_whoever_was_idle_the_longest_is_forgotten_first() -> None:
+    subject = WriteBudgets(max_bytes=0, max_files=2)
+    for number in range(MOST_REMEMBERED):
+        spend(subject, 0.0, principal=str(number))
+    spend(subject, 1.0, principal="0")
+    spend(subject, 1.0, principal="new")
+    refused(reserve(subject, 2.0, principal="0"), FILES)
+
+
+def test_other_settings_hold_for_what_was_spent_before() -> None:
+    def budgets(before: WriteBudgets | None, most_bytes: int, most_files: int) -> WriteBudgets | None:
+        writes = WriteSettings(max_bytes_per_minute=most_bytes, max_files_per_minute=most_files)
+        return budgets_of(writes, before)
+
+    assert budgets(None, 0, 0) is None
+    first = budgets(None, 0, 2)
+    assert first is not None
+    spend(first, 0.0)
+    assert budgets(first, 15, 0) is first
+    refused(reserve(first, 1.0), BYTES)
+    assert budgets(first, 0, 1) is first
+    refused(reserve(first, 1.0), FILES)
+    assert budgets(first, 0, 0) is None
 
 
 def test_principals_do_not_spend_each_others_and_their_number_is_bounded() -> None:
