@@ -7,6 +7,7 @@ from filewarden.transports.http.fields import (
     asks_for,
     bearer_token,
     content_length,
+    is_form,
     is_json,
     query_value,
     read_fields,
@@ -78,6 +79,22 @@ def test_no_accept_field_asks_for_nothing() -> None:
 )
 def test_a_body_is_json_in_utf8(value: bytes, expected: bool) -> None:
     assert is_json({b"content-type": value}) is expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({b"content-type": b"application/x-www-form-urlencoded"}, True),
+        ({b"content-type": b"Application/X-WWW-Form-Urlencoded ; charset=UTF-8", b"content-length": b"3"}, True),
+        ({}, True),
+        ({b"content-length": b"0"}, True),
+        ({b"content-length": b"3"}, False),
+        ({b"content-type": b"application/json"}, False),
+        ({b"content-type": b"", b"content-length": b"3"}, False),
+    ],
+)
+def test_a_body_is_a_form(fields: dict[bytes, bytes], expected: bool) -> None:
+    assert is_form(fields) is expected
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ def make_gate(
     return Gate(
         hosts=own_hosts(host, port, allowed_hosts),
         origins=own_origins(host, port, allowed_origins),
-        routes={"/mcp": ("POST", "DELETE"), "/health": ("GET", "HEAD"), "/status": ("GET",)},
+        routes={"/mcp": ("POST", "DELETE"), "/health": ("GET", "HEAD"), "/status": ("GET",), "/form": ("POST",)},
         max_body_bytes=100,
+        forms=frozenset(("/form",)),
     )
 
 
@@ -165,4 +166,17 @@ def test_only_what_is_there_may_be_asked_for(gate: Gate, method: str, path: str,
 )
 def test_a_body_must_be_small_and_json(gate: Gate, method: str, fields: dict[bytes, bytes], status: int | None) -> None:
     refusal = gate.body_refusal(method, "/mcp", fields)
+    assert (None if refusal is None else refusal.status) == status
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({b"content-type": b"application/x-www-form-urlencoded", b"content-length": b"100"}, None),
+        ({b"content-type": b"application/x-www-form-urlencoded", b"content-length": b"101"}, 413),
+        ({b"content-type": b"application/json", b"content-length": b"9"}, 415),
+    ],
+)
+def test_what_a_form_sends_must_be_small_and_a_form(gate: Gate, fields: dict[bytes, bytes], status: int | None) -> None:
+    refusal = gate.body_refusal("POST", "/form", fields)
     assert (None if refusal is None else refusal.status) == status
