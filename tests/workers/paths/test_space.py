@@ -353,10 +353,11 @@ def test_what_is_to_be_changed_comes_as_its_folder_and_one_name(space: Space, ro
 def test_c08_c10_closed_names_are_not_to_be_changed(open_space: Callable[..., Space], root: Path) -> None:
     (root / "hard").hardlink_to(root / "a.txt")
     (root / "token").touch()
+    (root / "way").symlink_to("sub")
     state = (root / "token").stat()
-    rules = open_root("R", str(root), deny=(".env", "secrets/**"), refuses_hard_links=True)
+    rules = open_root("R", str(root), deny=(".env", "secrets/**", "sub/kept"), refuses_hard_links=True)
     space = open_space(rules, denied=frozenset({(state.st_dev, state.st_ino)}))
-    for path in (".env", "sub/.env", "secrets", "secrets/new", "hard", "a.txt", "token", "sub/../.env"):
+    for path in (".env", "sub/.env", "secrets", "secrets/new", "hard", "a.txt", "token", "sub/../.env", "way/kept"):
         with pytest.raises(ToolFailure) as refused:
             space.open_parent(path)
         assert refused.value.code is DENIED
@@ -373,6 +374,21 @@ def test_l12_a_root_is_known_by_its_own_path_and_by_the_operator_s_spelling(
     assert text(space.open_file("to_a")) == "alpha\n"
     for path in (f"{root.parent}/way/a.txt", f"{root.parent}/way/link/../a.txt", f"{root.parent}/way/linked/a.txt"):
         assert code(space, path) is DENIED
+
+
+def test_a_closed_folder_closes_what_is_in_it_and_nothing_beside_it(
+    root: Path, open_space: Callable[..., Space]
+) -> None:
+    (root / "own" / "deep").mkdir(parents=True)
+    (root / "own" / "deep" / "key").touch()
+    (root / "way").symlink_to("own/deep")
+    state = (root / "own").stat()
+    space = open_space(denied=frozenset({(state.st_dev, state.st_ino)}))
+    for path in ("own", "own/deep", "own/deep/key", "own/deep/absent", "way/key", "way/absent"):
+        assert code(space, path) is DENIED
+        assert space.open_plain(path) is None
+    assert code(space, "sub/absent") is NOT_FOUND
+    assert text(space.open_file("sub/b.py"))
 
 
 def test_a_closed_root_closes_all_that_is_in_it(root: Path, open_space: Callable[..., Space]) -> None:
