@@ -156,7 +156,10 @@ def _torn(frame: bytes) -> Malformed | Response | None:
 
 def members(batch: Batch) -> list[Message]:
     """Split an array into its messages; raises `ProtocolError` when it has none, or more than `MAX_BATCH`."""
-    slots = msgspec.structs.astuple(_row().decode(batch.array))
+    try:
+        slots = msgspec.structs.astuple(_row().decode(batch.array))
+    except RecursionError:  # there is less of the stack left than where it was decoded
+        raise _unparsable("nested too deeply").error from None
     if slots[0] is UNSET:
         raise ProtocolError(ErrorCode.INVALID_REQUEST, "Invalid request: the batch is empty")
     if slots[MAX_BATCH] is not UNSET:

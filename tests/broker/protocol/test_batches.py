@@ -5,9 +5,9 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from filewarden.broker.protocol.actions import CancelCall, StartCall
+from filewarden.broker.protocol.actions import CancelCall, Exchange, StartCall
 from filewarden.broker.protocol.errors import ErrorCode
-from filewarden.broker.protocol.jsonrpc import MAX_BATCH
+from filewarden.broker.protocol.jsonrpc import MAX_BATCH, Batch, decode
 from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.outcome import Succeeded
 from filewarden.broker.protocol.session import Session
@@ -111,6 +111,18 @@ def test_the_array_is_sent_when_the_last_call_has_ended(session: Session) -> Non
     assert exchange.answer is None
     assert session.complete(first, DONE) is exchange
     assert [each["id"] for each in answers(exchange.answer)] == [2, 3, 1]
+
+
+def test_an_array_may_be_split_where_less_of_the_stack_is_left_than_where_it_was_decoded(session: Session) -> None:
+    def accept_below(frames: int, batch: Batch) -> Exchange:
+        return session.accept(batch) if frames == 0 else accept_below(frames - 1, batch)
+
+    for levels in range(800, 1000):
+        message = decode(b'[{"x":' + b"[" * levels + b"]" * levels + b"}]")
+        if isinstance(message, Batch):
+            answer = msgspec.json.decode(bytes(accept_below(40, message).answer or b""))
+            code = (answer[0] if isinstance(answer, list) else answer)["error"]["code"]
+            assert code in (-32600, -32700)
 
 
 def test_a_repeated_id_in_an_array_is_an_error_for_the_second(session: Session) -> None:
