@@ -203,8 +203,15 @@ def test_pipelined_requests_are_answered_in_order(http: Any) -> None:
 def test_too_many_connections_are_told_to_come_back(start_http: Callable[..., Any]) -> None:
     server = start_http(FILEWARDEN_HTTP_MAX_SESSIONS="1")
     limit = 2 * 1 + 64
-    open_ones = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(limit)]
-    refused = server.send_bytes(f"GET /livez HTTP/1.1\r\nHost: localhost:{server.port}\r\n\r\n".encode())
+    anybody = f"GET /livez HTTP/1.1\r\nHost: localhost:{server.port}\r\n".encode()
+    open_ones = [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(2 * limit)]
+    assert server.send_bytes(anybody + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")  # they make way
+    trusted = anybody.replace(b"livez", b"status") + f"Authorization: Bearer {server.token}\r\n\r\n".encode()
+    open_ones += [socket.create_connection(("127.0.0.1", server.port), 5) for _ in range(limit)]
+    for each in open_ones[-limit:]:
+        each.sendall(trusted)
+        assert each.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    refused = server.send_bytes(anybody + b"\r\n")
     assert refused.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: " in refused
     for each in open_ones:

@@ -83,15 +83,20 @@ class BoundedConnection(HttpToolsProtocol):
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count it; one too many is told so when it speaks, and far too many are not even heard."""
+        """Count it. Where it is one too many, a stranger makes way.
+
+        Where there is none, it is told so when it speaks; and far too many are not even heard.
+        """
         super().connection_made(transport)
         self.flow = self._backlog = Backlog(transport)
         self.transport = self._gathering = GatheringTransport(transport, self.loop)
         self._gathering.on_unsent = self._await_reader
         count = len(self.connections)
-        self._is_surplus = count > self._limits.connections
+        self._is_surplus = count > self._limits.connections and not self.server_state.displace()
         if self._is_surplus:
             self._turn_away(TOO_MANY)
+        else:
+            self.server_state.strangers[self] = None
         self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
         if count > 2 * self._limits.connections:
             transport.abort()
@@ -237,6 +242,15 @@ class BoundedConnection(HttpToolsProtocol):
         self._end_stall()
         self._unread.note(self, 0)
 
+    def trust(self) -> None:
+        """Keep it, though others come: what was sent over it was let in."""
+        self.server_state.strangers.pop(self, None)
+
+    def make_way(self) -> None:
+        """End it for another connection: anybody can open as many as there may be, and say nothing."""
+        self._turn_away(TOO_MANY)
+        self.transport.abort()
+
     def leave(self) -> None:
         """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
         if self.cycle is None:
@@ -329,6 +343,7 @@ class BoundedConnection(HttpToolsProtocol):
     def _forget(self) -> None:
         self.connections.discard(self)
         self._unread.note(self, 0)
+        self.server_state.strangers.pop(self, None)
         if isinstance(self.transport, GatheringTransport):
             self.transport.on_unsent = None
 

@@ -111,4 +111,5 @@ class Guard:
             if isinstance(found, Answer):
                 return found
             scope[authentication.SCOPE_KEY] = found
+            peer_of(scope).trust()
         return self._gate.body_refusal(method, path, head)

@@ -20,6 +20,9 @@ class Peer(Protocol):
     def number(self) -> int:
         """No other connection of this process has it, before or after."""
 
+    def trust(self) -> None:
+        """Keep it, though others come: what was sent over it was let in."""
+
     def abort(self) -> None:
         """End it at once, whatever still waits to be sent."""
 
@@ -38,6 +41,9 @@ class Nobody:
     """Stands where the server in front of the application tells nothing of connections."""
 
     number = 0
+
+    def trust(self) -> None:
+        """Nothing can be done."""
 
     def abort(self) -> None:
         """Nothing can be done."""

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from filewarden.transports.http import listener as listener_module
 from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import HttpListener
-from filewarden.transports.http.peer import SCOPE_KEY
+from filewarden.transports.http.peer import SCOPE_KEY, peer_of
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.loop import new_loop
 from tests.drivers.busy import BUSY_S
@@ -205,16 +205,57 @@ def test_a_client_that_never_reads_the_last_answers_is_not_waited_for(
     listen(app, body, ConnectionLimits(connections=5, stalled_s=0.3), ("slow_reader",))
 
 
+async def trusting(scope: Scope, receive: Receive, send: Send) -> None:
+    peer_of(scope).trust()
+    await hello(scope, receive, send)
+
+
+async def greeted(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection over which a request was answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST)
+    await reader.readuntil(b"hi")
+    return reader, writer
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HT", REQUEST], ids=["nothing", "something", "all"])
+def test_whoever_has_shown_nothing_makes_way_for_others(listen: Callable[..., None], said: bytes) -> None:
+    is_trusted = [True, *(False for _ in range(4)), True]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (trusting if is_trusted.pop(0) else hello)(scope, receive, send)
+
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await greeted(port)
+        strangers = []
+        for _ in range(4):
+            strangers.append(await asyncio.open_connection("127.0.0.1", port))
+            strangers[-1][1].write(said)
+            if said == REQUEST:
+                await strangers[-1][0].readuntil(b"hi")
+        for stranger, _ in strangers[:2]:  # three connections may be open
+            with contextlib.suppress(ConnectionResetError):
+                assert await stranger.read() == b""
+        is_trusted[:] = [True]
+        writer.write(REQUEST)
+        await reader.readuntil(b"hi")
+        for each in (writer, *(writer for _, writer in strangers)):
+            each.close()
+
+    listen(app, body, ConnectionLimits(connections=3), ("connections",) * 2)
+
+
 def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]) -> None:
     async def body(port: int, _listener: HttpListener) -> None:
-        open_ones = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        open_ones = [await greeted(port) for _ in range(2)]
+        open_ones += [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         reader, _writer = open_ones[-1]
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
         for _reader, writer in open_ones:
             writer.close()
 
-    listen(hello, body, ConnectionLimits(connections=2), ("connections",) * 3)
+    listen(trusting, body, ConnectionLimits(connections=2), ("connections",) * 3)
 
 
 def test_without_descriptors_clients_are_told_so_and_nothing_spins(listen: Callable[..., None]) -> None:
