@@ -24,10 +24,12 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
     """Tells whether the file has changed since; then its lines are counted anew."""
     told: int = 0
     """How many of its lines were told or counted."""
+    seen: int = 0
+    """The first line that was not told or passed before the search had to begin anew; 0: it had not to."""
 
     def is_sound(self) -> bool:
         """Whether it could be one of ours."""
-        return min(self.place.offset, self.place.line, self.told) >= 0
+        return min(self.place.offset, self.place.line, self.told, self.seen) >= 0
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -112,8 +114,10 @@ class FileSearch:
         # Converted text has no offsets to go back to, and in a changed file they mean nothing.
         if not encoding.is_wide and before.stamp == stamp:
             return before, before.place
-        at = msgspec.structs.replace(before, stamp=stamp) if self._form is Form.MATCHES else Progress(stamp=stamp)
-        return at, BEGINNING
+        if self._form is not Form.MATCHES:
+            return Progress(stamp=stamp), BEGINNING
+        seen = max(before.seen, before.place.line + before.place.is_told)
+        return Progress(stamp=stamp, told=before.told, seen=seen), BEGINNING
 
     def _collect(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
         if self._form is Form.MATCHES:
@@ -139,15 +143,15 @@ class FileSearch:
     def _tell(self, lines: LineSearch, path: str, most: int | None, at: Progress) -> Outcome:
         place, told = at.place, at.told
         for hit in lines.hits():
-            if hit.line < place.line or (hit.line == place.line and place.is_told):
+            if hit.line < at.seen:
                 continue  # told on a page before; the file has changed since, or has no offsets
             if told == most:
                 return Outcome(is_capped=True)
             if not self._page.take(self._match(path, hit)):
-                return Outcome(Progress(place, at.stamp, told))
+                return Outcome(Progress(place, at.stamp, told, at.seen))
             told += 1
             place = lines.place
-        return _ended(lines, Progress(at.place, at.stamp, told))
+        return _ended(lines, Progress(at.place, at.stamp, told, at.seen))
 
     def _count(self, lines: LineSearch, path: str, at: Progress) -> Outcome:
         told = at.told
@@ -181,6 +185,4 @@ def _ended(lines: LineSearch, at: Progress) -> Outcome:
     """Say that a file is done with, or that the time is up."""
     if lines.is_done:
         return Outcome()
-    if lines.place.line < at.place.line:
-        return Outcome(Progress(at.place, told=at.told), is_late=True)  # a changed file, not yet counted up to there
-    return Outcome(Progress(lines.place, at.stamp, at.told), is_late=True)
+    return Outcome(Progress(lines.place, at.stamp, at.told, at.seen), is_late=True)

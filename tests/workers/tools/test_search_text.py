@@ -132,6 +132,27 @@ def test_a_file_that_changed_between_pages_is_counted_anew(context: Context, roo
     ]
 
 
+def test_a_long_file_that_changed_between_pages_is_gone_through_once_more(
+    space: Space, make_context: MakeContext, root: Path
+) -> None:
+    """Also where one call is too short to come to where the page before ended."""
+    file = root / "f.txt"
+    file.write_text(("hit\n" + "miss\n" * 20_000) * 20)
+    late = make_context(space, seconds=-1.0)
+    found: list[tuple[str, int]] = []
+    cursor: str | None = None
+    for turn in range(40):
+        page = search(late, "hit", path="f.txt", cursor=cursor)
+        found += places(page)
+        if isinstance(page.next_cursor, msgspec.UnsetType):
+            break
+        cursor = page.next_cursor
+        if turn == 5:
+            with file.open("a") as end:
+                end.write("hit\n")
+    assert found == [("f.txt", number * 20_001 + 1) for number in range(21)]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.booleans(), max_size=12), max_size=8),
