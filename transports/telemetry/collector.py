@@ -10,6 +10,10 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
+
+from filewarden.config.errors import printable
+
 if TYPE_CHECKING:
     from ssl import SSLContext
 
@@ -18,6 +22,21 @@ TRACES_PATH = "/v1/traces"
 TIMEOUT_S = 5.0
 MOST_ANSWER_BYTES = 65_536
 TAKEN = range(200, 300)
+
+
+class _PartialSuccess(msgspec.Struct, rename="camel"):
+    rejected_spans: int = 0
+    """As JSON writes 64 bits: digits in a string, or a number."""
+    error_message: str = ""
+
+
+class _Answer(msgspec.Struct, rename="camel"):
+    """ExportTraceServiceResponse (OTLP specification, partial success)."""
+
+    partial_success: _PartialSuccess | None = None
+
+
+_decode = msgspec.json.Decoder(_Answer, strict=False).decode
 
 
 class NoTrustError(Exception):
@@ -47,16 +66,19 @@ class Collector:
     def send(self, document: bytes) -> str:
         """Why it was not taken; "" when it was."""
         try:
-            status = self._post(document)
+            status, answer = self._post(document)
         except (OSError, HTTPException) as error:
             return f"{self._address}: {str(error) or type(error).__name__}"
-        return "" if status in TAKEN else f"{self._address} answers with status {status}"
+        if status not in TAKEN:
+            return f"{self._address} answers with status {status}"
+        left_out = _left_out(answer)
+        return f"{self._address} {left_out}" if left_out else ""
 
     def close(self) -> None:
         """Keep no connection."""
         self._connection.close()
 
-    def _post(self, document: bytes) -> int:
+    def _post(self, document: bytes) -> tuple[int, bytes]:
         """Over the connection that there is, or once more over a new one: a collector may have closed the old one."""
         if self._connection.sock is not None:
             with contextlib.suppress(OSError, HTTPException):
@@ -68,12 +90,24 @@ class Collector:
             self._connection.close()
             raise
 
-    def _ask(self, document: bytes) -> int:
+    def _ask(self, document: bytes) -> tuple[int, bytes]:
         self._connection.request("POST", self._path, document, self._headers)
         response: HTTPResponse = self._connection.getresponse()
-        if len(response.read(MOST_ANSWER_BYTES)) == MOST_ANSWER_BYTES:
+        answer = response.read(MOST_ANSWER_BYTES)
+        if len(answer) == MOST_ANSWER_BYTES:
             self._connection.close()  # what else it has to say is not read
-        return response.status
+        return response.status, answer
+
+
+def _left_out(answer: bytes) -> str:
+    """What a collector says that it took only a part; "" where it says nothing of the kind."""
+    try:
+        partial = _decode(answer).partial_success
+    except msgspec.DecodeError:
+        return ""
+    if partial is None or partial.rejected_spans <= 0:
+        return ""
+    return f"leaves out {partial.rejected_spans} spans: {printable(partial.error_message)}"
 
 
 def _authorities() -> "SSLContext":

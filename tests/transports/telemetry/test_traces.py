@@ -52,6 +52,7 @@ class Collector:
         self.keys: set[str | None] = set()
         self.connections: set[socket.socket] = set()
         self.status = 200
+        self.answer = b""
         self.changed = threading.Condition()
         outer = self
 
@@ -69,8 +70,9 @@ class Collector:
                     outer.changed.notify_all()
                 self.send_response(outer.status)
                 self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(outer.answer)))
                 self.end_headers()
+                self.wfile.write(outer.answer)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -305,4 +307,22 @@ def test_a_collector_that_is_not_there_or_has_hung_up_is_asked_again(collector: 
     assert asking.send(b"{}").endswith("answers with status 400"), "over a new connection"
     collector.close()
     assert asking.send(b"{}") != ""
+    asking.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b'{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too\\nold"}}', "leaves out 2 spans: too\\nold"),
+        (b'{"partialSuccess":{"rejectedSpans":3}}', "leaves out 3 spans: "),
+        (b'{"partialSuccess":{"errorMessage":"a warning"}}', ""),
+        (b'{"partialSuccess":null}', ""),
+        (b"{}", ""),
+        (b"no JSON", ""),
+    ],
+)
+def test_a_collector_that_takes_only_a_part_says_so(answer: bytes, reason: str, collector: Collector) -> None:
+    collector.answer = answer
+    asking = client.Collector(collector.address, {})
+    assert asking.send(b'{"resourceSpans":[]}') == (reason and f"{collector.address} {reason}")
     asking.close()
