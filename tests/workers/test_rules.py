@@ -4,13 +4,15 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.deny import deny_rules, fold
-from filewarden.workers.paths.resolution import Names
+from filewarden.workers.paths.resolution import Names, Resolved, Start, Unresolved
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
+from filewarden.workers.paths.walking_resolver import WalkingResolver
 
 
 def names(path: str) -> Names:
@@ -64,6 +66,32 @@ def test_a_rule_that_is_no_glob_is_refused(rule: str) -> None:
 def test_p37_other_spellings_of_a_denied_name_are_suspect(name: bytes) -> None:
     assert deny_rules([".env"]).suspect((name,))
     assert not deny_rules([".env"]).deny((name,))
+
+
+class Folding(WalkingResolver):
+    """Opens names as a file system does that knows no case: what it finds it takes for what was asked for."""
+
+    def open(self, start: Start, names: Names, flags: int) -> Resolved:
+        try:
+            return super().open(start, names, flags)
+        except Unresolved:
+            unaware = msgspec.structs.replace(start, is_denied=lambda _names: False)
+            return Resolved(super().open(unaware, tuple(map(fold, names)), flags).fd, names)
+
+
+def test_p37_another_spelling_of_a_denied_name_is_denied_where_the_file_system_takes_it(root: Path) -> None:
+    (root / "secrets").mkdir()
+    for path in (".env", "secrets/key", "sub/.env", "sub/plain.txt", "sub/a~1.txt"):
+        (root / path).touch()
+    opened = open_root("R", str(root), deny=(".env", "secrets"))
+    space = Space((opened,), resolver=Folding())
+    try:
+        for path in (".ENV", ".env.", "sub/.Env", "SUB/.env", "SECRETS", "Secrets/key", "secretS/KEY"):
+            assert code(space, path) is Code.ACCESS_DENIED, path
+        for path in ("sub/plain.txt", "sub/PLAIN.txt", "sub/a~1.txt"):
+            assert code(space, path) is None, path
+    finally:
+        os.close(opened.fd)
 
 
 def test_folding_is_wide() -> None:

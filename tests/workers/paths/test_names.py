@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths import names
@@ -69,8 +69,15 @@ def test_escapes_may_be_written_in_either_case() -> None:
 
 
 @given(st.text(max_size=600))
+@example("x" * 201)
+@example("\n" * 51)
 def test_p27_an_echo_is_short_and_visible(text: str) -> None:
     echoed = names.echo(text)
     echoed.encode()
     assert len(echoed) <= 200
     assert "\n" not in echoed
+
+
+def test_an_echo_that_is_cut_says_so() -> None:
+    assert names.echo("x" * 200) == "x" * 200
+    assert names.echo("x" * 201) == "x" * 199 + "…"

@@ -368,6 +368,7 @@ def test_l12_a_root_is_known_by_its_own_path_and_by_the_operator_s_spelling(
 ) -> None:
     spelling = f"{root.parent}/./way//link"
     space = open_space(open_root("root", str(root), spelling=spelling))
+    assert space.roots[0].location == os.fsencode(os.path.realpath(root))
     for path in (f"{root}/a.txt", f"{spelling}/a.txt", f"{root.parent}/way/link/a.txt"):
         assert text(space.open_file(path)) == "alpha\n"
     (root / "to_a").symlink_to(f"{root.parent}/way/link/a.txt")

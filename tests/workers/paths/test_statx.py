@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.workers.paths.statx import MOST_AT_ONCE, look_at_all
+from filewarden.workers.paths.statx import MOST_AT_ONCE, is_mount, look_at_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="statx is Linux's")
 
@@ -40,3 +40,13 @@ def test_what_is_told_of_many_is_what_is_told_of_each(tmp_path: Path) -> None:
     assert few.inodes == told.inodes[:3]
     assert stat.S_ISLNK(told.modes[names.index(b"link")])
     assert missing is None
+
+
+def test_what_is_gone_is_not_taken_for_no_mount(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert not is_mount(folder)
+        with pytest.raises(FileNotFoundError):
+            is_mount(folder, b"gone")
+    finally:
+        os.close(folder)
