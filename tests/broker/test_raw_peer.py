@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import zmq
 
+from filewarden.broker import own_link
 from filewarden.broker.link import LinkError
 from filewarden.broker.memory import OwnMemoryWatch, give_back_memory, resident_bytes
 from filewarden.broker.process import LinkLost, Violation
@@ -226,6 +227,18 @@ def test_the_credentials_of_the_connection_are_checked_beside_the_filter(pid: in
             ZmqLink(ours, endpoint, pid).check_sender(got)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(endpoint)
+
+
+@only_built_in
+@pytest.mark.parametrize("who", [(1, 0), (0, 1)], ids=["another process", "another account"])
+def test_a_connection_of_another_process_or_account_is_turned_away(
+    worker: Worker, raw_peer: RawPeer, who: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_link, "process_and_user", lambda _: (os.getpid() + who[0], os.geteuid() + who[1]))
+    peer = raw_peer(worker.endpoint)
+    assert verdict(worker, 0.1) == "nothing"
+    assert peer.socket.recv(1) == b""
+    peer.close()
 
 
 def test_a_frame_without_a_connection_has_no_credentials() -> None:

@@ -16,6 +16,7 @@ from filewarden.workers.confine.probe import Kernel
 
 INMATE = Path(__file__).with_name("inmate.py")
 NOBODY = 65534
+SCOPES_ABI = 6
 
 WORK = ["read_file", "list_folder", "statx", "read_file_root", "compute", "duplicate_fd", "read_own_limits"]
 OUTSIDE = ["open_outside", "list_outside", "read_beside_root", "read_link_out", "write_outside", "read_proc"]
@@ -217,15 +218,21 @@ def test_a_tripwire_ends_the_process_with_sigsys(imprison: Imprison, start: Orde
     assert [report.status for report in reports] == [-31] * len(DEADLY)
 
 
-def test_landlock_alone_still_keeps_a_worker_inside(imprison: Imprison) -> None:
+def test_landlock_alone_still_keeps_a_worker_inside(imprison: Imprison, kernel: Kernel) -> None:
     names = [*OUTSIDE, *ACROSS, "create", "make_folder", "remove", "rename", "empty_by_reading", "make_pipe"]
-    order = {**account("unprivileged"), "mode": "best-effort", "missing": ["seccomp"], "attacks": [*WORK, *names]}
+    order = {
+        **account("unprivileged"),
+        "mode": "best-effort",
+        "missing": ["seccomp"],
+        "attacks": [*WORK, *names, "signal_parent"],
+    }
     [report] = imprison(order)
     assert report.error == ""
     assert report.level == "partial"
     assert report.layers is not None
     assert not report.layers.seccomp.active
     assert refused(report, names, "EACCES", "EXDEV")
+    assert refused(report, ["signal_parent"], "EPERM" if kernel.landlock_abi >= SCOPES_ABI else "ok")
     assert refused(report, WORK, "ok")
 
 
