@@ -120,7 +120,7 @@ def _facts(path: str, piece: Piece, encoding: Encoding, *, is_changed: bool) -> 
         binary=False,
         bom=encoding.bom > 0,
         encoding_confidence=_unset(piece.decoded.confidence),
-        line_ending=_line_ending(text[:_ENDING_BYTES]),
+        line_ending=_line_ending(_whole_endings(piece, encoding)),
         final_newline=text.endswith((b"\n", b"\r")) if reaches_end else None,
         offset=piece.first,
         lines=count_lines(text) if piece.lines is None else piece.lines,
@@ -210,6 +210,16 @@ def binary(
 
 def count_lines(text: bytes) -> int:
     return text.count(b"\n") + (bool(text) and not text.endswith(b"\n"))
+
+
+def _whole_endings(piece: Piece, encoding: Encoding) -> bytes:
+    """The beginning of a piece, less halves of line ends that it begins and ends with."""
+    text = piece.decoded.text
+    sample = text[:_ENDING_BYTES]
+    if piece.has_more or len(text) > _ENDING_BYTES:
+        sample = sample.removesuffix(b"\r")
+    is_from_anywhere = piece.is_inside_line and piece.start > encoding.bom
+    return sample.removeprefix(b"\n") if is_from_anywhere else sample
 
 
 def _line_ending(text: bytes) -> str | None:

@@ -253,6 +253,23 @@ def test_a_final_newline_is_told(
     assert read(context, **arguments)[1].final_newline is is_ended
 
 
+@pytest.mark.parametrize(
+    ("data", "arguments", "ending"),
+    [
+        (b"a\r\n" + b"b" * 65532 + b"\r\nc\r\n", {}, "crlf"),
+        (b"a\r\nb\r\n", {"byte_limit": 5}, "crlf"),
+        (b"a\r\nb\r\n", {"byte_offset": 2}, "crlf"),
+        (b"\nb\r\n", {"byte_offset": 0}, "mixed"),
+        (b"a\nb\r", {}, "mixed"),
+    ],
+)
+def test_half_a_line_end_is_none_of_another_kind(
+    context: Context, root: Path, data: bytes, arguments: dict[str, int], ending: str
+) -> None:
+    (root / "f").write_bytes(data)
+    assert read(context, **arguments)[1].line_ending == ending
+
+
 def test_o05_o02_hidden_characters_are_passed_and_announced(context: Context, root: Path) -> None:
     hidden = "a\U000e0041\U000e0042\u202eb\x1b[2J\x08 👩‍👩‍👧 ☂️"
     (root / "f").write_bytes(hidden.encode())
