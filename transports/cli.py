@@ -29,11 +29,14 @@ main(reread=reread)
 """
 """The program of the launcher process: what reads the configuration again is loaded in a child of it, if ever."""
 HELP_FLAGS = ("-h", "--help")
+UTF_8 = ("-X", "utf8")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> int:
     """Run the command that the arguments name; the exit status."""
+    if sys.getfilesystemencoding() != "utf-8" and sys.orig_argv[1:3] != [*UTF_8]:
+        _begin_again()
     _fill_standard_descriptors()
     name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
     if name == "serve" and not _asks_for_help(arguments):
@@ -121,6 +124,11 @@ def _wrong_word(words: "Sequence[str]", valid: "Sequence[str]") -> str:
     if not words:
         return "a word is missing: " + " or ".join(valid)
     return f"there is no such word: {words[0][:64]!r}{hint(words[0], valid)}"
+
+
+def _begin_again() -> None:
+    """Take paths for UTF-8 whatever the locale says: clients, configuration and workers name them so."""
+    os.execv(sys.executable, [sys.executable, *UTF_8, *sys.orig_argv[1:]])  # noqa: S606 - as it was started
 
 
 def _fill_standard_descriptors() -> None:

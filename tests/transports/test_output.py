@@ -1,5 +1,6 @@
 """What becomes of a command whose output is not taken: closed, left, a full disk, letters it has no bytes for."""
 
+import json
 import os
 import subprocess
 import sys
@@ -84,3 +85,15 @@ def test_a_working_folder_that_was_deleted_is_told(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=gone, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert ended.stderr.startswith("filewarden demo: what was the current one is no folder")
+
+
+def test_paths_are_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
+    folder = tmp_path / "schnee\N{SNOWMAN}"
+    folder.mkdir(mode=0o755)
+    file = tmp_path / "config.toml"
+    file.write_text(f'[[roots]]\npath = "{folder}"\n')
+    legacy = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for words in ((str(folder),), ("--config", str(file))):
+        ended = run(("config", "show", "--json", *words), "", **legacy)
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["settings"]["roots.0.path"]["value"] == str(folder)
