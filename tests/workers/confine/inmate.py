@@ -102,7 +102,8 @@ def watch(order: Order, pid: int, gate: int, report: int) -> Report:
     socket = echo(context, gate) if order.linked else None
     text = read_all(report)
     # A child that could report lives on until the gate closes: its threads can be looked at.
-    threads = [status_of(pid, task) for task in os.listdir(f"/proc/{pid}/task")] if text else []
+    tasks = os.listdir(f"/proc/{pid}/task") if text else []
+    threads = [status for task in tasks if (status := status_of(pid, task))]
     owner = os.stat(f"/proc/{pid}/status").st_uid
     os.close(gate)
     if socket is not None:
@@ -116,8 +117,12 @@ def watch(order: Order, pid: int, gate: int, report: int) -> Report:
 
 
 def status_of(pid: int, thread: str) -> str:
-    with open(f"/proc/{pid}/task/{thread}/status") as status:
-        return status.read()
+    """Nothing, of one that has just ended."""
+    try:
+        with open(f"/proc/{pid}/task/{thread}/status") as status:
+            return status.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def end(pid: int) -> int:
