@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from filewarden.config.flags import flags as serve_flags
 from filewarden.config.nearest import hint
 from filewarden.transports.commands.command import Command, Flag
 
@@ -45,6 +46,7 @@ def read(command: Command, words: Sequence[str]) -> Arguments:
         if flag is not None:
             found.flags[name] = _value(flag, value if equals else None, remaining)
         elif command.has_serve_flags:
+            _check_spelling(name, command)
             found.rest += [word] if word != "--" else ["--", *remaining]
             remaining = [] if word == "--" else remaining
         elif word == "--":
@@ -56,6 +58,15 @@ def read(command: Command, words: Sequence[str]) -> Arguments:
             found.operands.append(word)
     _check_operands(command, found)
     return found
+
+
+def _check_spelling(name: str, command: Command) -> None:
+    """Whether a flag that is none of the command's was to be one: the configuration knows those of `serve` alone."""
+    of_serve = serve_flags()
+    if not name.startswith("--") or name in of_serve or hint(name, of_serve, "--"):
+        return
+    if nearest := hint(name, [flag.name for flag in command.flags], "--"):
+        raise UsageError(f"unknown flag {name[:64]}{nearest}")
 
 
 def _value(flag: Flag, joined: str | None, remaining: list[str]) -> str:

@@ -108,3 +108,16 @@ def test_a_group_is_explained_as_a_whole(monkeypatch: pytest.MonkeyPatch, capsys
     assert main() == 0
     shown = capsys.readouterr().out
     assert all(f"usage: {command.usage}" in shown for command in group("config"))
+
+
+@pytest.mark.parametrize(("name", "flag", "meant"), [("check", "--jsn", "--json"), ("doctor", "--jsno=x", "--json")])
+def test_a_command_s_own_flag_is_meant_beside_those_of_serve_too(name: str, flag: str, meant: str) -> None:
+    command = find(name)
+    assert command is not None
+    with pytest.raises(UsageError, match=f'unknown flag {flag.partition("=")[0]}; did you mean "{meant}"'):
+        read(command, [flag])
+
+
+def test_what_serve_may_know_and_folders_are_left_to_the_configuration() -> None:
+    words = ["--prot", "1", "--port=2", "json", "--nothing-like-it", "--", "--jsn"]
+    assert read(CHECK, words).rest == words
