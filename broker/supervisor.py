@@ -260,16 +260,22 @@ class Supervisor:
     def on_zygote_lost(self, reason: str) -> None:
         """Every worker dies with its zygote; the handles will tell of each."""
         self._log(f"the zygote ended: {reason}")
+        self._lose_all()
+        self._nursery.lost_zygote()
+
+    def on_unusable(self, reason: str) -> None:
+        """No zygote will ever serve this profile."""
+        self._lose_all()
+        if self._service is OPEN:  # else it is not needed any more
+            self.employer.on_broken(reason)
+
+    def _lose_all(self) -> None:
+        """Nobody bears those any more that were on their way, and nobody tells what the others die of."""
         for worker in self.roster.workers():
             self.condemn(worker, Exit.CRASH)
             if worker.pidfd is None:
                 self._bury(worker)
         self._deaths.nobody_explains()
-        self._nursery.lost_zygote()
-
-    def on_unusable(self, reason: str) -> None:
-        """No zygote will ever serve this profile."""
-        self.employer.on_broken(reason)
 
     # Frames.
 

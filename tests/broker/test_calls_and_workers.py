@@ -465,7 +465,8 @@ def test_what_waits_in_a_worker_whose_memory_is_exhausted_is_run_by_another(tool
         assert [code_of(record.outcomes[0]) for record in records] == [Code.MEMORY_LIMIT, None, None]
 
 
-def test_pools_that_were_dismissed_are_over_although_their_zygote_ended_in_the_middle_of_a_fork() -> None:
+@pytest.mark.parametrize("how", ["lost", "unusable"])
+def test_pools_that_were_dismissed_are_over_although_their_zygote_ended_in_the_middle_of_a_fork(how: str) -> None:
     with works((1, 1)) as on:
         readers = on.supervisors[0]
         zygote = next(each for each in on.zygotes if each.listener is readers)
@@ -473,11 +474,31 @@ def test_pools_that_were_dismissed_are_over_although_their_zygote_ended_in_the_m
         on.reload()
         assert zygote.ordered, "a worker is on its way"
         readers.close()
-        zygote.lose("the test says so")
+        (zygote.lose if how == "lost" else zygote.turn_out_unusable)("the test says so")
         for process in zygote.processes:
             on.hear_of_death(process)
         assert not readers.roster.workers()
         assert zygote.is_given_up
+        assert not on.broken, "it is not needed any more"
+
+
+def test_a_pool_whose_zygote_is_unusable_is_broken_and_over_once_it_is_dismissed() -> None:
+    with works((1, 1)) as on:
+        readers = on.supervisors[0]
+        zygote = next(each for each in on.zygotes if each.listener is readers)
+        record = on.submit(READ, "0", "ann")
+        on.clock.end_tick()
+        readers.condemn(readers.roster.workers()[-1], Exit.PROTOCOL)
+        assert zygote.ordered, "a worker is on its way"
+        zygote.turn_out_unusable("the test says so")
+        assert on.broken == ["the test says so"]
+        readers.wind_down()
+        readers.close()
+        for process in zygote.processes:
+            on.hear_of_death(process)
+        assert not readers.roster.workers()
+        assert zygote.is_given_up
+        assert [code_of(each) for each in record.outcomes] == [Code.WORKER_CRASHED]
 
 
 def test_a_call_that_is_cancelled_as_it_is_about_to_leave_is_not_run() -> None:

@@ -154,6 +154,13 @@ class Zygote:
             process.status = None  # nobody tells
         self.listener.on_zygote_lost(reason)
 
+    def turn_out_unusable(self, reason: str) -> None:
+        """It cannot do what it is for, and ends."""
+        self.is_ready = False
+        for process in self.processes:
+            process.die()
+        self.listener.on_unusable(reason)
+
     def fork(self) -> None:
         """Do what was ordered first."""
         if self.is_ready and self.ordered:

@@ -114,6 +114,8 @@ class Works:
         self.too_large: set[int] = set()
         """Those that a worker refused, or was ended for, because of its memory."""
         self.blamed: set[int] = set()
+        self.broken: list[str] = []
+        """Why no worker can be started, each time that it was told."""
         self.budgets = WriteBudgets(max_bytes=0, max_files=10**6)
         reactor: Any = self.clock
         self._listened: Link | None = None
@@ -224,6 +226,9 @@ class Works:
 
     def on_report(self, _report: wire.Report) -> bool:
         return True
+
+    def on_broken(self, reason: str) -> None:
+        self.broken.append(reason)
 
     def on_breach(self, _breach: Any) -> None:
         pass
