@@ -35,6 +35,15 @@ def busy(status: Json) -> list[Json]:
     return [row for row in status["workers"] if row["state"] == "busy"]
 
 
+def running(server: Any) -> Json:
+    """The worker that runs a call, which has reached it.
+
+    In the tick in which it is given the call, it is shown as busy before it is sent that; the next status comes later.
+    """
+    server.wait_for_status(busy)
+    return busy(server.wait_for_status(busy))[0]
+
+
 @pytest.fixture
 def faulty(start_server: Callable[..., Any], short_deadlines: dict[str, str]) -> Any:
     server = start_server(faulty=True, **short_deadlines)
@@ -77,7 +86,7 @@ def test_l30_q03_a_stopped_worker_is_killed_at_the_deadline(
     faulty: Any, all_gone: Callable[[set[int], float], bool]
 ) -> None:
     call = faulty.start_call("sleep")
-    row = busy(faulty.wait_for_status(busy))[0]
+    row = running(faulty)
     os.kill(row["pid"], signal.SIGSTOP)
     start = time.monotonic()
     assert failure(faulty.answer(call)["result"]) == "timeout"
@@ -92,7 +101,7 @@ def test_a_worker_killed_from_outside_costs_one_call_and_a_spare_takes_its_place
 ) -> None:
     already_there = descendants(patient.pid)
     call = patient.start_call("sleep")
-    row = busy(patient.wait_for_status(busy))[0]
+    row = running(patient)
     start = time.monotonic()
     os.kill(row["pid"], signal.SIGKILL)
     assert failure(patient.answer(call)["result"]) == "worker_crashed"
@@ -177,7 +186,7 @@ def test_reads_that_came_with_calls_that_are_ended_or_crash_are_answered(faulty:
 
 def test_cancelling_a_running_call_frees_the_worker_and_gives_no_answer(patient: Any) -> None:
     call = patient.start_call("spin")
-    row = busy(patient.wait_for_status(busy))[0]
+    row = running(patient)
     patient.notify("notifications/cancelled", {"requestId": call})
     status = patient.wait_for_status(lambda status: not busy(status) and status["pool"]["ready"] == 3)
     assert status["workers"][row["slot"]]["last_exit"] == "cancelled"
@@ -252,7 +261,7 @@ def test_a_call_that_has_cost_two_workers_is_refused_and_others_are_not(faulty: 
 def test_a_call_whose_workers_are_killed_from_outside_is_not_to_blame(patient: Any) -> None:
     for _ in range(3):
         call = patient.start_call("sleep")
-        row = busy(patient.wait_for_status(busy))[0]
+        row = running(patient)
         os.kill(row["pid"], signal.SIGKILL)
         assert failure(patient.answer(call)["result"]) == "worker_crashed"
         patient.wait_for_status(lambda status: status["pool"]["ready"] == 3 and status["pool"]["spares"] == 1)
