@@ -527,9 +527,12 @@ def test_h30_connection_flood(web: Any, count: int) -> None:
     kept = socket.create_connection(("127.0.0.1", web.port), 30)
     with contextlib.ExitStack() as stack:
         stack.enter_context(kept)
+        kept.sendall(head(web, "Content-Type: text/plain"))  # with the credential, which is looked at first
+        assert status_of(kept.recv(1000)) == 415
         for _ in range(count):
             with contextlib.suppress(OSError):
                 stack.enter_context(socket.create_connection(("127.0.0.1", web.port), 1))
+        assert web.text("small.txt") == "small text\n"  # over another connection, and another client can come
         kept.sendall(head(web, method="GET", path="/readyz"))
         assert status_of(kept.recv(1000)) == 200
 
