@@ -14,13 +14,14 @@ from filewarden.config.profiles import clientele, served_names, settings_for
 from filewarden.config.settings import Settings
 from filewarden.transports.http.app import mcp_app, pages_app
 from filewarden.transports.http.authentication import LocalToken
-from filewarden.transports.http.bounded import SLOW_READER, ConnectionLimits
+from filewarden.transports.http.bounded import SLOW_READER
 from filewarden.transports.http.descriptors import OWN_DESCRIPTORS, raise_descriptor_limit, room_for_connections
 from filewarden.transports.http.legacy import Legacy
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.modern import Modern
 from filewarden.transports.http.pages import Pages
 from filewarden.transports.http.peer import SlowReaders
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.sessions import Sessions
 from filewarden.transports.http.shares import Shares, share_of_principal
 from filewarden.transports.http.sockets import port_of

@@ -25,10 +25,10 @@ from filewarden.config.addresses import split_address
 from filewarden.config.settings import Settings
 from filewarden.transports.http.app import pages_app
 from filewarden.transports.http.authentication import LocalToken
-from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import LATE_IMPORTS, HttpListener, route_uvicorn_log
 from filewarden.transports.http.metrics import LATE_IMPORTS as SCRAPED
 from filewarden.transports.http.pages import Pages
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.sockets import bind, bracketed, port_of
 from filewarden.transports.preload import preload
 from filewarden.transports.token import read_or_create_token, token_path

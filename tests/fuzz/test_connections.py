@@ -16,10 +16,10 @@ from starlette.types import Receive, Scope, Send
 
 from filewarden.transports.http import listener as listener_module
 from filewarden.transports.http.answer import Answer, send_answer
-from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.fields import SCOPE_KEY, read_fields
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.peer import peer_of
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.loop import new_loop
 

@@ -12,11 +12,12 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.transports.http.answer import CLOSE, Answer, on_the_wire
-from filewarden.transports.http.bounded import BoundedConnection, ConnectionLimits
+from filewarden.transports.http.bounded import BoundedConnection
 from filewarden.transports.http.changing import EDITION_KEY, Changing
 from filewarden.transports.http.fields import fields_of
 from filewarden.transports.http.known_head import KnownHead, learn
 from filewarden.transports.http.listener_state import ListenerState
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.reply import Reply, ReplyTo, deliver
 from filewarden.transports.http.turnstile import Turnstile
 from filewarden.transports.http.unread import Unread

@@ -10,10 +10,10 @@ from starlette.types import ASGIApp
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.log import Log
 from filewarden.transports.http.acceptor import Acceptor
-from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.changing import Changing
 from filewarden.transports.http.connection import Connection
 from filewarden.transports.http.listener_state import ListenerState
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.turnstile import Turnstile
 from filewarden.transports.http.unread import Unread
 from filewarden.transports.http.uvicorn_parts import Config, HttpToolsProtocol

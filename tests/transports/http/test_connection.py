@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from filewarden.broker.protocol.jsonrpc import Request
 from filewarden.transports.http import listener as listener_module
 from filewarden.transports.http.answer import CLOSE, Answer
-from filewarden.transports.http.bounded import BoundedConnection, ConnectionLimits
+from filewarden.transports.http.bounded import BoundedConnection
 from filewarden.transports.http.connection import Connection
 from filewarden.transports.http.exchange import Exchange
 from filewarden.transports.http.fields import SCOPE_KEY as FIELDS_KEY, read_fields
@@ -20,6 +20,7 @@ from filewarden.transports.http.gathering import GatheringTransport
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.modern import PlainStream
 from filewarden.transports.http.peer import peer_of
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.reply import Reply, deliver
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.http.streams import COMMENT, EventStream

@@ -15,9 +15,9 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from filewarden.transports.http import listener as listener_module
-from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.peer import SCOPE_KEY, peer_of
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.loop import new_loop
 from tests.drivers.busy import BUSY_S

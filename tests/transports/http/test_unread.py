@@ -8,8 +8,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from filewarden.broker.holdings import Holdings
-from filewarden.transports.http.bounded import ConnectionLimits
 from filewarden.transports.http.listener import HttpListener
+from filewarden.transports.http.reading import ConnectionLimits
 from filewarden.transports.http.sockets import bind, port_of
 from filewarden.transports.http.streams import EventStream
 from filewarden.transports.http.unread import Unread
