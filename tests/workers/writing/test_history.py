@@ -1,10 +1,11 @@
 """What is kept before each change, what is told of it, and what an undo brings back."""
 
+import contextlib
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from filewarden.workers.tools import (
     write_file,
 )
 from filewarden.workers.writing import target, undoing
+from filewarden.workers.writing.recording import content_change
 
 Run = Callable[..., Any]
 Open = Callable[..., Context]
@@ -117,6 +119,63 @@ def test_what_has_changed_since_is_left_as_it_is(recording: Context, run: Run, r
         assert raised.value.code is Code.CONFLICT
         assert look(root) == before
     assert len(changes(run, recording)) == 4
+
+
+def _replace(path: Path) -> None:
+    """Put another file with the same content in its place."""
+    other = path.with_name("theirs")
+    other.write_bytes(path.read_bytes())
+    other.replace(path)
+
+
+@pytest.mark.parametrize("way", ["move", "trash", "restore"])
+def test_what_came_since_is_not_taken_for_what_was_changed(recording: Context, run: Run, root: Path, way: str) -> None:
+    if way == "move":
+        run(recording, move_file.TOOL, source="sub/b.py", destination="b.py")
+        (root / "sub" / "b.py").write_text("theirs")
+    else:
+        deleted = run(recording, delete_file.TOOL, path="a.txt")
+        if way == "trash":
+            _replace(next((root / ".filewarden-trash").glob("*/item")))
+        else:
+            run(recording, restore_deleted.TOOL, trash_id=deleted.trash_id)
+            _replace(root / "a.txt")
+    before = look(root)
+    with pytest.raises(ToolFailure, match="has changed since"):
+        run(recording, undo_change.TOOL, id=changes(run, recording)[0].id)
+    assert look(root) == before
+
+
+def test_an_undone_move_makes_nothing_protected_of_what_is_free(recording: Context, run: Run, root: Path) -> None:
+    run(recording, create_directory.TOOL, path=".github")
+    run(recording, move_file.TOOL, source=".github", destination="free")
+    (move, _) = changes(run, recording)
+    run(recording, write_file.TOOL, path="free/workflows/ci.yml", content="x", create_parents=True)
+    before = look(root)
+    with pytest.raises(ToolFailure) as raised:
+        run(recording, undo_change.TOOL, id=move.id)
+    assert raised.value.code is Code.ACCESS_DENIED
+    assert look(root) == before
+
+
+def test_what_is_put_there_while_a_creation_is_undone_stays(
+    recording: Context, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(recording, write_file.TOOL, path="new.txt", content="x")
+    (created,) = changes(run, recording)
+
+    @contextlib.contextmanager
+    def late(*given: Any) -> Iterator[None]:
+        with content_change(*given):
+            _replace(root / "new.txt")
+            yield
+
+    monkeypatch.setattr(undoing, "content_change", late)
+    with pytest.raises(ToolFailure) as raised:
+        run(recording, undo_change.TOOL, id=created.id)
+    assert raised.value.code is Code.CONFLICT
+    assert (root / "new.txt").read_text() == "x"
+    assert changes(run, recording) == [created]
 
 
 def test_what_is_undone_already_is_not_undone_again(recording: Context, run: Run, root: Path) -> None:

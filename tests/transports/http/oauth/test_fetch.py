@@ -217,6 +217,25 @@ def test_a_file_is_read_as_it_is_now(tmp_path: Path) -> None:
     assert asyncio.run(document.fetch()) == b"two"
 
 
+def test_a_file_is_read_though_the_folders_above_may_not_be_entered_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = tmp_path / "keys.json", os.open
+    path.write_bytes(b"one")
+    path.chmod(0o644)
+    document = FileDocument(str(path))
+
+    def refusing(name: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if dir_fd is None:
+            raise PermissionError(name)
+        return opened(name, flags, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refusing)
+        content = document.read()
+    assert content == b"one"
+
+
 def test_files_that_are_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     with pytest.raises(FetchError, match="cannot be read"):
