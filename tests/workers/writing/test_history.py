@@ -17,6 +17,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history import room
 from filewarden.workers.history.entry import HEAD_BYTES
 from filewarden.workers.history.recorded import FileState, Recorded
+from filewarden.workers.history.segment import LONG_BYTES
 from filewarden.workers.inquiry import Inquiry
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.rules.confirm_policy import Policy
@@ -262,6 +263,25 @@ def test_a_change_that_cannot_be_kept_is_not_made(opened: Open, run: Run, root: 
         assert raised.value.code is Code.TOO_LARGE
         assert look(root) == before
     assert changes(run, tight) == []
+
+
+def test_what_is_kept_and_what_comes_back_leave_the_room_that_others_are_to_have(
+    recording: Context, run: Run, root: Path
+) -> None:
+    (root / "long").write_bytes(bytes(LONG_BYTES + 1))
+    run(recording, write_file.TOOL, path="a.txt", content="x", overwrite=True)
+    writing = msgspec.structs.replace(recording.writing, min_free_bytes=10**15)
+    full = msgspec.structs.replace(recording, writing=writing)
+    before = look(root)
+    for tool, arguments in (
+        (undo_change.TOOL, {"id": changes(run, recording)[0].id}),
+        (delete_file.TOOL, {"path": "long", "permanent": True}),
+    ):
+        with pytest.raises(ToolFailure, match=r"writes\.min_free_bytes") as raised:
+            run(full, tool, **arguments)
+        assert raised.value.details["errno"] == "ENOSPC"
+        assert look(root) == before
+    assert len(changes(run, recording)) == 1
 
 
 def test_a_change_is_not_made_when_the_history_cannot_be_written(
