@@ -84,10 +84,6 @@ def test_an_undo_says_that_a_group_does_not_come_back(recording: Context, run: R
     assert rights(root / "a.txt") == (0o600, os.getegid())
 
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-
-
-@needs_root
 def test_an_access_list_that_does_not_come_back_gives_its_rights_to_no_group(
     recording: Context, run: Run, root: Path
 ) -> None:
@@ -108,6 +104,10 @@ def test_an_access_list_that_does_not_come_back_gives_its_rights_to_no_group(
     assert rights(root / "a.txt")[0] == 0o600
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@needs_root
 @pytest.mark.parametrize("way", ["move", "delete"])
 def test_somebody_elses_file_comes_back_as_it_was(recording: Context, run: Run, root: Path, way: str) -> None:
     os.chown(root / "a.txt", STRANGER, STRANGER)
