@@ -16,6 +16,7 @@ from filewarden.config.folders import (
     located,
     runtime_folder,
     state_folder,
+    why_not_private,
 )
 
 
@@ -76,6 +77,23 @@ def test_links_files_and_unreachable_places_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match="cannot be used as a private folder"):
             ensure_private_folder(str(path))
+
+
+def test_what_would_be_refused_is_told_and_nothing_made(
+    tmp_path: Path, unprivileged: Callable[[Callable[[], bool]], bool]
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "file").touch()
+    assert why_not_private(str(tmp_path / "real")) == ""
+    assert why_not_private(str(tmp_path / "to" / "be" / "made")) == ""
+    assert not (tmp_path / "to").exists()
+    assert "is a symbolic link" in why_not_private(str(tmp_path / "link"))
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert "cannot be used as a private folder" in why_not_private(str(path))
+    if os.stat("/usr").st_uid == 0:
+        assert unprivileged(lambda: "belongs to user 0" in why_not_private("/usr"))
+        assert unprivileged(lambda: "nothing can be made in /usr" in why_not_private("/usr/new/state"))
 
 
 def test_a_folder_of_someone_else_is_refused(unprivileged: Callable[[Callable[[], bool]], bool]) -> None:

@@ -119,6 +119,15 @@ def test_a_writable_root_that_we_may_not_write_is_warned_of(loaded: Load, unpriv
     assert unprivileged(is_warned_of) or os.access("/usr", os.W_OK)
 
 
+def test_a_kernel_file_system_is_no_root_wherever_it_is_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = {tmp_path.stat().st_dev: "proc"}
+    monkeypatch.setattr("filewarden.config.root_policy.kernel_devices", lambda: devices)
+    with pytest.raises(ValueError, match="lies on a proc file system"):
+        accepted_folder(str(tmp_path))
+
+
 def test_kernel_file_systems_are_known_by_their_device() -> None:
     assert kernel_devices().get(os.stat("/proc").st_dev) == "proc"
     assert os.stat("/usr").st_dev not in kernel_devices()

@@ -77,3 +77,19 @@ def test_an_allowed_host_is_a_host(host: str, refused: Refuse) -> None:
 def test_less_than_the_required_sandbox_is_announced(mode: str, loaded: Load) -> None:
     assert [warning for warning in loaded("--sandbox", mode).warnings if warning.startswith("sandbox.mode (--sandbox)")]
     assert not loaded("--sandbox", "required").warnings
+
+
+@pytest.mark.parametrize("address", ["collector:4317", "ftp://x", "http://user@x:4318", "http://x/#part", "http://"])
+def test_traces_go_to_a_plain_web_address(address: str, refused: Refuse) -> None:
+    assert "telemetry.otlp_endpoint" in refused(text=f'[telemetry]\notlp_endpoint = "{address}"\n')
+
+
+@pytest.mark.parametrize(
+    ("address", "is_overheard"),
+    [("http://collector.example", True), ("http://127.0.0.1:4318", False), ("https://collector.example", False)],
+)
+def test_traces_that_leave_the_machine_in_the_open_are_warned_of(
+    address: str, is_overheard: bool, loaded: Load
+) -> None:
+    warnings = loaded(text=f'[telemetry]\notlp_endpoint = "{address}"\n').warnings
+    assert any("without TLS" in warning for warning in warnings) is is_overheard
