@@ -51,7 +51,22 @@ def test_status_addresses(address: str, loaded: Load) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["on", "", ":80", "localhost", "localhost:", "localhost:99999", "::1:80", "x:y", "http://x:1", "a b:1", "x:\u0661"],
+    [
+        "on",
+        "",
+        ":80",
+        "localhost",
+        "localhost:",
+        "localhost:99999",
+        "::1:80",
+        "[::1:80",
+        "::1]:80",
+        "[]:80",
+        "x:y",
+        "http://x:1",
+        "a b:1",
+        "x:\u0661",
+    ],
 )
 def test_other_status_addresses_are_refused(address: str, refused: Refuse) -> None:
     assert "status.address" in refused(f"--status={address}")
