@@ -139,6 +139,15 @@ def test_folders_that_profiles_see_in_different_ways_are_warned_of(loaded: Load,
     assert not any("shares files" in each for each in loaded(text=same, **ISSUER).warnings)
 
 
+def test_folders_that_lie_in_a_folder_of_another_profile_are_shared_too(loaded: Load, project: Path) -> None:
+    below = project / "below"
+    below.mkdir()
+    for inner, outer in ((below, project), (project, below)):
+        text = BUILDS.replace('path = "builds"', f'path = "{inner}"')
+        warnings = loaded("--root", str(outer), text=text, rootless=True, **ISSUER).warnings
+        assert sum("shares files" in warning for warning in warnings) == 1
+
+
 def test_what_a_profile_says_itself_is_shown(loaded: Load, builds: Path) -> None:
     found = loaded(text=BUILDS, **ISSUER)
     shown = show(found)
