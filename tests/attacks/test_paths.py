@@ -222,7 +222,7 @@ def test_p27_long_path(client: Any, path: str) -> None:
 def test_p28_lone_surrogate(client: Any, code: Callable[..., str], escape: bytes) -> None:
     for tool in (b"read_file", b"list_directory", b"get_file_info"):
         call = b'{"name":"' + tool + b'","arguments":{"path":"' + escape + b'"}}'
-        (answer,) = client.raw(b'{"jsonrpc":"2.0","id":28,"method":"tools/call","params":' + call + b"}")
+        (answer,) = client.raw(b'{"jsonrpc":"2.0","id":"' + tool + b'","method":"tools/call","params":' + call + b"}")
         assert code(answer) in ("invalid_argument", "-32700", "-32602")
 
 
