@@ -111,7 +111,7 @@ def enclose(roots: "Sequence[Mount]", endpoints: str) -> list[str]:
         StrandedError: and there was no way back.
     """
     way_back = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    folder = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # by no path: it may have been deleted
+    folder = working_folder()
     try:
         syscall("unshare", _NEWNS)
         try:
@@ -122,6 +122,18 @@ def enclose(roots: "Sequence[Mount]", endpoints: str) -> list[str]:
     finally:
         os.close(folder)
         os.close(way_back)
+
+
+def working_folder() -> int:
+    """Where to come back to, by no path: it may have been deleted, or lie in a mount that others cannot see.
+
+    The top where it is closed to this account, as a home is that somebody has started a server for another one from.
+    """
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        return os.open(".", flags)
+    except OSError:
+        return os.open("/", flags)
 
 
 class StrandedError(Exception):

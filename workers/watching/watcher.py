@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from filewarden.workers import wire
 from filewarden.workers.channel import Channel, ChannelClosedError
+from filewarden.workers.confine.namespaces import working_folder
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.joining import join
 from filewarden.workers.paths import names as shown
@@ -254,7 +255,7 @@ def _state_of(name: bytes, folder: int) -> os.stat_result:
 
 def _path_of(root: Root) -> bytes:
     """Where the root lies as seen from here; before anything is confined."""
-    here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    here = working_folder()
     try:
         os.fchdir(root.fd)
         path = os.getcwdb()

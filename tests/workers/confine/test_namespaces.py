@@ -17,7 +17,17 @@ from ctypes import addressof, create_string_buffer
 from filewarden.workers.confine import namespaces
 from filewarden.workers.confine.namespaces import Mount, StrandedError, enclose, isolate
 place, missing = sys.argv[1], json.loads(sys.argv[2])
-if missing.pop("working folder", None):
+why = missing.pop("working folder", None)
+if why == errno.EACCES:
+    opened = os.open
+
+    def closed_here(path, flags):
+        if path == ".":  # to root in a user namespace of its own nothing is closed that it could make here
+            raise OSError(why, os.strerror(why), path)
+        return opened(path, flags)
+
+    os.open = closed_here
+elif why is not None:
     os.mkdir("gone")
     os.chdir("gone")
     os.rmdir("../gone")
@@ -58,7 +68,7 @@ else:
     flags = {path: os.statvfs(path).f_flag for path in tries if os.path.exists(path)}
     print(json.dumps({"names": names, "tries": tries, "flags": flags}))
 """
-EPERM, ENOENT, ENOSYS = 1, 2, 38
+EPERM, ENOENT, EACCES, ENOSYS = 1, 2, 13, 38
 NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
 
@@ -80,7 +90,14 @@ def enclosed(place: Path, **missing: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "missing", [{}, {"mount_setattr": ENOSYS}, {"mount_setattr": EPERM}, {"working folder": ENOENT}]
+    "missing",
+    [
+        {},
+        {"mount_setattr": ENOSYS},
+        {"mount_setattr": EPERM},
+        {"working folder": ENOENT},
+        {"working folder": EACCES},
+    ],
 )
 def test_only_what_is_served_is_there_and_read_only_with_every_mount_below(
     place: Path, missing: dict[str, int]
