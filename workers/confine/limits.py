@@ -1,6 +1,7 @@
 """Resource limits of a worker: memory, file size, descriptors, processor time, and its place among the OOM victims."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -20,6 +21,10 @@ WATCHERS_TASKS = 1024
 OOM_SCORE = 900
 UNKNOWN_USE_MB = 256
 """Assumed for the process's present use where there is no /proc to read it from."""
+
+
+_COUNTED_BY_NAMESPACE = (5, 14)
+"""The Linux from which on tasks are counted in each user namespace: before, all that the account runs counts in all."""
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -53,6 +58,12 @@ def measure() -> Use:
         os.close(fd)
     page = resource.getpagesize()
     return Use(pages[0] * page, pages[5] * page)
+
+
+def counts_by_namespace(release: str) -> bool:
+    """Whether a system of this release (uname(2)) counts a user's tasks in each user namespace by itself."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return found is not None and (int(found[1]), int(found[2])) >= _COUNTED_BY_NAMESPACE
 
 
 def wanted(

@@ -79,8 +79,9 @@ def confine_after_link(plan: Plan, layers: Layers) -> Layers:
 
 def limit_resources(plan: Plan) -> Layer:
     """Memory, file size, descriptors; each root holds one descriptor beside the usual ones."""
-    # Only a watcher may start threads; where it has no user namespace of its own, others' processes would count.
-    tasks = limits.WATCHERS_TASKS if plan.profile == "watch" and plan.is_enclosed and not plan.why_open else 0
+    # Only a watcher may start threads; without a user namespace that is counted by itself, others' would count.
+    has_namespace = plan.is_enclosed and not plan.why_open and limits.counts_by_namespace(os.uname().release)
+    tasks = limits.WATCHERS_TASKS if plan.profile == "watch" and has_namespace else 0
     report = limits.apply(plan.memory_mb, plan.max_write_bytes, limits.OPEN_FILES + len(plan.roots), tasks)
     if not report.bounds_memory:
         raise OSError(errno.ENOSYS, "memory cannot be limited on this system")
