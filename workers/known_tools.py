@@ -7,6 +7,7 @@ import msgspec
 
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.operations import FOR_THE_SERVER
 from filewarden.workers.tool import Operation, Stepping
 
 
@@ -16,6 +17,8 @@ class Known(NamedTuple):
     run: Operation
     decode: Callable[[bytes], Any]
     steps: Stepping | None
+    is_shown: bool
+    """Whether a client is shown what it answers."""
 
 
 class KnownTools(dict[str, Known]):
@@ -29,5 +32,6 @@ class KnownTools(dict[str, Known]):
         tool = self._catalogue.operation(name)
         if tool is None:
             raise ToolFailure(Code.UNSUPPORTED, "This worker does not know the tool.")
-        known = self[name] = Known(tool.run, msgspec.msgpack.Decoder(tool.arguments).decode, tool.steps)
+        decode = msgspec.msgpack.Decoder(tool.arguments).decode
+        known = self[name] = Known(tool.run, decode, tool.steps, tool.result not in FOR_THE_SERVER)
         return known

@@ -25,6 +25,8 @@ SEVERAL_BYTES = 262_144
 """Room for the names of several files in one answer, and for why some of them are not in it."""
 SHORT_BYTES = 262_144
 """Of a frame that is neither an answer nor the beginning of one: reports, refusals, questions, remarks."""
+_REFUSAL_CHARS = 4096
+_MOST_DETAILS = 32
 MOST_BLOCKS = 64
 """In one answer: one for each of several files, and a few of anything else."""
 
@@ -87,8 +89,8 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
     call: int
     code: Code
-    message: Annotated[str, msgspec.Meta(max_length=4096)]
-    details: Annotated[Details, msgspec.Meta(max_length=32)]
+    message: Annotated[str, msgspec.Meta(max_length=_REFUSAL_CHARS)]
+    details: Annotated[Details, msgspec.Meta(max_length=_MOST_DETAILS)]
 
 
 class Question(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag="question"):
@@ -322,8 +324,12 @@ def unpack_requests(asked: Question) -> dict[str, InputRequest]:
 
 
 def refuse(call: int, failure: ToolFailure) -> bytes:
-    """The frame that carries a tool's refusal."""
-    return pack(Refusal(call, failure.code, failure.message, failure.details))
+    """The frame that carries a tool's refusal; a plugin's may hold more than there is room for, which is left out."""
+    message, details = failure.message[:_REFUSAL_CHARS], failure.details
+    frame = pack(Refusal(call, failure.code, message, details))
+    if len(frame) > SHORT_BYTES or len(details) > _MOST_DETAILS:
+        return pack(Refusal(call, failure.code, message, {}))
+    return frame
 
 
 def max_frame_bytes(*, max_file_bytes: int, max_media_bytes: int, max_answer_chars: int) -> int:

@@ -55,6 +55,7 @@ class Worker:
         self._history = _history(profile, place)
         self._let_go = LetGo(rests=True)
         self._shelf: Shelf | None = None
+        self._most_body_bytes = wire.max_body_bytes(profile.limits.max_answer_chars)
 
     def run(self, spawn: Spawn, fds: list[int], zygote_pid: int) -> None:
         """Serve until the broker is gone.
@@ -113,7 +114,7 @@ class Worker:
 
     def _perform(self, call: wire.Call, channel: Channel) -> wire.Pieces:
         try:
-            return self._answer(call, self._run(self._context(call, channel), call), channel)
+            return self._fit(call, self._answer(call, self._run(self._context(call, channel), call), channel))
         except (MemoryError, ChannelClosedError):
             raise
         except Exception as error:
@@ -141,11 +142,11 @@ class Worker:
 
         try:
             context = self._context(call, channel)
-            _, decode, stepping = self._tools[call.tool]
-            if stepping is not None:
-                return _answer(call, (yield from stepping(context, decode(call.arguments))))
+            known = self._tools[call.tool]
+            if known.steps is not None:
+                return self._fit(call, _answer(call, (yield from known.steps(context, known.decode(call.arguments)))))
             yield ALONE
-            return _answer(call, self._run(context, call))
+            return self._fit(call, _answer(call, self._run(context, call)))
         except (MemoryError, ChannelClosedError):
             raise
         except Exception as error:
@@ -191,8 +192,19 @@ class Worker:
         )
 
     def _run(self, context: Context, call: wire.Call) -> msgspec.Struct | Text | Content:
-        run, decode, _ = self._tools[call.tool]
-        return run(context, decode(call.arguments))
+        known = self._tools[call.tool]
+        return known.run(context, known.decode(call.arguments))
+
+    def _fit(self, call: wire.Call, answer: wire.Pieces) -> wire.Pieces:
+        """The answer, or the sentence that it is too long: the broker ends who says more beside a text or blocks."""
+        size = len(answer[0])
+        if size <= self._most_body_bytes or not self._tools[call.tool].is_shown:
+            return answer
+        raise ToolFailure(
+            Code.TOO_LARGE,
+            f"The answer has {size:,} bytes, and at most {self._most_body_bytes:,} are sent: ask for less at once. "
+            "If it was to change something, that is done.",
+        )
 
 
 def _calls(channel: Channel) -> Iterator[wire.Call]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from filewarden.workers.wire import max_body_bytes
 from tests.drivers.busy import BUSY_S
 from tests.drivers.messages import rpc
 
@@ -166,6 +167,16 @@ def test_a_bug_in_a_tool_costs_an_answer_not_a_worker_and_tells_nothing(faulty: 
     result = faulty.call("break")
     assert failure(result) == "io_error"
     assert "passwd" not in str(result)
+    assert faulty.status()["pool"]["restarts_total"] == 0
+
+
+def test_what_is_too_long_to_be_said_costs_an_answer_not_a_worker(faulty: Any) -> None:
+    most = max_body_bytes(40_000)
+    assert len(faulty.call("tell", number=most - 100)["structuredContent"]["words"]) == most - 100
+    assert failure(faulty.call("tell", number=most)) == "too_large"
+    refused = faulty.call("refuse", number=1_000_000)
+    assert failure(refused) == "conflict"
+    assert refused["structuredContent"]["error"]["message"].startswith("No. No. ")
     assert faulty.status()["pool"]["restarts_total"] == 0
 
 

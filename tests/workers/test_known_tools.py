@@ -11,7 +11,7 @@ from filewarden.workers.tools import read_file, write_file
 def test_a_tool_is_looked_up_once() -> None:
     tools = KnownTools(Catalogue([read_file.TOOL, write_file.TOOL]))
     known = tools["write_file"]
-    assert (known.run, known.steps) == (write_file.TOOL.run, write_file.TOOL.steps)
+    assert (known.run, known.steps, known.is_shown) == (write_file.TOOL.run, write_file.TOOL.steps, True)
     assert known.decode(b"\x82\xa4path\xa1a\xa7content\xa0") == write_file.WriteFile(path="a", content="")
     assert tools["write_file"] is known
     assert list(tools) == ["write_file"]

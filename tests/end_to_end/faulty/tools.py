@@ -10,6 +10,7 @@ import msgspec
 from filewarden.workers.catalogue import CATALOGUE, Catalogue
 from filewarden.workers.confirmation import confirm
 from filewarden.workers.context import Context
+from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.history.image import Image
 from filewarden.workers.history.store import History
 from filewarden.workers.inquiry import Inquiry, accepted, form
@@ -71,6 +72,10 @@ class Done(msgspec.Struct, frozen=True):
     pid: int
 
 
+class Told(msgspec.Struct, frozen=True):
+    words: str
+
+
 def _spin(_context: Context, arguments: Seconds) -> Done:
     give_up_at = time.monotonic() + arguments.seconds
     while time.monotonic() < give_up_at:
@@ -103,6 +108,14 @@ def _die(_context: Context, arguments: Number) -> Done:
 
 def _break(_context: Context, _arguments: Seconds) -> Done:
     raise ValueError("a bug with /etc/passwd in its message")
+
+
+def _tell(_context: Context, arguments: Number) -> Told:
+    return Told("x" * arguments.number)
+
+
+def _refuse(_context: Context, arguments: Number) -> Done:
+    raise ToolFailure(Code.CONFLICT, "No. " * arguments.number, why=["x" * arguments.number])
 
 
 def _exec(_context: Context, _arguments: Seconds) -> Done:
@@ -179,6 +192,8 @@ FAULTY = Catalogue(
         _tool("eat", Megabytes, _eat),
         _tool("die", Number, _die),
         _tool("break", Seconds, _break),
+        msgspec.structs.replace(_tool("tell", Number, _tell), result=Told),
+        _tool("refuse", Number, _refuse),
         _tool("exec", Seconds, _exec),
         _tool("replace", Replacement, _replace),
         _tool("report", Steps, _report, Lane.SCAN),
