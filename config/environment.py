@@ -19,6 +19,12 @@ from filewarden.config.values import from_text
 ROOT_VARIABLE = "MCP_ROOT"
 CLIENTS_TOKEN = "FILEWARDEN_TOKEN"  # noqa: S105 - a name
 """Where the snippets for clients say that these keep the token that they send."""
+_SAID_ELSEWHERE = {
+    CLIENTS_TOKEN: "is for clients: a server's own token is in http.token_file",
+    f"{VARIABLE_PREFIX}CONFIG": "is ignored: --config names the file",
+    f"{VARIABLE_PREFIX}PROFILE": "is ignored: --profile names the profile",
+}
+"""What names no setting, but what somebody may have in mind who sets it."""
 
 
 def read_environment(environ: Mapping[str, str], home: str | None) -> Source:
@@ -48,8 +54,8 @@ def _refuse(source: Source, variable: str, valid: list[str]) -> None:
         source.problems.append(Problem(variable, "environment", f"unknown variable; {ROOT_VARIABLE} names the roots"))
     elif section in section_names():
         source.problems.append(Problem(variable, "environment", f"unknown variable{_hint(variable, valid)}"))
-    elif variable == CLIENTS_TOKEN:
-        source.warnings.append(f"{variable} (environment) is for clients: a server's own token is in http.token_file")
+    elif variable in _SAID_ELSEWHERE:
+        source.warnings.append(f"{variable} (environment) {_SAID_ELSEWHERE[variable]}")
     else:
         source.warnings.append(
             f"{printable(variable)} (environment) names no setting and is ignored{_hint(variable, valid)}"

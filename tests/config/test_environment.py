@@ -32,8 +32,14 @@ def test_a_variable_of_no_section_is_only_warned_of(loaded: Load) -> None:
     warnings = loaded(FILEWARDEN_SERVICE_HOST="10.0.0.1", FILEWARDEN_SANDBX_MODE="off").warnings
     assert any(warning.startswith("FILEWARDEN_SERVICE_HOST (environment)") for warning in warnings)
     assert any('did you mean "FILEWARDEN_SANDBOX_MODE"?' in warning for warning in warnings)
-    (warning,) = loaded(FILEWARDEN_CONFIG="/etc/filewarden.toml").warnings
+    (warning,) = loaded(FILEWARDEN_DEBUG="1").warnings
     assert warning.endswith("is ignored"), "what all variables begin with makes none of them near"
+
+
+@pytest.mark.parametrize("flag", ["config", "profile"])
+def test_what_only_a_flag_names_is_told_its_flag(flag: str, loaded: Load) -> None:
+    (warning,) = loaded(**{f"FILEWARDEN_{flag.upper()}": "x"}).warnings
+    assert warning.endswith(f"is ignored: --{flag} names the {'file' if flag == 'config' else flag}")
 
 
 def test_what_clients_keep_the_token_in_is_not_ours(loaded: Load) -> None:
