@@ -204,9 +204,10 @@ class Branches:
         for branch in self.all():
             branch.dispatcher.drain()
 
-    def are_empty(self) -> bool:
-        """Whether no call is under way."""
-        return not any(branch.dispatcher.in_flight for branch in self.all())
+    @property
+    def in_flight(self) -> int:
+        """How many calls wait or run."""
+        return sum(branch.dispatcher.in_flight for branch in self.all())
 
     def cancel_all(self) -> None:
         """End every call with an answer."""

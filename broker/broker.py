@@ -235,10 +235,14 @@ class Broker:
         self.leave()
         self._in_force.is_draining = True
         self._branches.drain()
+        self._log.info("stopping", calls=self._branches.in_flight)
         give_up_at = self._reactor.now() + self._in_force.settings.pool.drain_s
 
         def look() -> None:
-            if self._branches.are_empty() or self._reactor.now() >= give_up_at:
+            left = self._branches.in_flight
+            if not left or self._reactor.now() >= give_up_at:
+                if left:
+                    self._log.warning("calls are ended before they are done: pool.drain_s is over", calls=left)
                 self._branches.cancel_all()
                 done()
             else:

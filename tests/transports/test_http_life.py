@@ -114,6 +114,8 @@ def test_draining_answers_what_runs_refuses_what_is_new_and_is_not_ready(
             assert int(opening.headers["retry-after"]) > 0
         assert waiting.result(15).json["result"]["structuredContent"]["done"] is True
     assert server.process.wait(20) == 0
+    server.wait_for_error("stopping calls=1")
+    assert "pool.drain_s" not in server.errors
 
 
 def test_draining_gives_up_after_its_time_and_the_call_is_told(
@@ -128,6 +130,7 @@ def test_draining_gives_up_after_its_time_and_the_call_is_told(
         reply = waiting.result(15)
     assert reply.status == 200
     assert server.process.wait(20) == 0
+    server.wait_for_error("before they are done: pool.drain_s is over calls=1")
 
 
 def test_a_second_signal_ends_it_at_once(start_http: Callable[..., Any], request_body: Body) -> None:
