@@ -103,7 +103,7 @@ def _left_out(answer: bytes) -> str:
     """What a collector says that it took only a part; "" where it says nothing of the kind."""
     try:
         partial = _decode(answer).partial_success
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     if partial is None or partial.rejected_spans <= 0:
         return ""

@@ -319,6 +319,8 @@ def test_a_collector_that_is_not_there_or_has_hung_up_is_asked_again(collector: 
         (b'{"partialSuccess":null}', ""),
         (b"{}", ""),
         (b"no JSON", ""),
+        (b'{"partialSuccess":{"rejectedSpans":3,"errorMessage":"\xe9"}}', ""),
+        (b'{"x":' + b"[" * 60_000, ""),
     ],
 )
 def test_a_collector_that_takes_only_a_part_says_so(answer: bytes, reason: str, collector: Collector) -> None:
