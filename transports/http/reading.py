@@ -3,8 +3,10 @@
 uvicorn's httptools protocol, which tells the parser of the body again where it took an offer of another protocol.
 """
 
+import contextlib
+
 import msgspec
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from filewarden.transports.http.answer import Answer, problem
 from filewarden.transports.http.head import coding_problem, head_of_body, with_host_of
@@ -61,7 +63,14 @@ class ReadingConnection(HttpToolsProtocol):
             self._refuse(self._refusal or problem(400, "this is no valid HTTP request"))
         except HttpParserUpgrade as offer:
             closes = self.cycle is None or not self.cycle.keep_alive
+            self._begin_anew()
             self._feed(head_of_body(self.headers, closes=closes) + data[offer.args[0] :])
+
+    def _begin_anew(self) -> None:
+        """Parse with another one, made as uvicorn does: one takes nothing after a request that ends its connection."""
+        self.parser = HttpRequestParser(self)
+        with contextlib.suppress(AttributeError):  # in older ones
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def on_message_begin(self) -> None:
         """A request starts."""

@@ -255,6 +255,16 @@ def test_a_body_is_the_same_in_whatever_chunks_it_comes(talk: Callable[..., None
     talk(App(echo), converse)
 
 
+@pytest.mark.parametrize("head", [OFFER.replace(b"1.1", b"1.0"), OFFER.replace(b"Upgrade\r", b"close, Upgrade\r", 1)])
+def test_the_body_of_an_offer_is_read_also_where_it_ends_its_connection(talk: Callable[..., None], head: bytes) -> None:
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _listener: HttpListener) -> None:
+        writer.write(post(b"body", head) + b"not to be read")
+        assert await answer(reader) == b"body"
+        assert await reader.read() == b""
+
+    talk(App(echo), converse)
+
+
 @pytest.mark.parametrize("asked", [b"later", b"plain"], ids=["known", "new"])
 @pytest.mark.parametrize("followers", [0, 2])
 @pytest.mark.parametrize(
