@@ -14,7 +14,7 @@ A change must never run twice. So changes wait behind another one only where a s
 would have to wait for anyway, and where a history tells afterwards whether one has changed anything. It makes together
 those that it finds on its link. None is ever taken back, nor may one be overdue before the one ahead of it. When their
 worker is lost, the history is asked for each, and those are put back for which nothing was changed
-(`Dispatcher.on_returned`).
+(`LostCalls.on_returned`).
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ knew: a fresh worker looks (see `outcome_checks`), and only then
 - the one that ran ends, as lost, and its caller hears what it has changed;
 - one that waited is the next one again if nothing was changed for it, and ends likewise otherwise.
 
-Nothing is looked up where no new calls are taken: nobody would be there to make the change.
+Where no new calls are taken, nothing is looked up for those that waited: nobody would be there to make the change.
 """
 
 from functools import partial

@@ -15,7 +15,7 @@ from filewarden.broker.protocol.outcome import Failed, Reason, Succeeded
 from filewarden.broker.verdicts import NO_WORKER
 from filewarden.workers.errors import Code
 from filewarden.workers.tool import Tool
-from tests.drivers.works import CHANGE, JOINT_CHANGE, READ, TOOLS, Record, Works, code_of
+from tests.drivers.works import CHANGE, JOINT_CHANGE, READ, SCAN, TOOLS, Record, Works, code_of
 
 KINDS = (
     *("submit",) * 6,
@@ -376,6 +376,35 @@ def test_a_call_that_meets_one_dead_worker_after_the_other_ends_at_its_deadline(
         assert outcome.reason is Reason.QUEUE_DEADLINE
         assert on.clock.seconds <= record.call.hard_at + 0.2
         assert on.dispatcher.in_flight == 0
+
+
+def test_a_call_that_runs_keeps_its_grace_when_another_one_is_over() -> None:
+    with works((2, 1)) as on:
+        earlier = on.submit(READ, "0", "ann")
+        on.clock.pass_by(0.1)
+        later = on.submit(READ, "1", "ann")
+        assert earlier.call is not None
+        assert later.call is not None
+        on.clock.pass_by(earlier.call.hard_at + 0.01 - on.clock.seconds)
+        assert on.clock.seconds > later.call.soft_at
+        assert on.dispatcher.overdue_s(on.clock.seconds) < 0
+        assert [len(each.outcomes) for each in (earlier, later)] == [1, 0]
+        on.clock.pass_by(later.call.hard_at + 0.01 - on.clock.seconds)
+        assert [code_of(each.outcomes[0]) for each in (earlier, later)] == [Code.TIMEOUT, Code.TIMEOUT]
+
+
+def test_a_server_that_stops_answers_what_runs_and_what_waits() -> None:
+    with works((1, 1)) as on:
+        records = [on.submit(tool, "0", "ann") for tool in (READ, CHANGE, SCAN, CHANGE)]
+        on.clock.end_tick()
+        assert len(on.sent) == 3, "a change waits in the worker that makes another one"
+        on.dispatcher.drain()
+        on.dispatcher.cancel_all()
+        for record in records:
+            judge(on, record)
+        assert [code_of(each.outcomes[0]) for each in records] == [Code.CANCELLED] * 4
+        assert on.dispatcher.in_flight == 0
+        assert not any(worker.call for worker in on.workers())
 
 
 def test_a_server_that_drains_outlives_the_loss_of_changes_that_were_given_out_together() -> None:
