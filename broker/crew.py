@@ -198,14 +198,19 @@ class Crew:
         self._log(f"the zygote of the watchers ended: {reason}")
         self._is_zygote_asked_for = False
         self._zygote_backoff.failed(self._reactor.now())  # a later `man` asks for another
-        for watcher in tuple(self._watchers.values()):
-            self._end(watcher, Exit.CRASH)
-            if watcher.pidfd is None:
-                self._bury(watcher)
+        self._lose_all()
 
     def on_unusable(self, reason: str) -> None:
         """No zygote will ever serve this profile."""
         self._give_up(reason)
+        self._lose_all()
+
+    def _lose_all(self) -> None:
+        """Nobody bears those any more that were on their way."""
+        for watcher in tuple(self._watchers.values()):
+            self._end(watcher, Exit.CRASH)
+            if watcher.pidfd is None:
+                self._bury(watcher)
 
     # Frames.
 

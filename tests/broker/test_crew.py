@@ -12,6 +12,7 @@ from filewarden.broker.crew import MOST_THREADS, Crew
 from filewarden.broker.lifecycle import State
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.watches import Watches
+from filewarden.workers.errors import Code
 from filewarden.workers.wire import Hello, Ready, Report, pack, pack_report
 from tests.drivers.hand_clock import Clock
 from tests.drivers.stand_in_workers import Link
@@ -109,6 +110,17 @@ def test_a_zygote_that_starts_no_watcher_is_replaced(hung: Hung) -> None:
     hung.come()
     assert hung.spawned == 2
     hung.crew.close()
+
+
+def test_a_watcher_that_was_on_its_way_when_nothing_can_be_watched_is_none(hung: Hung) -> None:
+    results: list[Failed | None] = []
+    hung.watches.subscribe("ann", "a.txt", on_change=lambda: None, on_result=results.append)
+    hung.come()
+    hung.crew.on_unusable("the test says so")
+    assert not hung.crew.watchers()
+    hung.clock.pass_by(1.5)
+    assert [failure.code for failure in results if failure is not None] == [Code.UNSUPPORTED]
+    assert hung.spawned == 1
 
 
 @pytest.mark.parametrize(
