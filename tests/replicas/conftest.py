@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,25 +126,30 @@ class Entrance:
 @pytest.fixture(scope="module")
 def entrance(replicas: Replicas, haproxy: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entrance]:
     """HAProxy with our own configuration, once it sees all three."""
-    port = replicas.entrance
+    made = Entrance(replicas.entrance, replicas.token)
+    with balanced(haproxy, made, replicas.ports, tmp_path_factory.mktemp("haproxy") / "log"):
+        yield made
+
+
+@contextlib.contextmanager
+def balanced(haproxy: str, entrance: Entrance, ports: Mapping[str, int], log: Path) -> Iterator[None]:
+    """Run HAProxy with our own configuration before servers at these ports, once one of them answers."""
     environ = {
-        "FILEWARDEN_BIND": f"127.0.0.1:{port}",
-        "FILEWARDEN_NAME": f"127.0.0.1:{port}",
+        "FILEWARDEN_BIND": f"127.0.0.1:{entrance.port}",
+        "FILEWARDEN_NAME": f"127.0.0.1:{entrance.port}",
         "FILEWARDEN_READERS": str(DEPLOY / "readers.lst"),
-        **{f"FILEWARDEN_{name.upper()}": f"127.0.0.1:{replicas.ports[name]}" for name in NAMES},
+        **{f"FILEWARDEN_{name.upper()}": f"127.0.0.1:{ports[name]}" for name in NAMES},
     }
-    log = tmp_path_factory.mktemp("haproxy") / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [haproxy, "-db", "-f", str(DEPLOY / "haproxy.cfg")], env=environ, stdout=output, stderr=output
         )
-    made = Entrance(port, replicas.token)
     try:
         give_up_at = time.monotonic() + PATIENCE_S
-        while not _answers(made):
+        while not _answers(entrance):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < give_up_at, log.read_text()
-        yield made
+        yield
     finally:
         process.terminate()
         try:
