@@ -1,5 +1,6 @@
 """Whether our own files are ours: the secrets readable by nobody else, the others writable by nobody else."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,7 @@ from filewarden.config.folders import state_folder
 from filewarden.config.load import Loaded
 from filewarden.transports.doctor.findings import Row, State
 from filewarden.transports.named_files import unusable_files
-from filewarden.transports.token import token_path
+from filewarden.transports.token import FILE_NAME
 
 FOR_OTHERS = 0o077
 WRITABLE_BY_OTHERS = 0o022
@@ -31,11 +32,10 @@ def own_file_rows(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
 def _places(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
     """What is held against them, where they are, and the bits of the mode that nobody else may have."""
     http = loaded.settings.http
-    try:
-        yield "the state folder is ours alone", state_folder(environ), FOR_OTHERS
-        yield "the token is ours alone", token_path(http.token_file, environ), FOR_OTHERS
-    except ConfigError as error:
-        yield "the state folder can be found", str(error), FOR_OTHERS
+    with contextlib.suppress(ConfigError):  # whatever needs one is told of among the files
+        folder = state_folder(environ)
+        yield "the state folder is ours alone", folder, FOR_OTHERS
+        yield "the token is ours alone", http.token_file or os.path.join(folder, FILE_NAME), FOR_OTHERS
     yield "the sealing keys are ours alone", http.sealing_keys_file, FOR_OTHERS
     yield "the collector's headers are ours alone", loaded.settings.telemetry.headers_file, FOR_OTHERS
     yield "nobody else changes the configuration", loaded.file or "", WRITABLE_BY_OTHERS

@@ -42,6 +42,7 @@ def test_our_own_files_are_ours(section: str, key: str, what: str, good: int, ba
     loaded = Loaded(settings=settings(**{section: {key: str(file)}}), origins={}, warnings=(), file=None)
     environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
     assert what not in by_what(own_file_rows(loaded, environ)), "not there yet"
+    assert list(tmp_path.iterdir()) == [], "whoever looks as another account must leave no folder of theirs"
     file.touch()
     for mode, state in ((good, State.HELD), (bad, State.BROKEN)):
         file.chmod(mode)
