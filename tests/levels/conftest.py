@@ -121,8 +121,8 @@ def environ(tree: Path, uid: int | None) -> dict[str, str]:
 def machine(uid: int | None) -> Callable[[str], tuple[str, ...]]:
     """The program that starts the product on a machine of the list."""
 
-    def choose(name: str, *, program: tuple[str, ...] = PRODUCT) -> tuple[str, ...]:
-        return (OUTER, json.dumps({**MACHINES[name], "uid": uid}), *program)
+    def choose(name: str, *, program: tuple[str, ...] = PRODUCT, closed: str | None = None) -> tuple[str, ...]:
+        return (OUTER, json.dumps({**MACHINES[name], "uid": uid, "closed": closed}), *program)
 
     return choose
 

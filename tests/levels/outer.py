@@ -39,11 +39,16 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel answers when it is asked for its Landlock version."""
     uid: int | None = None
     """Who starts the program, when we are root."""
+    closed: str | None = None
+    """The folder that it is started in, which nobody may enter from then on."""
 
 
 def main() -> None:
     specification = msgspec.json.decode(sys.argv[1], type=Specification)
     program = [sys.executable, *sys.argv[2:]]
+    if specification.closed is not None:
+        os.chdir(specification.closed)
+        os.chmod(specification.closed, 0)
     uid = specification.uid
     if uid is not None and os.geteuid() == 0:
         os.setgroups([])

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("whole")]
 
-Machine = Callable[[str], tuple[str, ...]]
+Machine = Callable[..., tuple[str, ...]]
 StatusOf = Callable[[int], dict[str, Any]]
 
 SERVES = {
@@ -70,6 +70,20 @@ def test_required_serves_where_a_sound_sandbox_stands_and_says_what_is_missing(
         assert part in sentence
         assert f"warning sandbox {level}: {sentence}" in server.errors
     assert "Traceback" not in server.errors
+
+
+@pytest.mark.parametrize("name", ["as it is", "container without user namespaces"])
+def test_a_start_in_a_folder_that_is_closed_to_the_account_costs_nothing(
+    name: str, machine: Machine, start_server: Callable[..., Any], status_of: StatusOf, tree: Path
+) -> None:
+    closed = tree.parent / "closed"
+    closed.mkdir()
+    server = start_server(program=machine(name, closed=str(closed)))
+    assert _serves(server)
+    uri = (tree / "notes.txt").as_uri()
+    assert server.request("resources/subscribe", {"uri": uri}).get("result") == {}
+    assert status_of(server.pid)["sandbox"]["level"] == SERVES[name][0]
+    closed.rmdir()
 
 
 def test_an_old_landlock_is_enough_behind_read_only_mounts(
