@@ -21,10 +21,10 @@ why = missing.pop("working folder", None)
 if why == errno.EACCES:
     opened = os.open
 
-    def closed_here(path, flags):
+    def closed_here(path, flags, **more):
         if path == ".":  # to root in a user namespace of its own nothing is closed that it could make here
             raise OSError(why, os.strerror(why), path)
-        return opened(path, flags)
+        return opened(path, flags, **more)
 
     os.open = closed_here
 elif why is not None:
