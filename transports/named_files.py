@@ -65,7 +65,7 @@ def _unusable_state(settings: Settings, environ: Mapping[str, str]) -> list[Prob
 def _unusable_tokens(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
     """What is wrong with the tokens that are there already."""
     files = [(path, TOKENS_KEY) for path in existing_tokens(settings, environ)]
-    if _has_token(settings) or settings.http.token_file:
+    if _has_token(settings) or (settings.http.auth == "token" and settings.http.token_file):
         path = settings.http.token_file or os.path.join(state_folder(environ), FILE_NAME)
         files += [(path, TOKEN_KEY)] if os.path.lexists(path) else []
     for path, key in files:

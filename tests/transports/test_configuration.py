@@ -192,6 +192,7 @@ def test_the_token_that_is_there_is_read(home: Path, capsys: Capture) -> None:
     assert check(home, "") == 0
     assert check(home, HTTP) == 2
     assert f"http.token_file: {state}/token can be read by others (mode 0644)" in capsys.readouterr().err
+    assert check(home, f'{HTTP}auth = "none"\ntoken_file = "{state}/token"\n') == 0, "a server does not look at it"
     (state / "token").chmod(0o600)
     assert check(home, HTTP) == 0
 
