@@ -1,7 +1,9 @@
 """One HTTP connection with bounds on how many there may be, and on how long a client takes to send and to read."""
 
 import asyncio
+import contextlib
 import itertools
+import os
 from collections.abc import Callable
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
@@ -14,10 +16,13 @@ from filewarden.transports.http.unread import Unread
 from filewarden.transports.http.uvicorn_parts import Config, RequestResponseCycle
 
 LINGER_S = 1.0
+READ_AT_ONCE = 256 * 1024
+"""Of what waits in a connection that has to make way."""
 TOO_MANY, SLOW_SENDER, SLOW_READER = "connections", "slow_sender", "slow_reader"
 """Why a connection was refused or dropped, as the status counts it."""
 _NUMBERS = itertools.count(1)
 _LINE_ENDS = b"\r\n"
+_TOO_MANY_OPEN = problem(503, "too many connections are open", RETRY_AFTER)
 
 
 class BoundedConnection(ReadingConnection):
@@ -84,7 +89,7 @@ class BoundedConnection(ReadingConnection):
         if self._is_lingering:
             return
         if self._is_surplus:
-            self._refuse(problem(503, "too many connections are open", RETRY_AFTER))
+            self._refuse(_TOO_MANY_OPEN)
             return
         if self._backlog.held or self.pipeline:
             self._backlog.hold(data)
@@ -143,9 +148,20 @@ class BoundedConnection(ReadingConnection):
         self.server_state.strangers.pop(self, None)
 
     def make_way(self) -> None:
-        """End it for another connection: anybody can open as many as there may be, and say nothing."""
+        """End it for another connection: anybody can open as many as there may be, and say nothing.
+
+        Whoever has asked something is told that it is not done, and it is not, for a body is read only where it was let
+        in; nobody waits until they have read that.
+        """
         self._turn_away(TOO_MANY)
-        self.transport.abort()
+        if self._has_begun_to_answer or self.transport.get_write_buffer_size():
+            self.transport.abort()
+            return
+        self._drop_answer()
+        self._gathering.write_whole(on_the_wire(_TOO_MANY_OPEN))
+        with contextlib.suppress(OSError):  # what came and is not read would have the kernel take that away again
+            os.read(self.transport.get_extra_info("socket").fileno(), READ_AT_ONCE)
+        self.transport.close()
 
     def leave(self) -> None:
         """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
@@ -226,8 +242,12 @@ class BoundedConnection(ReadingConnection):
         self.transport.abort()
 
     def _end_cycle(self) -> None:
-        answering, self._answering = self._answering, None
         self.cycle = self.scope = None  # type: ignore[assignment]
+        self._drop_answer()
+
+    def _drop_answer(self) -> None:
+        """Whoever makes it hears that the client has left."""
+        answering, self._answering = self._answering, None
         if answering is not None:
             answering.disconnected = True
             answering.message_event.set()

@@ -10,6 +10,7 @@ import struct
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -234,8 +235,7 @@ def test_whoever_has_shown_nothing_makes_way_for_others(listen: Callable[..., No
             if said == REQUEST:
                 await strangers[-1][0].readuntil(b"hi")
         for stranger, _ in strangers[:2]:  # three connections may be open
-            with contextlib.suppress(ConnectionResetError):
-                assert await stranger.read() == b""
+            assert (await stranger.read()).startswith(b"HTTP/1.1 503 ")
         is_trusted[:] = [True]
         writer.write(REQUEST)
         await reader.readuntil(b"hi")
@@ -243,6 +243,24 @@ def test_whoever_has_shown_nothing_makes_way_for_others(listen: Callable[..., No
             each.close()
 
     listen(app, body, ConnectionLimits(connections=3), ("connections",) * 2)
+
+
+def test_what_makes_way_is_not_done(listen: Callable[..., None]) -> None:
+    heard: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, _send: Send) -> None:
+        connection: Any = peer_of(scope)
+        connection.make_way()
+        heard.append((await receive())["type"])
+
+    async def body(port: int, _listener: HttpListener) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+        assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+        assert heard == ["http.disconnect"]
+        writer.close()
+
+    listen(app, body, ConnectionLimits(connections=1), ("connections",))
 
 
 def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]) -> None:
