@@ -251,7 +251,7 @@ class Dispatcher:
         if not call.is_disowned:
             self._in_flight.end(call, outcome, now)
         if is_exhausted:
-            self._admission.note_loss(call, now)
+            self.on_costly(call)
             self._workforce.end(worker, Exit.MEMORY)
             for each in reversed(unstarted):
                 self.on_returned(each, Exit.MEMORY)

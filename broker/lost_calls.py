@@ -53,7 +53,7 @@ class LostCalls:
 
     def on_lost(self, call: Call, cause: Exit) -> None:
         """The worker that ran `call` is gone."""
-        if cause in _COSTLY and not call.is_check:
+        if cause in _COSTLY:
             self.on_costly(call)
         lost, now = _lost(cause), self._reactor.now()
         if not changes_something(call):
@@ -68,7 +68,8 @@ class LostCalls:
 
     def on_costly(self, call: Call) -> None:
         """It has become known that `call` itself brought its worker down."""
-        self._admission.note_loss(call, self._reactor.now())
+        if not call.is_check:  # which nobody can repeat
+            self._admission.note_loss(call, self._reactor.now())
 
     # Those that waited in it.
 

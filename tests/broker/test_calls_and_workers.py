@@ -286,7 +286,7 @@ def judge_rest(on: Works) -> None:
     assert not on.dispatcher._feeder._parcels  # noqa: SLF001
     assert all(figures.running == 0 and figures.waiting == 0 for figures in on.scheduler.lanes())
     assert not any(on.scheduler.in_flight_of(str(client)) for client in range(3))
-    assert on.blamed <= on.sent
+    assert on.blamed <= on.sent & {record.call.id for record in on.records if record.call is not None}
     judge_spending(on)
     for _ in range(140):
         on.clock.pass_by(0.5)
@@ -459,6 +459,26 @@ def test_a_call_that_crashed_its_worker_is_to_blame_and_then_forgotten(*, is_exi
         assert not on.supervisors[0]._deaths._crashed  # noqa: SLF001
 
 
+@pytest.mark.parametrize("how", ["crash", "exhaust", "lie"])
+def test_a_check_that_costs_its_worker_is_not_held_against_anybody(how: str) -> None:
+    with works((1, 1)) as on:
+        record = on.submit(CHANGE, "0", "ann")
+        on.clock.end_tick()
+        (process,) = (each for each in on.processes if each.serial == 3)
+        process.die()
+        on.hear_of_death(process)
+        on.staff_up()
+        on.clock.end_tick()
+        checking = on.processes[-1]
+        on.run(checking, how)
+        on.hear(checking)
+        for zygote in on.zygotes:
+            zygote.tell_exits()
+        on.hear_of_death(checking)
+        assert [code_of(each) for each in record.outcomes] == [Code.WORKER_CRASHED]
+        assert not on.blamed
+
+
 def test_a_check_whose_worker_dies_before_it_was_sent_is_made_by_another() -> None:
     with works((1, 1)) as on:
         record = on.submit(CHANGE, "0", "ann")
@@ -528,6 +548,23 @@ def test_a_pool_whose_zygote_is_unusable_is_broken_and_over_once_it_is_dismissed
         assert not readers.roster.workers()
         assert zygote.is_given_up
         assert [code_of(each) for each in record.outcomes] == [Code.WORKER_CRASHED]
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_what_waited_behind_a_call_that_was_cancelled_is_not_suspected(*, is_cancelled: bool) -> None:
+    with works((1, 1)) as on:
+        first, second = (on.submit(READ, "0", "ann") for _ in range(2))
+        on.clock.end_tick()
+        assert len(on.sent) == 2
+        if is_cancelled:
+            on.cancel(first)
+        else:
+            on.run(on.processes[0], "crash")
+            on.hear_of_death(on.processes[0])
+        assert second.call is not None
+        assert second.call.may_wait_in_worker == is_cancelled
+        on.finish(within_s=1)
+        assert [type(each) for each in second.outcomes] == [Succeeded]
 
 
 def test_a_call_that_is_cancelled_as_it_is_about_to_leave_is_not_run() -> None:

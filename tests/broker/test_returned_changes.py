@@ -95,6 +95,14 @@ def test_what_was_cancelled_is_not_tried_again() -> None:
     assert (on.scheduler.depth, on.outcomes) == (0, [])
 
 
+def test_what_is_cancelled_while_it_is_looked_into_is_not_tried_again() -> None:
+    on = Stage()
+    on.dispatcher.on_returned(on.call, Exit.CRASH)
+    on.dispatcher.cancel(on.call)
+    on.find(UNCHANGED)
+    assert (on.scheduler.depth, on.outcomes) == (0, [])
+
+
 def test_a_server_that_stops_says_that_nobody_knows() -> None:
     on = Stage()
     on.dispatcher.drain()
