@@ -175,6 +175,12 @@ class Branch:
             if of(conversation.principal):
                 conversation.end_subscriptions()
 
+    def drain(self) -> None:
+        """Take no new calls, and end those that wait for an answer of their client: it may not come any more."""
+        self.dispatcher.drain()
+        for conversation in list(self._conversations):
+            conversation.end_questions("the server stops")
+
     def _closures(self, settings: Settings) -> RootClosures:
         return RootClosures(CallRoots(settings.roots), self._common.log.warning)
 

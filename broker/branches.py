@@ -202,7 +202,7 @@ class Branches:
     def drain(self) -> None:
         """Take no new calls."""
         for branch in self.all():
-            branch.dispatcher.drain()
+            branch.drain()
 
     @property
     def in_flight(self) -> int:

@@ -105,6 +105,11 @@ class Conversation:
             self._subscriptions.end(listen)
             self._go_on(self.session.end_listen(listen))
 
+    def end_questions(self, reason: str) -> None:
+        """What waits for an answer of this client goes on without one."""
+        for question in self.session.questions:
+            self._go_on(self.session.give_up((question,), reason))
+
     def close(self) -> None:
         """The client is gone: its calls end without an answer."""
         self._is_closed = True
@@ -234,7 +239,10 @@ class Conversation:
     def _await_answers(self, action: AwaitAnswers) -> None:
         reactor = self._services.reactor
         questions = action.questions  # not their call, which may be large and over long before
-        reactor.at(reactor.now() + self._services.ask_s, lambda: self._go_on(self.session.give_up(questions)))
+        reactor.at(
+            reactor.now() + self._services.ask_s,
+            lambda: self._go_on(self.session.give_up(questions, "nobody answered in time")),
+        )
 
     def _make_task(self, run: Run) -> None:
         """Answer the request with a task, unless it was answered meanwhile; the run goes on without this client."""

@@ -160,6 +160,7 @@ class Stdio:
         def look() -> None:
             nonlocal has_served, give_up_at
             now = self._reactor.now()
+            self._conversation.end_questions("nobody is left who could answer")
             if self._broker.has_served and not has_served:  # only now can a worker begin with what has been asked
                 has_served, give_up_at = True, now + LAST_ANSWERS_S
             if self._conversation.in_flight and now < give_up_at and not self._has_left:

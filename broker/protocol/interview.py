@@ -32,6 +32,11 @@ class Interviews:
         """Whether no further ones may be opened now."""
         return len(self._open) >= MOST_QUESTIONS
 
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The ids of what is still unanswered."""
+        return tuple(self._open)
+
     def begin(self, call: StartCall, asked: Asked) -> tuple[Interview, list[bytes]]:
         """A new one, and the frames that ask."""
         keys = {f"{ID_PREFIX}{self._asked + n}": key for n, key in enumerate(asked.requests, 1)}

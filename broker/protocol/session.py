@@ -157,13 +157,18 @@ class Session:
         revision = call.terms.revision
         return notifications.progress(call.progress_token, aside.done, aside.total, aside.message, revision)
 
-    def give_up(self, questions: Iterable[str]) -> Exchange | None:
-        """Nobody answered in time: what of it is open counts as not answered; otherwise like `complete`."""
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """The ids of those of ours that nobody has answered yet."""
+        return self._interviews.questions
+
+    def give_up(self, questions: Iterable[str], reason: str) -> Exchange | None:
+        """Nobody waits any longer: what of it is open counts as not answered; otherwise like `complete`."""
         interview = self._interviews.find(questions)
         running = None if interview is None else self._find(interview.call)
         if running is None or interview is None:
             return None
-        running.exchange.actions += map(Send, self._interviews.give_up(interview, "nobody answered in time"))
+        running.exchange.actions += map(Send, self._interviews.give_up(interview, reason))
         self._run_again(running, interview)
         return running.exchange
 

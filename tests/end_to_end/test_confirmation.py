@@ -1,6 +1,7 @@
 """The user is asked before something destructive, in the way of each client, by a tool that only asks."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,32 @@ def test_nobody_answering_in_time_is_a_no(start_server: Start) -> None:
     assert code(server.answer(call)["result"]) == "declined"
     respond(server, question, result=YES)
     assert server.request("ping")["result"] == {}
+
+
+def test_a_server_that_stops_asks_nobody_any_more_and_answers_the_call(asking: Any, tree: Path) -> None:
+    open_legacy(asking, {"elicitation": {}})
+    call = asking.start_call("replace", path="notes.txt")
+    question = question_of(asking, call)
+    before = (tree / "notes.txt").read_bytes()
+    asking.process.send_signal(signal.SIGTERM)
+    withdrawn = asking.receive()
+    assert (withdrawn["method"], withdrawn["params"]["requestId"]) == ("notifications/cancelled", question["id"])
+    assert code(asking.answer(call)["result"]) == "overloaded"
+    assert asking.process.wait(20) == 0
+    assert (tree / "notes.txt").read_bytes() == before
+
+
+def test_a_client_that_closes_its_input_confirms_nothing_and_is_answered(asking: Any, tree: Path) -> None:
+    open_legacy(asking, {"elicitation": {}})
+    call = asking.start_call("replace", path="notes.txt")
+    question = question_of(asking, call)
+    before = (tree / "notes.txt").read_bytes()
+    asking.process.stdin.close()
+    withdrawn = asking.receive()
+    assert (withdrawn["method"], withdrawn["params"]["requestId"]) == ("notifications/cancelled", question["id"])
+    assert code(asking.answer(call)["result"]) == "declined"
+    assert asking.process.wait(20) == 0
+    assert (tree / "notes.txt").read_bytes() == before
 
 
 def test_what_changed_since_the_question_is_not_what_was_confirmed(asking: Any, tree: Path) -> None:

@@ -150,14 +150,14 @@ def test_our_ids_are_never_used_twice(client: Any) -> None:
 def test_nobody_answers_in_time(client: Any) -> None:
     exchange, (sure, roots), wait = asked(client, client.call(), TWO)
     respond(client, roots, result={"roots": []})
-    assert client.session.give_up(wait.questions) is exchange
+    assert client.session.give_up(wait.questions, "nobody answered in time") is exchange
     call = again(exchange)
     assert call.answers == {"sure": NOT_ANSWERED, "roots": {"roots": []}}
     (withdrawn,) = [msgspec.json.decode(each.frame) for each in exchange.actions if isinstance(each, Send)]
     assert withdrawn["method"] == "notifications/cancelled"
     assert withdrawn["params"]["requestId"] == sure["id"]
     assert respond(client, sure, result={"action": "accept"}).actions == []
-    assert client.session.give_up(wait.questions) is None
+    assert client.session.give_up(wait.questions, "nobody answered in time") is None
     assert "result" in finished(client, call)
 
 
@@ -165,7 +165,7 @@ def test_a_wait_that_is_over_gives_nothing_up(client: Any) -> None:
     _, (question,), first = asked(client, client.call())
     call = again(respond(client, question, result={}))
     _, (question,), _ = asked(client, call)
-    assert client.session.give_up(first.questions) is None
+    assert client.session.give_up(first.questions, "nobody answered in time") is None
     assert again(respond(client, question, result={"action": "accept"})).answers == {"sure": {"action": "accept"}}
 
 
@@ -181,14 +181,14 @@ def test_a_call_can_be_cancelled_during_its_question(client: Any) -> None:
     assert msgspec.json.decode(withdrawn.frame)["params"]["requestId"] == question["id"]
     assert exchange.answer is None
     assert respond(client, question, result={"action": "accept"}).actions == []
-    assert client.session.give_up(wait.questions) is None
+    assert client.session.give_up(wait.questions, "nobody answered in time") is None
     assert not client.session.in_flight
 
 
 def test_a_client_that_is_gone_is_not_waited_for(client: Any) -> None:
     _, (question,), wait = asked(client, client.call())
     client.session.close()
-    assert client.session.give_up(wait.questions) is None
+    assert client.session.give_up(wait.questions, "nobody answered in time") is None
     assert respond(client, question, result={}).actions == []
 
 
