@@ -514,6 +514,28 @@ def test_what_waits_in_a_worker_whose_memory_is_exhausted_is_run_by_another(tool
         assert [code_of(record.outcomes[0]) for record in records] == [Code.MEMORY_LIMIT, None, None]
 
 
+def test_at_a_reload_what_runs_ends_where_it_is_and_what_waited_there_is_run_by_others() -> None:
+    with works((1, 1)) as on:
+        records = [on.submit(READ, "0", "ann") for _ in range(3)]
+        on.clock.end_tick()
+        assert len(on.sent) == 3
+        before, readers, earlier = on.processes[0], on.zygotes[0], on.processes
+        on.reload()
+        for _ in range(2):
+            on.clock.end_tick()
+            for process in on.processes:
+                if process not in earlier:
+                    on.run(process)
+                    on.hear(process)
+        assert [len(each.outcomes) for each in records] == [0, 1, 1]
+        on.run(before)
+        on.hear(before)
+        assert [type(each.outcomes[0]) for each in records] == [Succeeded] * 3
+        for process in earlier:
+            on.hear_of_death(process)
+        assert readers.is_given_up
+
+
 @pytest.mark.parametrize("how", ["lost", "unusable"])
 def test_pools_that_were_dismissed_are_over_although_their_zygote_ended_in_the_middle_of_a_fork(how: str) -> None:
     with works((1, 1)) as on:
