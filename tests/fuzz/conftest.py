@@ -115,7 +115,7 @@ def to_question(data: bytes) -> None:
     our_id = msgspec.json.encode(msgspec.json.decode(question.frame)["id"])
     response = b'{"jsonrpc":"2.0","id":' + our_id + b',"result":' + data + b"}"
     after = [*session.receive(data).actions, *session.receive(response).actions]
-    given_up = session.give_up(wait.questions)
+    given_up = session.give_up(wait.questions, "nobody answered in time")
     if given_up is not None:
         after += given_up.actions
     again = [each for each in after if isinstance(each, StartCall)]
