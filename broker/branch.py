@@ -178,6 +178,14 @@ class Branch:
     def drain(self) -> None:
         """Take no new calls, and end those that wait for an answer of their client: it may not come any more."""
         self.dispatcher.drain()
+        self._end_questions()
+
+    def cancel_all(self) -> None:
+        """End every call with an answer, where no new one is taken; those too that have asked their client since."""
+        self.dispatcher.cancel_all()
+        self._end_questions()
+
+    def _end_questions(self) -> None:
         for conversation in list(self._conversations):
             conversation.end_questions("the server stops")
 

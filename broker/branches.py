@@ -212,7 +212,7 @@ class Branches:
     def cancel_all(self) -> None:
         """End every call with an answer."""
         for branch in self.all():
-            branch.dispatcher.cancel_all()
+            branch.cancel_all()
 
     def close(self) -> None:
         """End at once."""

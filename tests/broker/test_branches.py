@@ -4,6 +4,7 @@ import itertools
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from filewarden.broker.branch import Common
@@ -13,12 +14,17 @@ from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
 from filewarden.broker.ledger import Ledger
 from filewarden.broker.patrol import Patrol
-from filewarden.broker.protocol.outcome import Failed, Outcome, Reason
+from filewarden.broker.protocol.long_text import Reply
+from filewarden.broker.protocol.negotiation import Eras
+from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import Principal
+from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
+from filewarden.broker.vouchers import Vouchers
 from filewarden.config.sections.profiles import ProfileSettings
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
 from filewarden.workers.catalogue import Catalogue
+from filewarden.workers.inquiry import form
 from filewarden.workers.tools import read_file
 from tests.drivers.hand_clock import Clock
 
@@ -37,7 +43,9 @@ class Server:
         self.in_force = InForce(settings, {})
         stand_in: Any = self
         clock: Any = Clock()
-        log: Any = SimpleNamespace(server="server", **dict.fromkeys(("debug", "info", "warning", "error"), _unheard))
+        log: Any = SimpleNamespace(
+            server="server", **dict.fromkeys(("debug", "info", "warning", "error", "fault"), _unheard)
+        )
         numbers = itertools.count(1)
         common = Common(
             reactor=clock,
@@ -46,7 +54,7 @@ class Server:
             numbers=numbers,
             patrol=Patrol(clock, lambda _now: None),
             ledger=Ledger(),
-            vouchers=stand_in,
+            vouchers=Vouchers(Seal(bytes(SEALING_KEY_BYTES))),
             catalogue=Catalogue([read_file.TOOL]),
             log=log,
             audit=None,
@@ -111,6 +119,46 @@ def test_a_profile_that_can_be_served_again_while_the_server_drains_is_not() -> 
     server.drain()
     server.reload(WITH_PROFILE)
     assert reason_of(server.call("builds")) is Reason.DRAINING
+
+
+class Client:
+    """One of the handshake era that can be asked, and what it was sent."""
+
+    def __init__(self, server: Server) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self._conversation = server.branches.of("").open_conversation(Caller("c", Principal("")), Eras.LEGACY)
+        start = {"protocolVersion": "2025-06-18", "capabilities": {"elicitation": {}}}
+        self.ask("initialize", {**start, "clientInfo": {"name": "test", "version": "1"}})
+
+    def ask(self, method: str, params: dict[str, Any]) -> None:
+        request = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
+        self._conversation.receive(msgspec.json.encode(request), self)
+
+    def send(self, frame: bytes) -> None:
+        self.frames.append(msgspec.json.decode(frame))
+
+    tell = send
+
+    def answer(self, reply: Reply | None, _status: int) -> None:
+        assert isinstance(reply, bytes)
+        self.send(reply)
+
+
+def test_a_question_that_is_asked_while_the_server_drains_keeps_no_call_without_an_answer() -> None:
+    server = Server(ALONE)
+    client = Client(server)
+    client.ask("tools/call", {"name": "read_file", "arguments": {"path": "a"}})
+    server.drain()
+    dispatcher = server.branches.of("").dispatcher
+    (call,) = dispatcher._in_flight.calls  # noqa: SLF001
+    assert dispatcher._in_flight.withdraw(call)  # noqa: SLF001
+    call.deliver(Asked({"sure": form("Sure?", {"confirm": {"type": "boolean"}})}))
+    assert client.frames[-1]["method"] == "elicitation/create"
+    server.branches.cancel_all()
+    withdrawn, answer = client.frames[-2:]
+    assert withdrawn["params"]["requestId"] == client.frames[-3]["id"]
+    assert answer["id"] == "tools/call"
+    assert answer["result"]["isError"]
 
 
 def reason_of(outcomes: list[Outcome]) -> Reason | None:
