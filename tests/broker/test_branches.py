@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from filewarden.broker.branch import Common
-from filewarden.broker.branches import Branches
+from filewarden.broker.branches import REPAIR_AFTER_S, Branches
 from filewarden.broker.caller import Caller
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
@@ -30,6 +30,7 @@ from tests.drivers.hand_clock import Clock
 
 ROOTS = (RootSettings(name="a", path="/a"),)
 ALONE = Settings(roots=ROOTS)
+LATER = Settings(roots=ROOTS, profiles=(ProfileSettings(name="builds", roots=ROOTS),))
 WITH_PROFILE = Settings(roots=ROOTS, profiles=(ProfileSettings(name="builds", roots=ROOTS, start="server"),))
 
 
@@ -42,7 +43,10 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.in_force = InForce(settings, {})
         stand_in: Any = self
-        clock: Any = Clock()
+        self.clock = Clock()
+        self.given_up = 0
+        """How many zygotes are not needed any more."""
+        clock: Any = self.clock
         log: Any = SimpleNamespace(
             server="server", **dict.fromkeys(("debug", "info", "warning", "error", "fault"), _unheard)
         )
@@ -77,7 +81,7 @@ class Server:
         pass
 
     def give_up(self) -> None:
-        pass
+        self.given_up += 1
 
     def reload(self, settings: Settings) -> None:
         """As a reload does whose workers are ready."""
@@ -119,6 +123,27 @@ def test_a_profile_that_can_be_served_again_while_the_server_drains_is_not() -> 
     server.drain()
     server.reload(WITH_PROFILE)
     assert reason_of(server.call("builds")) is Reason.DRAINING
+
+
+def test_a_profile_that_somebody_comes_to_first_while_the_server_drains_is_closed() -> None:
+    server = Server(LATER)
+    server.drain()
+    assert reason_of(server.call("builds")) is Reason.DRAINING
+
+
+@pytest.mark.parametrize("is_draining", [False, True])
+def test_a_profile_without_workers_is_tried_again_after_a_while_unless_the_server_stops(*, is_draining: bool) -> None:
+    server = Server(WITH_PROFILE)
+    server.branches.on_broken(server.branches.of("builds"), "the test says so")
+    assert server.given_up == 0, "not from within what one of its workers tells"
+    server.clock.pass_by(REPAIR_AFTER_S - 1)
+    assert server.given_up == 2, "that of its pool, and that of its watchers"
+    assert reason_of(server.call("builds")) is Reason.NO_WORKER
+    if is_draining:
+        server.drain()
+    server.clock.pass_by(2)
+    outcomes = server.call("builds")
+    assert [reason_of(outcomes)] == [Reason.DRAINING] if is_draining else outcomes == []
 
 
 class Client:

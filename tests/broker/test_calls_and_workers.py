@@ -393,6 +393,42 @@ def test_a_call_that_runs_keeps_its_grace_when_another_one_is_over() -> None:
         assert [code_of(each.outcomes[0]) for each in (earlier, later)] == [Code.TIMEOUT, Code.TIMEOUT]
 
 
+def test_a_change_that_is_cancelled_before_it_was_begun_spends_nothing() -> None:
+    with works((1, 1)) as on:
+        record = on.submit(CHANGE, "0", "ann")
+        on.cancel(record)
+        on.clock.end_tick()
+        assert not on.sent
+        judge(on, record)
+        assert not any(files for spent in on.budgets._spent.values() for files, _ in spent.values())  # noqa: SLF001
+        assert on.dispatcher.in_flight == 0
+
+
+def test_a_call_whose_place_another_one_gets_is_under_way_no_more() -> None:
+    with works((1, 1)) as on:
+        greedy = [on.submit(SCAN, client, "ann") for client in "01" for _ in range(6)]
+        assert not any(each.outcomes for each in greedy)
+        modest = on.submit(SCAN, "2", "ben")
+        (outcome,) = (outcome for each in greedy for outcome in each.outcomes)
+        assert isinstance(outcome, Failed)
+        assert outcome.reason is Reason.QUEUE_FULL
+        assert not modest.outcomes
+        assert on.dispatcher.in_flight == len(greedy)
+
+
+def test_what_waits_for_a_tool_that_is_not_offered_any_more_is_answered() -> None:
+    with works((1, 1)) as on:
+        runs = on.submit(SCAN, "0", "ann")
+        on.clock.end_tick()
+        waits = on.submit(SCAN, "0", "ann")
+        on.clock.end_tick()
+        on.reload(lambda tool: tool is not SCAN)
+        assert [code_of(each) for each in waits.outcomes] == [Code.UNSUPPORTED]
+        assert not runs.outcomes
+        on.finish(within_s=1)
+        assert [type(each) for each in runs.outcomes] == [Succeeded]
+
+
 def test_a_server_that_stops_answers_what_runs_and_what_waits() -> None:
     with works((1, 1)) as on:
         records = [on.submit(tool, "0", "ann") for tool in (READ, CHANGE, SCAN, CHANGE)]
