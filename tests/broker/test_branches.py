@@ -3,12 +3,13 @@
 import itertools
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import msgspec
 import pytest
 
 from filewarden.broker.branch import Common
-from filewarden.broker.branches import REPAIR_AFTER_S, Branches
+from filewarden.broker.branches import REPAIR_AFTER_S, Branches, longest_body_bytes, longest_frame_bytes
 from filewarden.broker.caller import Caller
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.in_force import InForce
@@ -20,6 +21,7 @@ from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Reason
 from filewarden.broker.protocol.principal import Principal
 from filewarden.broker.seal import SEALING_KEY_BYTES, Seal
 from filewarden.broker.vouchers import Vouchers
+from filewarden.config.sections.limits import LimitSettings
 from filewarden.config.sections.profiles import ProfileSettings
 from filewarden.config.sections.roots import RootSettings
 from filewarden.config.settings import Settings
@@ -123,6 +125,25 @@ def test_a_profile_that_can_be_served_again_while_the_server_drains_is_not() -> 
     server.drain()
     server.reload(WITH_PROFILE)
     assert reason_of(server.call("builds")) is Reason.DRAINING
+
+
+def test_an_answer_may_be_as_long_as_the_settings_allow_that_are_tried_or_count() -> None:
+    server = Server(ALONE)
+    short, long = (Settings(roots=ROOTS, limits=LimitSettings(max_answer_chars=most)) for most in (10_000, 1_000_000))
+    allowed = {longest_body_bytes(each): longest_frame_bytes(each) for each in (short, long)}
+    seen: list[tuple[int, int]] = []
+    take_over = server.branches.take_over
+
+    def noting(*arguments: Any) -> Any:
+        seen.append((server.max_body_bytes, server.max_frame_bytes))
+        return take_over(*arguments)
+
+    with mock.patch.object(server.branches, "take_over", noting):
+        for each in (long, short):
+            server.reload(each)
+            seen.append((server.max_body_bytes, server.max_frame_bytes))
+    least, most = sorted(allowed.items())
+    assert seen == [most, most, most, least]
 
 
 def test_a_profile_that_somebody_comes_to_first_while_the_server_drains_is_closed() -> None:

@@ -429,6 +429,18 @@ def test_what_waits_for_a_tool_that_is_not_offered_any_more_is_answered() -> Non
         assert [type(each) for each in runs.outcomes] == [Succeeded]
 
 
+def test_what_waits_for_a_pool_that_can_start_nobody_is_answered_at_once() -> None:
+    with works((1, 1)) as on:
+        runs, reads, change = (on.submit(tool, "0", "ann") for tool in (READ, SCAN, CHANGE))
+        on.clock.end_tick()
+        with mock.patch.object(on.supervisors[0], "is_down", return_value=True):
+            on.clock.pass_by(2 * BUSY_TICK_S)
+        (outcome,) = reads.outcomes
+        assert isinstance(outcome, Failed)
+        assert outcome.reason is Reason.NO_WORKER
+        assert not runs.outcomes + change.outcomes
+
+
 def test_a_server_that_stops_answers_what_runs_and_what_waits() -> None:
     with works((1, 1)) as on:
         records = [on.submit(tool, "0", "ann") for tool in (READ, CHANGE, SCAN, CHANGE)]
@@ -587,6 +599,8 @@ def test_pools_that_were_dismissed_are_over_although_their_zygote_ended_in_the_m
         assert not readers.roster.workers()
         assert zygote.is_given_up
         assert not on.broken, "it is not needed any more"
+        readers.wind_down()
+        assert not readers.roster.workers(), "it is over but once"
 
 
 def test_a_pool_whose_zygote_is_unusable_is_broken_and_over_once_it_is_dismissed() -> None:
