@@ -151,7 +151,7 @@ class BoundedConnection(ReadingConnection):
         """End it for another connection: anybody can open as many as there may be, and say nothing.
 
         Whoever has asked something is told that it is not done, and it is not, for a body is read only where it was let
-        in; nobody waits until they have read that.
+        in; nobody waits until they have read that. Who was refused already, and lingers, hears nothing more.
         """
         self._turn_away(TOO_MANY)
         if self._has_begun_to_answer or self.transport.get_write_buffer_size():

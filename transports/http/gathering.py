@@ -40,10 +40,11 @@ class GatheringTransport(asyncio.Transport):
             self._transport.write(data)
 
     def write_whole(self, data: bytes) -> None:
-        """Send a response that is all there."""
+        """Send a response that is all there, unless our side is over: it has had its last one."""
         if self._turn is not None:
             self._flush()
-        self._transport.write(data)
+        if not self._has_ended:
+            self._transport.write(data)
 
     def write_eof(self) -> None:
         """End our side."""

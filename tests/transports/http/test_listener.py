@@ -263,6 +263,22 @@ def test_what_makes_way_is_not_done(listen: Callable[..., None]) -> None:
     listen(app, body, ConnectionLimits(connections=1), ("connections",))
 
 
+def test_whoever_was_refused_makes_way_with_that_answer(listen: Callable[..., None]) -> None:
+    async def body(port: int, _listener: HttpListener) -> None:
+        refused, refused_writer = await asyncio.open_connection("127.0.0.1", port)
+        refused_writer.write(b"no request\r\n\r\n")
+        said = await refused.readuntil(b"\r\n\r\n")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        await reader.readuntil(b"hi")
+        said += await refused.read()
+        assert (said[:13], said.count(b"HTTP/1.1 ")) == (b"HTTP/1.1 400 ", 1)
+        refused_writer.close()
+        writer.close()
+
+    listen(hello, body, ConnectionLimits(connections=1), ("connections",))
+
+
 def test_far_too_many_connections_are_closed_unheard(listen: Callable[..., None]) -> None:
     async def body(port: int, _listener: HttpListener) -> None:
         open_ones = [await greeted(port) for _ in range(2)]
