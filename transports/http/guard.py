@@ -89,9 +89,12 @@ class Guard:
                 each.cancel()
 
     async def _check(self, scope: Scope) -> None:
-        """End the connection of a stream once nobody would be let in any more who brings what opened it."""
+        """End the connection of a stream once nobody would be let in any more who brings what opened it.
+
+        That nobody can be let in just now, for the issuer's keys cannot be had, says nothing of the credential.
+        """
         head = fields.fields_of(scope)
-        while not isinstance(await self._found(scope, head), Answer):  # noqa: ASYNC110 - nobody tells
+        while not _is_withdrawn(await self._found(scope, head)):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(CHECK_AGAIN_S)
         peer_of(scope).abort()
 
@@ -113,3 +116,8 @@ class Guard:
             scope[authentication.SCOPE_KEY] = found
             peer_of(scope).trust()
         return self._gate.body_refusal(method, path, head)
+
+
+def _is_withdrawn(found: Principal | Answer) -> bool:
+    """Whether the credential itself is refused: from 500 on, an answer tells of a trouble of ours (RFC 9110, 15.6)."""
+    return isinstance(found, Answer) and found.status < 500

@@ -34,13 +34,15 @@ class Visitors:
 
 
 class Withdrawing:
-    """Lets everybody in, for an hour, until `left` looks have been taken."""
+    """Lets everybody in, for an hour, until `left` looks have been taken; in the one before the last it cannot tell."""
 
     def __init__(self, left: int) -> None:
         self.left = left
 
     async def authenticate(self, fields: Fields, query: bytes) -> Principal | Answer:
         self.left -= 1
+        if self.left == 0:
+            return problem(503, "the keys cannot be had")
         return Principal("ann", expires_at=time.time() + 3600) if self.left >= 0 else problem(401, "withdrawn")
 
 
