@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from filewarden.workers.confine.limits import WATCHERS_TASKS, counts_by_namespace
+from filewarden.workers.confine.namespaces import ENDPOINTS
 from filewarden.workers.paths.names import show_path
 from tests.drivers.busy import BUSY_S
 
@@ -283,9 +284,9 @@ HOSTILE = {
 def test_threads_run_out_before_the_system_s_do(watching: Any) -> None:
     watching.subscribe("notes.txt")
     (pid,) = watching.watchers()
-    facts = Path(f"/proc/{pid}/status").read_text()
-    if len(next(line for line in facts.splitlines() if line.startswith("NSpid:")).split()) < 3:
-        pytest.skip("this machine has no namespaces for us: all that the account runs would count")
+    accounts, mounts = (Path(f"/proc/{pid}/{name}").read_text() for name in ("uid_map", "mounts"))
+    if accounts == Path("/proc/self/uid_map").read_text() or f" {ENDPOINTS} " not in mounts:
+        pytest.skip("this machine has not all namespaces for us: all that the account runs would count")
     if not counts_by_namespace(os.uname().release):
         pytest.skip("this kernel counts all that the account runs in whatever namespace")
     limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
