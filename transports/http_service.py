@@ -58,8 +58,16 @@ class HttpService:
         self._log = surroundings.log
         self._catalogue = surroundings.catalogue
         self._shares = (_shares("sessions", settings), _shares("streams", settings))
-        self._sessions = Sessions(broker, reactor, shares=self._shares[0], idle_s=http.session_idle_s)
-        slow_readers = SlowReaders(surroundings.log, broker.holdings, lambda: broker.turn_away(SLOW_READER))
+        self._sessions = Sessions(
+            broker,
+            reactor,
+            shares=self._shares[0],
+            idle_s=http.session_idle_s,
+            max_kept_bytes=http.max_kept_bytes,
+        )
+        slow_readers = SlowReaders(
+            surroundings.log, broker.holdings, http.max_unread_bytes, lambda: broker.turn_away(SLOW_READER)
+        )
         self._clients = SseClients(broker, slow_readers, self._shares[1])
         source, address = BrokerSource(broker), settings.status.address
         self._operators = LocalToken(opened.token)

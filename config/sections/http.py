@@ -139,3 +139,21 @@ class HttpSettings(Section, frozen=True, kw_only=True):
             description="Seconds that a call may stay silent until its event stream is closed, and its client polls.",
         ),
     ] = 30.0
+    max_unread_bytes: Annotated[
+        int,
+        Meta(
+            ge=16 * 1024 * 1024,
+            le=64 * 1024**3,
+            description="Bytes that may be held for all clients together until they read them; whoever left the most "
+            "is dropped.",
+        ),
+    ] = 128 * 1024 * 1024
+    max_kept_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024 * 1024,
+            le=64 * 1024**3,
+            description="Bytes of events that are kept for all sessions together, to be sent again to whoever lost a "
+            "stream.",
+        ),
+    ] = 64 * 1024 * 1024

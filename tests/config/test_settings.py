@@ -71,6 +71,8 @@ DEFAULTS: dict[str, object] = {
     "http.session_idle_s": 1800.0,
     "http.always_stream": False,
     "http.poll_after_s": 30.0,
+    "http.max_unread_bytes": 134_217_728,
+    "http.max_kept_bytes": 67_108_864,
     "access.others": "serve",
     "access.profile": "",
     "access.max_profiles": 16,

@@ -13,7 +13,6 @@ from filewarden.broker.holdings import Holdings
 MAX_EVENTS = 1000
 MAX_BYTES = 8 * 1024 * 1024
 MAX_AGE_S = 300.0
-ALL_BYTES = 64 * 1024 * 1024
 LONGEST_ID = 40
 
 
@@ -48,7 +47,7 @@ class Track:
 class EventStore:
     """The events of all sessions."""
 
-    def __init__(self, holdings: Holdings, all_bytes: int = ALL_BYTES) -> None:
+    def __init__(self, holdings: Holdings, all_bytes: int) -> None:
         self._holdings = holdings
         self._all_bytes = all_bytes
         self._bytes = 0

@@ -68,10 +68,12 @@ def peer_of(scope: Scope) -> Peer:
 class SlowReaders:
     """Drops those that do not read their events; `count` is told of each."""
 
-    def __init__(self, log: Log, holdings: Holdings, count: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, log: Log, holdings: Holdings, max_unread_bytes: int, count: Callable[[], None] = lambda: None
+    ) -> None:
         self._log = log
         self._count = count
-        self.unread = Unread(holdings)
+        self.unread = Unread(holdings, max_unread_bytes)
         self.dropped = 0
 
     def drop(self, peer: Peer) -> None:

@@ -51,7 +51,7 @@ class HttpSession:
 class Sessions:
     """The live ones, as many as `shares` allow; one that nobody used for `idle_s` ends."""
 
-    def __init__(self, broker: Broker, reactor: Reactor, *, shares: Shares, idle_s: float) -> None:
+    def __init__(self, broker: Broker, reactor: Reactor, *, shares: Shares, idle_s: float, max_kept_bytes: int) -> None:
         self._broker = broker
         self._reactor = reactor
         self._shares = shares
@@ -59,7 +59,7 @@ class Sessions:
         self._sessions: dict[str, HttpSession] = {}
         self._minted = 0
         self._timer: Timer | None = None
-        self._store = EventStore(broker.holdings)
+        self._store = EventStore(broker.holdings, max_kept_bytes)
         self.is_closing = False
         """Whether the server is about to stop, so that nobody may begin to listen."""
 

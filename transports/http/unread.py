@@ -8,6 +8,7 @@ from typing import Protocol
 from filewarden.broker.holdings import Holdings
 
 ALL_BYTES = 128 * 1024 * 1024
+"""Where no setting says how many; `http.max_unread_bytes` does of all that an MCP server holds."""
 
 
 class Reader(Protocol):

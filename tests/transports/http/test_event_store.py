@@ -6,6 +6,8 @@ from filewarden.broker.holdings import Holdings
 from filewarden.transports.http import event_store
 from filewarden.transports.http.event_store import EventStore, SessionEvents, event_id, read_event_id
 
+PLENTY = 64 * 1024 * 1024
+
 
 @pytest.fixture
 def holdings() -> Holdings:
@@ -55,7 +57,7 @@ def test_each_bound_drops_the_oldest(open_session: Callable[[], SessionEvents], 
 
 
 def test_a_session_keeps_no_more_bytes_than_its_bound() -> None:
-    store = EventStore(Holdings())
+    store = EventStore(Holdings(), PLENTY)
     events = SessionEvents(store)
     track = events.open()
     for _ in range(5):
@@ -94,7 +96,7 @@ def test_a_stream_that_is_over_is_forgotten_with_its_last_event(open_session: Ca
 
 
 def test_a_session_that_ends_keeps_nothing(holdings: Holdings) -> None:
-    store = EventStore(holdings)
+    store = EventStore(holdings, PLENTY)
     events = SessionEvents(store)
     events.append(events.open(), b"abc", 0.0)
     store.forget(events)

@@ -27,7 +27,7 @@ def movable_time() -> Clock:
 
 @pytest.fixture
 def streams(time: Clock) -> Streams:
-    return Streams(SessionEvents(EventStore(Holdings())), time)
+    return Streams(SessionEvents(EventStore(Holdings(), 1_000_000)), time)
 
 
 def connection() -> EventStream:

@@ -35,8 +35,9 @@ def test_nothing_is_kept_of_a_session_that_could_not_be_opened(version: object, 
         holdings=Holdings(), guests=Guests(), open_conversation=open_conversation, now=int, is_draining=False
     )
     clock: Any = SimpleNamespace(now=int, at=lambda *_: None)
-    sessions = Sessions(broker, clock, shares=Shares("sessions", limit=1, per_principal=1), idle_s=60)
-    legacy = Legacy(sessions, SlowReaders(Log(2), broker.holdings), HttpSettings())
+    shares = Shares("sessions", limit=1, per_principal=1)
+    sessions = Sessions(broker, clock, shares=shares, idle_s=60, max_kept_bytes=1000)
+    legacy = Legacy(sessions, SlowReaders(Log(2), broker.holdings, 1000), HttpSettings())
     request = msgspec.json.encode(rpc("initialize", {**CLIENT, "protocolVersion": version}))
     answer = legacy.opened(LOCAL, decode(request))
     assert bool(answer.headers) is is_kept

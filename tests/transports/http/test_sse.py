@@ -1,9 +1,10 @@
 """HTTP+SSE in both dialects."""
 
+import contextlib
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -119,10 +120,9 @@ def test_too_many_streams_are_refused(start_http: Callable[..., Any]) -> None:
     assert int(refused.headers["retry-after"]) > 0
 
 
-def test_a_client_that_never_reads_is_dropped(start_http: Callable[..., Any], tree: Any, request_body: Body) -> None:
-    (tree / "large.txt").write_text("x" * 1_000_000)
-    (tree / "large.txt").chmod(0o644)
-    server = start_http()
+@contextlib.contextmanager
+def deaf_stream(server: Any) -> Iterator[str]:
+    """A stream that nobody reads once it is open: where its messages are posted to."""
     with socket.create_connection(("127.0.0.1", server.port), 10) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         head = f"GET /sse HTTP/1.1\r\nHost: localhost:{server.port}\r\nAuthorization: Bearer {server.token}\r\n\r\n"
@@ -131,12 +131,26 @@ def test_a_client_that_never_reads_is_dropped(start_http: Callable[..., Any], tr
         while b'","server"' not in received:
             received += deaf.recv(4096)
         client_id = received.partition(b'"client_id":"')[2].partition(b'"')[0].decode()
-        path = f"/message?client_id={client_id}"
+        yield f"/message?client_id={client_id}"
+
+
+@pytest.fixture
+def large_file(tree: Any) -> str:
+    (tree / "large.txt").write_text("x" * 1_000_000)
+    (tree / "large.txt").chmod(0o644)
+    return "large.txt"
+
+
+def test_a_client_that_never_reads_is_dropped(
+    start_http: Callable[..., Any], large_file: str, request_body: Body
+) -> None:
+    server = start_http()
+    with deaf_stream(server) as path:
         server.request("POST", path, request_body("initialize"))
         statuses = []
         for number in range(40):
             call = request_body(
-                "tools/call", {"name": "read_file", "arguments": {"path": "large.txt"}}, request_id=number
+                "tools/call", {"name": "read_file", "arguments": {"path": large_file}}, request_id=number
             )
             statuses.append(server.request("POST", path, call).status)
             if statuses[-1] == 404:
@@ -145,3 +159,21 @@ def test_a_client_that_never_reads_is_dropped(start_http: Callable[..., Any], tr
     server.wait_for_error("did not read its events was dropped")
     assert status["refusals"]["slow_reader"] == 1
     assert statuses[0] == 202
+
+
+@pytest.mark.parametrize(("bound", "is_dropped"), [("16777216", True), ("134217728", False)])
+def test_what_all_clients_leave_unread_is_bounded_by_a_setting(
+    bound: str, is_dropped: bool, start_http: Callable[..., Any], large_file: str, request_body: Body
+) -> None:
+    server = start_http(FILEWARDEN_HTTP_MAX_UNREAD_BYTES=bound)
+    with contextlib.ExitStack() as streams:
+        for path in [streams.enter_context(deaf_stream(server)) for _ in range(14)]:
+            server.request("POST", path, request_body("initialize"))
+            for number in range(7):  # less than one stream may have by itself
+                call = request_body(
+                    "tools/call", {"name": "read_file", "arguments": {"path": large_file}}, request_id=number
+                )
+                server.request("POST", path, call)
+        status = server.wait_for_status(lambda status: status["queue"]["depth"] == status["pool"]["busy"] == 0)
+        assert bool(status["refusals"]["slow_reader"]) is is_dropped
+        assert (status["clients"]["sse"] < 14) is is_dropped
