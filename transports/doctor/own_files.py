@@ -32,10 +32,12 @@ def own_file_rows(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
 def _places(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[tuple[str, str, int]]:
     """What is held against them, where they are, and the bits of the mode that nobody else may have."""
     http = loaded.settings.http
+    folder = token = ""
     with contextlib.suppress(ConfigError):  # whatever needs one is told of among the files
         folder = state_folder(environ)
-        yield "the state folder is ours alone", folder, FOR_OTHERS
-        yield "the token is ours alone", http.token_file or os.path.join(folder, FILE_NAME), FOR_OTHERS
+        token = os.path.join(folder, FILE_NAME)
+    yield "the state folder is ours alone", folder, FOR_OTHERS
+    yield "the token is ours alone", http.token_file or token, FOR_OTHERS
     yield "the sealing keys are ours alone", http.sealing_keys_file, FOR_OTHERS
     yield "the collector's headers are ours alone", loaded.settings.telemetry.headers_file, FOR_OTHERS
     yield "nobody else changes the configuration", loaded.file or "", WRITABLE_BY_OTHERS

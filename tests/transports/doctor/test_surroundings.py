@@ -50,6 +50,19 @@ def test_our_own_files_are_ours(section: str, key: str, what: str, good: int, ba
         assert (row.state, f"{mode:04o}" in row.seen, bool(row.why)) == (state, True, state is State.BROKEN)
 
 
+def test_a_token_that_is_named_is_judged_without_a_home_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    file = tmp_path / "token"
+    file.touch(0o644)
+    loaded = Loaded(settings=settings(http={"token_file": str(file)}), origins={}, warnings=(), file=None)
+    rows = by_what(own_file_rows(loaded, {}))
+    assert rows["the token is ours alone"].state is State.BROKEN
+    assert "the state folder is ours alone" not in rows
+
+
 def test_a_file_that_no_server_could_write_is_found(tmp_path: Path) -> None:
     file = str(tmp_path / "none" / "audit.jsonl")
     loaded = Loaded(settings=settings(audit={"file": file}), origins={}, warnings=(), file=None)
