@@ -162,6 +162,7 @@ class BoundedConnection(ReadingConnection):
         with contextlib.suppress(OSError):  # what came and is not read would have the kernel take that away again
             os.read(self.transport.get_extra_info("socket").fileno(), READ_AT_ONCE)
         self.transport.close()
+        self._linger()
 
     def leave(self) -> None:
         """End it with the answer that is being made, and say so in it; one that has begun already is left alone."""
@@ -208,6 +209,10 @@ class BoundedConnection(ReadingConnection):
         if not self._is_answered_early:
             self.transport.write(on_the_wire(answer))
         self.transport.write_eof()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Wait for the client to take the last of what was sent, but only for a moment."""
         self._end_patience()
         self._patience = self.loop.call_later(LINGER_S, self.transport.abort)
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from filewarden.transports.http import listener as listener_module
+from filewarden.transports.http import bounded, listener as listener_module
 from filewarden.transports.http.listener import HttpListener
 from filewarden.transports.http.peer import SCOPE_KEY, peer_of
 from filewarden.transports.http.reading import ConnectionLimits
@@ -258,6 +258,33 @@ def test_what_makes_way_is_not_done(listen: Callable[..., None]) -> None:
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
         assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
         assert heard == ["http.disconnect"]
+        writer.close()
+
+    listen(app, body, ConnectionLimits(connections=1), ("connections",))
+
+
+def test_whoever_makes_way_and_reads_nothing_is_not_waited_for(
+    listen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "LINGER_S", 0.1)
+    has_made_way = asyncio.Event()
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        connection: Any = peer_of(scope)
+        with contextlib.suppress(BlockingIOError):  # until not even the system takes more
+            while True:
+                os.write(connection.transport.get_extra_info("socket").fileno(), bytes(65_536))
+        connection.make_way()
+        has_made_way.set()
+
+    async def body(port: int, listener: HttpListener) -> None:
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(REQUEST)
+        async with asyncio.timeout(20):
+            await has_made_way.wait()
+            while not listener.is_empty:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
         writer.close()
 
     listen(app, body, ConnectionLimits(connections=1), ("connections",))
