@@ -47,7 +47,7 @@ async def _soak(plan: Plan, root: Path, environ: dict[str, str], *, minutes: flo
     while time.monotonic() < started + 60 * minutes or campaign.tally.asked < calls:
         before, since = campaign.tally.asked, time.monotonic()
         await asyncio.sleep(60 * minutes / SAMPLES_A_RUN)
-        samples.append(campaign.held())
+        samples.append(await campaign.holdings())
         _say(_row(_cells(campaign, samples[-1], time.monotonic() - started, before, since)))
     harm.cancel()
     with contextlib.suppress(asyncio.CancelledError):
