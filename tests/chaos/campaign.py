@@ -128,7 +128,7 @@ class Campaign:
             family = psutil.Process(server.pid).children(recursive=True)
             await server.end()
             _gone, alive = psutil.wait_procs(family, GONE_S)
-            alive = [each for each in alive if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+            alive = [each for each in alive if _still_runs(each)]
             if alive:
                 self.tally.breaks(f"{len(alive)} processes outlived their front-end by {GONE_S:.0f} s")
 
@@ -159,3 +159,11 @@ class Campaign:
             await asyncio.sleep(LAG_EVERY_S)
             lags = [*lags[-int(LAG_MEMORY_S / LAG_EVERY_S) :], time.monotonic() - due]
             self.tally.lag_s = sum(lag for lag in lags if lag > LAG_EVERY_S)
+
+
+def _still_runs(process: psutil.Process) -> bool:
+    """Whether it is there, and not only its entry, which nobody has collected."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it went between the two looks
+        return False
