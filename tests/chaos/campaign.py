@@ -164,6 +164,6 @@ class Campaign:
 def _still_runs(process: psutil.Process) -> bool:
     """Whether it is there, and not only its entry, which nobody has collected."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:  # it went between the two looks
         return False
