@@ -70,7 +70,7 @@ OpenSpace = Callable[..., Space]
 def open_space(root: Path, resolver: Resolver) -> Iterator[OpenSpace]:
     """Make spaces over `root` (or given roots); afterwards no descriptor may be left open."""
     opened: list[Root] = []
-    before = len(os.listdir(DESCRIPTORS))
+    before = set(os.listdir(DESCRIPTORS))
 
     def make(
         *roots: Root,
@@ -85,7 +85,8 @@ def open_space(root: Path, resolver: Resolver) -> Iterator[OpenSpace]:
     yield make
     for one in opened:
         os.close(one.fd)
-    assert len(os.listdir(DESCRIPTORS)) == before, "a descriptor was left open"
+    # What an earlier test left to the collector may go meanwhile.
+    assert set(os.listdir(DESCRIPTORS)) <= before, "a descriptor was left open"
 
 
 @pytest.fixture
