@@ -95,28 +95,32 @@ def test_nobody_answering_in_time_is_a_no(start_server: Start) -> None:
     assert server.request("ping")["result"] == {}
 
 
-def test_a_server_that_stops_asks_nobody_any_more_and_answers_the_call(asking: Any, tree: Path) -> None:
+def stop(server: Any) -> None:
+    server.process.send_signal(signal.SIGTERM)
+
+
+def leave(server: Any) -> None:
+    server.process.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome"),
+    [
+        pytest.param(stop, "overloaded", id="the server stops"),
+        pytest.param(leave, "declined", id="the client closes its input"),
+    ],
+)
+def test_a_question_that_nobody_can_answer_any_more_is_a_no_that_is_told(
+    end: Callable[[Any], None], outcome: str, asking: Any, tree: Path
+) -> None:
     open_legacy(asking, {"elicitation": {}})
     call = asking.start_call("replace", path="notes.txt")
     question = question_of(asking, call)
     before = (tree / "notes.txt").read_bytes()
-    asking.process.send_signal(signal.SIGTERM)
+    end(asking)
     withdrawn = asking.receive()
     assert (withdrawn["method"], withdrawn["params"]["requestId"]) == ("notifications/cancelled", question["id"])
-    assert code(asking.answer(call)["result"]) == "overloaded"
-    assert asking.process.wait(20) == 0
-    assert (tree / "notes.txt").read_bytes() == before
-
-
-def test_a_client_that_closes_its_input_confirms_nothing_and_is_answered(asking: Any, tree: Path) -> None:
-    open_legacy(asking, {"elicitation": {}})
-    call = asking.start_call("replace", path="notes.txt")
-    question = question_of(asking, call)
-    before = (tree / "notes.txt").read_bytes()
-    asking.process.stdin.close()
-    withdrawn = asking.receive()
-    assert (withdrawn["method"], withdrawn["params"]["requestId"]) == ("notifications/cancelled", question["id"])
-    assert code(asking.answer(call)["result"]) == "declined"
+    assert code(asking.answer(call)["result"]) == outcome
     assert asking.process.wait(20) == 0
     assert (tree / "notes.txt").read_bytes() == before
 
