@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,3 +234,19 @@ def test_many_calls_of_one_session_at_once_keep_to_their_own_streams(talking: An
 
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(call, range(6)))
+
+
+@pytest.mark.parametrize(("bound", "status"), [("1048576", 400), ("67108864", 200)])
+def test_what_is_kept_for_lost_streams_is_bounded_by_a_setting(
+    bound: str, status: int, start_http: Callable[..., Any], tree: Path, call_body: Body
+) -> None:
+    (tree / "large.txt").write_text("x" * 900_000)
+    (tree / "large.txt").chmod(0o644)
+    server = start_http(FILEWARDEN_HTTP_MAX_KEPT_BYTES=bound, FILEWARDEN_HTTP_ALWAYS_STREAM="true")
+    session = server.open_session("2025-11-25")
+    for number in (1, 2):
+        body = call_body("read_file", number, path="large.txt")
+        messages(server.open_events("POST", body, mcp_session_id=session))
+    for place, expected in (("1-0", status), ("2-0", 200)):
+        found = server.request("GET", "/mcp", accept="text/event-stream", mcp_session_id=session, last_event_id=place)
+        assert found.status == expected
