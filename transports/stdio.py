@@ -61,6 +61,8 @@ class Stdio:
         self._stop = stop
         self._input_fd = streams[0]
         self._outlet = Outlet(streams[1], reactor, broker.holdings, self._leave, self._resume_reading)
+        self._room = memoryview(bytearray(CHUNK_BYTES))
+        """Made once: a buffer for each read would be three system calls, for the few bytes that most messages have."""
         self._lines = LineSplitter(max_line_bytes)
         self._max_line_bytes = max_line_bytes
         self._start_s = start_s
@@ -101,17 +103,17 @@ class Stdio:
 
     def _read(self) -> None:
         try:
-            data = os.read(self._input_fd, CHUNK_BYTES)
+            count = os.readv(self._input_fd, (self._room,))
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            count = 0
+        if not count:
             last = self._lines.end()
             self._take([] if last is None else [last])
             self.finish()
             return
-        self._take(self._lines.feed(data))
+        self._take(self._lines.feed(bytes(self._room[:count])))
         if self._outlet.is_full:
             self._pause_reading()
 
