@@ -1,15 +1,17 @@
-"""Large answers: a text of 900 KB, and a folder of 5,000 entries with their sizes, page by page."""
+"""Large answers: a text of 900 KB, again and for the first time, and a folder of 5,000 entries with sizes, by pages."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from bench.connection import Connection
+from bench.ground import BIG_FILE, NEW_FILES, new_file
 from bench.peers import Peer, Question
 from bench.stats import percentile
 
 READ, LIST = "read 900 KB", "list 5,000, all pages"
-FIGURES: Mapping[str, str] = {READ: "ms", LIST: "ms"}
+FIRST = "read 900 KB, each for the first time"
+FIGURES: Mapping[str, str] = {READ: "ms", FIRST: "ms", LIST: "ms"}
 REPEATS = 10
 
 
@@ -21,8 +23,16 @@ def measure(peer: Peer, home: str) -> dict[str, float]:
     """Milliseconds by figure."""
     with Connection(peer, home) as server:
         reads = [server.ask(peer.questions["big"]) for _ in range(REPEATS + 1)][1:]
+        firsts = [server.ask(_of_another(peer.questions["big"], number)) for number in range(NEW_FILES)][1:]
         lists = [_list(server, peer.questions["long"]) for _ in range(REPEATS + 1)][1:]
-    return {READ: percentile(reads, 0.5) * 1000, LIST: percentile(lists, 0.5) * 1000}
+    return {name: percentile(of, 0.5) * 1000 for name, of in ((READ, reads), (FIRST, firsts), (LIST, lists))}
+
+
+def _of_another(question: Question, number: int) -> Question:
+    """The same of one of the other files."""
+    arguments = msgspec.convert(question.params["arguments"], dict[str, str])
+    path = arguments["path"].removesuffix(BIG_FILE) + new_file(number)
+    return Question(question.method, {**question.params, "arguments": {**arguments, "path": path}})
 
 
 def _list(server: Connection, question: Question) -> float:

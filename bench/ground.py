@@ -9,6 +9,8 @@ SMALL_FILE = "small.txt"
 SMALL_BYTES = 1024
 BIG_FILE = "big.txt"
 BIG_BYTES = 900_000
+NEW_FILES = 11
+"""As long as that, none with a part that is like one of another."""
 TEN_FOLDER = "ten"
 LONG_FOLDER = "long"
 LONG_ENTRIES = 5000
@@ -33,11 +35,18 @@ def build_ground(place: str, tree_entries: int) -> None:
     for number in range(10):
         _write(os.path.join(_folder(place, TEN_FOLDER), f"file-{number}.txt"), SMALL_BYTES)
     _write(os.path.join(place, BIG_FILE), BIG_BYTES)
+    for number in range(NEW_FILES):
+        _write(os.path.join(place, new_file(number)), BIG_BYTES, f"The quick brown fox jumps over {number:04} dogs.\n")
     _fill(_folder(place, LONG_FOLDER), LONG_ENTRIES)
     _fill(_folder(place, GLOB_FOLDER), GLOB_ENTRIES)
     tree = _folder(place, TREE_FOLDER)
     for number in range(max(1, tree_entries // FILES_PER_FOLDER)):
         _fill(_folder(tree, f"folder-{number:04}"), min(FILES_PER_FOLDER, tree_entries))
+
+
+def new_file(number: int) -> str:
+    """The path of one of the NEW_FILES."""
+    return f"new-{number}.txt"
 
 
 def _fill(folder: str, files: int) -> None:
@@ -55,7 +64,7 @@ def _folder(parent: str, name: str) -> str:
     return path
 
 
-def _write(path: str, size: int) -> None:
+def _write(path: str, size: int, line: str = "The quick brown fox jumps over the lazy dog.\n") -> None:
     with open(path, "w", encoding="ascii") as file:
-        file.write(("The quick brown fox jumps over the lazy dog.\n" * (size // 45 + 1))[:size])
+        file.write((line * (size // len(line) + 1))[:size])
     os.chmod(path, 0o644)

@@ -3,7 +3,7 @@
 from filewarden.broker.call import Call
 from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Violation
-from filewarden.broker.protocol.long_text import LongText, as_json
+from filewarden.broker.protocol.long_text import LongText
 from filewarden.workers.reporter import BURST, MOST_NOTES, REPORTS_PER_SECOND
 from filewarden.workers.tool import Kind
 from filewarden.workers.wire import Progress, Remark
@@ -54,4 +54,4 @@ def begin_text(call: Call, begun: LongText | memoryview, most_bytes: int) -> Non
         text = begun if isinstance(begun, LongText) else LongText((begun,))
     except UnicodeDecodeError as error:
         raise Violation("a text that is not UTF-8", error) from None
-    call.begun += tuple(map(as_json, text.pieces))
+    call.begun += tuple(piece.as_json() for piece in text.pieces)

@@ -1,4 +1,4 @@
-"""What the front-end looks at on every tick beside deadlines: its workers' memory, their rest, and its own memory."""
+"""What the front-end looks at on every tick beside deadlines: memory and rest of its workers, its own memory, texts."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,6 +14,8 @@ FRAME_COPIES = 4
 """How often one answer may be held at a time: frame, text, JSON, and what waits for a slow client."""
 HELD_COPIES = 3
 """How often what is held for a client may lie in memory: as it came, joined, decoded."""
+TEXT_KEPT_S = 60
+"""How long what a worker has read may be kept for the case that it is read again."""
 FUSE_BYTES = 2 * 1024 * 1024 * 1024
 """How much the front-end may hold beyond its start, whatever happens: many times what any honest load needs."""
 
@@ -66,8 +68,11 @@ class Guard:
                     supervisor.condemn(worker, Exit.MEMORY)
         for worker in self._quiescence.restless(workers, now):
             self._end(worker, "it works without a call")
+        for worker in workers:
+            worker.forget_text(now - TEXT_KEPT_S)
+        kept = sum(worker.kept_bytes for worker in workers)
         running = {worker.call.id for worker in workers if worker.call is not None}
-        expected = FRAME_COPIES * self._frame_bytes * (1 + len(running)) + HELD_COPIES * self._holdings.bytes
+        expected = FRAME_COPIES * self._frame_bytes * (1 + len(running)) + HELD_COPIES * self._holdings.bytes + kept
         resident = resident_bytes()
         if self._own_memory.is_excessive(resident, expected):
             give_back_memory()  # what clients have taken or sent may still lie in the allocator

@@ -22,6 +22,8 @@ class Shelf:
 
         self._memory: mmap | None = None
         """Mapped when there is something to be fetched, which many workers never have."""
+        self._latest: list[bytes] = []
+        """What was fetched last."""
         self.fd = os.memfd_create("fw-shelf", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.fd, MEMORY_BYTES)
@@ -33,13 +35,31 @@ class Shelf:
     def fetch(self, length: int) -> Iterator[bytes]:
         """Copies of the pieces of the text that lies there; once all have been taken, another may be laid.
 
+        A piece that is the same as the one that was in its place the time before is that very object.
+
         Raises:
             ValueError: no text is as long.
             OSError: there is no room to map it.
         """
         if not 0 < length <= SHELF_BYTES:
             raise ValueError(length)
-        return _pieces(self._memory or self._map(), length)
+        return self._pieces(self._memory or self._map(), length)
+
+    def _pieces(self, memory: "mmap", length: int) -> Iterator[bytes]:
+        before, self._latest = self._latest, []
+        for place, begin in enumerate(range(0, length, PIECE_BYTES)):
+            end = min(begin + PIECE_BYTES, length)
+            with memoryview(memory)[begin:end] as there:
+                known = before[place] if place < len(before) else b""
+                # By memcmp(3): what lies there may change at any time, so that nothing else may depend on it.
+                piece = known if len(known) == len(there) and known.startswith(there) else bytes(there)
+            self._latest.append(piece)
+            yield piece
+        memory[MARK_AT:] = FREE
+
+    def forget(self) -> None:
+        """Keep what was fetched last no longer."""
+        self._latest = []
 
     def _map(self) -> "mmap":
         from mmap import mmap
@@ -54,9 +74,3 @@ class Shelf:
             os.close(self.fd)
         else:
             self._memory.close()
-
-
-def _pieces(memory: "mmap", length: int) -> Iterator[bytes]:
-    for begin in range(0, length, PIECE_BYTES):
-        yield memory[begin : min(begin + PIECE_BYTES, length)]
-    memory[MARK_AT:] = FREE

@@ -8,7 +8,7 @@ from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import ANSWERED, ASSIGNED, BUSY, TAKEN_BACK, Exit, advance
 from filewarden.broker.memory import keep_big_blocks
 from filewarden.broker.process import Process, Violation
-from filewarden.broker.protocol.long_text import LongText
+from filewarden.broker.protocol.long_text import MOST_TIMES_LONGER, LongText
 from filewarden.broker.shelf import Shelf
 from filewarden.workers import wire
 from filewarden.workers.slices import ANSWERING_S, SCANNING_S, set_slice
@@ -44,6 +44,9 @@ class Worker(Process[Ready | Ending | Aside]):
         """When it got its first call."""
         self._keeps_its_processor = False
         self._shelf: Shelf | None = None
+        self._fetched: LongText | None = None
+        """The latest long text: what is read twice is often read once more."""
+        self._fetched_at = 0.0
 
     def open_shelf(self) -> tuple[int, ...]:
         """Make its shelf, whose descriptor belongs to the spawn message too; none where there is no room for one."""
@@ -63,18 +66,31 @@ class Worker(Process[Ready | Ending | Aside]):
             raise Violation("a text on a shelf that has no room for it")
         keep_big_blocks()
         try:
-            return LongText(self._shelf.fetch(length))
+            self._fetched = text = LongText(self._shelf.fetch(length), self._fetched)
         except UnicodeDecodeError as error:
             raise Violation("a text that is not UTF-8", error) from None
         except (ValueError, OSError) as error:
             raise Violation("a text on a shelf that has no room for it", error) from None
+        self._fetched_at = self.busy_since or 0.0
+        return text
+
+    @property
+    def kept_bytes(self) -> int:
+        """At most so much is kept of its latest long text, with its JSON."""
+        return 0 if self._fetched is None else (1 + MOST_TIMES_LONGER) * len(self._fetched)
+
+    def forget_text(self, before: float) -> None:
+        """Keep its latest long text no longer, if that came with a call that began before then."""
+        if self._shelf is not None and self._fetched_at < before:
+            self._fetched = None
+            self._shelf.forget()
 
     def hang_up(self) -> None:
         """Close the link, the gate and the shelf."""
         super().hang_up()
         if self._shelf is not None:
             self._shelf.close()
-            self._shelf = None
+            self._shelf = self._fetched = None
 
     def assign(self, call: Call, now: float) -> None:
         """It is about to be sent a call: to run at once, or after those that it was given before."""

@@ -1,5 +1,6 @@
 """The watch over the pools, with figures for memory that the tests give it."""
 
+import os
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +9,12 @@ import pytest
 
 from filewarden.broker import guard as watched
 from filewarden.broker.call import Call
-from filewarden.broker.guard import FRAME_COPIES, FUSE_BYTES, HELD_COPIES, TIDY_AFTER_S, Guard
+from filewarden.broker.guard import FRAME_COPIES, FUSE_BYTES, HELD_COPIES, TEXT_KEPT_S, TIDY_AFTER_S, Guard
 from filewarden.broker.holdings import Holdings
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.memory import OwnMemoryWatch
 from filewarden.broker.worker import Worker
+from filewarden.workers.shelf import Shelf
 
 MIB = 1024 * 1024
 FRAME_BYTES = 2 * MIB
@@ -111,6 +113,23 @@ def test_growth_that_nothing_explains_ends_those_without_a_call_first(machine: M
     assert (readers.ended(), writers.ended()) == ([], [busy]), "who began another call has sent no endless answer"
     guard.look(5.0)
     assert (readers.ended(), writers.ended(), len(reasons)) == ([], [], 3), "what is kept condemns nobody twice"
+
+
+def test_texts_that_are_kept_explain_growth_until_they_are_old(machine: Machine) -> None:
+    reader = worker(1)
+    (fd,) = reader.open_shelf()
+    Shelf(os.dup(fd)).lay(b"x" * MIB)
+    reader.most_bytes, reader.busy_since = MIB, 1.0
+    reader.fetch(MIB)
+    reader.busy_since = None
+    pool = Pool(reader)
+    guard = guard_of(pool)
+    guard.look(1.0)
+    machine.resident[None] += ALLOWED_BYTES + 3 * MIB
+    guard.look(1.0 + TEXT_KEPT_S)
+    assert pool.ended() == []
+    guard.look(1.1 + TEXT_KEPT_S)
+    assert pool.ended() == [reader]
 
 
 def test_growth_that_ends_with_the_idle_workers_costs_the_busy_ones_nothing(machine: Machine, make_call: Any) -> None:

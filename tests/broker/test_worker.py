@@ -211,7 +211,7 @@ def test_a_worker_fetches_from_its_shelf_what_was_laid_there(worker: Worker) -> 
     (fd,) = worker.open_shelf()
     shelf = Shelf(os.dup(fd))
     assert shelf.lay(b"text")
-    assert worker.fetch(4).pieces == ["text"]
+    assert [bytes(piece.as_json()) for piece in worker.fetch(4).pieces] == [b"text"]
     for length in (-1, 0, worker.most_bytes + 1, SHELF_BYTES, SHELF_BYTES + 1):
         with pytest.raises(Violation):
             worker.fetch(length)
@@ -221,3 +221,23 @@ def test_a_worker_fetches_from_its_shelf_what_was_laid_there(worker: Worker) -> 
     worker.leave()
     with pytest.raises(Violation):
         worker.fetch(4)
+
+
+def test_a_worker_keeps_the_latest_text_for_a_while(worker: Worker) -> None:
+    (fd,) = worker.open_shelf()
+    shelf = Shelf(os.dup(fd))
+    assert worker.kept_bytes == 0
+    worker.busy_since = 5.0
+    shelf.lay(b"text")
+    first = worker.fetch(4)
+    shelf.lay(b"text")
+    assert worker.fetch(4).pieces[0] is first.pieces[0]
+    assert worker.kept_bytes == 3 * 4
+    worker.forget_text(5.0)
+    assert worker.kept_bytes == 3 * 4
+    worker.forget_text(5.1)
+    assert worker.kept_bytes == 0
+    shelf.lay(b"text")
+    assert worker.fetch(4).pieces[0] is not first.pieces[0]
+    worker.leave()
+    assert worker.kept_bytes == 0

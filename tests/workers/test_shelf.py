@@ -63,7 +63,31 @@ def rewritten(ours: broker.Shelf, honest: bytes, other: bytes) -> Iterator[bytes
 def test_one_that_changes_while_it_is_fetched_is_what_was_fetched(ours: broker.Shelf) -> None:
     size = 2 * broker.PIECE_BYTES
     taken = LongText(rewritten(ours, b"a" * size, b"b" * size))
-    assert taken.pieces == ["a" * broker.PIECE_BYTES, "b" * broker.PIECE_BYTES]
+    assert [bytes(piece.as_json()) for piece in taken.pieces] == [b"a" * broker.PIECE_BYTES, b"b" * broker.PIECE_BYTES]
+
+
+def test_a_piece_that_is_there_again_is_the_same_object(theirs: Shelf, ours: broker.Shelf) -> None:
+    size = broker.PIECE_BYTES
+    text = b"a" * size + b"b" * size + b"c"
+    assert theirs.lay(text)
+    first = list(ours.fetch(len(text)))
+    assert b"".join(first) == text
+    for changed, same in (
+        (text, [True, True, True]),
+        (text[:-2] + b"xc", [True, False, True]),
+        (b"x" + text[1:], [False, False, True]),
+        (text + b"c", [False, True, False]),
+        (text[:size], [True]),
+        (text, [True, False, False]),
+    ):
+        assert theirs.lay(changed)
+        then = list(ours.fetch(len(changed)))
+        assert b"".join(then) == changed
+        assert [place < len(first) and piece is first[place] for place, piece in enumerate(then)] == same
+        first = then
+    ours.forget()
+    assert theirs.lay(text)
+    assert next(iter(ours.fetch(len(text)))) is not first[0]
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from filewarden.broker.protocol.long_text import LongResponse, LongText, as_json
+from filewarden.broker.protocol.long_text import LongResponse, LongText
 from filewarden.broker.protocol.response import encode
 
 PIECE_BYTES = 1000
@@ -48,4 +48,64 @@ def test_no_piece_is_empty_or_ends_inside_a_character() -> None:
     text = "\u00fc\u20ac\U0001f600x"
     taken = LongText(bytes([byte]) for byte in text.encode())
     assert len(taken) == len(text.encode())
-    assert [bytes(as_json(piece)).decode() for piece in taken.pieces] == list(text)
+    assert [bytes(piece.as_json()).decode() for piece in taken.pieces] == list(text)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_what_comes_again_is_looked_at_once_and_its_json_is_kept_from_the_second_time_on(shift: int) -> None:
+    came = list(cut(("x" * shift + "\u20ac" * PIECE_BYTES).encode()))
+    first = LongText(came)
+    made = [piece.as_json() for piece in first.pieces]
+    assert all(piece.as_json() is not one for piece, one in zip(first.pieces, made, strict=True))
+    second = LongText(came, first)
+    assert second.pieces == first.pieces
+    kept = [piece.as_json() for piece in second.pieces]
+    assert kept == made
+    third = LongText(came, second)
+    assert all(piece.as_json() is one for piece, one in zip(third.pieces, kept, strict=True))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        b"y" * PIECE_BYTES + b"b" * PIECE_BYTES + b"c",
+        b"a" * PIECE_BYTES + b"b" * (PIECE_BYTES - 1) + b"yc",
+        b"a" * PIECE_BYTES + b"b" * PIECE_BYTES + b"cy",
+        b"a" * PIECE_BYTES + b"b" * PIECE_BYTES + b"cy\xc3\xbc",
+        b"a" * PIECE_BYTES + b"b" * PIECE_BYTES,
+        b"a" * (PIECE_BYTES - 1),
+        b"a" * (PIECE_BYTES + 1),
+        b"b" * PIECE_BYTES + b"a" * PIECE_BYTES + b"c",
+        b"a" * (PIECE_BYTES - 1) + b"\xc3\xbc" + b"b" * PIECE_BYTES,
+    ],
+)
+def test_what_has_changed_is_looked_at(changed: bytes) -> None:
+    known = list(cut(b"a" * PIECE_BYTES + b"b" * PIECE_BYTES + b"c"))
+    before = LongText(known, LongText(known))
+    assert b"".join(piece.as_json() for piece in before.pieces) == b"".join(known)
+    came = [same(known, piece) for piece in cut(changed)]
+    for _ in range(3):
+        after = LongText(came, before)
+        assert (b"".join(piece.as_json() for piece in after.pieces), len(after)) == (changed, len(changed))
+        before = after
+
+
+def same(known: list[bytes], piece: bytes) -> bytes:
+    """A piece, as the object that it is among those known, if it is."""
+    return next((one for one in known if one == piece), piece)
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80"])
+def test_what_is_no_utf_8_beside_known_text_is_no_text(bad: bytes) -> None:
+    known = [b"a" * PIECE_BYTES, b"\xbc" + b"b" * PIECE_BYTES]
+    before = LongText([b"\xc3", known[1]])
+    assert bytes(before.pieces[0].as_json()).decode() == "\u00fc" + "b" * PIECE_BYTES
+    for text in ([known[0], bad], [bad, known[0]], [b"\xc3", known[1], bad], [b"\xc3\xbc", known[1]], [b"a", known[1]]):
+        with pytest.raises(UnicodeDecodeError):
+            LongText(text, before)
+
+
+def test_json_that_is_much_longer_than_its_text_is_not_kept() -> None:
+    text = b"\x01" * PIECE_BYTES
+    known = LongText([text], LongText([text]))
+    assert known.pieces[0].as_json() is not known.pieces[0].as_json()
