@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from filewarden.workers.shelf import FREE, MARK_AT, MEMORY_BYTES, SHELF_BYTES
+from filewarden.workers.shelf import FREE, MARK_AT, MEMORY_BYTES, SAME, SHELF_BYTES
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -35,7 +35,8 @@ class Shelf:
     def fetch(self, length: int) -> Iterator[bytes]:
         """Copies of the pieces of the text that lies there; once all have been taken, another may be laid.
 
-        A piece that is the same as the one that was in its place the time before is that very object.
+        A piece that is the same as the one that was in its place the time before is that very object. Where the worker
+        says that all of it is the same, what lies there is not looked at.
 
         Raises:
             ValueError: no text is as long.
@@ -46,6 +47,10 @@ class Shelf:
         return self._pieces(self._memory or self._map(), length)
 
     def _pieces(self, memory: "mmap", length: int) -> Iterator[bytes]:
+        if memory[MARK_AT:] == SAME and sum(map(len, self._latest)) == length:
+            yield from self._latest  # a worker that is wrong about it has answered with another text of its own
+            memory[MARK_AT:] = FREE
+            return
         before, self._latest = self._latest, []
         for place, begin in enumerate(range(0, length, PIECE_BYTES)):
             end = min(begin + PIECE_BYTES, length)

@@ -15,7 +15,10 @@ SHELF_BYTES = 1024 * 1024
 MARK_AT = SHELF_BYTES
 """Where a byte behind the text says whether it may be laid there: it is FREE again once the broker has fetched one."""
 MEMORY_BYTES = SHELF_BYTES + 1
-FREE, TAKEN = b"\0", b"\1"
+FREE, TAKEN, SAME = b"\0", b"\1", b"\2"
+"""SAME: taken, by the text that was fetched before. Whoever has kept that need not fetch it."""
+_PIECE_BYTES = 128 * 1024
+"""Of a file at a time: what a processor has at hand."""
 
 
 class Shelf:
@@ -30,25 +33,49 @@ class Shelf:
         finally:
             os.close(fd)
         self._view = memoryview(self._memory)
+        self._given_bytes = 0
+        """How long the text is that lies there as it was given last; 0 where it does not any more."""
+        self._room = bytearray()
 
     def lay(self, text: bytes) -> bool:
         """Put a text there; False, where it has no room."""
         if len(text) > SHELF_BYTES or self._memory[MARK_AT:] != FREE:
             return False
+        self._given_bytes = 0
         self._memory[: len(text)] = text
-        self.give()
+        self.give(len(text))
         return True
 
     def read(self, fd: int, size: int) -> memoryview | None:
-        """Put there what a file holds, if that is as long and has room: it is to be given yet. Raises OSError."""
+        """Put there what a file holds, if that is as long and has room: it is to be given yet. Raises OSError.
+
+        What lies there already is not written again, and where that is all, `is_same`.
+        """
         if size >= SHELF_BYTES or self._memory[MARK_AT:] != FREE:
             return None
-        found = os.readv(fd, [self._view[: size + 1]])  # with room for what a longer one would have
-        return self._view[:size] if found == size else None
+        room = self._room = self._room or bytearray(_PIECE_BYTES)
+        if self._given_bytes != size:
+            self._given_bytes = 0
+        at = 0
+        while count := os.readv(fd, [room]):
+            if at + count > size:
+                return None
+            with self._view[at : at + count] as there:
+                if not (self._given_bytes and room.startswith(there)):
+                    self._given_bytes = 0
+                    there[:] = memoryview(room)[:count]
+            at += count
+        return self._view[:size] if at == size else None
 
-    def give(self) -> None:
-        """Leave what lies there to the broker, until it has fetched it."""
-        self._memory[MARK_AT:] = TAKEN
+    @property
+    def is_same(self) -> bool:
+        """Whether what was read is the text that was given before."""
+        return self._given_bytes > 0
+
+    def give(self, size: int) -> None:
+        """Leave so much of what lies there to the broker, until it has fetched it."""
+        self._memory[MARK_AT:] = SAME if self._given_bytes == size else TAKEN
+        self._given_bytes = size
 
 
 def shelf_of(fds: list[int]) -> Shelf | None:

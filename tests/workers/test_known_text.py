@@ -95,6 +95,20 @@ def test_what_is_no_text_any_more_is_none_although_its_stamps_stay(
     assert theirs.lay(b"there is room still")
 
 
+@pytest.mark.parametrize("place", [0, 131_072, len(PLAIN) - 1])
+def test_what_changes_by_a_mapping_is_told_although_its_stamps_stay(
+    root: Path, read: Read, ours: broker.Shelf, place: int
+) -> None:
+    (root / "file").write_bytes(PLAIN)
+    with open(root / "file", "r+b") as file, mmap.mmap(file.fileno(), 0) as mapping:
+        mapping[place : place + 1] = mapping[place : place + 1]
+        assert read().text == PLAIN
+        for letter in b"xxyyy":
+            mapping[place] = letter
+            assert read().text == len(PLAIN)
+            assert b"".join(ours.fetch(len(PLAIN))) == PLAIN[:place] + bytes([letter]) + PLAIN[place + 1 :]
+
+
 def test_what_changes_meanwhile_is_read_from_its_beginning(
     root: Path, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,13 @@
 import mmap
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from filewarden.broker import shelf as broker
 from filewarden.broker.protocol.long_text import LongText
-from filewarden.workers.shelf import MEMORY_BYTES, SHELF_BYTES, Shelf, shelf_of
+from filewarden.workers.shelf import MARK_AT, MEMORY_BYTES, SAME, SHELF_BYTES, Shelf, shelf_of
 
 
 @pytest.mark.parametrize("size", [1, 70_000, SHELF_BYTES])
@@ -88,6 +89,70 @@ def test_a_piece_that_is_there_again_is_the_same_object(theirs: Shelf, ours: bro
     ours.forget()
     assert theirs.lay(text)
     assert next(iter(ours.fetch(len(text)))) is not first[0]
+
+
+def test_a_file_that_lies_there_still_is_the_text_before(theirs: Shelf, ours: broker.Shelf, tmp_path: Path) -> None:
+    text = b"a" * broker.PIECE_BYTES + b"b" * 1000
+    assert theirs.lay(text)
+    first = list(ours.fetch(len(text)))
+    read(theirs, tmp_path, text)
+    assert theirs.is_same
+    theirs.give(len(text))
+    assert theirs.read(-1, len(text)) is None, "it has not been fetched yet"
+    then = list(ours.fetch(len(text)))
+    assert all(one is other for one, other in zip(first, then, strict=True))
+    for changed in (text[:-1] + b"c", text, b"c" + text[1:], text[:-1], text + b"c", text):
+        read(theirs, tmp_path, changed)
+        assert not theirs.is_same
+        theirs.give(len(changed))
+        assert b"".join(ours.fetch(len(changed))) == changed
+
+
+def test_what_nobody_has_kept_is_fetched_once_more(theirs: Shelf, ours: broker.Shelf, tmp_path: Path) -> None:
+    text = b"a" * 1000
+    assert theirs.lay(text)
+    assert b"".join(ours.fetch(len(text))) == text
+    ours.forget()
+    read(theirs, tmp_path, text)
+    assert theirs.is_same
+    theirs.give(len(text))
+    assert b"".join(ours.fetch(len(text))) == text
+
+
+def test_what_was_put_there_and_not_given_is_not_the_text_before(
+    theirs: Shelf, ours: broker.Shelf, tmp_path: Path
+) -> None:
+    text = b"a" * 1000
+    assert theirs.lay(text)
+    assert b"".join(ours.fetch(len(text))) == text
+    for other in (text[:-1] + b"b", b"b" + text[1:]):
+        read(theirs, tmp_path, other)
+        read(theirs, tmp_path, text)
+        assert not theirs.is_same
+    (tmp_path / "file").write_bytes(text + b"longer")
+    with open(tmp_path / "file", "rb") as file:
+        assert theirs.read(file.fileno(), len(text)) is None
+        file.seek(0)
+        assert theirs.read(file.fileno(), len(text) + 7) is None
+
+
+def test_a_worker_that_lies_about_it_gets_its_own_text(theirs: Shelf, ours: broker.Shelf) -> None:
+    memory = mmap.mmap(ours.fd, MEMORY_BYTES)
+    assert theirs.lay(b"honest")
+    assert list(ours.fetch(6)) == [b"honest"]
+    memory[:6], memory[MARK_AT:] = b"change", SAME
+    assert list(ours.fetch(6)) == [b"honest"]
+    memory[MARK_AT:] = SAME
+    assert list(ours.fetch(5)) == [b"chang"]
+
+
+def read(shelf: Shelf, folder: Path, text: bytes) -> None:
+    """Read a file of that text onto the shelf."""
+    (folder / "file").write_bytes(text)
+    with open(folder / "file", "rb") as file:
+        there = shelf.read(file.fileno(), len(text))
+        assert there is not None
+        assert bytes(there) == text
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80"])

@@ -1,4 +1,4 @@
-"""A large file about which everything is known: it is read straight onto the shelf, without a copy of our own."""
+"""A large file about which everything is known: it is read onto the shelf, or found to lie there still."""
 
 import codecs
 import contextlib
@@ -25,9 +25,10 @@ def read_known(context: "Context", handle: Handle, part: Part) -> Text | None:
     if facts is None or facts.encoding != "utf-8" or facts.bom:
         return None
     with contextlib.suppress(OSError):  # whoever reads it like any other says so
-        text = context.shelf.read(handle.fd, facts.size)
-        if text is not None and _is_text(text) and not has_changed(handle):
-            context.shelf.give()
+        shelf = context.shelf
+        text = shelf.read(handle.fd, facts.size)
+        if text is not None and (shelf.is_same or _is_text(text)) and not has_changed(handle):
+            shelf.give(facts.size)
             return Text(text=facts.size, facts=facts)
     os.lseek(handle.fd, 0, os.SEEK_SET)
     return None
