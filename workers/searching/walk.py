@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from filewarden.workers.paths.leaves import is_leaf
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.searching.entries import Entries, Reading
 from filewarden.workers.searching.ignore import FILE_NAME, Ignore, Rules, read_rules
 from filewarden.workers.searching.last_folder import LastFolder
+from filewarden.workers.searching.raw_names import may_hold
 
 if TYPE_CHECKING:
     from filewarden.workers.paths.handle import Handle
@@ -161,9 +163,10 @@ class Walk:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
         if self._filters.stays:
             found = _last_folder.read(handle, self._reading)
+        elif self._filters.fixed and is_leaf(handle) and not may_hold(handle.fd, self._filters.fixed):
+            return None
         else:
-            with os.scandir(handle.fd) as entries:
-                found = self._reading.among(entries)
+            found = self._reading.of(handle.fd)
         if found is None:
             return None
         ignore = todo.ignore

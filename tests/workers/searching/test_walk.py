@@ -205,3 +205,21 @@ def test_o11_depth_is_bounded_by_the_length_of_a_path(space: Space, root: Path) 
         shown = [folder.names for folder in walk.folders()]
     assert walk.skipped == 1
     assert (b"sub",) in shown
+
+
+@pytest.mark.parametrize("is_quick", [True, False])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(part=st.sampled_from([b"c", b".py", b"1", b"none", b"x", b".gitignore"]), hides=st.booleans())
+def test_a_part_of_all_wanted_names_changes_nothing_but_the_time(
+    space: Space, forest: Path, is_quick: bool, part: bytes, hides: bool
+) -> None:
+    (forest / "sub" / "deep" / "x" / ".hidden.c").touch()
+    (forest / "z" / "link-c").unlink(missing_ok=True)
+    (forest / "z" / "link-c").symlink_to("c")
+    wanted = Filters(wants_name=lambda name: part in name, fixed=part if is_quick else b"", hides_dotted=hides)
+    expected = [
+        path
+        for path in walked(space, filters=Filters(hides_dotted=hides))
+        if part in os.fsencode(os.path.basename(path))
+    ]
+    assert walked(space, filters=wanted) == expected

@@ -1,0 +1,60 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from filewarden.workers.paths import leaves
+from filewarden.workers.paths.leaves import is_leaf
+from filewarden.workers.paths.space import Space
+
+EXT4, BTRFS, FUSE = 0xEF53, 0x9123683E, 0x65735546
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaves, "_count_by_device", {})
+
+
+def answers(space: Space, *paths: str) -> list[bool]:
+    found = []
+    for path in paths:
+        with space.open_directory(path) as folder:
+            found.append(is_leaf(folder))
+    return found
+
+
+def test_only_a_folder_without_folders_is_ever_one(space: Space, root: Path) -> None:
+    (root / "sub" / "deep" / "link").symlink_to("..", target_is_directory=True)
+    assert answers(space, ".", "sub") == [False, False]
+    if answers(space, "sub/deep") == [True]:
+        (root / "sub" / "deep" / "folder").mkdir()
+        assert answers(space, "sub/deep", "sub/deep/folder") == [False, True]
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [(EXT4, True), (BTRFS, False), (FUSE, False), (None, False)])
+def test_only_where_folders_are_counted_their_number_tells(
+    space: Space, root: Path, monkeypatch: pytest.MonkeyPatch, kind: int | None, is_told: bool
+) -> None:
+    if os.stat(root / "sub" / "deep").st_nlink != 2:
+        pytest.skip("this file system does not count folders")
+    monkeypatch.setattr(leaves, "file_system_type", lambda _fd: kind)
+    assert answers(space, "sub/deep", "sub", ".") == [is_told, False, False]
+
+
+def test_a_file_system_is_asked_once(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def ask(fd: int) -> int:
+        asked.append(fd)
+        return EXT4
+
+    monkeypatch.setattr(leaves, "file_system_type", ask)
+    answers(space, "sub/deep", "sub/deep", "sub/deep")
+    assert len(asked) <= 1
+
+
+def test_what_is_not_open_has_no_type() -> None:
+    fd = os.open("/proc", os.O_RDONLY)
+    assert leaves.file_system_type(fd) == 0x9FA0
+    os.close(fd)
+    assert leaves.file_system_type(-1) is None
