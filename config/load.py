@@ -71,7 +71,8 @@ def load(
     settings = msgspec.structs.replace(settings, roots=tuple(roots.settings), profiles=tuple(profiles.settings))
     if not problems:
         problems += access_faults(settings, origins)
-    if needs_root and not any(p.key.startswith(("roots", "profiles")) for p in problems):
+    is_unread = file.file is None and bool(file.problems)  # who knows which roots it names?
+    if needs_root and not is_unread and not any(p.key.startswith(("roots", "profiles")) for p in problems):
         problems += _rootless(settings)
     if problems:
         raise ConfigError(problems)

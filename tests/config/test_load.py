@@ -68,6 +68,19 @@ def test_a_file_without_roots_names_none(text: str, refused: Refuse) -> None:
     assert "no folder to serve" in refused(text=text, rootless=True)
 
 
+@pytest.mark.parametrize("text", ["roots = [", "[[roots]]\npath = /srv\n"])
+def test_a_file_that_cannot_be_read_is_not_said_to_name_no_root(text: str, refused: Refuse) -> None:
+    said = refused(text=text, rootless=True)
+    assert said.splitlines()[0] == "config error: 1 problem"
+    assert "no valid TOML" in said
+
+
+def test_a_file_that_is_not_there_is_the_only_problem(refused: Refuse, tmp_path: Path) -> None:
+    said = refused("--config", str(tmp_path / "absent.toml"), rootless=True)
+    assert "no folder to serve" not in said
+    assert "does not exist" in said
+
+
 def test_a_broken_root_does_not_count_as_none(refused: Refuse) -> None:
     assert "no folder to serve" not in refused(text="[[roots]]\npath = 3\n", rootless=True)
 
