@@ -117,8 +117,9 @@ def tour(url: str, token: str | None) -> list[str]:
     listing = json.loads(client.call("list_directory", path="."))
     lines.append(f"the root    {listing['total']} entries")
     lines += [f"            {entry['type']:9} {entry['path']}" for entry in listing["entries"][:5]]
-    info = json.loads(client.call("get_file_info", path="."))
-    lines.append(f"root info   {info['type']}, readable: {info['readable']}, writable: {info['writable']}")
+    for root in json.loads(client.call("list_allowed_directories"))["directories"]:
+        info = json.loads(client.call("get_file_info", path=root["path"]))
+        lines.append(f"root info   {root['name']}: readable: {info['readable']}, writable: {info['writable']}")
     found = json.loads(client.call("search_files", pattern="*", recursive=True, max_results=5))
     lines.append(f"search *    {', '.join(match['path'] for match in found['matches']) or 'nothing'}")
     if found["matches"]:
@@ -146,7 +147,11 @@ def main() -> int:
     parser.add_argument("--token-file", metavar="FILE", help=f"default: {DEFAULT_TOKEN_FILE} if it exists")
     parser.add_argument("--clients", type=int, default=1, metavar="N", help="so many at the same time")
     arguments = parser.parse_args()
-    token = read_token(arguments)
+    try:
+        token = read_token(arguments)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is no token"
+        parser.error(f"{arguments.token_file or DEFAULT_TOKEN_FILE}: {reason}")
     failures = 0
     shown = threading.Lock()
 

@@ -111,3 +111,17 @@ def test_the_example_finds_the_token_and_says_what_is_wrong(
     refused = run_example("--url", server.url, "--token", "wrong-wrong-wrong-wrong", environ=environ)
     assert refused.returncode == 1
     assert "401" in refused.stdout
+    absent = run_example("--token-file", "/nowhere/token", environ=environ)
+    assert absent.returncode == 2
+    assert "/nowhere/token: No such file or directory" in absent.stderr
+    assert "Traceback" not in absent.stderr
+
+
+def test_the_example_looks_around_a_server_of_several_roots(
+    start_http: Callable[..., Any], environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    server = start_http(str(tmp_path / "notes"))
+    done = run_example("--url", server.url, "--token-file", str(server.token_path), environ=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "notes" in done.stdout
