@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from filewarden.config.errors import ConfigError
-from filewarden.config.folders import home_folder
+from filewarden.config.folders import home_folder, state_folder
 from filewarden.config.load import Loaded, load
 from filewarden.config.nearest import hint
 from filewarden.transports.clients.arguments import Asked, UsageError, read_arguments
@@ -15,6 +15,7 @@ from filewarden.transports.clients.installing import difference, read_text, repl
 from filewarden.transports.clients.launching import launch
 from filewarden.transports.clients.places import System
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
+from filewarden.transports.token import FILE_NAME as TOKEN_FILE_NAME
 
 
 def show_client(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
@@ -24,6 +25,7 @@ def show_client(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
         client = _client(asked.client)
         loaded = load(asked.serve, environ, needs_root="--http" not in asked.serve)
         entry = _entry(client, asked, loaded, environ)
+        hints = [*_token_hints(client, loaded, environ), client.then]
     except UsageError as error:
         sys.stderr.write(f"filewarden client: {error}\n")
         return EXIT_USAGE
@@ -33,11 +35,11 @@ def show_client(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     is_remote = loaded.settings.http.enabled
     path = asked.file or (client.place(_system(environ)) if client.place else "")
     if not asked.installs:
-        return _print(client, path, _edited(client, "", asked.name, entry, is_remote), is_remote)
+        return _print(client, path, _edited(client, "", asked.name, entry, is_remote), hints)
     if not path:
         sys.stderr.write("filewarden client: name the file to write with --file FILE\n")
         return EXIT_USAGE
-    return _install(client, path, asked, entry, is_remote)
+    return _install(client, path, asked, entry, is_remote, hints)
 
 
 def _client(name: str) -> Client:
@@ -74,19 +76,28 @@ def _edited(client: Client, text: str, name: str, entry: Entry, is_remote: bool)
     return edited.replace("\n", "\r\n") if is_dos else edited
 
 
-def _print(client: Client, path: str, text: str, is_remote: bool) -> int:
+def _token_hints(client: Client, loaded: Loaded, environ: Mapping[str, str]) -> list[str]:
+    """How the client gets the token, and where the server keeps it: for a server over HTTP alone."""
+    http = loaded.settings.http
+    if not http.enabled:
+        return []
+    if http.auth != "token" or http.issuer:
+        return [client.token]
+    path = http.token_file or os.path.join(state_folder(environ), TOKEN_FILE_NAME)
+    return [client.token, f"The token stands in {path}, once the server has been started."]
+
+
+def _print(client: Client, path: str, text: str, hints: list[str]) -> int:
     sys.stderr.write(f"{client.title}: put this into {path}\n\n" if path else f"For {client.title}:\n\n")
     sys.stdout.write(text)
     sys.stdout.flush()
-    hints = [client.token] if is_remote else []
-    hints.append(client.then)
     if path:
-        hints.append("The same with --install writes it there, after showing what changes.")
+        hints = [*hints, "The same with --install writes it there, after showing what changes."]
     sys.stderr.write("\n" + "".join(f"{line}\n" for line in hints))
     return EXIT_OK
 
 
-def _install(client: Client, path: str, asked: Asked, entry: Entry, is_remote: bool) -> int:
+def _install(client: Client, path: str, asked: Asked, entry: Entry, is_remote: bool, hints: list[str]) -> int:
     try:
         old = read_text(path)
         new = _edited(client, old, asked.name, entry, is_remote)
@@ -107,7 +118,7 @@ def _install(client: Client, path: str, asked: Asked, entry: Entry, is_remote: b
         sys.stderr.write(f"{path}: {error.strerror}; it is as it was\n")
         return EXIT_FAILURE
     sys.stderr.write(f"\nWritten to {path}." + (f" The old file is {backup}." if backup else "") + "\n")
-    sys.stderr.write("".join(f"{line}\n" for line in ([client.token] if is_remote else []) + [client.then]))
+    sys.stderr.write("".join(f"{line}\n" for line in hints))
     return EXIT_OK
 
 

@@ -84,6 +84,24 @@ def test_over_http_the_entry_is_an_address_and_no_token(
     assert "leave --http out" in capsys.readouterr().err
 
 
+def test_over_http_it_is_said_where_the_token_stands(
+    tmp_path: Path, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(f'[http]\nenabled = true\ntoken_file = "{tmp_path}/secrets/token"\n')
+    assert show_client(["cursor", "--http"], environ) == EXIT_OK
+    assert os.path.join(environ["HOME"], ".local/state/filewarden/token") in capsys.readouterr().err
+    assert show_client(["vscode", "--http", "--config", str(own)], environ) == EXIT_OK
+    assert f"{tmp_path}/secrets/token" in capsys.readouterr().err
+    target = tmp_path / "mcp.json"
+    wanted = ["cursor", "--http", "--config", str(own), "--install", "--yes", "--file", str(target)]
+    assert show_client(wanted, environ) == EXIT_OK
+    assert f"{tmp_path}/secrets/token" in capsys.readouterr().err
+    for other in (["--http", "--auth", "none"], [str(tmp_path / "project")]):
+        assert show_client(["cursor", *other], environ) == EXIT_OK
+        assert "The token stands" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
