@@ -19,6 +19,7 @@ from filewarden.config.errors import printable
 MEBIBYTE = 1024 * 1024
 MOST_CLIENTS = 3
 """Who is named by the calls that they have in flight."""
+LONGEST_PROBLEM_CHARS = 500
 NO_SERVER = "No server of yours is running. Start one with: filewarden serve DIR"
 OTHER_VERSION = "A server of another version runs; filewarden status --json shows its document."
 HEADINGS = ("slot", "pid", "state", "tool", "busy", "memory", "cpu", "calls", "restarts", "last exit")
@@ -115,7 +116,9 @@ def _profile_line(profile: ProfileStatus) -> str:
 def _configuration_lines(configuration: ConfigurationStatus) -> Iterator[str]:
     """What of the file does not count; nothing where all of it does."""
     if configuration.problem is not None:
-        yield f"  the latest reload was refused: {printable(configuration.problem)}"
+        count, *problems = configuration.problem.splitlines() or [""]
+        yield f"  the latest reload was refused: {printable(count)}"
+        yield from (f"    {printable(problem.strip(), LONGEST_PROBLEM_CHARS)}" for problem in problems)
     if configuration.needs_restart:
         yield f"  waits for a restart: {printable(', '.join(configuration.needs_restart))}"
 

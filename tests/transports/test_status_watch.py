@@ -112,6 +112,13 @@ def test_what_is_wrong_and_what_was_refused_stands_above_the_workers() -> None:
     assert not [line for line in plain(sight()).splitlines() if "problem" in line or "refused" in line]
 
 
+def test_each_problem_of_a_refused_reload_has_a_line_of_its_own() -> None:
+    problem = "config error: 2 problems\n  pool.nope (/c.toml): unknown\u001b[2J\n  htpp (/c.toml): unknown section"
+    lines = plain(sight({**DOCUMENT, "configuration": {"problem": problem}})).splitlines()
+    at = lines.index("  the latest reload was refused: config error: 2 problems")
+    assert lines[at + 1 : at + 3] == [r"    pool.nope (/c.toml): unknown\x1b[2J", "    htpp (/c.toml): unknown section"]
+
+
 def test_for_a_program_each_look_is_a_line(two_looks: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert two_looks(as_json=True) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [[DOCUMENT]]
