@@ -61,4 +61,5 @@ def _prose(option: Option) -> list[str]:
         bounds = "one of " + ", ".join(map(written, option.choices))
     if bounds:
         facts.append(f"({bounds})")
-    return textwrap.wrap(" ".join(facts), WIDTH, initial_indent="# ", subsequent_indent="# ")
+    text = " ".join(facts)
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)

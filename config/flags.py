@@ -86,7 +86,11 @@ def flag_help() -> str:
     for flag in flags().values():
         head = f"  {flag.name} {flag.metavar}".rstrip()
         text = textwrap.fill(
-            flag.sentence + _facts(flag.option), 100, initial_indent=" " * 26, subsequent_indent=" " * 26
+            flag.sentence + _facts(flag.option),
+            100,
+            initial_indent=" " * 26,
+            subsequent_indent=" " * 26,
+            break_on_hyphens=False,
         )
         paragraphs.append(f"{head:<25} {text.lstrip()}" if len(head) < 25 else f"{head}\n{text}")
     return "\n".join(paragraphs) + "\n"

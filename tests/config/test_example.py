@@ -26,6 +26,10 @@ def test_as_printed_it_sets_nothing(loaded: Load) -> None:
     assert set(found.origins.values()) - {"default", "command line"} <= {found.file}
 
 
+def test_no_value_is_broken_in_two() -> None:
+    assert not [line for line in commented_file().splitlines() if line.endswith("-")]
+
+
 def test_with_every_setting_line_uncommented_it_names_every_setting_once() -> None:
     tables = tomllib.loads(uncommented())
     (root,), (profile,) = tables.pop("roots"), tables.pop("profiles")
