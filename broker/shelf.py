@@ -62,6 +62,11 @@ class Shelf:
             yield piece
         memory[MARK_AT:] = FREE
 
+    @property
+    def mapped_bytes(self) -> int:
+        """At most so much of it counts as memory of this process."""
+        return 0 if self._memory is None else MEMORY_BYTES
+
     def forget(self) -> None:
         """Keep what was fetched last no longer."""
         self._latest = []

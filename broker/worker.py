@@ -76,8 +76,9 @@ class Worker(Process[Ready | Ending | Aside]):
 
     @property
     def kept_bytes(self) -> int:
-        """At most so much is kept of its latest long text, with its JSON."""
-        return 0 if self._fetched is None else (1 + MOST_TIMES_LONGER) * len(self._fetched)
+        """At most so much is kept of its latest long text, with its JSON, and of what it has laid on its shelf."""
+        text_bytes = 0 if self._fetched is None else (1 + MOST_TIMES_LONGER) * len(self._fetched)
+        return text_bytes + (0 if self._shelf is None else self._shelf.mapped_bytes)
 
     def forget_text(self, before: float) -> None:
         """Keep its latest long text no longer, if that came with a call that began before then."""

@@ -14,7 +14,7 @@ from filewarden.broker.holdings import Holdings
 from filewarden.broker.lifecycle import Exit
 from filewarden.broker.memory import OwnMemoryWatch
 from filewarden.broker.worker import Worker
-from filewarden.workers.shelf import Shelf
+from filewarden.workers.shelf import MEMORY_BYTES, Shelf
 
 MIB = 1024 * 1024
 FRAME_BYTES = 2 * MIB
@@ -125,10 +125,14 @@ def test_texts_that_are_kept_explain_growth_until_they_are_old(machine: Machine)
     pool = Pool(reader)
     guard = guard_of(pool)
     guard.look(1.0)
-    machine.resident[None] += ALLOWED_BYTES + 3 * MIB
+    machine.resident[None] += ALLOWED_BYTES + 3 * MIB + MEMORY_BYTES
     guard.look(1.0 + TEXT_KEPT_S)
     assert pool.ended() == []
+    machine.resident[None] -= 3 * MIB
     guard.look(1.1 + TEXT_KEPT_S)
+    assert pool.ended() == [], "the shelf stays mapped, and counts as memory of this process"
+    machine.resident[None] += 1
+    guard.look(1.2 + TEXT_KEPT_S)
     assert pool.ended() == [reader]
 
 
