@@ -25,6 +25,7 @@ _ENDING_BYTES = 65536
 PLAIN_BYTES = 65536
 """Up to here a text is small: everything about it is found out at once."""
 _RETURN = ord("\r")
+_CHANGED = "The file changed while it was read."
 
 _Value = TypeVar("_Value")
 
@@ -144,22 +145,30 @@ def _next_line(piece: Piece) -> int | None:
 
 
 def _notice(piece: Piece, controls: int, invisible: int, *, is_changed: bool) -> str | None:
-    sentences = [] if piece.is_complete else [_cut(piece)]
     hidden = [f"{count} {kind}" for count, kind in ((invisible, "invisible"), (controls, "control")) if count]
-    if hidden:
-        sentences.append(f"The text contains {' and '.join(hidden)} character(s), passed on as they are.")
-    if is_changed:
-        sentences.append("The file changed while it was read.")
-    return f"[{' '.join(sentences)}]" if sentences else None
+    return _sentences(
+        None if piece.is_complete else _cut(piece),
+        f"The text contains {' and '.join(hidden)} character(s), passed on as they are." if hidden else None,
+        _CHANGED if is_changed else None,
+    )
+
+
+def _sentences(*told: str | None) -> str | None:
+    """One notice of what there is to be told."""
+    return f"[{' '.join(filter(None, told))}]" if any(told) else None
 
 
 def _cut(piece: Piece) -> str:
     next_line = _next_line(piece)
-    if not piece.has_more:
-        return f"Cut: the asked lines are longer than an answer may be; this begins at byte_offset={piece.start}."
     if piece.is_inside_line or next_line is None:
-        return f"Cut: the answer is full; the rest begins at byte_offset={piece.end}."
+        return _cut_at(piece.start, piece.end, has_more=piece.has_more)
     return f"Cut: the answer is full, or the time was up; go on with offset={next_line}."
+
+
+def _cut_at(start: int, end: int, *, has_more: bool) -> str:
+    if has_more:
+        return f"Cut: the answer is full; the rest begins at byte_offset={end}."
+    return f"Cut: the asked lines are longer than an answer may be; this begins at byte_offset={start}."
 
 
 def _fitted(context: "Context", part: Part, piece: Piece) -> Piece:
@@ -194,6 +203,10 @@ def binary(
     is_complete: bool = True,
     has_more: bool = False,
 ) -> Reading:
+    is_changed = has_changed(handle)
+    cut = None
+    if not is_complete and start is not None:
+        cut = _cut_at(start, start + len(data), has_more=has_more)
     facts = TextFacts(
         path=handle.path,
         size=handle.stat.st_size if size is None else size,
@@ -203,7 +216,8 @@ def binary(
         truncated=not is_complete,
         byte_offset=_unset(start),
         next_byte_offset=_unset(start + len(data) if has_more and start is not None else None),
-        changed_during_read=has_changed(handle),
+        changed_during_read=is_changed,
+        notice=_unset(_sentences(cut, _CHANGED if is_changed else None)),
     )
     return Reading(data, facts, is_binary=True)
 

@@ -1,5 +1,6 @@
 """How the text of an open file is read: whole, by lines, or by bytes, and what is told about it."""
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.handle import Handle
 from filewarden.workers.reading.piece import Piece, Reading, binary, count_lines, plain, told
 from filewarden.workers.text import bookmarks
+from filewarden.workers.text.codec import decode_begun
 from filewarden.workers.text.decoding import Decoded, Encoding, decode, measure, settle, whole_characters
 from filewarden.workers.text.lines import Lines, Span, last_lines, plain_blocks, wide_blocks
 from filewarden.workers.text.part import Part
@@ -141,7 +143,7 @@ def _length(text: bytes, encoding: Encoding) -> int:
 def _span(context: "Context", handle: Handle, part: Part, encoding: Encoding) -> Span:
     cap = context.limits.max_file_bytes
     if part.tail is not None:
-        if encoding.is_wide:
+        if encoding.is_wide or not handle.stat.st_size:  # some files say 0, and only their end tells where it is
             return _lines(context, handle, encoding, encoding.bom).last(part.tail, cap)
         return last_lines(handle.fd, encoding.bom, handle.stat.st_size, part.tail, cap)
     offset = part.offset or 1
@@ -190,7 +192,7 @@ def _remember(handle: Handle, encoding: Encoding, facts: TextFacts) -> None:
 def _read_bytes(context: "Context", handle: Handle, part: Part) -> Reading:
     encoding = _settled(handle, part.encoding)
     size, cap, asked = handle.stat.st_size, context.limits.max_file_bytes, part.byte_offset or 0
-    if asked > size:
+    if asked > size and not _goes_on(handle, asked):
         raise ToolFailure(
             Code.INVALID_ARGUMENT, f"byte_offset {asked} is behind the end: the file has {size} bytes.", size=size
         )
@@ -201,7 +203,7 @@ def _read_bytes(context: "Context", handle: Handle, part: Part) -> Reading:
     is_complete = part.byte_limit is not None and part.byte_limit <= cap
     if run is None:
         data = os.pread(handle.fd, count, asked)
-        has_more = asked + len(data) < size
+        has_more = _goes_on(handle, asked + len(data))
         complete = is_complete or not has_more
         return binary(handle, data, encoding, start=asked, is_complete=complete, has_more=has_more)
     piece = Piece(
@@ -233,12 +235,31 @@ def _run(handle: Handle, encoding: Encoding, asked: int, count: int) -> _Run | N
     begin += -begin % encoding.unit
     data = os.pread(handle.fd, count, begin)
     whole = whole_characters(data, encoding.name) if begin > encoding.bom else data
-    has_more = begin + len(data) < handle.stat.st_size
+    rest = data[: len(data) - len(whole)]
+    if rest and not _ends_character(handle, begin, rest, encoding.name, is_all=not whole):
+        rest, whole = b"", data  # so that it is told as what it is, and nothing is left out
+    has_more = _goes_on(handle, begin + len(data))
     decoded = decode(whole, encoding, is_cut=has_more)
     if decoded is None:
         return None
-    start = begin + len(data) - len(whole)
+    start = begin + len(rest)
     return _Run(decoded, start, start + len(whole) - decoded.unused, has_more)
+
+
+def _ends_character(handle: Handle, position: int, rest: bytes, name: str, *, is_all: bool) -> bool:
+    """Whether bytes at a position are the rest of a character that begins before it; `is_all`: or the middle of one."""
+    before = os.pread(handle.fd, min(position, _MARK_BYTES - 1), max(0, position - _MARK_BYTES + 1))
+    for length in range(1, len(before) + 1):
+        with contextlib.suppress(UnicodeError):
+            text, unused = decode_begun(before[-length:] + rest, name)
+            if (len(text), unused) == (1, 0) or (is_all and not text):
+                return True
+    return False
+
+
+def _goes_on(handle: Handle, position: int) -> bool:
+    """Whether the file has a byte there: the size is only a guess."""
+    return bool(os.pread(handle.fd, 1, position))
 
 
 # -- inside

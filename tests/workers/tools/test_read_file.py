@@ -213,6 +213,25 @@ def test_l24_a_file_that_claims_to_be_empty_is_read(
     assert text.startswith(b"Name:")
     assert facts.size == len(text)
     assert read(context, "status", head=1)[0].startswith(b"Name:")
+    assert read(context, "status", tail=1)[0].split(b":")[0] == text.splitlines()[-1].split(b":")[0]
+    first, facts = read(context, "status", byte_limit=5)
+    assert (first, facts.next_byte_offset) == (b"Name:", 5)
+    rest, facts = read(context, "status", byte_offset=5, byte_limit=len(text) + 4096)
+    assert (first + rest)[:20] == text[:20]
+    assert facts.next_byte_offset is msgspec.UNSET
+    assert "behind the end" in refused(context, "status", byte_offset=1 << 20).message
+
+
+def test_a_file_that_claims_more_than_it_holds_has_an_end(
+    open_space: Callable[..., Space], make_context: MakeContext
+) -> None:
+    folder = Path("/sys/kernel/mm/transparent_hugepage")
+    if not (folder / "enabled").exists():
+        pytest.skip("no sys file system")
+    context = make_context(open_space(open_root("sys", str(folder))))
+    text, facts = read(context, "enabled", byte_offset=1)
+    assert text == (folder / "enabled").read_bytes()[1:]
+    assert (facts.next_byte_offset, facts.truncated, facts.final_newline) == (msgspec.UNSET, False, True)
 
 
 def binary(context: Context, **arguments: Any) -> dict[str, object]:

@@ -1,3 +1,4 @@
+import base64
 import os
 import time
 import tracemalloc
@@ -152,6 +153,61 @@ def test_o16_a_range_of_bytes_of_what_is_no_text_is_base64(context: Context, roo
     text, facts = read(context, byte_offset=0, byte_limit=2)
     assert text == b'{"binary":true,"encoding":"base64","size":256,"data":"AAE="}'
     assert (facts.byte_offset, facts.next_byte_offset) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "offset"),
+    [
+        (b"caf\xe9 \x96 dash", "utf-8", 5),
+        (b"\xe2\x82\xac\x82\xac", "utf-8", 3),
+        (b"a\x80", "utf-8", 1),
+        (b"\xe2\x28\xac", "utf-8", 2),
+        (b"a\0\x3d\xde", "utf-16-le", 2),
+    ],
+)
+def test_a_range_leaves_out_nothing_but_the_rest_of_a_character(
+    context: Context, root: Path, data: bytes, encoding: str, offset: int
+) -> None:
+    (root / "f").write_bytes(data)
+    text, facts = read(context, encoding=encoding, byte_offset=offset)
+    assert (facts.binary, facts.byte_offset) == (True, offset)
+    assert msgspec.json.decode(text)["data"] == base64.b64encode(data[offset:]).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "offset", "begin"),
+    [
+        ("€uro", "utf-8", 1, 3),
+        ("€uro", "utf-8", 2, 3),
+        ("x\U0001f600y", "utf-8", 2, 5),
+        ("x\U0001f600y", "utf-8", 4, 5),
+        ("x\U0001f600y", "utf-16-le", 4, 6),
+        ("x\U0001f600y", "utf-16-be", 3, 6),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2, 3, 9])
+def test_a_range_leaves_out_the_rest_of_a_character(
+    context: Context, root: Path, text: str, encoding: str, offset: int, begin: int, limit: int
+) -> None:
+    data = text.encode(encoding)
+    (root / "f").write_bytes(data)
+    read_text, facts = read(context, encoding=encoding, byte_offset=offset, byte_limit=limit)
+    assert (facts.binary, facts.byte_offset) == (False, begin)
+    assert data[begin:].decode(encoding).startswith(read_text.decode())
+
+
+def test_what_is_cut_of_what_is_no_text_is_told(space: Space, make_context: MakeContext, root: Path) -> None:
+    (root / "f").write_bytes(b"\0" * 1000)
+    context = make_context(space, max_file_bytes=100)
+    _, facts = read(context, byte_offset=0)
+    assert (facts.truncated, facts.next_byte_offset) == (True, 100)
+    assert facts.notice == "[Cut: the answer is full; the rest begins at byte_offset=100.]"
+    _, facts = read(context, head=1)
+    assert facts.notice == "[Cut: the answer is full; the rest begins at byte_offset=100.]"
+    _, facts = read(context, tail=1)
+    assert facts.notice == "[Cut: the asked lines are longer than an answer may be; this begins at byte_offset=900.]"
+    _, facts = read(context, byte_offset=0, byte_limit=100)
+    assert facts.notice is msgspec.UNSET
 
 
 @pytest.mark.parametrize(
