@@ -88,6 +88,45 @@ def test_pages_of_lines_and_of_bytes_make_the_whole(
         assert every[position:].startswith(line.decode().encode(codec))
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_part_is_what_plain_reading_gives(
+    wide_open: Space, folder: Path, encoding: str, data: st.DataObject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 16)
+    text = data.draw(WIDE_TEXTS if encoding.startswith("utf") else TEXTS)
+    every = text.encode(encoding)
+    (folder / "f").write_bytes(every)
+    all_lines = [line + "\n" for line in text.split("\n")]
+    all_lines[-1] = all_lines[-1][:-1]
+    all_lines = [line for line in all_lines if line]
+    cap = data.draw(st.sampled_from([9, 40, 1 << 20]))
+    way = data.draw(st.sampled_from(["head", "tail", "offset"]))
+    number, count = data.draw(st.integers(1, len(all_lines) + 1)), data.draw(st.integers(1, len(all_lines) + 2))
+    asked, first, arguments = {
+        "head": (all_lines[:count], 1, {"head": count}),
+        "tail": (all_lines[-count:], max(len(all_lines) - count, 0) + 1, {"tail": count}),
+        "offset": (all_lines[number - 1 :][:count], number, {"offset": number, "limit": count}),
+    }[way]
+    got, facts = read(roomy(wide_open, cap), encoding=encoding, **arguments)
+    mark = len(every) - len(text.encode(facts.encoding))
+    codec = "utf-8" if encoding.startswith("utf") else encoding  # wide ones are counted as UTF-8
+    assert facts.truncated == (len("".join(asked).encode(codec)) > cap)
+    if facts.truncated:
+        assert "".join(asked).endswith(got.decode()) if way == "tail" else "".join(asked).startswith(got.decode())
+        return
+    assert got.decode() == "".join(asked)
+    assert facts.lines == len(asked)
+    if way != "tail" and first - 1 + len(asked) < len(all_lines):
+        end = mark + len("".join(all_lines[: first - 1 + len(asked)]).encode(facts.encoding))
+        assert (facts.next_offset, facts.next_byte_offset) == (first + len(asked), end)
+    else:
+        assert (facts.next_offset, facts.next_byte_offset) == (msgspec.UNSET, msgspec.UNSET)
+    if asked:
+        assert facts.byte_offset == mark + len("".join(all_lines[: first - 1]).encode(facts.encoding))
+
+
 def pages(context: Context, encoding: str, **first: int) -> Iterator[bytes]:
     arguments = first
     while True:
