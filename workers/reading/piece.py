@@ -8,7 +8,7 @@ import msgspec
 
 from filewarden.workers.paths.handle import Handle, has_changed
 from filewarden.workers.reading import known_facts
-from filewarden.workers.text.decoding import Decoded, Encoding, measure
+from filewarden.workers.text.decoding import MARK_BYTES, Decoded, Encoding, measure, settle
 from filewarden.workers.text.excerpt import Clip, View
 from filewarden.workers.text.hidden_characters import count_controls, count_invisible
 from filewarden.workers.text.part import Part
@@ -217,9 +217,17 @@ def binary(
         byte_offset=_unset(start),
         next_byte_offset=_unset(start + len(data) if has_more and start is not None else None),
         changed_during_read=is_changed,
-        notice=_unset(_sentences(cut, _CHANGED if is_changed else None)),
+        notice=_unset(_sentences(cut, None if start else _mark(data, encoding), _CHANGED if is_changed else None)),
     )
     return Reading(data, facts, is_binary=True)
+
+
+def _mark(data: bytes, encoding: Encoding) -> str | None:
+    """Say what a byte-order mark does at the beginning of what is no text in the encoding that was asked for."""
+    marked = settle("auto", data[:MARK_BYTES])
+    if not marked.bom or encoding.bom:
+        return None
+    return f"It begins with the byte-order mark of {marked.name}: encoding=auto reads it as that."
 
 
 def count_lines(text: bytes) -> int:

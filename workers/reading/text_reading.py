@@ -12,7 +12,15 @@ from filewarden.workers.paths.handle import Handle
 from filewarden.workers.reading.piece import Piece, Reading, binary, count_lines, plain, told
 from filewarden.workers.text import bookmarks
 from filewarden.workers.text.codec import decode_begun
-from filewarden.workers.text.decoding import Decoded, Encoding, decode, measure, settle, whole_characters
+from filewarden.workers.text.decoding import (
+    MARK_BYTES,
+    Decoded,
+    Encoding,
+    decode,
+    measure,
+    settle,
+    whole_characters,
+)
 from filewarden.workers.text.lines import Lines, Span, last_lines, plain_blocks, wide_blocks
 from filewarden.workers.text.part import Part
 from filewarden.workers.text.text_facts import TextFacts
@@ -22,7 +30,8 @@ if TYPE_CHECKING:
 
 ALL_LINES = sys.maxsize
 _DETECTION_BYTES = 65536
-_MARK_BYTES = 4
+_REST_BYTES = 3
+"""The most that a character has behind its first byte."""
 _LEAST_BYTES = 8
 """Room for the rest of a character and a whole one: where the asked bytes hold none, so many are read."""
 
@@ -57,7 +66,7 @@ def _read_whole(context: "Context", handle: Handle, part: Part) -> Reading:
     data = read_up_to(handle.fd, handle.stat.st_size, limit + 1)
     if len(data) > limit:
         raise too_large(max(len(data), os.fstat(handle.fd).st_size), limit)
-    encoding = settle(part.encoding, data[: _DETECTION_BYTES if part.encoding == "auto" else _MARK_BYTES])
+    encoding = settle(part.encoding, data[: _DETECTION_BYTES if part.encoding == "auto" else MARK_BYTES])
     if encoding.name == "utf-8" and not encoding.is_guess and not part.has_view:
         reading = plain(handle, data[encoding.bom :] if encoding.bom else data, encoding)
         if reading is not None:
@@ -248,7 +257,7 @@ def _run(handle: Handle, encoding: Encoding, asked: int, count: int) -> _Run | N
 
 def _ends_character(handle: Handle, position: int, rest: bytes, name: str, *, is_all: bool) -> bool:
     """Whether bytes at a position are the rest of a character that begins before it; `is_all`: or the middle of one."""
-    before = os.pread(handle.fd, min(position, _MARK_BYTES - 1), max(0, position - _MARK_BYTES + 1))
+    before = os.pread(handle.fd, min(position, _REST_BYTES), max(0, position - _REST_BYTES))
     for length in range(1, len(before) + 1):
         with contextlib.suppress(UnicodeError):
             text, unused = decode_begun(before[-length:] + rest, name)
@@ -270,7 +279,7 @@ def _settled(handle: Handle, name: str) -> Encoding:
 
 
 def _head_bytes(name: str) -> int:
-    return _DETECTION_BYTES if name == "auto" else _MARK_BYTES
+    return _DETECTION_BYTES if name == "auto" else MARK_BYTES
 
 
 def too_large(size: int, limit: int) -> ToolFailure:

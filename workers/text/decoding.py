@@ -16,6 +16,8 @@ _BOMS = (  # the longer first: UTF-32-LE begins as UTF-16-LE does
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+MARK_BYTES = 4
+"""The longest of them."""
 _BEGIN_BOMS = frozenset(bom[:1] for bom, _ in _BOMS)
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _CONTINUATION = bytes(range(0x80, 0xC0))

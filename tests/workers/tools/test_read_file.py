@@ -265,6 +265,39 @@ def test_o16_what_is_no_text_comes_as_base64(
     assert decoded == {"binary": True, "encoding": "base64", "size": len(data), "data": base64.b64encode(data).decode()}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_of_another_encoding_is_told(context: Context, root: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    (root / "f").write_bytes(f"{mark}text\n".encode(encoding))
+    parts: tuple[dict[str, Any], ...] = ({}, {"head": 1}, {"byte_offset": 0})
+    for arguments in parts:
+        _, facts = read(context, **arguments)
+        assert facts.binary
+        _, named = read(context, encoding="auto", **arguments)
+        assert not named.binary
+        assert (
+            facts.notice == f"[It begins with the byte-order mark of {named.encoding}: encoding=auto reads it as that.]"
+        )
+    assert read(context, byte_offset=2)[1].notice is msgspec.UNSET
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments"),
+    [
+        (b"text\0text", {}),
+        (b"caf\xe9", {}),
+        (b"\xef\xbb\xbfcaf\xe9", {}),
+        (b"\xff\xfe\0\xdc", {"encoding": "auto"}),
+        (b"", {"encoding": "utf-16"}),
+    ],
+)
+def test_nothing_is_told_of_a_mark_that_says_nothing_more(
+    context: Context, root: Path, data: bytes, arguments: dict[str, str]
+) -> None:
+    (root / "f").write_bytes(data)
+    assert read(context, **arguments)[1].notice is msgspec.UNSET
+
+
 def test_o16_a_range_of_what_is_no_text_is_base64_too(context: Context, root: Path) -> None:
     (root / "f").write_bytes(b"a\0\nb\n")
     decoded = binary(context, head=1)
