@@ -44,6 +44,8 @@ class Overview:
     ) -> None:
         self._in_force = in_force
         self._transport = transport
+        self.addresses: tuple[str, ...] = ()
+        """Where clients connect, told by whoever opens that."""
         self._now = now
         self._started_at = now()
         self._ledger = ledger
@@ -83,6 +85,8 @@ class Overview:
             uptime_s=round(now - self._started_at, 3),
             transport=self._transport,
             replica=settings.http.replica,
+            addresses=self.addresses,
+            roots=snapshot.root_rows(settings),
             sandbox=snapshot.sandbox_status(settings.sandbox.mode, self._in_force.report),
             pool=snapshot.pool_status(
                 [supervisor for _, supervisor in pools],

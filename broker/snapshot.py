@@ -28,13 +28,14 @@ from filewarden.broker.status import (
     PoolStatus,
     ProfileStatus,
     QueueStatus,
+    RootStatus,
     SandboxStatus,
     ToolStatus,
     WatcherStatus,
     WorkerStatus,
 )
 from filewarden.broker.supervisor import Supervisor
-from filewarden.config.profiles import served_names
+from filewarden.config.profiles import all_roots, served_names
 from filewarden.config.settings import Settings
 from filewarden.workers.wire import Report
 
@@ -50,6 +51,11 @@ def sandbox_status(mode: str, report: Report | None) -> SandboxStatus:
         level = "off" if mode == "off" else "paths-only"
         return SandboxStatus(mode=mode, level=level, degraded=("No worker has reported yet.",), layers={})
     return SandboxStatus(mode=mode, level=report.level, degraded=report.degraded, layers=report.layers)
+
+
+def root_rows(settings: Settings) -> tuple[RootStatus, ...]:
+    """Every folder that anybody is served."""
+    return tuple(RootStatus(root.path, root.mode) for root in all_roots(settings))
 
 
 def pool_status(

@@ -196,6 +196,13 @@ class ProfileStatus(msgspec.Struct, frozen=True, kw_only=True):
     hung_roots: tuple[str, ...] = ()
 
 
+class RootStatus(msgspec.Struct, frozen=True):
+    """A folder that somebody is served."""
+
+    path: str
+    mode: str
+
+
 class ConfigurationStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the latest reload, and what of the configuration waits for a restart."""
 
@@ -221,6 +228,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     transport: str
     replica: str = ""
     """What the operator calls this one of several servers."""
+    addresses: tuple[str, ...] = ()
+    """Where clients connect: none on stdio."""
+    roots: tuple[RootStatus, ...] = ()
+    """Each folder once, whichever profiles serve it."""
     sandbox: SandboxStatus
     pool: PoolStatus
     workers: tuple[WorkerStatus, ...]

@@ -123,9 +123,14 @@ def check_reach(surroundings: Surroundings, opened: Opened) -> None:
         check_keys(surroundings.settings.http, opened.issuer_keys)
 
 
+def address_of(settings: Settings, opened: Opened) -> str:
+    """Where clients of Streamable HTTP connect."""
+    return f"http://{bracketed(settings.http.host)}:{port_of(opened.sockets)}/mcp"
+
+
 def announce(settings: Settings, opened: Opened, log: Log) -> None:
     """Say where to connect, and with what; among lines of JSON as such lines."""
-    lines = [f"Filewarden listens on http://{bracketed(settings.http.host)}:{port_of(opened.sockets)}/mcp"]
+    lines = [f"Filewarden listens on {address_of(settings, opened)}"]
     if opened.pages_sockets:
         host = split_address(settings.status.address)[0]
         lines.append(f"Status pages on http://{bracketed(host)}:{port_of(opened.pages_sockets)}/status")

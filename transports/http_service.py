@@ -28,7 +28,7 @@ from filewarden.transports.http.sockets import port_of
 from filewarden.transports.http.source import BrokerSource
 from filewarden.transports.http.sse import SseClients
 from filewarden.transports.http.turned_away import TURN_AWAY_REASONS
-from filewarden.transports.http_door import Opened, placed
+from filewarden.transports.http_door import Opened, address_of, placed
 from filewarden.transports.loop import AsyncioReactor
 from filewarden.transports.surroundings import Surroundings
 from filewarden.workers.catalogue import Catalogue
@@ -51,6 +51,7 @@ class HttpService:
         http = settings.http
         self._broker = broker
         broker.turned_away.update(dict.fromkeys(TURN_AWAY_REASONS, 0))
+        broker.overview.addresses = (address_of(settings, opened),)
         self._opened = opened
         self._tokens = opened.tokens
         self._reactor = reactor

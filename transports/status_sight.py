@@ -19,6 +19,7 @@ from filewarden.config.errors import printable
 MEBIBYTE = 1024 * 1024
 MOST_CLIENTS = 3
 """Who is named by the calls that they have in flight."""
+MOST_ROOTS = 4
 LONGEST_PROBLEM_CHARS = 500
 NO_SERVER = "No server of yours is running. Start one with: filewarden serve DIR"
 OTHER_VERSION = "A server of another version runs; filewarden status --json shows its document."
@@ -83,6 +84,8 @@ def headlines(status: Status) -> Iterator[str]:
         f"{status.server} {status.version}: {status.status}, {status.transport}, {process}up {status.uptime_s:.0f} s, "
         f"sandbox {status.sandbox.level} ({status.sandbox.mode})"
     )
+    if status.roots:
+        yield _roots_line(status)
     yield from (f"  problem: {printable(sentence)}" for sentence in status.problems)
     yield from (f"  note: {printable(sentence)}" for sentence in status.sandbox.degraded)
     calls, pool = status.calls, status.pool
@@ -102,6 +105,13 @@ def headlines(status: Status) -> Iterator[str]:
         yield _audit_line(status.audit)
     if isinstance(status.telemetry, TelemetryStatus):
         yield _telemetry_line(status.telemetry)
+
+
+def _roots_line(status: Status) -> str:
+    named = ", ".join(f"{printable(root.path)} ({root.mode})" for root in status.roots[:MOST_ROOTS])
+    more = f" and {len(status.roots) - MOST_ROOTS} more" if len(status.roots) > MOST_ROOTS else ""
+    at = f" at {printable(', '.join(status.addresses))}" if status.addresses else ""
+    return f"  serves {named}{more}{at}"
 
 
 def _profile_line(profile: ProfileStatus) -> str:

@@ -45,6 +45,15 @@ def test_the_token_is_created_for_us_alone_and_kept(start_http: Callable[..., An
     assert second.token == first.token
 
 
+def test_the_status_says_which_folders_are_served_and_where(start_http: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    server = start_http(str(tmp_path / "notes"), "--allow-write")
+    status = server.wait_for_status(lambda _status: True)
+    assert status["addresses"] == [f"{server.url}/mcp"]
+    wanted = [str(server.root), str(tmp_path / "notes")]
+    assert [(root["path"], root["mode"]) for root in status["roots"]] == [(path, "rw") for path in wanted]
+
+
 def test_an_open_token_file_stops_the_start(start_http: Callable[..., Any]) -> None:
     start_http()
     server = start_http(wait=False)

@@ -112,6 +112,18 @@ def test_what_is_wrong_and_what_was_refused_stands_above_the_workers() -> None:
     assert not [line for line in plain(sight()).splitlines() if "problem" in line or "refused" in line]
 
 
+def test_a_server_is_told_from_others_by_its_folders_and_address() -> None:
+    roots = [{"path": f"/srv/{name}\u001b[2J", "mode": "ro"} for name in "abcdef"]
+    roots[0]["mode"] = "rw"
+    lines = plain(sight({**DOCUMENT, "roots": roots, "addresses": ["http://127.0.0.1:8765/mcp"]})).splitlines()
+    assert lines[1] == (
+        r"  serves /srv/a\x1b[2J (rw), /srv/b\x1b[2J (ro), /srv/c\x1b[2J (ro), /srv/d\x1b[2J (ro) and 2 more "
+        "at http://127.0.0.1:8765/mcp"
+    )
+    lines = plain(sight({**DOCUMENT, "roots": roots[:1]})).splitlines()
+    assert lines[1] == r"  serves /srv/a\x1b[2J (rw)"
+
+
 def test_each_problem_of_a_refused_reload_has_a_line_of_its_own() -> None:
     problem = "config error: 2 problems\n  pool.nope (/c.toml): unknown\u001b[2J\n  htpp (/c.toml): unknown section"
     lines = plain(sight({**DOCUMENT, "configuration": {"problem": problem}})).splitlines()
