@@ -4,6 +4,8 @@ In a terminal it is a live table, drawn by rich where the extra `filewarden[watc
 elsewhere the plain text is printed again and again, with the time above it.
 """
 
+import math
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -34,7 +36,7 @@ def watch(look: Look, *, as_json: bool) -> int:
         elif not sys.stdout.isatty():
             _repeat(look, lambda sight: f"{_now()}\n{_text(sight)}")
         elif not _live(look):
-            _repeat(look, lambda sight: f"{CLEAR}{_now()}  (Ctrl-C ends this)\n\n{_text(sight)}")
+            _repeat(look, lambda sight: CLEAR + fitting(_heading() + _text(sight), *shutil.get_terminal_size()))
     except KeyboardInterrupt:
         pass
     return EXIT_OK
@@ -45,6 +47,22 @@ def _repeat(look: Look, show: Callable[[Sight], str]) -> None:
         sys.stdout.write(show(look()))
         sys.stdout.flush()
         time.sleep(EVERY_S)
+
+
+def fitting(text: str, columns: int, lines: int) -> str:
+    """As much of a text, from its top, as a terminal has room for: what stands below would scroll the top away."""
+    rows, room = text.splitlines(), lines - 1
+    kept: list[str] = []
+    for at, row in enumerate(rows):
+        room -= max(1, math.ceil(len(row) / max(1, columns)))
+        if room < (at < len(rows) - 1):
+            return "\n".join([*kept, "..."]) + "\n"
+        kept.append(row)
+    return text
+
+
+def _heading() -> str:
+    return f"{_now()}  (Ctrl-C ends this)\n\n"
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ import pytest
 from filewarden.broker.lifecycle import State
 from filewarden.transports import status_watch
 from filewarden.transports.status_sight import NO_SERVER, Sight, plain
-from filewarden.transports.status_watch import watch
+from filewarden.transports.status_watch import fitting, watch
 
 PRODUCT = ("-c", "from filewarden.transports.cli import main; raise SystemExit(main())")
 WITHOUT_RICH = ("-c", f"import sys; sys.modules['rich'] = None; {PRODUCT[1]}")
@@ -129,6 +129,14 @@ def test_each_problem_of_a_refused_reload_has_a_line_of_its_own() -> None:
     lines = plain(sight({**DOCUMENT, "configuration": {"problem": problem}})).splitlines()
     at = lines.index("  the latest reload was refused: config error: 2 problems")
     assert lines[at + 1 : at + 3] == [r"    pool.nope (/c.toml): unknown\x1b[2J", "    htpp (/c.toml): unknown section"]
+
+
+def test_what_a_small_terminal_has_no_room_for_does_not_scroll_the_top_away() -> None:
+    text = "head\n" + "x" * 25 + "\nrow 1\nrow 2\nrow 3\n"
+    assert fitting(text, columns=80, lines=24) == text
+    assert fitting(text, columns=80, lines=4) == "head\n" + "x" * 25 + "\n...\n"
+    assert fitting(text, columns=10, lines=6) == "head\n" + "x" * 25 + "\n...\n"
+    assert fitting(text, columns=80, lines=1) == fitting(text, columns=0, lines=0) == "...\n"
 
 
 def test_for_a_program_each_look_is_a_line(two_looks: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
