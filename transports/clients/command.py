@@ -10,7 +10,7 @@ from filewarden.config.load import Loaded, load
 from filewarden.config.nearest import hint
 from filewarden.transports.clients.arguments import Asked, UsageError, read_arguments
 from filewarden.transports.clients.editing import UneditableError, with_json_entry, with_json_item, with_toml_table
-from filewarden.transports.clients.formats import CLIENTS, Client, Entry
+from filewarden.transports.clients.formats import CLIENTS, CREDENTIALS, Client, Entry
 from filewarden.transports.clients.installing import difference, read_text, replace
 from filewarden.transports.clients.launching import launch
 from filewarden.transports.clients.places import System
@@ -32,14 +32,14 @@ def show_client(arguments: Sequence[str], environ: Mapping[str, str] = os.enviro
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
-    is_remote = loaded.settings.http.enabled
+    takes_token = _takes_token(loaded)
     path = asked.file or (client.place(_system(environ)) if client.place else "")
     if not asked.installs:
-        return _print(client, path, _edited(client, "", asked.name, entry, is_remote), hints)
+        return _print(client, path, _edited(client, "", asked.name, entry, takes_token), hints)
     if not path:
         sys.stderr.write("filewarden client: name the file to write with --file FILE\n")
         return EXIT_USAGE
-    return _install(client, path, asked, entry, is_remote, hints)
+    return _install(client, path, asked, entry, takes_token, hints)
 
 
 def _client(name: str) -> Client:
@@ -62,26 +62,32 @@ def _entry(client: Client, asked: Asked, loaded: Loaded, environ: Mapping[str, s
             f"{client.title} starts its servers itself and takes no address of one in its file: leave --http out"
         )
     host, port = loaded.settings.http.host, loaded.settings.http.port
-    return client.remote(f"http://{f'[{host}]' if ':' in host else host}:{port}/mcp")
+    entry = client.remote(f"http://{f'[{host}]' if ':' in host else host}:{port}/mcp")
+    return entry if _takes_token(loaded) else {key: value for key, value in entry.items() if key not in CREDENTIALS}
 
 
-def _edited(client: Client, text: str, name: str, entry: Entry, is_remote: bool) -> str:
+def _takes_token(loaded: Loaded) -> bool:
+    """Whether it is a server over HTTP that serves nobody without one."""
+    return loaded.settings.http.enabled and loaded.settings.http.auth == "token"
+
+
+def _edited(client: Client, text: str, name: str, entry: Entry, takes_token: bool) -> str:
     keys = (*client.keys, name)
     if client.syntax == "toml":
         return with_toml_table(text, keys, entry)
     is_dos = text.count("\n") == text.count("\r\n") > 0
     edited = with_json_entry(text.replace("\r\n", "\n") if is_dos else text, client.keys, {name: entry})
-    if is_remote and client.inputs:
+    if takes_token and client.inputs:
         edited = with_json_item(edited, "inputs", client.inputs)
     return edited.replace("\n", "\r\n") if is_dos else edited
 
 
 def _token_hints(client: Client, loaded: Loaded, environ: Mapping[str, str]) -> list[str]:
-    """How the client gets the token, and where the server keeps it: for a server over HTTP alone."""
+    """How the client gets the token, and where the server keeps it; nothing where none is asked for."""
     http = loaded.settings.http
-    if not http.enabled:
+    if not _takes_token(loaded):
         return []
-    if http.auth != "token" or http.issuer:
+    if http.issuer:
         return [client.token]
     path = http.token_file or os.path.join(state_folder(environ), TOKEN_FILE_NAME)
     return [client.token, f"The token stands in {path}, once the server has been started."]
@@ -97,10 +103,10 @@ def _print(client: Client, path: str, text: str, hints: list[str]) -> int:
     return EXIT_OK
 
 
-def _install(client: Client, path: str, asked: Asked, entry: Entry, is_remote: bool, hints: list[str]) -> int:
+def _install(client: Client, path: str, asked: Asked, entry: Entry, takes_token: bool, hints: list[str]) -> int:
     try:
         old = read_text(path)
-        new = _edited(client, old, asked.name, entry, is_remote)
+        new = _edited(client, old, asked.name, entry, takes_token)
     except (OSError, UnicodeDecodeError, UneditableError) as error:
         sys.stderr.write(
             f"{path}: {error}\nNothing was written. The same without --install prints what to put there.\n"

@@ -14,6 +14,9 @@ from filewarden.transports.clients import places
 TOKEN_VARIABLE = "FILEWARDEN_TOKEN"  # noqa: S105  the name of a variable
 TOKEN_INPUT = "filewarden_token"  # noqa: S105  the name of a question
 
+CREDENTIALS = frozenset({"headers", "bearer_token_env_var"})
+"""The members of an entry that bring the token: left out for a server that takes none."""
+
 Entry = dict[str, object]
 
 

@@ -102,6 +102,17 @@ def test_over_http_it_is_said_where_the_token_stands(
         assert "The token stands" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", [name for name, client in CLIENTS.items() if client.remote])
+def test_a_server_without_auth_is_brought_no_credential(
+    name: str, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_client([name, "--http", "--auth", "none"], environ) == EXIT_OK
+    shown = capsys.readouterr()
+    assert "http://127.0.0.1:8765/mcp" in shown.out
+    assert "token" not in (shown.out + shown.err).lower()
+    assert "Authorization" not in shown.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
