@@ -116,7 +116,8 @@ class Verifier:
         if facts.prev == self._last:
             return "" if facts.seq == self._seq + 1 else f"its number is {facts.seq}, not {self._seq + 1}"
         if facts.seq > self._seq + 1:
-            return f"{facts.seq - self._seq - 1} lines before it were removed"
+            missing = facts.seq - self._seq - 1
+            return "1 line before it was removed" if missing == 1 else f"{missing} lines before it were removed"
         if facts.seq == self._seq + 1:
             return _UNFOLLOWED
         return "it is not in its place: lines were moved, repeated or put in"

@@ -52,6 +52,13 @@ def test_removed_lines_are_found_where_they_were(one: int, other: int) -> None:
     assert broken_line([*WHOLE[:start], *WHOLE[stop + 1 :]], LAST) == start + 1
 
 
+def test_one_removed_line_is_told_as_one() -> None:
+    for gone, sentence in ((1, "1 line before it was removed"), (2, "2 lines before it were removed")):
+        fault = check([WHOLE[0], *WHOLE[1 + gone :]]).fault
+        assert fault is not None
+        assert fault.problem == sentence
+
+
 @given(PLACES, PLACES)
 def test_exchanged_lines_are_found_at_the_first(one: int, other: int) -> None:
     lines = list(WHOLE)
