@@ -73,7 +73,8 @@ class Scheduler:
 
     def _is_full(self) -> bool:
         """Whether no other call may wait; those in workers are among those that count as running there."""
-        return self.depth + self._quick.running >= self._queue_limit and self.waiting >= self._queue_limit
+        at_most = self.depth + self._quick.running + self._writes.running  # cheaper to know than how many do wait
+        return at_most >= self._queue_limit and self.waiting >= self._queue_limit
 
     def in_flight_of(self, client: str) -> int:
         """How many calls of a client wait or run."""

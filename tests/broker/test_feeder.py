@@ -231,6 +231,14 @@ def test_what_waits_in_a_worker_has_its_place_in_the_queue_until_it_runs(make_ca
     assert (shop.worker.call, shop.scheduler.waiting) == (calls[1], 2)
 
 
+def test_changes_that_wait_in_a_worker_have_their_places_in_the_queue_too(make_call: MakeCall) -> None:
+    shop, calls = Shop(queue_limit=2, kind=Kind.WRITING), [make_call(writes=True) for _ in range(4)]
+    shop.admit(*calls[:3])
+    assert (list(shop.worker.behind), shop.scheduler.depth, shop.scheduler.waiting) == (calls[1:3], 0, 2)
+    with pytest.raises(Overload, match=r"2 calls are waiting \(limit: 2\)"):
+        shop.admit(calls[3])
+
+
 def test_an_idle_worker_comes_first(make_call: MakeCall) -> None:
     shop = Shop(2)
     calls = [make_call() for _ in range(5)]
