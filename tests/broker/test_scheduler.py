@@ -98,6 +98,9 @@ def test_a_client_may_not_have_more_in_flight_than_its_share(make_call: MakeCall
     subject.admit(make_call("greedy"))
     with pytest.raises(Overload, match="2 of yours"):
         subject.admit(make_call("greedy"))
+    with pytest.raises(Overload, match="2 of yours"):
+        subject.begin(make_call("greedy"), 0.0)
+    assert subject.in_flight_of("greedy") == 2
     subject.admit(make_call("polite"))
     subject.finished(first, 0.001)
     subject.admit(make_call("greedy"))
@@ -240,6 +243,66 @@ def test_nor_does_it_wait_behind_another_client_in_the_worker_that_may_be_the_la
     assert subject.next_behind("local", 9, LATELY_S + 1.0) == [second]
 
 
+def test_nor_does_it_get_the_last_worker_that_makes_changes_whatever_it_reads(make_call: MakeCall) -> None:
+    subject = scheduler()
+    polite, first, second, read = (
+        make_call("polite"),
+        make_call("greedy", writes=True),
+        make_call("greedy", writes=True),
+        make_call("greedy"),
+    )
+    for call in (polite, first, second, read):
+        subject.admit(call)
+    assert next_call(subject, Kind.WRITING) is first
+    assert not subject.may_take_last(second, 1.0)
+    assert subject.may_take_last(read, 1.0)
+
+
+def test_a_worker_without_room_gets_nothing_whoever_is_there(make_call: MakeCall) -> None:
+    subject = scheduler()
+    polite, read = make_call("polite"), make_call("other")
+    subject.admit(polite)
+    assert next_call(subject) is polite
+    subject.admit(read)
+    assert subject.next_behind("local", 0, 1.0) == []
+    assert subject.next_behind("local", 1, 1.0) == [read]
+
+
+def test_nothing_waits_in_a_worker_while_a_scan_may_run_not_even_its_own_clients(make_call: MakeCall) -> None:
+    subject = scheduler(scan_workers=1)
+    scans, read = [make_call(lane=Lane.SCAN) for _ in range(2)], make_call()
+    for call in (*scans, read):
+        subject.admit(call)
+    assert subject.next_behind("local", 9, 1.0) == []
+    assert next_call(subject, fits=lambda call: call is scans[0]) is scans[0]
+    assert subject.next_behind("local", 9, 1.0) == [read], "the other scan may not run yet"
+
+
+def test_a_change_waits_only_behind_one_of_its_own_principal_and_where_it_may_wait_at_all(make_call: MakeCall) -> None:
+    def waits(client: str = "other", *, principal: str = "local", may_wait: bool = True) -> bool:
+        subject, ahead = scheduler(), make_call("a", writes=True)
+        subject.begin(ahead, 0.0)
+        change = make_call(client, principal=principal, writes=True)
+        change.may_wait_in_worker = may_wait
+        subject.admit(change)
+        return subject.next_change_behind(ahead, 1.0) is change
+
+    assert waits()
+    assert waits("a"), "nobody else is there"
+    assert not waits(principal="other")
+    assert not waits(may_wait=False)
+
+
+def test_a_client_whose_change_runs_has_none_waiting_in_the_worker_while_others_are_there(make_call: MakeCall) -> None:
+    subject, visitor = scheduler(), make_call("visitor")
+    first, second = make_call("greedy", writes=True), make_call("greedy", writes=True)
+    subject.admit(visitor)
+    subject.begin(first, 0.0)
+    subject.admit(second)
+    assert subject.next_change_behind(first, 1.0) is None
+    assert subject.next_change_behind(first, LATELY_S + 1.0) is second
+
+
 def test_a_client_that_is_alone_may_have_every_worker(make_call: MakeCall) -> None:
     subject = scheduler()
     first, second = make_call("only"), make_call("only")
@@ -260,6 +323,14 @@ def test_a_full_queue_takes_a_modest_call_in_place_of_the_latest_one_of_the_gree
     with pytest.raises(Overload, match="4 calls are waiting"):
         subject.admit(make_call("greedy"))
     assert set(drain(subject)) > {polite, *greedy[:2]}
+
+
+def test_the_latest_one_is_that_of_all_lanes(make_call: MakeCall) -> None:
+    subject = scheduler(queue_limit=3)
+    greedy = [make_call("greedy", lane=Lane.SCAN), make_call("greedy", writes=True), make_call("greedy")]
+    for call in greedy:
+        subject.admit(call)
+    assert subject.admit(make_call("polite")) is greedy[-1]
 
 
 def test_a_full_queue_is_shared_by_principals_before_clients(make_call: MakeCall) -> None:
