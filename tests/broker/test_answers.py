@@ -86,7 +86,7 @@ def test_a_text_on_a_shelf_is_answered_as_one_in_the_frame(reader: AnswerReader,
     ("kind", "found", "begun"),
     [
         (Kind.TEXT, b"fine", (memoryview(b"begun"),)),
-        (Kind.CONTENT, b"\x90", ()),
+        (Kind.CONTENT, b"fine", ()),
         (Kind.STRUCTURED, b"fine", ()),
     ],
 )
@@ -188,6 +188,9 @@ def test_reports_of_another_shape_are_undecodable(frame: list[object]) -> None:
 
 BODY = msgspec.msgpack.encode(Facts(1))
 OTHER_BODY = msgspec.msgpack.encode({"size": "1"})
+DEEP_BODY = (
+    b"\x82" + msgspec.msgpack.encode("size") + b"\x01" + msgspec.msgpack.encode("more") + b"\x91" * 50_000 + b"\xc0"
+)
 BLOCKS = wire.pack_blocks((TextBlock("a"), ResourceBlock("file:///a", None, blob=b"x")))
 
 
@@ -204,6 +207,8 @@ def test_each_kind_of_tool_answers_in_its_own_way(kind: Kind, payload: bytes | N
     ("kind", "body", "payload"),
     [
         (Kind.STRUCTURED, BODY, b"text"),
+        (Kind.STRUCTURED, BODY, BLOCKS),
+        (Kind.STRUCTURED, DEEP_BODY, None),
         (Kind.STRUCTURED, OTHER_BODY, None),
         (Kind.STRUCTURED, b"", None),
         (Kind.TEXT, BODY, None),

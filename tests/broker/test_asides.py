@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from filewarden.broker.asides import ASIDES_AT_ONCE, ASIDES_PER_SECOND
+from filewarden.broker.asides import ASIDES_AT_ONCE, ASIDES_PER_SECOND, MOST_SHORT_PIECES, PIECE_BYTES
 from filewarden.broker.call import Hearing
 from filewarden.broker.call_roots import CallRoots
 from filewarden.broker.caller import Caller
@@ -136,9 +136,10 @@ def test_reports_without_an_end_are_a_violation(seconds: float, stage: Stages) -
     assert len(on.heard) == allowed
 
 
-def test_nothing_is_passed_on_to_whoever_lost_interest(stage: Stages) -> None:
+@pytest.mark.parametrize("over", ["is_settled", "is_disowned"])
+def test_nothing_is_passed_on_to_whoever_lost_interest_or_is_served_elsewhere(over: str, stage: Stages) -> None:
     on = stage(wants_progress=True)
-    on.call.is_settled = True
+    setattr(on.call, over, True)
     on.say(Progress(1, 1, None, None))
     assert on.heard == []
 
@@ -175,6 +176,18 @@ def test_the_beginning_of_no_text_is_a_violation(pieces: list[bytes], reading: S
         reading.say(Beginning(1, memoryview(piece)))
     with pytest.raises(Violation):
         reading.say(Beginning(1, memoryview(last)))
+
+
+def test_a_long_text_may_come_in_as_many_pieces_as_it_has_room_for(reading: Stage) -> None:
+    reading.worker.most_bytes = 1 << 20
+    pieces = 3 * MOST_SHORT_PIECES
+    for _ in range(pieces):
+        reading.say(Beginning(1, memoryview(b"x" * PIECE_BYTES)))
+    assert (len(reading.call.begun), reading.call.answer_bytes) == (pieces, pieces * PIECE_BYTES)
+    for _ in range(MOST_SHORT_PIECES):
+        reading.say(Beginning(1, memoryview(b"x")))
+    with pytest.raises(Violation):
+        reading.say(Beginning(1, memoryview(b"x")))
 
 
 @pytest.mark.parametrize("length", [-1, (1 << 64) - 1])

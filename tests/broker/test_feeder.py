@@ -19,7 +19,7 @@ from filewarden.config.sections.pool import PoolSettings
 from filewarden.workers import wire
 from filewarden.workers.methods.find_outcome import OPERATION
 from filewarden.workers.tool import Lane
-from filewarden.workers.tools import read_file
+from filewarden.workers.tools import read_file, write_file
 
 MakeCall = Callable[..., Call]
 CALL_S = 0.001
@@ -247,6 +247,28 @@ def test_an_idle_worker_comes_first(make_call: MakeCall) -> None:
     assert [list(worker.behind) for worker in shop.workers] == [calls[2:4], calls[4:]]
 
 
+def test_the_last_idle_worker_is_not_for_a_client_that_holds_another_one_while_others_are_there(
+    make_call: MakeCall,
+) -> None:
+    shop = Shop(2)
+    shop.admit(make_call("polite"))
+    shop.answer(shop.worker)
+    first, second, other = make_call("greedy"), make_call("greedy"), make_call("another")
+    shop.admit(first, second)
+    assert [worker.call for worker in shop.workers] == [first, None]
+    assert shop.scheduler.depth == 1
+    shop.admit(other)
+    assert [worker.call for worker in shop.workers] == [first, other]
+
+
+def test_a_change_that_goes_alone_does_not_overtake_one_that_waits_for_others(make_call: MakeCall) -> None:
+    shop, made_together, alone = Shop(kind=Kind.WRITING), make_call(writes=True), make_call(writes=True)
+    made_together.tool = write_file.TOOL
+    assert made_together.tool.steps is not None
+    shop.admit(made_together, alone)
+    assert [shop.worker.call, *shop.worker.behind] == [made_together, alone]
+
+
 @pytest.mark.parametrize(
     ("head", "behind"),
     [
@@ -426,6 +448,42 @@ def test_behind_a_call_that_takes_long_nothing_waits_for_long(make_call: MakeCal
     for _ in range(4):  # it runs them all the same
         shop.answer(slow)
     assert set(map(tuple, shop.ends.values())) == {("answered",)}
+
+
+def test_whoever_is_idle_first_takes_what_waits_behind_one_that_takes_long(make_call: MakeCall) -> None:
+    shop = Shop(2)
+    calls = [make_call() for _ in range(4)]
+    shop.admit(*calls)
+    slow, quick = shop.workers
+    assert [list(worker.behind) for worker in (slow, quick)] == [calls[2:3], calls[3:]]
+    shop.clock += 2 * LONG_S  # and nobody has looked since
+    shop.answer(quick)
+    shop.answer(quick)
+    assert quick.call is calls[2]
+
+
+def test_it_waits_for_the_next_idle_worker_also_while_something_else_waits(make_call: MakeCall) -> None:
+    shop = Shop(2, scan_workers=1)
+    scans, reads = [make_call(lane=Lane.SCAN) for _ in range(2)], [make_call() for _ in range(2)]
+    shop.admit(scans[0], *reads, scans[1])
+    reading, searching = shop.workers
+    assert (searching.call, reading.call, list(reading.behind)) == (scans[0], reads[0], reads[1:])
+    assert shop.scheduler.depth == 1
+    shop.wait(2 * LONG_S)
+    assert shop.scheduler.depth == 2
+    shop.finish()
+    assert set(map(tuple, shop.ends.values())) == {("answered",)}
+
+
+def test_a_call_over_its_clients_limit_goes_nowhere(make_call: MakeCall) -> None:
+    shop, calls = Shop(2), [make_call() for _ in range(2)]
+    shop.scheduler.renew(queue_limit=100, per_client_limit=1, scan_workers=1)
+    shop.come(calls[0])
+    with pytest.raises(Overload):
+        shop.come(calls[1])
+    shop.end_tick()
+    assert shop.frames == [(shop.worker, [calls[0].id])]
+    assert shop.workers[1].state is State.IDLE
 
 
 def test_changes_wait_in_the_one_worker_that_makes_them(make_call: MakeCall) -> None:
