@@ -1,6 +1,56 @@
 """The values of a worker's limits; that they hold is tested with the steps."""
 
-from filewarden.workers.confine.limits import MIB, Use, counts_by_namespace, measure, wanted
+import json
+import mmap
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from filewarden.workers.confine.limits import MIB, OOM_SCORE, UNKNOWN_USE_MB, Use, counts_by_namespace, measure, wanted
+
+PROGRAM = """
+import json, resource
+from filewarden.workers.confine import limits
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+report = limits.apply(64, 10, 64)
+with open("/proc/self/oom_score_adj") as file:
+    score = int(file.read())
+found = {name: resource.getrlimit(getattr(resource, name)) for name in report.held}
+print(json.dumps([report.held, found, report.oom_score and score]))
+"""
+
+
+def test_every_limit_is_a_hard_one_and_none_is_raised() -> None:
+    command = [sys.executable, "-I", "-c", PROGRAM]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=20)
+    held, found, score = json.loads(done.stdout)
+    assert found == {name: [value, value] for name, value in held.items()}
+    assert held["RLIMIT_NOFILE"] == 40, "a lower one that was there before stays"
+    assert score in (OOM_SCORE, False), "a container that is a victim before all others may not be a lesser one"
+    nothing = {"RLIMIT_CORE", "RLIMIT_MEMLOCK", "RLIMIT_MSGQUEUE"}
+    assert {name for name, value in held.items() if value == 0} == nothing
+    assert set(held) == nothing | {"RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_AS"}
+
+
+def test_what_is_mapped_counts_whether_it_is_used_or_not() -> None:
+    before = measure()
+    with mmap.mmap(-1, 64 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS):
+        after = measure()
+    assert after.data - before.data > 32 * MIB
+    assert after.address_space - before.address_space > 32 * MIB
+
+
+def test_where_nobody_tells_what_is_mapped_it_is_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(path: Any, *_arguments: Any, **_more: Any) -> int:
+        raise FileNotFoundError(path)
+
+    with monkeypatch.context() as without_proc:
+        without_proc.setattr(os, "open", missing)
+        use = measure()
+    assert use == Use(UNKNOWN_USE_MB * MIB, UNKNOWN_USE_MB * MIB)
 
 
 def test_memory_counts_from_what_is_mapped_already() -> None:
