@@ -1,5 +1,6 @@
 """Which call runs where, and which one waits in a worker, on workers without processes."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +52,8 @@ class Shop:
         self._serial = 0
         self._fill()
         shop: Any = self
-        self.feeder = Feeder(shop, self.scheduler, {kind: shop}, OutcomeChecks("", OPERATION, has_history=has_history))
+        self.checks = OutcomeChecks("", OPERATION, has_history=has_history)
+        self.feeder = Feeder(shop, self.scheduler, {kind: shop}, self.checks)
 
     # What the feeder asks of a reactor and of a supervisor.
 
@@ -235,8 +237,40 @@ def test_changes_that_wait_in_a_worker_have_their_places_in_the_queue_too(make_c
     shop, calls = Shop(queue_limit=2, kind=Kind.WRITING), [make_call(writes=True) for _ in range(4)]
     shop.admit(*calls[:3])
     assert (list(shop.worker.behind), shop.scheduler.depth, shop.scheduler.waiting) == (calls[1:3], 0, 2)
+    shop.wait(2 * LONG_S)
     with pytest.raises(Overload, match=r"2 calls are waiting \(limit: 2\)"):
         shop.admit(calls[3])
+
+
+def test_a_worker_that_makes_changes_gets_no_more_either_than_it_may_have_before_it_is_judged(
+    make_call: MakeCall,
+) -> None:
+    shop = Shop(kind=Kind.WRITING)
+    shop.room[shop.worker] = 2
+    shop.admit(*(make_call(writes=True) for _ in range(5)))
+    assert len(shop.worker.behind) == 2
+
+
+def test_no_change_waits_behind_a_look_at_what_became_of_another_one(make_call: MakeCall) -> None:
+    shop = Shop(kind=Kind.WRITING)
+    lost, change = make_call(writes=True), make_call(writes=True)
+    check = shop.checks.admit(itertools.count(100), lost, Exit.CRASH, shop.clock, lambda _outcome: None)
+    shop.feed()
+    assert shop.worker.call is check
+    shop.admit(change)
+    assert (list(shop.worker.behind), shop.scheduler.depth) == ([], 1)
+
+
+def test_what_waits_in_workers_that_go_is_given_to_those_that_come(make_call: MakeCall) -> None:
+    shop, new = Shop(), Shop()
+    calls = [make_call() for _ in range(3)]
+    shop.admit(*calls)
+    coming: Any = new
+    shop.feeder.move_to({Kind.READING: coming})
+    shop.end_tick()
+    assert shop.worker.call is calls[0]
+    assert [new.worker.call, *new.worker.behind] == calls[1:]
+    assert new.frames == [(new.worker, [call.id for call in calls[1:]])]
 
 
 def test_an_idle_worker_comes_first(make_call: MakeCall) -> None:
@@ -357,6 +391,7 @@ def test_a_call_that_is_cancelled_in_a_worker_costs_no_worker_and_its_answer_is_
     assert shop.answer(shop.worker) is third
     assert shop.ends == {first.id: ["answered"], second.id: ["cancelled"], third.id: ["answered"]}
     assert shop.worker.state is State.IDLE
+    assert (shop.scheduler.in_flight_of(second.client), shop.scheduler.lanes()[0].running) == (0, 0)
 
 
 def test_a_call_that_is_cancelled_before_it_has_left_costs_nobody_anything(make_call: MakeCall) -> None:
