@@ -68,6 +68,20 @@ else:
     flags = {path: os.statvfs(path).f_flag for path in tries if os.path.exists(path)}
     print(json.dumps({"names": names, "tries": tries, "flags": flags}))
 """
+OWN = """
+import json, os
+from filewarden.workers.confine.namespaces import isolate
+def found():
+    return {name: os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "uts", "ipc", "net")}
+before = found()
+assert isolate().is_active
+after = found()
+child = os.fork()
+if child == 0:
+    os._exit(os.getpid())
+first = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+print(json.dumps([[name for name in before if before[name] == after[name]], first]))
+"""
 EPERM, ENOENT, EACCES, ENOSYS = 1, 2, 13, 38
 NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
@@ -105,6 +119,7 @@ def test_only_what_is_served_is_there_and_read_only_with_every_mount_below(
     seen = enclosed(place, **missing)
     assert seen["names"]["/"] == ["endpoints", "root0", "root1"]
     assert seen["names"]["/root0"] == ["with blank"]
+    assert "/root0/with blank/file" in seen["flags"], "what is mounted below comes with it"
     assert seen["tries"] == {
         "/x": "EROFS",
         "/root0/x": "EROFS",
@@ -113,6 +128,13 @@ def test_only_what_is_served_is_there_and_read_only_with_every_mount_below(
         "/endpoints/x": "EROFS",
     }
     assert all(flags & NOSUID_NODEV_NOEXEC == NOSUID_NODEV_NOEXEC for flags in seen["flags"].values())
+
+
+def test_nothing_is_shared_with_the_host(place: Path) -> None:
+    done = subprocess.run([sys.executable, "-I", "-c", OWN], stdout=subprocess.PIPE, timeout=20, check=True, cwd=place)
+    shared, pid = json.loads(done.stdout)
+    assert shared == []
+    assert pid == 1, "its children see none but each other"
 
 
 @pytest.mark.parametrize("call", ["open_tree", "mount", "move_mount", "pivot_root", "umount2"])

@@ -31,3 +31,21 @@ def test_an_ordinary_account_that_is_to_become_another_one_is_told_so() -> None:
     command = [sys.executable, "-I", "-c", PROGRAM, str(NOBODY)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=20, cwd=os.sep)
     assert json.loads(done.stdout) == ["ok", "EPERM", "EPERM"]
+
+
+ORPHAN = """
+import os, signal
+from ctypes import addressof, c_int
+from filewarden.workers.confine import privileges
+from filewarden.workers.confine.syscalls import syscall
+privileges.die_with_parent(os.getppid())
+what = c_int()
+get_pdeathsig = 2
+syscall("prctl", get_pdeathsig, addressof(what))
+print(what.value == signal.SIGKILL)
+"""
+
+
+def test_what_ends_an_orphan_is_nothing_that_it_could_ignore() -> None:
+    done = subprocess.run([sys.executable, "-I", "-c", ORPHAN], stdout=subprocess.PIPE, check=True, timeout=20)
+    assert done.stdout == b"True\n"
