@@ -117,6 +117,7 @@ HOSTILE_QUESTIONS: dict[str, object] = {
     "params that are no object": {"a": ["elicitation/create", []]},
     "an item too much": {"a": [*SURE, 1]},
     "a key that is no text": {1: SURE},
+    "a key within that is no text": {"a": ["elicitation/create", {"message": {1: 2}}]},
     "bytes": {"a": ["elicitation/create", {"message": b"x"}]},
     "a long text": {"a": ["elicitation/create", {"message": "x" * 20_000}]},
     "a long list": {"a": ["elicitation/create", {"message": [0] * 300}]},

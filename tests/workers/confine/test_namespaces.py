@@ -47,6 +47,9 @@ if child:
 real("mount", 0, addressof(root), 0, 0x44000, 0)
 real("mount", addressof(fs), addressof(below), addressof(fs), 0, 0)
 open(place + "/root/with blank/file", "x").close()
+kept = create_string_buffer(os.fsencode(place + "/other/kept"))
+real("mount", addressof(fs), addressof(kept), addressof(fs), 0, 0)
+real("mount", 0, addressof(kept), 0, 1 | 32 | 4096, 0)  # this mount is read-only, its file system is not
 namespaces.syscall = syscall
 
 def written(path):
@@ -63,8 +66,9 @@ except OSError as error:
 except StrandedError as error:
     print(json.dumps({"stranded": str(error)}))
 else:
-    names = {path: sorted(os.listdir(path)) for path in ("/", *paths)}
-    tries = {path: written(path) for path in ("/x", "/root0/x", "/root0/with blank/file", "/root1/x", "/endpoints/x")}
+    names = {path: sorted(os.listdir(path)) for path in (".", "/", *paths)}
+    there = ("/x", "/root0/x", "/root0/with blank/file", "/root1/x", "/root1/kept/x", "/endpoints/x")
+    tries = {path: written(path) for path in there}
     flags = {path: os.statvfs(path).f_flag for path in tries if os.path.exists(path)}
     print(json.dumps({"names": names, "tries": tries, "flags": flags}))
 """
@@ -90,7 +94,7 @@ NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 def place(kernel: Kernel, tmp_path: Path) -> Path:
     if not kernel.user_namespaces and os.geteuid() != 0:
         pytest.skip(f"no user namespaces here: {kernel.why_not}")
-    for folder in ("root/with blank", "other"):
+    for folder in ("root/with blank", "other/kept"):
         (tmp_path / folder).mkdir(parents=True)
     return tmp_path
 
@@ -117,7 +121,7 @@ def test_only_what_is_served_is_there_and_read_only_with_every_mount_below(
     place: Path, missing: dict[str, int]
 ) -> None:
     seen = enclosed(place, **missing)
-    assert seen["names"]["/"] == ["endpoints", "root0", "root1"]
+    assert seen["names"]["/"] == seen["names"]["."] == ["endpoints", "root0", "root1"]
     assert seen["names"]["/root0"] == ["with blank"]
     assert "/root0/with blank/file" in seen["flags"], "what is mounted below comes with it"
     assert seen["tries"] == {
@@ -125,6 +129,7 @@ def test_only_what_is_served_is_there_and_read_only_with_every_mount_below(
         "/root0/x": "EROFS",
         "/root0/with blank/file": "EROFS",
         "/root1/x": "ok",
+        "/root1/kept/x": "EROFS",
         "/endpoints/x": "EROFS",
     }
     assert all(flags & NOSUID_NODEV_NOEXEC == NOSUID_NODEV_NOEXEC for flags in seen["flags"].values())
