@@ -259,11 +259,16 @@ def sweep(folder: int) -> int:
             fcntl.flock(readable, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return 0
-        with os.scandir(readable) as entries:
-            found = [name for entry in entries if is_draft(name := os.fsencode(entry.name))]
-        return sum(_remove_orphan(readable, name) for name in found)
+        return sweep_locked(readable)
     finally:
         os.close(readable)
+
+
+def sweep_locked(folder: int) -> int:
+    """The same for whoever holds the lock of the folder already, by this descriptor, which can be read."""
+    with os.scandir(folder) as entries:
+        found = [name for entry in entries if is_draft(name := os.fsencode(entry.name))]
+    return sum(_remove_orphan(folder, name) for name in found)
 
 
 def changed() -> ToolFailure:

@@ -21,7 +21,7 @@ from filewarden.workers.paths.root import Root
 from filewarden.workers.rules.durability import Durability
 from filewarden.workers.rules.trash_bounds import stamp
 from filewarden.workers.writing import renames
-from filewarden.workers.writing.drafts import Draft, sweep, sync_folder
+from filewarden.workers.writing.drafts import Draft, sweep_locked, sync_folder
 from filewarden.workers.writing.identity import is_same_object
 from filewarden.workers.writing.subtree import remove
 from filewarden.workers.writing.target import Target
@@ -111,7 +111,7 @@ class Trash:
         for identifier in self.identifiers():
             with contextlib.suppress(OSError, ToolFailure), self._entry(identifier) as entry:
                 fcntl.flock(entry.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                sweep(entry.fd)
+                sweep_locked(entry.fd)
                 entry.end()
 
     def discard(self, identifier: str, root: Root, is_overdue: Overdue) -> None:
