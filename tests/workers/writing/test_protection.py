@@ -119,6 +119,15 @@ def test_it_does_not_wake_by_being_moved(writable: Context, run: Run, root: Path
     assert run(writable, restore_deleted.TOOL, trash_id=identifier).path == "made"
 
 
+def test_nor_does_anything_deep_in_it(writable: Context, run: Run, root: Path) -> None:
+    own = msgspec.structs.replace(
+        writable, writing=msgspec.structs.replace(writable.writing, protection=protection(("live/jobs/daily/run",)))
+    )
+    run(own, write_file.TOOL, path="made/jobs/daily/run", content="x", create_parents=True)
+    assert refusal(run, own, move_file.TOOL, source="made", destination="live").code is Code.ACCESS_DENIED
+    assert run(own, move_file.TOOL, source="made", destination="dead").destination == "dead"
+
+
 def test_a_project_moves_with_its_own(writable: Context, run: Run, root: Path) -> None:
     (root / "project" / ".git").mkdir(parents=True)
     (root / "project" / ".git" / "config").write_text("x")
