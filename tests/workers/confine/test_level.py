@@ -21,6 +21,10 @@ HELD = [
     Check("outside_unreadable", held=True, errno=13),
     Check("outside_invisible", held=True, errno=2),
     Check("no_sockets", held=True, errno=1),
+    Check("no_processes", held=True, errno=1),
+    Check("no_signals", held=True, errno=1),
+    Check("no_new_code", held=True, errno=1),
+    Check("root_not_writable", held=True, errno=30),
 ]
 
 
@@ -59,6 +63,10 @@ def test_level_follows_from_the_layers(changes: dict[str, Layer], level: Level) 
         ("outside_unreadable", "partial"),
         ("outside_invisible", "strong"),
         ("no_sockets", "partial"),
+        ("no_processes", "partial"),
+        ("no_signals", "partial"),
+        ("no_new_code", "partial"),
+        ("root_not_writable", "partial"),
         ("root_readable", "full"),
     ],
 )

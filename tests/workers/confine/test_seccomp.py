@@ -2,10 +2,12 @@
 
 import errno
 import struct
+from typing import Any
 
 import pytest
 
-from filewarden.workers.confine.seccomp import ALLOW, ERRNO, KILL_PROCESS, Profile, assemble
+from filewarden.workers.confine import seccomp
+from filewarden.workers.confine.seccomp import ALLOW, ERRNO, KILL_PROCESS, Profile, assemble, front_end
 from filewarden.workers.confine.syscalls import AARCH64, ABSENT, NEWEST, NUMBERS, X86_64, Machine
 
 TGID = 4711
@@ -125,9 +127,10 @@ def test_only_a_watcher_may_watch_and_start_threads_but_no_process(machine: Mach
     expected = ALLOW if profile == "watch" else EPERM
     for name in present(machine, ONLY_TO_WATCH):
         assert verdict(machine, profile, name) == expected, name
-    thread, process = 0x3D0F00, 17
+    thread, process, in_our_memory = 0x3D0F00, 17, 0x4111
     assert verdict(machine, profile, "clone", (thread,)) == expected
     assert verdict(machine, profile, "clone", (process,)) == EPERM
+    assert verdict(machine, profile, "clone", (in_our_memory,)) == EPERM
 
 
 @pytest.mark.parametrize(("machine", "profile"), EVERYWHERE)
@@ -176,3 +179,47 @@ def test_binding_changes_nothing_but_the_process(machine: Machine, profile: Prof
     assert len(first) // 8 < 300
     differing = {at for at in range(len(first)) if first[at] != second[at]}
     assert differing <= set(range(program.tgid_at, program.tgid_at + 4))
+
+
+FORBIDDEN_TO_THE_FRONT_END = (
+    "execve execveat fork vfork ptrace process_vm_readv process_vm_writev bpf mount umount2 pivot_root unshare setns "
+    "perf_event_open userfaultfd keyctl add_key kexec_load init_module finit_module pidfd_getfd open_by_handle_at "
+    "fsopen open_tree move_mount mount_setattr"
+)
+
+
+@pytest.mark.parametrize("machine", [X86_64, AARCH64], ids=lambda machine: machine.name)
+def test_the_front_end_starts_threads_and_no_process_and_stays_out_of_the_kernel(machine: Machine) -> None:
+    code = front_end(machine)
+
+    def heard(name: str, *arguments: int) -> int:
+        return judge(code, machine.number(name), arguments, machine.audit)
+
+    for name in present(machine, FORBIDDEN_TO_THE_FRONT_END):
+        assert heard(name) == EPERM, name
+    for name in ("clone3", "io_uring_setup", "io_uring_enter"):
+        assert heard(name) == ENOSYS, name
+    thread, process, in_our_memory = 0x3D0F00, 17, 0x4111
+    assert [heard("clone", flags) for flags in (thread, process, in_our_memory)] == [ALLOW, EPERM, EPERM]
+    for name in ("read", "socket", "connect", "accept4", "sendmsg", "kill", "pidfd_send_signal"):
+        assert heard(name) == ALLOW, name
+    for architecture in (0x40000003, 0):
+        assert judge(code, machine.number("read"), (), architecture) == KILL_PROCESS
+    if machine is X86_64:
+        assert judge(code, 0x40000000 | machine.number("read"), (), machine.audit) == KILL_PROCESS
+
+
+def test_a_filter_is_put_on_every_thread_or_on_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    answers = iter((0, 4711))
+
+    def syscall(name: str, *arguments: int) -> int:
+        asked.append((name, *arguments[:2]))
+        return next(answers)
+
+    monkeypatch.setattr(seccomp, "syscall", syscall)
+    seccomp.install(bytes(8))
+    with pytest.raises(OSError, match="thread 4711") as raised:
+        seccomp.install(bytes(8))
+    assert raised.value.errno == errno.EBUSY
+    assert asked == [("seccomp", 1, 1)] * 2
