@@ -51,13 +51,13 @@ def latest_first(context: "Context", before: str | None) -> Iterator[tuple[str, 
 
 
 def waiting(context: "Context", root: Root, identifier: str) -> Waiting | None:
-    """What is told of one; None where it is gone meanwhile, or was closed to clients."""
+    """What is told of one; None where it is gone meanwhile, cannot be read, or was closed to clients."""
     try:
         with find_trash(root, context.writing.durability) as trash:
             if trash is None:
                 return None
             told, state = trash.look(identifier)
-    except ToolFailure:
+    except (OSError, ToolFailure):  # one that cannot be read must not hide the others
         return None
     if is_hidden(context, root, told.place):
         return None
