@@ -1,5 +1,6 @@
 """The TCP connection that a request came over, as far as an endpoint may use it."""
 
+import time
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
@@ -65,14 +66,26 @@ def peer_of(scope: Scope) -> Peer:
     return peer
 
 
+REPEAT_S = 10.0
+"""A client can have itself dropped as often as it likes: the first is logged at once, then the sum, so many seconds
+apart."""
+
+
 class SlowReaders:
-    """Drops those that do not read their events; `count` is told of each."""
+    """Drops those that do not read their events; `count` is told of each. `now` gives monotonic seconds."""
 
     def __init__(
-        self, log: Log, holdings: Holdings, max_unread_bytes: int, count: Callable[[], None] = lambda: None
+        self,
+        log: Log,
+        holdings: Holdings,
+        max_unread_bytes: int,
+        count: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
         self._count = count
+        self._now = now
+        self._silent_until = 0.0
         self.unread = Unread(holdings, max_unread_bytes)
         self.dropped = 0
 
@@ -80,5 +93,8 @@ class SlowReaders:
         """End the connection of one that left too much waiting."""
         self.dropped += 1
         self._count()
-        self._log.warning("a client that did not read its events was dropped", dropped=self.dropped)
+        now = self._now()
+        if now >= self._silent_until:
+            self._silent_until = now + REPEAT_S
+            self._log.warning("a client that did not read its events was dropped", dropped=self.dropped)
         peer.abort()
