@@ -87,7 +87,7 @@ class HttpService:
         self._legacy = Legacy(self._sessions, slow_readers, http)
         self._modern = Modern(broker, slow_readers)
         self._protection = _protection(surroundings, opened)
-        limits = ConnectionLimits(connections=_connections(settings, surroundings.log))
+        limits = _limits(settings, surroundings.log)
         self._listeners = [
             HttpListener(sockets, app, limits, broker.turn_away, slow_readers.unread)
             for sockets, app in zip(self._doors, self._make_apps(settings), strict=True)
@@ -145,7 +145,7 @@ class HttpService:
             self._protection.server.clientele = clientele(settings)
         for pages in self._pages:
             pages.renew(settings)
-        limits = ConnectionLimits(connections=_connections(settings, self._log))
+        limits = _limits(settings, self._log)
         for listener, app in zip(self._listeners, self._make_apps(settings), strict=True):
             listener.change(app)
             listener.limits = limits
@@ -199,8 +199,20 @@ def _shares(what: str, settings: Settings) -> Shares:
 
 
 def _share(settings: Settings) -> int:
-    http, has_many = settings.http, bool(settings.http.issuer or settings.profiles)
-    return share_of_principal(http.max_sessions_per_principal, limit=http.max_sessions, has_many=has_many)
+    http = settings.http
+    return share_of_principal(http.max_sessions_per_principal, limit=http.max_sessions, has_many=_has_many(settings))
+
+
+def _has_many(settings: Settings) -> bool:
+    """Whether there can be several principals."""
+    return bool(settings.http.issuer or settings.profiles)
+
+
+def _limits(settings: Settings, log: Log) -> ConnectionLimits:
+    """Where there are many principals, none can keep more than half of all connections."""
+    connections = _connections(settings, log)
+    most_of_one = share_of_principal(0, limit=connections, has_many=_has_many(settings))
+    return ConnectionLimits(connections=connections, most_of_one=most_of_one)
 
 
 def _connections(settings: Settings, log: Log) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from filewarden.transports.http.answer import RETRY_AFTER, Answer, on_the_wire, problem
 from filewarden.transports.http.backlog import Backlog, cut
@@ -48,6 +48,7 @@ class BoundedConnection(ReadingConnection):
         self._unread = unread
         self._is_surplus = False
         self._is_lingering = False
+        self._is_trusted = False
         self._answering: RequestResponseCycle | None = None
         """What is answered now, or was last: `cycle` is what was asked last."""
         self._followers: list[Callable[[], None]] = []
@@ -68,7 +69,7 @@ class BoundedConnection(ReadingConnection):
         if self._is_surplus:
             self._turn_away(TOO_MANY)
         else:
-            self.server_state.strangers[self] = None
+            self.server_state.came(self)
         self._patience = self.loop.call_later(self._limits.request_s, self._lose_patience)
         if count > 2 * self._limits.connections:
             transport.abort()
@@ -143,18 +144,31 @@ class BoundedConnection(ReadingConnection):
         self._end_stall()
         self._unread.note(self, 0)
 
-    def trust(self) -> None:
-        """Keep it, though others come: what was sent over it was let in."""
-        self.server_state.strangers.pop(self, None)
+    def trust(self, principal: Hashable) -> None:
+        """Keep it, though others come: what `principal` has sent over it was let in."""
+        self._is_trusted = True
+        if self in self.connections and not self._is_surplus:  # it may have been lost while we looked who it is
+            self.server_state.trust(self, principal, self._limits.most_of_one)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way in either direction, so that a request can begin."""
+        if self._is_request_open or self._is_lingering or self.flow.write_paused or self.transport.is_closing():
+            return False
+        return self.cycle is None or self.cycle.response_complete
 
     def make_way(self) -> None:
-        """End it for another connection: anybody can open as many as there may be, and say nothing.
+        """End it for another connection: anybody can open as many as there may be, and say nothing or not much.
 
         Whoever has asked something is told that it is not done, and it is not, for a body is read only where it was let
-        in; nobody waits until they have read that. Who was refused already, and lingers, hears nothing more.
+        in; nobody waits until they have read that. Who was refused already, and lingers, hears nothing more. Nor does
+        whoever was let in before: what they have asked may be done by now.
         """
         self._turn_away(TOO_MANY)
-        if self._has_begun_to_answer or self.transport.get_write_buffer_size():
+        if self._is_trusted and self.is_at_rest:
+            self.transport.close()
+            return
+        if self._is_trusted or self._has_begun_to_answer or self.transport.get_write_buffer_size():
             self.transport.abort()
             return
         self._drop_answer()
@@ -260,7 +274,7 @@ class BoundedConnection(ReadingConnection):
     def _forget(self) -> None:
         self.connections.discard(self)
         self._unread.note(self, 0)
-        self.server_state.strangers.pop(self, None)
+        self.server_state.went(self)
         if isinstance(self.transport, GatheringTransport):
             self.transport.on_unsent = None
 

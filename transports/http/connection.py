@@ -91,7 +91,7 @@ class Connection(BoundedConnection):
     def data_received(self, data: bytes) -> None:
         """Answer what is known, and let everything else be parsed."""
         try:
-            if not (self._known and self._is_at_rest and self._answer_known(data)):
+            if not (self._known and self.is_at_rest and self._answer_known(data)):
                 self._parse(data)
         except Exception as error:
             self._fail(error)
@@ -115,13 +115,6 @@ class Connection(BoundedConnection):
             sender = self.number if sender is None else sender
             self._known.insert(0, _Remembered(head, reply_to, scope.get(EDITION_KEY), principal, sender))
             del self._known[MOST_HEADS:]
-
-    @property
-    def _is_at_rest(self) -> bool:
-        """Whether nothing is under way in either direction, so that a request can begin."""
-        if self._is_request_open or self._is_lingering or self.flow.write_paused or self.transport.is_closing():
-            return False
-        return self.cycle is None or self.cycle.response_complete
 
     def _answer_known(self, data: bytes) -> bool:
         """Answer a whole request whose head is known; whether it was one."""

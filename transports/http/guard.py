@@ -114,7 +114,7 @@ class Guard:
             if isinstance(found, Answer):
                 return found
             scope[authentication.SCOPE_KEY] = found
-            peer_of(scope).trust()
+            peer_of(scope).trust(found.key)
         return self._gate.body_refusal(method, path, head)
 
 

@@ -1,5 +1,8 @@
 """What all connections of a listener know: uvicorn's state, and the fields that each answer has."""
 
+import itertools
+from collections import Counter
+from collections.abc import Hashable
 from typing import Protocol
 
 from filewarden.transports.http.answer import CLOSE, Header
@@ -7,8 +10,12 @@ from filewarden.transports.http.date import NAME as DATE, date_now
 from filewarden.transports.http.uvicorn_parts import ServerState
 
 
-class Stranger(Protocol):
-    """A connection over which nobody has sent a credential yet."""
+class Place(Protocol):
+    """A connection, as far as another one may need its place."""
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way on it."""
 
     def make_way(self) -> None:
         """End it, for another one."""
@@ -22,16 +29,53 @@ class ListenerState(ServerState):
 
     def __init__(self) -> None:
         super().__init__()
-        self.strangers: dict[Stranger, None] = {}
-        """The oldest first."""
+        self._strangers: dict[Place, None] = {}
+        """Connections over which nobody has sent a credential yet, the oldest first."""
+        self._surplus: dict[Place, None] = {}
+        """Those that a principal has beyond its share, the oldest first."""
+        self._owners: dict[Place, Hashable] = {}
+        """Whose each of the others is: it is kept, though others come."""
+        self._shares: Counter[Hashable] = Counter()
+        """How many each of them has."""
+
+    def came(self, connection: Place) -> None:
+        """It is open, and a stranger's."""
+        self._strangers[connection] = None
+
+    def trust(self, connection: Place, principal: Hashable, most: int) -> None:
+        """What was sent over it was let in: it is kept, unless its principal has `most` of them already."""
+        if connection in self._owners:
+            return
+        self._strangers.pop(connection, None)
+        if self._shares[principal] >= most:
+            self._surplus[connection] = None
+            return
+        self._surplus.pop(connection, None)
+        self._owners[connection] = principal
+        self._shares[principal] += 1
+
+    def went(self, connection: Place) -> None:
+        """It is closed, or about to be."""
+        self._strangers.pop(connection, None)
+        self._surplus.pop(connection, None)
+        owner = self._owners.pop(connection, None)
+        if owner is not None:
+            self._shares[owner] -= 1
+            if not self._shares[owner]:
+                del self._shares[owner]
 
     def displace(self) -> bool:
-        """End the stranger that has come first; whether there was one."""
-        oldest = next(iter(self.strangers), None)
-        if oldest is None:
+        """End a connection that is not kept, the one that loses least by it; whether there was one.
+
+        What rests and is beyond its principal's share goes first, and last what such a one is in the middle of: no
+        stranger is to end anybody's request before all strangers have gone.
+        """
+        resting = (each for each in self._surplus if each.is_at_rest)
+        found = next(itertools.chain(resting, self._strangers, self._surplus), None)
+        if found is None:
             return False
-        del self.strangers[oldest]
-        oldest.make_way()
+        self.went(found)
+        found.make_way()
         return True
 
     @property

@@ -21,8 +21,8 @@ class Peer(Protocol):
     def number(self) -> int:
         """No other connection of this process has it, before or after."""
 
-    def trust(self) -> None:
-        """Keep it, though others come: what was sent over it was let in."""
+    def trust(self, principal: Hashable) -> None:
+        """Keep it, though others come: what `principal` has sent over it was let in."""
 
     def abort(self) -> None:
         """End it at once, whatever still waits to be sent."""
@@ -43,7 +43,7 @@ class Nobody:
 
     number = 0
 
-    def trust(self) -> None:
+    def trust(self, principal: Hashable) -> None:
         """Nothing can be done."""
 
     def abort(self) -> None:

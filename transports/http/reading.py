@@ -4,6 +4,7 @@ uvicorn's httptools protocol, which tells the parser of the body again where it 
 """
 
 import contextlib
+import sys
 
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -21,6 +22,8 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds for one connection, and how many there may be."""
 
     connections: int
+    most_of_one: int = sys.maxsize
+    """How many of them one principal can keep, though others come."""
     head_bytes: int = 65_536
     head_fields: int = 100
     request_s: float = 30.0

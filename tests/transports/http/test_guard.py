@@ -100,7 +100,7 @@ def test_a_stream_ends_when_its_credential_is_withdrawn(monkeypatch: pytest.Monk
 
     async def main() -> None:
         guard = Guard(stream, GATE, open_paths=frozenset(), operators=operators)
-        peer = SimpleNamespace(abort=is_over.set, trust=int)
+        peer = SimpleNamespace(abort=is_over.set, trust=str)
         scope = {"method": "GET", "path": "/status", "query_string": b"", "headers": list(GOOD.items())}
         nothing: Any = None
         async with asyncio.timeout(20):

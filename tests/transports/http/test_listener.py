@@ -207,7 +207,7 @@ def test_a_client_that_never_reads_the_last_answers_is_not_waited_for(
 
 
 async def trusting(scope: Scope, receive: Receive, send: Send) -> None:
-    peer_of(scope).trust()
+    peer_of(scope).trust("somebody")
     await hello(scope, receive, send)
 
 
@@ -243,6 +243,42 @@ def test_whoever_has_shown_nothing_makes_way_for_others(listen: Callable[..., No
             each.close()
 
     listen(app, body, ConnectionLimits(connections=3), ("connections",) * 2)
+
+
+@pytest.mark.parametrize("is_at_rest", [True, False], ids=["at rest", "busy"])
+def test_what_a_principal_has_beyond_its_share_makes_way_for_others(
+    listen: Callable[..., None], *, is_at_rest: bool
+) -> None:
+    callers = ["much", "much", "much", "little", "other"]
+    waiting = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        peer_of(scope).trust(callers.pop(0))
+        if scope["path"] == "/busy":
+            waiting.set()
+            await never(scope, receive, send)
+        else:
+            await hello(scope, receive, send)
+
+    async def body(port: int, _listener: HttpListener) -> None:
+        kept = [await greeted(port) for _ in range(2)]
+        if is_at_rest:
+            surplus = await greeted(port)
+        else:
+            surplus = await asyncio.open_connection("127.0.0.1", port)
+            surplus[1].write(REQUEST.replace(b"/ ", b"/busy "))
+            await waiting.wait()
+        others = [await greeted(port) for _ in range(2)]  # four connections may be open, two of one principal
+        with contextlib.suppress(ConnectionError):
+            assert await surplus[0].read() == b"", "what it has asked may have been done"
+        callers[:] = ["much", "much", "little", "other"]
+        for reader, writer in (*kept, *others):
+            writer.write(REQUEST)
+            await reader.readuntil(b"hi")
+        for _, writer in (*kept, surplus, *others):
+            writer.close()
+
+    listen(app, body, ConnectionLimits(connections=4, most_of_one=2), ("connections",))
 
 
 def test_what_makes_way_is_not_done(listen: Callable[..., None]) -> None:

@@ -1,0 +1,47 @@
+"""Whose connection is ended for another one."""
+
+import weakref
+
+from filewarden.transports.http.listener_state import ListenerState
+
+
+class Connection:
+    """One that only notes what is done with it."""
+
+    def __init__(self, state: ListenerState, *, is_at_rest: bool = True) -> None:
+        self.is_at_rest = is_at_rest
+        self.has_made_way = False
+        state.came(self)
+
+    def make_way(self) -> None:
+        self.has_made_way = True
+
+
+def test_what_is_kept_makes_no_way_and_the_rest_goes_in_order() -> None:
+    state = ListenerState()
+    stranger = Connection(state)
+    kept = [Connection(state) for _ in range(3)]
+    busy, resting = Connection(state, is_at_rest=False), Connection(state)
+    for connection, principal in zip((*kept, busy, resting), ("ann", "ann", "bob", "ann", "ann"), strict=True):
+        state.trust(connection, principal, 2)
+        state.trust(connection, principal, 2)
+    for each in (resting, stranger, busy):
+        assert not each.has_made_way
+        assert state.displace()
+        assert each.has_made_way
+    assert not state.displace()
+    assert not any(each.has_made_way for each in kept)
+
+
+def test_what_is_closed_makes_room_in_its_principal_s_share() -> None:
+    state = ListenerState()
+    first, second = Connection(state), Connection(state)
+    state.trust(first, "ann", 1)
+    state.trust(second, "ann", 1)
+    state.went(first)
+    state.trust(second, "ann", 1)
+    assert not state.displace()
+    state.went(second)
+    gone = weakref.ref(second)
+    del second
+    assert gone() is None, "nothing is kept of whoever has left"
