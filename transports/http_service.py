@@ -51,7 +51,7 @@ class HttpService:
         http = settings.http
         self._broker = broker
         broker.turned_away.update(dict.fromkeys(TURN_AWAY_REASONS, 0))
-        broker.overview.addresses = (address_of(settings, opened),)
+        broker.overview.addresses = (address_of(placed(settings, opened), opened),)
         self._opened = opened
         self._tokens = opened.tokens
         self._reactor = reactor

@@ -64,6 +64,11 @@ def test_whoever_is_silent_is_let_go_and_a_call_under_way_is_answered(manager: M
     assert server.process.wait(20) == 0
 
 
+def test_the_status_names_the_address_that_is_handed_over(manager: Manager) -> None:
+    server, _ = manager.start("--host", "127.0.0.2")
+    assert server.status()["addresses"] == [f"{server.url}/mcp"]
+
+
 def test_what_is_handed_over_stays_with_the_front_end(manager: Manager) -> None:
     """What the launcher does not have, no zygote and no worker can get from it."""
     server, _ = manager.start()

@@ -147,7 +147,8 @@ class BoundedConnection(ReadingConnection):
     def trust(self, principal: Hashable) -> None:
         """Keep it, though others come: what `principal` has sent over it was let in."""
         self._is_trusted = True
-        if self in self.connections and not self._is_surplus:  # it may have been lost while we looked who it is
+        is_over = self.transport.is_closing()  # it may have been lost, or made way, while we looked who it is
+        if not (is_over or self._is_surplus):
             self.server_state.trust(self, principal, self._limits.most_of_one)
 
     @property
@@ -167,6 +168,7 @@ class BoundedConnection(ReadingConnection):
         self._turn_away(TOO_MANY)
         if self._is_trusted and self.is_at_rest:
             self.transport.close()
+            self._linger()
             return
         if self._is_trusted or self._has_begun_to_answer or self.transport.get_write_buffer_size():
             self.transport.abort()

@@ -31,8 +31,8 @@ class ListenerState(ServerState):
         super().__init__()
         self._strangers: dict[Place, None] = {}
         """Connections over which nobody has sent a credential yet, the oldest first."""
-        self._surplus: dict[Place, None] = {}
-        """Those that a principal has beyond its share, the oldest first."""
+        self._surplus: dict[Place, Hashable] = {}
+        """Those that a principal has beyond its share, and whose each is, the oldest first."""
         self._owners: dict[Place, Hashable] = {}
         """Whose each of the others is: it is kept, though others come."""
         self._shares: Counter[Hashable] = Counter()
@@ -48,21 +48,28 @@ class ListenerState(ServerState):
             return
         self._strangers.pop(connection, None)
         if self._shares[principal] >= most:
-            self._surplus[connection] = None
+            self._surplus[connection] = principal
             return
-        self._surplus.pop(connection, None)
-        self._owners[connection] = principal
-        self._shares[principal] += 1
+        self._keep(connection, principal)
 
     def went(self, connection: Place) -> None:
-        """It is closed, or about to be."""
+        """It is closed, or about to be; what its principal has beyond its share takes its place there."""
         self._strangers.pop(connection, None)
         self._surplus.pop(connection, None)
         owner = self._owners.pop(connection, None)
-        if owner is not None:
-            self._shares[owner] -= 1
-            if not self._shares[owner]:
-                del self._shares[owner]
+        if owner is None:
+            return
+        self._shares[owner] -= 1
+        if not self._shares[owner]:
+            del self._shares[owner]
+        heir = next((each for each, principal in self._surplus.items() if principal == owner), None)
+        if heir is not None:
+            self._keep(heir, owner)
+
+    def _keep(self, connection: Place, principal: Hashable) -> None:
+        self._surplus.pop(connection, None)
+        self._owners[connection] = principal
+        self._shares[principal] += 1
 
     def displace(self) -> bool:
         """End a connection that is not kept, the one that loses least by it; whether there was one.

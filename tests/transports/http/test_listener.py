@@ -281,6 +281,37 @@ def test_what_a_principal_has_beyond_its_share_makes_way_for_others(
     listen(app, body, ConnectionLimits(connections=4, most_of_one=2), ("connections",))
 
 
+def test_what_makes_way_is_not_waited_for_though_it_leaves_an_answer_unread(listen: Callable[..., None]) -> None:
+    """It would hold its place on for a minute, and twice as many as there may be are not even heard."""
+    callers, unread = ["much", "much", "little", "other"], asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        peer_of(scope).trust(callers.pop(0))
+        await hello(scope, receive, send)
+        if scope["path"] == "/unread":
+            connection = scope[SCOPE_KEY]
+            while not connection.transport.get_write_buffer_size():
+                connection.transport.write(bytes(32768))
+                await asyncio.sleep(0)
+            assert connection.is_at_rest
+            unread.set()
+
+    async def body(port: int, listener: HttpListener) -> None:
+        others = [await greeted(port)]
+        _, surplus = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        surplus.write(REQUEST.replace(b"/ ", b"/unread "))
+        await unread.wait()
+        others += [await greeted(port) for _ in range(2)]  # three connections may be open, one of one principal
+        for _, writer in others:
+            writer.close()
+        async with asyncio.timeout(15):
+            while not listener.is_empty:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        surplus.close()
+
+    listen(app, body, ConnectionLimits(connections=3, most_of_one=1), ("connections",))
+
+
 def test_what_makes_way_is_not_done(listen: Callable[..., None]) -> None:
     heard: list[str] = []
 

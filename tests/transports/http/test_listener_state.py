@@ -45,3 +45,19 @@ def test_what_is_closed_makes_room_in_its_principal_s_share() -> None:
     gone = weakref.ref(second)
     del second
     assert gone() is None, "nothing is kept of whoever has left"
+
+
+def test_what_is_beyond_a_share_is_kept_as_soon_as_there_is_room_in_it() -> None:
+    state = ListenerState()
+    first, second, third, other = (Connection(state) for _ in range(4))
+    for connection, principal in ((first, "ann"), (other, "bob"), (second, "ann"), (third, "ann")):
+        state.trust(connection, principal, 1)
+    state.went(other)
+    state.went(first)
+    assert state.displace()
+    assert (second.has_made_way, third.has_made_way) == (False, True)
+    assert not state.displace()
+    fourth = Connection(state)
+    state.trust(fourth, "ann", 1)
+    assert state.displace()
+    assert fourth.has_made_way, "the share is as large as before"
