@@ -213,6 +213,9 @@ def _read_bytes(context: "Context", handle: Handle, part: Part) -> Reading:
     if run is None:
         data = os.pread(handle.fd, count, asked)
         has_more = _goes_on(handle, asked + len(data))
+        if has_more:
+            data = os.pread(handle.fd, _end(handle, encoding, asked, asked + len(data)) - asked, asked)
+            has_more = _goes_on(handle, asked + len(data))
         complete = is_complete or not has_more
         return binary(handle, data, encoding, start=asked, is_complete=complete, has_more=has_more)
     piece = Piece(
@@ -240,19 +243,45 @@ class _Run(msgspec.Struct, frozen=True):
 
 def _run(handle: Handle, encoding: Encoding, asked: int, count: int) -> _Run | None:
     """Read so many bytes from a position, less what is part of a character only; None for what is no text."""
-    begin = max(asked, encoding.bom)
-    begin += -begin % encoding.unit
+    begin = _unit_from(encoding, asked)
     data = os.pread(handle.fd, count, begin)
-    whole = whole_characters(data, encoding.name) if begin > encoding.bom else data
-    rest = data[: len(data) - len(whole)]
-    if rest and not _ends_character(handle, begin, rest, encoding.name, is_all=not whole):
-        rest, whole = b"", data  # so that it is told as what it is, and nothing is left out
+    rest = _rest(handle, encoding, begin, data)
+    whole = data[len(rest) :]
     has_more = _goes_on(handle, begin + len(data))
     decoded = decode(whole, encoding, is_cut=has_more)
     if decoded is None:
         return None
     start = begin + len(rest)
     return _Run(decoded, start, start + len(whole) - decoded.unused, has_more)
+
+
+def _end(handle: Handle, encoding: Encoding, start: int, end: int) -> int:
+    """Where bytes that are no text end: in no character, the rest of which whoever goes on there would never get."""
+    for earlier in range(end, max(start, end - _REST_BYTES - 1), -1):
+        if _whole_from(handle, encoding, earlier) == earlier:
+            return earlier
+    return _whole_from(handle, encoding, end)
+
+
+def _whole_from(handle: Handle, encoding: Encoding, position: int) -> int:
+    begin = _unit_from(encoding, position)
+    return begin + len(_rest(handle, encoding, begin, os.pread(handle.fd, _REST_BYTES + 1, begin)))
+
+
+def _unit_from(encoding: Encoding, position: int) -> int:
+    begin = max(position, encoding.bom)
+    return begin + -begin % encoding.unit
+
+
+def _rest(handle: Handle, encoding: Encoding, begin: int, data: bytes) -> bytes:
+    """Give what data from a position has of a character that begins before it."""
+    if begin <= encoding.bom:
+        return b""
+    whole = whole_characters(data, encoding.name)
+    rest = data[: len(data) - len(whole)]
+    if rest and not _ends_character(handle, begin, rest, encoding.name, is_all=not whole):
+        return b""  # so that it is told as what it is, and nothing is left out
+    return rest
 
 
 def _ends_character(handle: Handle, position: int, rest: bytes, name: str, *, is_all: bool) -> bool:

@@ -235,6 +235,32 @@ def test_a_range_leaves_out_the_rest_of_a_character(
     assert data[begin:].decode(encoding).startswith(read_text.decode())
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 9])
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        (b"caf\xe9 " + "€uro, \U0001f600".encode() * 3, "utf-8"),
+        (b"\x80\xe2\x82\xac\xf0\x9f", "utf-8"),
+        (b"\0\xde" + "€\U0001f600".encode("utf-16-le") * 3 + b"\0", "utf-16-le"),
+        (b"\0\xd8" * 3 + "x\U0001f600y".encode("utf-32-le"), "utf-32-le"),
+    ],
+)
+def test_a_reader_of_ranges_misses_nothing_behind_what_is_no_text(
+    context: Context, root: Path, data: bytes, encoding: str, limit: int
+) -> None:
+    (root / "f").write_bytes(data)
+    position: object = 0
+    while isinstance(position, int):
+        text, facts = read(context, encoding=encoding, byte_offset=position, byte_limit=limit)
+        assert facts.byte_offset == position
+        if facts.binary:
+            raw = base64.b64decode(msgspec.json.decode(text)["data"])
+            assert raw == data[position : position + len(raw)] != b""
+            assert len(raw) <= max(limit, 6)
+            assert facts.next_byte_offset == position + len(raw) or position + len(raw) == len(data)
+        position = facts.next_byte_offset
+
+
 def test_what_is_cut_of_what_is_no_text_is_told(space: Space, make_context: MakeContext, root: Path) -> None:
     (root / "f").write_bytes(b"\0" * 1000)
     context = make_context(space, max_file_bytes=100)
