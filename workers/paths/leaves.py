@@ -15,19 +15,23 @@ _TYPE = struct.Struct("@l")
 _STATFS_BYTES = 256
 
 _libc = ctypes.CDLL(None)
-_count_by_device: dict[int, bool] = {}
 
 
-def is_leaf(folder: Handle) -> bool:
-    """Whether an open folder certainly held no folder when it was opened."""
-    return folder.stat.st_nlink == 2 and _counts(folder)
+class Leaves:
+    """What is known of the file systems that one walk meets: another one may find others mounted by their numbers."""
 
+    def __init__(self) -> None:
+        self._count_by_device: dict[int, bool] = {}
 
-def _counts(folder: Handle) -> bool:
-    device = folder.stat.st_dev
-    if device not in _count_by_device:
-        _count_by_device[device] = file_system_type(folder.fd) in _COUNTING
-    return _count_by_device[device]
+    def has(self, folder: Handle) -> bool:
+        """Whether an open folder certainly held no folder when it was opened."""
+        return folder.stat.st_nlink == 2 and self._counts(folder)
+
+    def _counts(self, folder: Handle) -> bool:
+        device = folder.stat.st_dev
+        if device not in self._count_by_device:
+            self._count_by_device[device] = file_system_type(folder.fd) in _COUNTING
+        return self._count_by_device[device]
 
 
 def file_system_type(fd: int) -> int | None:

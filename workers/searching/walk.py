@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.workers.paths.leaves import is_leaf
+from filewarden.workers.paths.leaves import Leaves
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.searching.entries import Entries, Reading
 from filewarden.workers.searching.ignore import FILE_NAME, Ignore, Rules, read_rules
@@ -102,6 +102,7 @@ class Walk:
             inodes=self._denied_inodes,
             marker=os.fsdecode(FILE_NAME),
         )
+        self._leaves = Leaves()
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
         self.skipped = 0
         """Folders that could not be opened."""
@@ -163,7 +164,7 @@ class Walk:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
         if self._filters.stays:
             found = _last_folder.read(handle, self._reading)
-        elif self._filters.fixed and is_leaf(handle) and not may_hold(handle.fd, self._filters.fixed):
+        elif self._filters.fixed and self._leaves.has(handle) and not may_hold(handle.fd, self._filters.fixed):
             return None
         else:
             found = self._reading.of(handle.fd)

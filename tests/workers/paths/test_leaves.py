@@ -4,22 +4,17 @@ from pathlib import Path
 import pytest
 
 from filewarden.workers.paths import leaves
-from filewarden.workers.paths.leaves import is_leaf
+from filewarden.workers.paths.leaves import Leaves
 from filewarden.workers.paths.space import Space
 
 EXT4, BTRFS, FUSE = 0xEF53, 0x9123683E, 0x65735546
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leaves, "_count_by_device", {})
-
-
 def answers(space: Space, *paths: str) -> list[bool]:
-    found = []
+    known, found = Leaves(), []
     for path in paths:
         with space.open_directory(path) as folder:
-            found.append(is_leaf(folder))
+            found.append(known.has(folder))
     return found
 
 
@@ -51,6 +46,16 @@ def test_a_file_system_is_asked_once(space: Space, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(leaves, "file_system_type", ask)
     answers(space, "sub/deep", "sub/deep", "sub/deep")
     assert len(asked) <= 1
+
+
+def test_another_walk_asks_again_for_what_is_mounted_now_may_have_the_number_of_what_was(
+    space: Space, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.stat(root / "sub" / "deep").st_nlink != 2:
+        pytest.skip("this file system does not count folders")
+    for kind, is_told in ((EXT4, True), (FUSE, False)):
+        monkeypatch.setattr(leaves, "file_system_type", lambda _fd, kind=kind: kind)
+        assert answers(space, "sub/deep") == [is_told]
 
 
 def test_what_is_not_open_has_no_type() -> None:
