@@ -9,6 +9,9 @@ from filewarden.transports.http.answer import CLOSE, Header
 from filewarden.transports.http.date import NAME as DATE, date_now
 from filewarden.transports.http.uvicorn_parts import ServerState
 
+MOST_PER_STRANGER = 4
+"""Connections beyond their principal's share that outnumber the strangers so much make way before them."""
+
 
 class Place(Protocol):
     """A connection, as far as another one may need its place."""
@@ -74,11 +77,14 @@ class ListenerState(ServerState):
     def displace(self) -> bool:
         """End a connection that is not kept, the one that loses least by it; whether there was one.
 
-        What rests and is beyond its principal's share goes first, and last what such a one is in the middle of: no
-        stranger is to end anybody's request before all strangers have gone.
+        What rests and is beyond its principal's share goes first, and last what such a one is in the middle of: anybody
+        can come as a stranger, and is not to end many requests by that. But some strangers are left in peace: were
+        there room for one, each that comes would end the one before, which had no time yet to send a credential.
         """
         resting = (each for each in self._surplus if each.is_at_rest)
-        found = next(itertools.chain(resting, self._strangers, self._surplus), None)
+        are_strangers_few = len(self._surplus) >= MOST_PER_STRANGER * len(self._strangers)
+        others = (self._surplus, self._strangers) if are_strangers_few else (self._strangers, self._surplus)
+        found = next(itertools.chain(resting, *others), None)
         if found is None:
             return False
         self.went(found)

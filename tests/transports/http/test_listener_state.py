@@ -61,3 +61,17 @@ def test_what_is_beyond_a_share_is_kept_as_soon_as_there_is_room_in_it() -> None
     state.trust(fourth, "ann", 1)
     assert state.displace()
     assert fourth.has_made_way, "the share is as large as before"
+
+
+def test_strangers_find_some_room_beside_what_a_principal_has_under_way_beyond_its_share() -> None:
+    """Else each that comes would end the one before, which had no time yet to send a credential."""
+    state = ListenerState()
+    busy = [Connection(state, is_at_rest=False) for _ in range(13)]
+    for each in busy:
+        state.trust(each, "ann", 1)
+    strangers = []
+    for _ in range(10):
+        assert state.displace()
+        strangers.append(Connection(state))
+    assert [each.has_made_way for each in busy] == [number in (1, 2, 3) for number in range(13)]
+    assert [each.has_made_way for each in strangers] == [number < 7 for number in range(10)]
