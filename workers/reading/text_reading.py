@@ -122,9 +122,10 @@ def _read_lines(context: "Context", handle: Handle, part: Part) -> Reading:
     # Wide encodings were turned into UTF-8 on the way.
     decoded = decode(data, Encoding("utf-8", bom=1) if encoding.is_wide else encoding, is_cut=span.is_cut)
     if decoded is None:
-        return binary(
-            handle, span.data, encoding, start=span.start, is_complete=span.is_complete, has_more=span.has_more
-        )
+        data = span.data
+        if span.is_cut and span.has_more:
+            data = data[: _end(handle, encoding, span.start, span.start + len(data)) - span.start]
+        return binary(handle, data, encoding, start=span.start, is_complete=span.is_complete, has_more=span.has_more)
     start = span.start + _length(span.data[: len(span.data) - len(data)], encoding)
     piece = Piece(
         decoded=msgspec.structs.replace(decoded, encoding=encoding.name) if encoding.is_wide else decoded,

@@ -261,6 +261,16 @@ def test_a_reader_of_ranges_misses_nothing_behind_what_is_no_text(
         position = facts.next_byte_offset
 
 
+def test_lines_that_are_no_text_are_cut_in_no_character(space: Space, make_context: MakeContext, root: Path) -> None:
+    data = b"\xe9" + "€".encode() * 30 + b"\nx\n"
+    (root / "f").write_bytes(data)
+    context = make_context(space, max_file_bytes=20)
+    text, facts = read(context, head=1)
+    assert base64.b64decode(msgspec.json.decode(text)["data"]) == data[:19]
+    assert (facts.binary, facts.next_byte_offset) == (True, 19)
+    assert read(context, byte_offset=19)[1].byte_offset == 19
+
+
 def test_what_is_cut_of_what_is_no_text_is_told(space: Space, make_context: MakeContext, root: Path) -> None:
     (root / "f").write_bytes(b"\0" * 1000)
     context = make_context(space, max_file_bytes=100)
