@@ -8,7 +8,7 @@ import msgspec
 
 from filewarden.workers.paths.handle import Handle, has_changed
 from filewarden.workers.reading import known_facts
-from filewarden.workers.text.decoding import MARK_BYTES, Decoded, Encoding, measure, settle
+from filewarden.workers.text.decoding import MARK_BYTES, Decoded, Encoding, decode, measure, settle
 from filewarden.workers.text.excerpt import Clip, View
 from filewarden.workers.text.hidden_characters import count_controls, count_invisible
 from filewarden.workers.text.part import Part
@@ -21,7 +21,7 @@ NUMBERED_LINE_CHARS = 2000
 """How much of a line is shown where lines are numbered, which is a view for reading, not for copying."""
 _WIDEST = 3
 """Times `max_file_bytes`: what a frame holds, as a byte may become three in UTF-8 and a number precede each line."""
-_ENDING_BYTES = 65536
+_SAMPLE_BYTES = 65536
 PLAIN_BYTES = 65536
 """Up to here a text is small: everything about it is found out at once."""
 _RETURN = ord("\r")
@@ -227,6 +227,8 @@ def _mark(data: bytes, encoding: Encoding) -> str | None:
     marked = settle("auto", data[:MARK_BYTES])
     if not marked.bom or encoding.bom:
         return None
+    if decode(data[marked.bom : _SAMPLE_BYTES], marked, is_cut=True) is None:
+        return None  # nor is it text in that: other files begin with these bytes too
     return f"It begins with the byte-order mark of {marked.name}: encoding=auto reads it as that."
 
 
@@ -237,8 +239,8 @@ def count_lines(text: bytes) -> int:
 def _whole_endings(piece: Piece, encoding: Encoding) -> bytes:
     """The beginning of a piece, less halves of line ends that it begins and ends with."""
     text = piece.decoded.text
-    sample = text[:_ENDING_BYTES]
-    if piece.has_more or len(text) > _ENDING_BYTES:
+    sample = text[:_SAMPLE_BYTES]
+    if piece.has_more or len(text) > _SAMPLE_BYTES:
         sample = sample.removesuffix(b"\r")
     is_from_anywhere = piece.is_inside_line and piece.start > encoding.bom
     return sample.removeprefix(b"\n") if is_from_anywhere else sample

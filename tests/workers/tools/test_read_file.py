@@ -288,6 +288,7 @@ def test_a_byte_order_mark_of_another_encoding_is_told(context: Context, root: P
         (b"caf\xe9", {}),
         (b"\xef\xbb\xbfcaf\xe9", {}),
         (b"\xff\xfe\0\xdc", {"encoding": "auto"}),
+        (b"\xff\xfe\0\xdc", {}),
         (b"", {"encoding": "utf-16"}),
     ],
 )
