@@ -104,6 +104,8 @@ class Walk:
         )
         self._leaves = Leaves()
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
+        self._has_just_found = False
+        """Whether the folder that was read last held files of interest."""
         self.skipped = 0
         """Folders that could not be opened."""
         self.entered = 0
@@ -164,10 +166,11 @@ class Walk:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
         if self._filters.stays:
             found = _last_folder.read(handle, self._reading)
-        elif self._filters.fixed and self._leaves.has(handle) and not may_hold(handle.fd, self._filters.fixed):
+        elif self._holds_nothing(handle):
             return None
         else:
             found = self._reading.of(handle.fd)
+            self._has_just_found = found is not None and bool(found.files)
         if found is None:
             return None
         ignore = todo.ignore
@@ -188,6 +191,14 @@ class Walk:
             found.folders = sorted(self._short_enough(handle, kept))
             self._note(todo, ignore, found.folders)
         return found
+
+    def _holds_nothing(self, handle: "Handle") -> bool:
+        """Whether a folder without folders holds no name that is wanted, as far as can be told without reading it.
+
+        After one that held some the next one is read at once: most likely it does, too.
+        """
+        fixed = self._filters.fixed
+        return bool(fixed) and not self._has_just_found and self._leaves.has(handle) and not may_hold(handle.fd, fixed)
 
     def _below(self, folders: list[bytes], todo: _Pending) -> list[bytes]:
         """Leave the folders that something of interest may lie in."""

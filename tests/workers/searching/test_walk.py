@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
+from filewarden.workers.paths.leaves import Leaves
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
+from filewarden.workers.searching import walk
 from filewarden.workers.searching.walk import Filters, Walk
 
 
@@ -17,8 +19,8 @@ def never() -> bool:
 
 def walked(space: Space, path: str = ".", filters: Filters | None = None, after: Names | None = None) -> list[str]:
     with space.open_directory(path) as start:
-        walk = Walk(space, start, filters or Filters(), never, after)
-        return [os.fsdecode(b"/".join((*folder.names, name))) for folder in walk.folders() for name in folder.files]
+        folders = Walk(space, start, filters or Filters(), never, after).folders()
+        return [os.fsdecode(b"/".join((*folder.names, name))) for folder in folders for name in folder.files]
 
 
 @pytest.fixture
@@ -223,3 +225,22 @@ def test_a_part_of_all_wanted_names_changes_nothing_but_the_time(
         if part in os.fsencode(os.path.basename(path))
     ]
     assert walked(space, filters=wanted) == expected
+
+
+def test_where_wanted_names_are_all_over_no_folder_is_looked_at_twice(
+    space: Space, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def look(fd: int, _part: bytes) -> bool:
+        looked.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}")))
+        return True
+
+    monkeypatch.setattr(walk, "may_hold", look)
+    monkeypatch.setattr(Leaves, "has", lambda _self, folder: b"leaf-" in b"".join(folder.names))
+    for number in range(8):
+        (root / f"leaf-{number}").mkdir()
+        (root / f"leaf-{number}" / ("needle" if number != 4 else "other")).touch()
+    wanted = Filters(wants_name=lambda name: name == b"needle", fixed=b"needle")
+    assert len(walked(space, filters=wanted)) == 7
+    assert looked == ["leaf-0", "leaf-5"]
