@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import zmq
 
+from filewarden.broker import shelf as broker
 from filewarden.broker.call import Call
 from filewarden.broker.lifecycle import Exit, State
 from filewarden.broker.link import Links
@@ -221,6 +222,19 @@ def test_a_worker_fetches_from_its_shelf_what_was_laid_there(worker: Worker) -> 
     worker.leave()
     with pytest.raises(Violation):
         worker.fetch(4)
+
+
+def test_what_is_kept_no_longer_is_forgotten_by_the_shelf_too(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[broker.Shelf] = []
+    monkeypatch.setattr(broker.Shelf, "forget", lambda shelf: forgotten.append(shelf))
+    (fd,) = worker.open_shelf()
+    Shelf(os.dup(fd)).lay(b"text")
+    worker.busy_since = 5.0
+    worker.fetch(4)
+    worker.forget_text(5.0)
+    assert not forgotten
+    worker.forget_text(5.1)
+    assert len(forgotten) == 1
 
 
 def test_a_worker_keeps_the_latest_text_for_a_while(worker: Worker) -> None:

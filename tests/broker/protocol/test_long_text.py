@@ -90,6 +90,16 @@ def test_what_has_changed_is_looked_at(changed: bytes) -> None:
         before = after
 
 
+def test_a_piece_that_goes_on_with_another_beginning_is_looked_at() -> None:
+    end = b"\xbc" + b"b" * PIECE_BYTES
+    before = LongText([b"a\xc3", end])
+    assert b"".join(piece.as_json() for piece in before.pieces).decode() == "a\u00fc" + "b" * PIECE_BYTES
+    after = LongText([b"a\xc4", end], before)
+    assert b"".join(piece.as_json() for piece in after.pieces).decode() == "a\u013c" + "b" * PIECE_BYTES
+    with pytest.raises(UnicodeDecodeError):
+        LongText([b"aa", end], after)
+
+
 def same(known: list[bytes], piece: bytes) -> bytes:
     """A piece, as the object that it is among those known, if it is."""
     return next((one for one in known if one == piece), piece)
