@@ -7,7 +7,7 @@ next to none is, and then nothing more is done with it.
 import os
 import sys
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
@@ -33,16 +33,25 @@ class Entries(msgspec.Struct):
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """All that a folder holds beside folders, to choose from again."""
+    """All that a folder holds, to choose from again."""
 
     entries: Entries
-    names: list[str]
-    """Of all of them, as text, which is looked through faster than bytes."""
+    """Without the names of files."""
+    names: str
+    """Those, in order, with NUL between them: as one text, which is looked through as a whole first."""
 
     @classmethod
     def of(cls, entries: Entries) -> "Whole":
-        """Make the names text."""
-        return cls(entries, [name.decode(_ENCODING, "surrogateescape") for name in entries.files])
+        """Take over what was read."""
+        names = b"\0".join(sorted(entries.files)).decode(_ENCODING, "surrogateescape")
+        return cls(msgspec.structs.replace(entries, files=[]), names)
+
+    @property
+    def bytes(self) -> int:
+        """Of memory that is taken by names, about."""
+        found = self.entries
+        others = (found.folders, found.links, found.specials, found.suspects)
+        return sys.getsizeof(self.names) + sum(map(sys.getsizeof, chain.from_iterable(others)))
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,20 +89,23 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def anything(self) -> "Reading":
         """Tell how to read all of what this chooses from."""
-        return Reading(leaves_folders=True, inodes=self.inodes, marker=self.marker)
+        return Reading(inodes=self.inodes, marker=self.marker)
 
-    def part_of(self, whole: "Whole") -> Entries | None:
-        """Choose from what a folder holds beside folders, None: nothing in it is of interest."""
-        files = self._chosen(whole.names)
-        if not files:
-            return None
+    def part_of(self, whole: Whole) -> Entries | None:
+        """Choose from what a folder holds, None: nothing in it is of interest."""
+        found = whole.entries
+        files = self._wanted(whole.names) if self.fixed in whole.names else []
+        folders = [] if self.leaves_folders else found.folders
         if self.hides_dotted:
             files = [name for name in files if not name.startswith(b".")]
-        found = whole.entries
+            folders = [name for name in folders if not name.startswith(b".")]
+        if not files and not folders:
+            return None
         if not found.links and not found.specials and not found.suspects:
-            return Entries(files=files, has_marker=found.has_marker)
-        chosen = frozenset(files)
+            return Entries(folders=folders, files=files, has_marker=found.has_marker)
+        chosen = {*folders, *files}
         return Entries(
+            folders=folders,
             files=files,
             links=[name for name in found.links if name in chosen],
             specials=[name for name in found.specials if name in chosen],

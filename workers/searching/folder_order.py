@@ -16,6 +16,7 @@ from typing import Literal
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.handle import Entry, Handle, is_settled
 
 _AT_ONCE = 1024
@@ -87,6 +88,7 @@ class FolderOrder:
             _sort(ordered)
             if len(ordered) > self.most and is_settled(self._folder):
                 is_lasting = self._sort_by == "name" and not self._depends_on_others
+                is_lasting = is_lasting and FileSystems().tell_changes(self._folder)
                 _recent.keep(question, ordered, is_lasting=is_lasting)
         return ordered, 0 if after is None else bisect.bisect_right(ordered, after)
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from filewarden.workers.paths.leaves import Leaves
+from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.searching.entries import Entries, Reading
 from filewarden.workers.searching.ignore import FILE_NAME, Ignore, Rules, read_rules
-from filewarden.workers.searching.last_folder import LastFolder
+from filewarden.workers.searching.known_folders import KnownFolders
 from filewarden.workers.searching.raw_names import may_hold
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_PATH_BYTES = 4000
 _NONE: frozenset[bytes] = frozenset()
-_last_folder = LastFolder()
+_known_folders = KnownFolders()
 """Of this worker."""
 
 
@@ -102,7 +102,7 @@ class Walk:
             inodes=self._denied_inodes,
             marker=os.fsdecode(FILE_NAME),
         )
-        self._leaves = Leaves()
+        self._file_systems = FileSystems()
         self._pending = [_Pending((), self._ignore_above() if filters.respects_gitignore else None, after)]
         self._has_just_found = False
         """Whether the folder that was read last held files of interest."""
@@ -164,8 +164,9 @@ class Walk:
 
     def _read(self, handle: "Handle", todo: _Pending) -> Entries | None:
         """Read a folder once, keep in order what is of interest, and note the folders below for later."""
-        if self._filters.stays:
-            found = _last_folder.read(handle, self._reading)
+        known = _known_folders.whole(handle, self._reading, self._file_systems)
+        if known is not None:
+            found = self._reading.part_of(known)
         elif self._holds_nothing(handle):
             return None
         else:
@@ -198,7 +199,12 @@ class Walk:
         After one that held some the next one is read at once: most likely it does, too.
         """
         fixed = self._filters.fixed
-        return bool(fixed) and not self._has_just_found and self._leaves.has(handle) and not may_hold(handle.fd, fixed)
+        return (
+            bool(fixed)
+            and not self._has_just_found
+            and self._file_systems.tell_leaf(handle)
+            and not may_hold(handle.fd, fixed)
+        )
 
     def _below(self, folders: list[bytes], todo: _Pending) -> list[bytes]:
         """Leave the folders that something of interest may lie in."""

@@ -109,6 +109,5 @@ def test_batches_tell_what_looking_at_each_entry_tells(
     else:
         assert in_order(found) == in_order(expected)
         assert found.has_marker == expected.has_marker
-    if leaves_folders:
-        assert in_order(again or Entries()) == in_order(expected)
-        assert again is None or not again.files or again.has_marker == expected.has_marker
+    assert in_order(again or Entries()) == in_order(expected)
+    assert again is None or again.has_marker == expected.has_marker

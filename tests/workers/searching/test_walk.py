@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
-from filewarden.workers.paths.leaves import Leaves
+from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.resolution import Names
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
@@ -237,7 +237,7 @@ def test_where_wanted_names_are_all_over_no_folder_is_looked_at_twice(
         return True
 
     monkeypatch.setattr(walk, "may_hold", look)
-    monkeypatch.setattr(Leaves, "has", lambda _self, folder: b"leaf-" in b"".join(folder.names))
+    monkeypatch.setattr(FileSystems, "tell_leaf", lambda _self, folder: b"leaf-" in b"".join(folder.names))
     for number in range(8):
         (root / f"leaf-{number}").mkdir()
         (root / f"leaf-{number}" / ("needle" if number != 4 else "other")).touch()

@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from filewarden.workers.paths import leaves
-from filewarden.workers.paths.leaves import Leaves
+from filewarden.workers.paths import file_system
+from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.space import Space
 
 EXT4, BTRFS, FUSE = 0xEF53, 0x9123683E, 0x65735546
 
 
 def answers(space: Space, *paths: str) -> list[bool]:
-    known, found = Leaves(), []
+    known, found = FileSystems(), []
     for path in paths:
         with space.open_directory(path) as folder:
-            found.append(known.has(folder))
+            found.append(known.tell_leaf(folder))
     return found
 
 
@@ -32,7 +32,7 @@ def test_only_where_folders_are_counted_their_number_tells(
 ) -> None:
     if os.stat(root / "sub" / "deep").st_nlink != 2:
         pytest.skip("this file system does not count folders")
-    monkeypatch.setattr(leaves, "file_system_type", lambda _fd: kind)
+    monkeypatch.setattr(file_system, "file_system_type", lambda _fd: kind)
     assert answers(space, "sub/deep", "sub", ".") == [is_told, False, False]
 
 
@@ -43,7 +43,7 @@ def test_a_file_system_is_asked_once(space: Space, monkeypatch: pytest.MonkeyPat
         asked.append(fd)
         return EXT4
 
-    monkeypatch.setattr(leaves, "file_system_type", ask)
+    monkeypatch.setattr(file_system, "file_system_type", ask)
     answers(space, "sub/deep", "sub/deep", "sub/deep")
     assert len(asked) <= 1
 
@@ -54,12 +54,12 @@ def test_another_walk_asks_again_for_what_is_mounted_now_may_have_the_number_of_
     if os.stat(root / "sub" / "deep").st_nlink != 2:
         pytest.skip("this file system does not count folders")
     for kind, is_told in ((EXT4, True), (FUSE, False)):
-        monkeypatch.setattr(leaves, "file_system_type", lambda _fd, kind=kind: kind)
+        monkeypatch.setattr(file_system, "file_system_type", lambda _fd, kind=kind: kind)
         assert answers(space, "sub/deep") == [is_told]
 
 
 def test_what_is_not_open_has_no_type() -> None:
     fd = os.open("/proc", os.O_RDONLY)
-    assert leaves.file_system_type(fd) == 0x9FA0
+    assert file_system.file_system_type(fd) == 0x9FA0
     os.close(fd)
-    assert leaves.file_system_type(-1) is None
+    assert file_system.file_system_type(-1) is None

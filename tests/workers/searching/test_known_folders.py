@@ -9,13 +9,16 @@ import msgspec
 import pytest
 
 from filewarden.workers.context import Context
+from filewarden.workers.paths import file_system
 from filewarden.workers.paths.space import Space
-from filewarden.workers.searching import last_folder, walk
-from filewarden.workers.searching.last_folder import LastFolder
+from filewarden.workers.searching import known_folders, walk
+from filewarden.workers.searching.known_folders import KnownFolders
 from filewarden.workers.tools.search_files import SearchFiles, run
+from filewarden.workers.tools.search_text import SearchText, run as search_text
 
 MakeContext = Callable[..., Context]
 OpenSpace = Callable[..., Space]
+FUSE = 0x65735546
 
 
 def names(context: Context, pattern: str, **arguments: object) -> list[str]:
@@ -38,7 +41,7 @@ def many(root: Path) -> Path:
 @pytest.fixture
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How often folders are read from now on, of which nothing is known at first."""
-    monkeypatch.setattr(walk, "_last_folder", LastFolder())
+    monkeypatch.setattr(walk, "_known_folders", KnownFolders())
     scandir, count = os.scandir, [0]
 
     def counted(fd: int) -> object:
@@ -127,14 +130,73 @@ def test_another_folder_is_not_taken_for_it(context: Context, many: Path, readin
 def test_a_folder_with_too_many_names_is_read_each_time(
     context: Context, many: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(last_folder, "MOST_KEPT", 23)
+    monkeypatch.setattr(known_folders, "MOST_NAMES", 23)
+    for count in (1, 3, 4, 5):  # once more, to count
+        assert names(context, "file00.txt") == ["file00.txt"]
+        assert readings == [count]
+    change(many, (many / "file19.txt").unlink)
+    for _ in range(4):
+        assert names(context, "file00.txt") == ["file00.txt"]
+    assert readings == [7]
+
+
+@pytest.mark.usefixtures("later")
+def test_where_times_do_not_tell_of_changes_a_folder_is_read_each_time(
+    context: Context, many: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_system, "file_system_type", lambda _fd: FUSE)
     for count in range(1, 5):
         assert names(context, "file00.txt") == ["file00.txt"]
         assert readings == [count]
-    monkeypatch.setattr(last_folder, "MOST_KEPT", 24)
-    for _ in range(3):
-        assert names(context, "file00.txt") == ["file00.txt"]
-    assert readings == [5]
+
+
+@pytest.mark.usefixtures("later")
+def test_all_folders_of_a_tree_are_known_to_searches_of_both_kinds(
+    context: Context, many: Path, readings: list[int]
+) -> None:
+    below = many / "file00.folder.txt" / "deeper"
+    below.mkdir(parents=True)
+    (below / "file00.py").write_text("needle\n")
+    for _ in range(2):
+        assert names(context, "*00.py", recursive=True) == ["file00.py"]
+    before = readings[0]
+    assert names(context, "*00.py", recursive=True) == ["file00.py"]
+    asked = msgspec.convert({"pattern": "needle", "path": "many"}, SearchText)
+    assert [match.path for match in search_text(context, asked).matches] == ["many/file00.folder.txt/deeper/file00.py"]
+    assert readings == [before]
+    change(below, (below / "new.py").touch)
+    assert names(context, "*.py", recursive=True) == ["file00.py", "new.py"]
+
+
+@pytest.mark.usefixtures("later")
+@pytest.mark.parametrize("bound", ["MOST_FOLDERS", "MOST_BYTES"])
+def test_what_is_known_makes_way_only_after_a_rest(
+    context: Context, root: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(known_folders, bound, 2 if bound == "MOST_FOLDERS" else 1)
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    (root / "other").mkdir()
+    (root / "other" / "d.py").touch()
+
+    def reads(path: str) -> int:
+        before = readings[0]
+        assert len(names(context, "*.py", path=path)) == 1
+        return readings[0] - before
+
+    places = ("sub", "sub/deep", "other")
+    assert [reads(path) for path in places] == [1, 1, 1]
+    assert [reads(path) for path in places] == [1, 1, 1]
+    known = {"MOST_FOLDERS": [0, 0, 1], "MOST_BYTES": [0, 1, 1]}[bound]
+    assert [reads(path) for path in places] == known
+    now[0] += known_folders.RESTED_S
+    taken = {"MOST_FOLDERS": [1, 1, 0], "MOST_BYTES": [1, 0, 0]}[bound]
+    assert [reads("other") for _ in range(3)] == taken
+    assert reads("sub") == 1, "made way"
+    now[0] += known_folders.RESTED_S - 1
+    assert reads("other") == 0
+    now[0] += 2
+    assert reads("other") == 0, "it was used meanwhile"
 
 
 @pytest.mark.usefixtures("later", "readings")
