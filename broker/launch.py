@@ -94,14 +94,14 @@ def launch(program: "Sequence[str]" = ("-c", LAUNCHER_MODULE)) -> Launched:
     """Spawn the launcher in a fresh isolated interpreter that inherits nothing but its control socket.
 
     `program` is what the interpreter runs. Its standard error is a pipe of ours, so that whatever runs in a worker can
-    neither reach the terminal nor flood it.
+    neither reach the terminal nor flood it. Where this one writes no bytecode, nor does that.
     """
     ours, theirs = attached.pair()
     errors_fd, errors_write = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)
     pid = os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-X", "utf8", *program],
+        [sys.executable, "-I", *(["-B"] if sys.dont_write_bytecode else []), "-X", "utf8", *program],
         {"LC_ALL": "C.UTF-8", "PATH": os.defpath},
         file_actions=[
             # In this order: descriptor 3 may itself be one of those that are still to be duplicated.

@@ -70,11 +70,11 @@ def _serve(arguments: "Sequence[str]") -> int:
     launched = launch(("-c", LAUNCHER))
     from filewarden.config.first_imports import begin
 
-    begin()
+    startup_cache = begin("front-end")
     from filewarden.transports.serve import serve
     from filewarden.workers.catalogue import CATALOGUE
 
-    return serve(arguments, os.environ, launched, CATALOGUE, stop_signals, starter)
+    return serve(arguments, os.environ, launched, CATALOGUE, stop_signals, starter, startup_cache)
 
 
 def _refuse_system() -> int:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from filewarden.broker.charter import Charter
-from filewarden.broker.reactor import Reactor
 from filewarden.broker.reload_outcome import ReloadOutcome
-from filewarden.broker.renewal import Follower
 from filewarden.transports.local_socket import LocalSocket
 
 if TYPE_CHECKING:
+    from filewarden.broker.reactor import Reactor
+    from filewarden.broker.renewal import Follower
     from filewarden.broker.status import Status
 
 STATUS_SUFFIX = ".sock"
@@ -35,7 +35,7 @@ class Reloading(Protocol):
     def reload_outcome(self) -> ReloadOutcome:
         """What became of the latest one."""
 
-    def follow(self, follower: Follower) -> None:
+    def follow(self, follower: "Follower") -> None:
         """Tell of each one."""
 
 
@@ -52,7 +52,7 @@ class ControlSocket:
         """What is to be taken away when the process has ended."""
         return self._status.path, self._reload.path
 
-    def start(self, status: "Callable[[], Status]", reloading: Reloading, reactor: Reactor) -> None:
+    def start(self, status: "Callable[[], Status]", reloading: Reloading, reactor: "Reactor") -> None:
         """Answer from now on."""
         self._callers = Callers(reloading)
         self._status.start(reactor, lambda connection: _answer(connection, status()))

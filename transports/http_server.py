@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Callable
 
+from filewarden.transports.assembly import make_broker
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK
 from filewarden.transports.http.listener import LATE_IMPORTS, route_uvicorn_log
@@ -16,7 +17,6 @@ from filewarden.transports.stop_signals import StopSignals
 from filewarden.transports.surroundings import (
     Surroundings,
     give_up_rights,
-    make_broker,
     open_control,
     tell_launcher,
 )

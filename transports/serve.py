@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from filewarden.broker.launch import Launched
-from filewarden.broker.reactor import EpollReactor
 from filewarden.config.errors import ConfigError
+from filewarden.config.startup_cache import StartupCache
 from filewarden.transports.exit_status import EXIT_FAILURE, EXIT_OK, EXIT_USAGE
 from filewarden.transports.starter import Starter
 from filewarden.transports.stop_signals import StopSignals
 from filewarden.transports.surroundings import (
     Surroundings,
     give_up_rights,
-    make_broker,
     open_control,
     prepare,
     tell_launcher,
@@ -39,17 +38,18 @@ def serve(
     catalogue: Catalogue,
     stop_signals: StopSignals | None = None,
     starter: Starter | None = None,
+    startup_cache: StartupCache | None = None,
 ) -> int:
     """Serve until the client leaves or a signal comes; the exit status.
 
     `stop_signals` are caught already, by a command line that did so before it started anything; else they are from now.
-    The same goes for what the `starter` hands over.
+    The same goes for what the `starter` hands over, and for the `startup_cache` that modules come from meanwhile.
     """
     stop_signals = stop_signals or StopSignals()
     _forget_the_starter()
     tracer: Tracer | None = None
     try:
-        surroundings = prepare(arguments, environ, launched, catalogue, starter or Starter(environ))
+        surroundings = prepare(arguments, environ, launched, catalogue, starter or Starter(environ), startup_cache)
         tracer = surroundings.tracer
         if surroundings.settings.http.enabled:
             from filewarden.transports.http_server import serve_http
@@ -67,6 +67,11 @@ def serve(
 
 def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
     """One client on standard input and output."""
+    control = open_control(surroundings)
+    tell_launcher(surroundings, control)
+    # The launcher has its part of the start by now, and prepares the first worker while ours is loaded.
+    from filewarden.broker.reactor import EpollReactor
+    from filewarden.transports.assembly import make_broker
     from filewarden.transports.stdio import Stdio, claim_standard_streams
 
     if os.isatty(0):
@@ -79,8 +84,6 @@ def serve_stdio(surroundings: Surroundings, stop_signals: StopSignals) -> int:
         failures.append(reason)
         reactor.stop()
 
-    control = open_control(surroundings)
-    tell_launcher(surroundings, control)
     pages = _open_pages(surroundings)
     give_up_rights(surroundings, late=() if pages is None else pages.late_imports)
     broker = make_broker(surroundings, reactor, "stdio", fail)

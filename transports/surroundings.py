@@ -1,29 +1,29 @@
-"""What every transport of a server stands on: settings, log, account, launcher, and the folder of endpoints."""
+"""What every transport of a server stands on: settings, log, account, launcher, and the folder of endpoints.
+
+It loads little more than it takes to tell the launcher what is served: the first worker waits for that.
+"""
 
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from filewarden.broker.account import Account, account_for, become, can_enter, check_rights
-from filewarden.broker.broker import Broker
-from filewarden.broker.call import Witness
-from filewarden.broker.call_log import CallLog
 from filewarden.broker.charter import VARIABLES, Charter, encode as encode_charter
 from filewarden.broker.endpoints import EndpointFolder, make_endpoint_folder
 from filewarden.broker.launch import Launched
 from filewarden.broker.links import load_links
 from filewarden.broker.log import Log, open_log
-from filewarden.broker.reactor import Reactor
 from filewarden.config.errors import ConfigError, Problem
 from filewarden.config.folders import ensure_private_folder, runtime_folder
 from filewarden.config.load import Loaded, load, served
 from filewarden.config.options import VARIABLE_PREFIX
 from filewarden.config.profiles import all_roots
 from filewarden.config.settings import Settings
+from filewarden.config.startup_cache import StartupCache
 from filewarden.transports.confinement import confine_front_end, has_landlock
 from filewarden.transports.control import ControlSocket
 from filewarden.transports.libraries import can_import_later, hold_libraries, libraries
@@ -36,7 +36,6 @@ from filewarden.transports.starter import Starter
 from filewarden.transports.tool_settings import check_globs, check_tool_names
 from filewarden.workers.catalogue import Catalogue
 from filewarden.workers.profile import Profile, encode
-from filewarden.workers.slices import ANSWERING_S, set_slice
 
 if TYPE_CHECKING:
     from filewarden.broker.audit import AuditLog
@@ -58,6 +57,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     notifier: Notifier
     audit: "AuditLog | None" = None
     tracer: "Tracer | None" = None
+    startup_cache: StartupCache | None = None
+    """Where modules come from, until the rights are given up."""
 
     @property
     def settings(self) -> Settings:
@@ -71,6 +72,7 @@ def prepare(
     launched: Launched,
     catalogue: Catalogue,
     starter: Starter | None = None,
+    startup_cache: StartupCache | None = None,
 ) -> Surroundings:
     """Read the settings and open what needs the rights that the server was started with.
 
@@ -106,43 +108,8 @@ def prepare(
         tracer=_open_tracer(settings, log),
         starter=starter,
         notifier=Notifier(starter, log),
+        startup_cache=startup_cache,
     )
-
-
-def make_broker(
-    surroundings: Surroundings,
-    reactor: Reactor,
-    transport: str,
-    on_broken: Callable[[str], None],
-    sealing_keys: Sequence[bytes] = (),
-    tokens: Mapping[str, bytes] | None = None,
-) -> Broker:
-    """The broker for these settings; without `sealing_keys` it makes its own. `tokens`: digests of named ones."""
-    set_slice(0, ANSWERING_S)
-    return Broker(
-        reactor=reactor,
-        launched=surroundings.launched,
-        settings=surroundings.settings,
-        catalogue=surroundings.catalogue,
-        transport=transport,
-        folder=surroundings.folder,
-        log=surroundings.log,
-        on_broken=on_broken,
-        sealing_keys=sealing_keys,
-        tokens=tokens,
-        audit=surroundings.audit,
-        witnesses=_witnesses(surroundings),
-        unread=[CallLog(surroundings.log).record_unread] if surroundings.settings.log.calls else (),
-        telemetry=None if surroundings.tracer is None else surroundings.tracer.status,
-    )
-
-
-def _witnesses(surroundings: Surroundings) -> list[Witness]:
-    """Who keeps a record of calls beside the audit log: the tracer first, for lines of the log name the trace."""
-    found: list[Witness] = [] if surroundings.tracer is None else [surroundings.tracer.record]
-    if surroundings.settings.log.calls:
-        found.append(CallLog(surroundings.log).record)
-    return found
 
 
 def _open_tracer(settings: Settings, log: Log) -> "Tracer | None":
@@ -229,6 +196,8 @@ def give_up_rights(surroundings: Surroundings, reach: Reach = NOTHING, late: Ite
     """
     settings = surroundings.settings
     load_links(settings.pool.zeromq)
+    if surroundings.startup_cache is not None:
+        surroundings.startup_cache.close()
     if settings.sandbox.mode != "off":
         roots = [root.path for root in all_roots(settings)]
         if not _can_import_later(surroundings.account, roots):

@@ -50,11 +50,11 @@ def serve_product(control: attached.Socket, isolation: "Isolation") -> None:
     """Become a zygote that knows the product's tools."""
     from filewarden.config.first_imports import begin
 
-    begin()
+    startup_cache = begin("zygote")
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.zygote import serve
 
-    serve(control, isolation, CATALOGUE)
+    serve(control, isolation, CATALOGUE, startup_cache)
 
 
 def main(serve_zygote: "ServeZygote" = serve_product, reread: "Reread | None" = None) -> None:

@@ -12,6 +12,7 @@ import select
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from filewarden.workers import attached, profile as messages
 from filewarden.workers.allocator import tune_allocator
@@ -26,6 +27,9 @@ from filewarden.workers.plugins.refusal import PluginError
 from filewarden.workers.profile import CONTROL_BYTES, SPAWN_FDS, Exited, Profile, Spawn, Spawned, Unusable
 from filewarden.workers.rules.protection import protection
 from filewarden.workers.slices import ANSWERING_S, set_slice
+
+if TYPE_CHECKING:
+    from filewarden.config.startup_cache import StartupCache
 
 NOT_FOR_WORKERS = (
     "__main__",
@@ -75,8 +79,13 @@ class Child:
         self.pidfd = pidfd
 
 
-def serve(control: attached.Socket, isolation: Isolation, catalogue: Catalogue) -> None:
-    """Serve spawn messages until the front-end closes `control` or dies; then kill every worker and return."""
+def serve(
+    control: attached.Socket, isolation: Isolation, catalogue: Catalogue, startup_cache: "StartupCache | None" = None
+) -> None:
+    """Serve spawn messages until the front-end closes `control` or dies; then kill every worker and return.
+
+    Modules come from the `startup_cache` until all that every role needs are there.
+    """
     parent_pid = os.getppid()  # 0 when it is in another process id namespace
     die_with_parent(parent_pid)
     set_process_name("fw-zygote")
@@ -87,6 +96,8 @@ def serve(control: attached.Socket, isolation: Isolation, catalogue: Catalogue) 
     set_slice(0, ANSWERING_S)
     landlock.abi()
     seccomp.program("ro")  # for the one that is started before it has a profile; it has the time
+    if startup_cache is not None:
+        startup_cache.close()
     be_an_early_victim()
     data = control.recv(CONTROL_BYTES)
     if not data:

@@ -90,11 +90,17 @@ import json, sys
 before = set(sys.modules)
 import filewarden.transports.cli, filewarden.broker.launch
 from filewarden.config.first_imports import begin
-begin()
-import filewarden.transports.serve, filewarden.transports.stdio, filewarden.workers.catalogue
+begin("none")
+import filewarden.transports.serve, filewarden.transports.assembly, filewarden.transports.stdio
+import filewarden.workers.catalogue
 from filewarden.config.load import load
 load([sys.argv[1]], {"HOME": "/nonexistent"})
 print(json.dumps(sorted(set(sys.modules) - before - {"json"})))
+"""
+UNTIL_THE_LAUNCHER_IS_TOLD = """
+import json, sys
+import filewarden.transports.serve
+print(json.dumps([name.removeprefix("filewarden.") for name in sys.modules if name.startswith("filewarden.")]))
 """
 LAUNCH = """
 import sys
@@ -144,6 +150,15 @@ def _imported(code: str, *arguments: str) -> set[str]:
 
 def test_the_way_to_a_first_answer_on_stdio_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not _imported(STDIO, str(tmp_path)) & START_MAY_NOT_IMPORT
+
+
+def test_the_launcher_is_told_what_is_served_before_most_of_the_server_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", UNTIL_THE_LAUNCHER_IS_TOLD], capture_output=True, check=True, timeout=30
+    )
+    imported = set(json.loads(done.stdout))
+    assert {"config.load", "workers.profile", "transports.surroundings"} <= imported
+    assert imported.isdisjoint({"broker.broker", "broker.dispatcher", "broker.protocol.messages", "transports.stdio"})
 
 
 def test_a_server_over_http_loads_no_command_line_of_uvicorn_and_nothing_for_metrics() -> None:

@@ -18,8 +18,9 @@ from filewarden.broker.launch import launch
 from filewarden.broker.protocol.long_text import Reply
 from filewarden.broker.protocol.principal import LOCAL
 from filewarden.broker.reactor import EpollReactor
+from filewarden.transports.assembly import make_broker
 from filewarden.transports.serve import serve
-from filewarden.transports.surroundings import give_up_rights, make_broker, prepare, tell_launcher
+from filewarden.transports.surroundings import give_up_rights, prepare, tell_launcher
 
 
 class Named:

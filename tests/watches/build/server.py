@@ -16,7 +16,8 @@ from filewarden.broker.launch import launch
 from filewarden.broker.protocol.outcome import Failed
 from filewarden.broker.reactor import EpollReactor
 from filewarden.broker.subscription import Subscription
-from filewarden.transports.surroundings import give_up_rights, make_broker, open_control, prepare, tell_launcher
+from filewarden.transports.assembly import make_broker
+from filewarden.transports.surroundings import give_up_rights, open_control, prepare, tell_launcher
 from filewarden.workers.catalogue import CATALOGUE
 
 

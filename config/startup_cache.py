@@ -1,0 +1,125 @@
+"""The code of all modules that a process of a start imports, in one file: read at once instead of one by one.
+
+A start imports hundreds of small modules, and to find, read and check each costs a quarter of the time. The file lies
+in `__pycache__` beside what Python keeps there, and the same holds for it: the first start that may write there makes
+it, unless Python is told not to write any (`-B`, PYTHONDONTWRITEBYTECODE); a module whose source has another time or
+size since is imported as ever; and one that is damaged in a way that shows is as good as none.
+"""
+
+import marshal
+import os
+import sys
+from importlib.machinery import ModuleSpec, SourceFileLoader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is not imported here
+    from collections.abc import Iterator, Sequence
+    from types import CodeType, ModuleType
+
+    Entry = tuple[CodeType, str, str, bool, int, int]
+    """Code, source, where Python keeps the code, whether it is a package, time of the source in ns, size in bytes."""
+
+_KEPT = __spec__.cached or ""
+"""Where Python keeps the code of this module."""
+_HEAD = f"filewarden 1\0{sys.version}\0{sys.flags.optimize}\0{__file__}\0".encode("utf-8", "surrogateescape")
+"""Without it a file is of another Python, or has come here with a copy of an installation that lies elsewhere."""
+_LENGTH_BYTES = 8
+
+
+class StartupCache:
+    """A finder of modules (importlib.abc.MetaPathFinder) for one kind of process."""
+
+    def __init__(self, kind: str) -> None:
+        """`kind` names the file. Nothing is found before `open`."""
+        self._path = f"{os.path.dirname(_KEPT)}/{kind}.{sys.implementation.cache_tag}.startup"
+        self._entries: dict[str, Entry] = {}
+        self._before: frozenset[str] = frozenset()
+        """What was imported already."""
+        self._is_right = False
+        """Whether the file is there, and no source was found to have changed."""
+
+    def open(self) -> None:
+        """Find modules in the file from now on; without it, nothing changes."""
+        self._before = frozenset(sys.modules)
+        try:
+            with open(self._path, "rb", buffering=0) as file:
+                data = file.readall()
+            start = len(_HEAD) + _LENGTH_BYTES
+            if data[:start] != _HEAD + len(data).to_bytes(_LENGTH_BYTES, "little"):
+                return
+            self._entries = dict(marshal.loads(memoryview(data)[start:]))  # noqa: S302 - trusted as what Python keeps
+        except (OSError, EOFError, ValueError, TypeError):
+            return
+        self._is_right = True
+        sys.meta_path.insert(0, self)
+
+    def find_spec(
+        self, name: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None
+    ) -> ModuleSpec | None:
+        """Say how a module is loaded that is in the file and has not changed since; see importlib.abc."""
+        entry = self._entries.pop(name, None)
+        if entry is None:
+            return None
+        try:
+            code, source, cached, is_package, changed_ns, size = entry
+            state = os.stat(source)
+            is_same = (state.st_mtime_ns, state.st_size) == (changed_ns, size)
+        except (OSError, ValueError, TypeError):
+            is_same = False
+        if not is_same:
+            self._is_right = False
+            return None
+        spec = ModuleSpec(name, _Loader(name, source, code), origin=source, is_package=is_package)
+        spec.has_location, spec.cached = True, cached
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations.append(os.path.dirname(source))
+        return spec
+
+    def close(self) -> None:
+        """Find nothing any more. If the file was not there or not right, write it anew, of what is imported by now."""
+        self._entries.clear()
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        if not self._is_right and _KEPT and not sys.dont_write_bytecode:
+            try:
+                self._write()
+            except (OSError, ImportError, ValueError):
+                return  # as Python does with its own
+
+    def _write(self) -> None:
+        made = f"{self._path}.{os.getpid()}"
+        fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            with open(fd, "wb") as file:
+                code = marshal.dumps(dict(self._imported()))
+                length = len(_HEAD) + _LENGTH_BYTES + len(code)
+                file.write(_HEAD + length.to_bytes(_LENGTH_BYTES, "little") + code)
+            os.replace(made, self._path)
+        except BaseException:
+            os.unlink(made)
+            raise
+
+    def _imported(self) -> "Iterator[tuple[str, Entry]]":
+        for name, module in sorted(sys.modules.items()):
+            spec = getattr(module, "__spec__", None)
+            if name in self._before or spec is None or not isinstance(spec.loader, SourceFileLoader):
+                continue
+            source, cached, is_package = spec.origin, spec.cached, spec.submodule_search_locations is not None
+            if source is None or cached is None or spec.name != name:
+                continue
+            state, code = os.stat(source), spec.loader.get_code(name)
+            if code is not None:
+                yield name, (code, source, cached, is_package, state.st_mtime_ns, state.st_size)
+
+
+class _Loader(SourceFileLoader):
+    """Loads one module from code that has been read already."""
+
+    def __init__(self, name: str, path: str, code: "CodeType") -> None:
+        super().__init__(name, path)
+        self._code: CodeType | None = code
+
+    def get_code(self, fullname: str) -> "CodeType | None":
+        """The code, once: it is not held longer than it takes to run it."""
+        code, self._code = self._code, None
+        return super().get_code(fullname) if code is None else code

@@ -1,0 +1,176 @@
+"""A small package whose modules come from a cache, in processes of their own."""
+
+import marshal
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from filewarden.config import startup_cache
+
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from own.startup_cache import StartupCache
+cache = StartupCache("kind")
+cache.open()
+import own.first, own.inner.second, own.told
+cache.close()
+assert cache not in sys.meta_path
+for module in (own.first, own.inner.second, own.told):
+    came_from = "cache" if type(module.__loader__).__module__ == "own.startup_cache" else "file"
+    assert module.__spec__.has_location and module.__file__ == module.__spec__.origin, module.__spec__
+    assert module.__spec__.parent == module.__package__ and module.__spec__.cached == module.__cached__
+    print(module.__name__, came_from, module.VALUE)
+assert own.inner.__path__ == [own.inner.__file__.removesuffix("/__init__.py")]
+import importlib
+assert importlib.reload(own.first).VALUE == own.first.VALUE
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    own = tmp_path / "here" / "own"
+    (own / "inner").mkdir(parents=True)
+    shutil.copy(startup_cache.__file__, own)
+    for name, text in {
+        "__init__.py": "",
+        "first.py": "VALUE = 1\n",
+        "inner/__init__.py": "",
+        "inner/second.py": "from own.first import VALUE as before\nVALUE = before + 1\n",
+        "told.py": "from own.first import __doc__ as VALUE\n",
+    }.items():
+        (own / name).write_text(text)
+    return own.parent
+
+
+def run(place: Path, *options: str) -> list[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, *options, "-c", PROGRAM, str(place)],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def cache_of(place: Path) -> Path:
+    return place / "own" / "__pycache__" / f"kind.{sys.implementation.cache_tag}.startup"
+
+
+def told(first: str, second: str, value: int = 1, last: str | None = None) -> list[str]:
+    return [f"own.first {first} {value}", f"own.inner.second {second} {value + 1}", f"own.told {last or first} None"]
+
+
+def test_the_first_start_writes_it_and_the_next_ones_read_it(place: Path) -> None:
+    assert run(place) == told("file", "file")
+    written = cache_of(place).stat()
+    assert run(place) == run(place) == told("cache", "cache")
+    now = cache_of(place).stat()
+    assert (now.st_ino, now.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    assert now.st_mode & 0o022 == 0
+    assert [path.name for path in cache_of(place).parent.glob("kind*")] == [cache_of(place).name]
+
+
+def test_a_source_that_has_changed_is_imported_and_the_file_is_written_anew(place: Path) -> None:
+    run(place)
+    (place / "own" / "first.py").write_text("VALUE = 1 + 40\n")
+    assert run(place) == told("file", "cache", 41, last="cache")
+    assert run(place) == told("cache", "cache", 41)
+    state = (place / "own" / "first.py").stat()
+    (place / "own" / "first.py").write_text("VALUE = 2 + 40\n")  # as long as before
+    os.utime(place / "own" / "first.py", ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    # Python looks at whole seconds only, and takes what it has kept.
+    assert run(place) == told("file", "cache", 41, last="cache")
+
+
+def test_a_source_that_is_gone_is_not_found(place: Path) -> None:
+    run(place)
+    (place / "own" / "told.py").unlink()
+    environ = {"PATH": os.defpath}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(place)],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=60,
+        check=False,
+    )
+    assert "No module named 'own.told'" in done.stderr
+
+
+def test_nothing_is_written_where_python_writes_nothing(place: Path) -> None:
+    assert run(place, "-B") == told("file", "file")
+    assert not cache_of(place).exists()
+    run(place)
+    (place / "own" / "first.py").write_text("VALUE = 1 + 6\n")
+    before = cache_of(place).read_bytes()
+    assert run(place, "-B") == told("file", "cache", 7, last="cache")
+    assert cache_of(place).read_bytes() == before
+
+
+def test_a_folder_that_may_not_be_written_costs_nothing(place: Path) -> None:
+    run(place)
+    cache_of(place).unlink()
+    cache_of(place).mkdir()  # which nothing can take the place of, not even for root
+    assert run(place) == run(place) == told("file", "file")
+    assert [path.name for path in cache_of(place).parent.glob("kind*")] == [cache_of(place).name]
+
+
+def test_a_copy_of_an_installation_is_not_led_back_to_where_it_came_from(place: Path, tmp_path: Path) -> None:
+    run(place)
+    there = tmp_path / "there"
+    shutil.copytree(place, there)
+    (there / "own" / "first.py").write_text("VALUE = 1 + 4\n")
+    assert run(there) == told("file", "file", 5)
+    assert run(there) == told("cache", "cache", 5)
+    assert run(place) == told("cache", "cache")
+
+
+def test_another_optimisation_is_another_file_content(place: Path) -> None:
+    run(place)
+    assert run(place, "-O") == told("file", "file")
+
+
+def damaged(content: bytes) -> Iterator[bytes]:
+    head = content.index(b"\0", content.index(b"startup_cache.py")) + 1 + 8
+    yield b""
+    yield content[: len(content) // 2]
+    yield content + b"\0"
+    yield content[:head] + bytes(len(content) - head)
+    yield content[:head] + b"\xff" * (len(content) - head)
+    yield content[: len(content) // 2].ljust(len(content), b"\0")
+    for value in (marshal.dumps([1, 2]), marshal.dumps({"own.first": 1}), marshal.dumps({"own.first": (1, 2)})):
+        yield content[: head - 8] + (head + len(value)).to_bytes(8, "little") + value
+    yield content.replace(b"filewarden", b"somebody")
+
+
+def test_a_damaged_file_is_as_good_as_none(place: Path) -> None:
+    run(place)
+    whole = cache_of(place).read_bytes()
+    for content in damaged(whole):
+        cache_of(place).write_bytes(content)
+        assert run(place) == told("file", "file"), content[:200]
+        assert run(place) == told("cache", "cache")
+
+
+def test_starts_at_the_same_time_leave_one_whole_file(place: Path) -> None:
+    environ = {"PATH": os.defpath}
+    started = [
+        subprocess.Popen([sys.executable, "-c", PROGRAM, str(place)], stdout=subprocess.PIPE, env=environ)
+        for _ in range(6)
+    ]
+    for process in started:
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert len(output.splitlines()) == 3
+    assert run(place) == told("cache", "cache")
+    assert [path.name for path in cache_of(place).parent.glob("kind*")] == [cache_of(place).name]

@@ -1,0 +1,88 @@
+"""An installation of its own, whose server is started again and again."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent.parent
+ASKED: list[dict[str, Any]] = [
+    {
+        "id": 0,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+    },
+    {"method": "notifications/initialized"},
+    {"id": 1, "method": "tools/call", "params": {"name": "read_file", "arguments": {"path": "a.txt"}}},
+]
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """With the product's modules copied, and all others where they are."""
+    place = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=60)
+    (packages,) = place.glob("lib/*/site-packages")
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    for part in ("broker", "config", "transports", "workers"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / part, packages / "filewarden" / part, ignore=ignored)
+    return place
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.txt").write_text("alpha\n")
+    return tmp_path / "root"
+
+
+def answers(environment: Path, root: Path, *options: str) -> list[str]:
+    code = "import sys; from filewarden.transports.cli import main; sys.exit(main())"
+    server = subprocess.run(
+        [str(environment / "bin" / "python"), *options, "-c", code, "serve", str(root)],
+        input="".join(json.dumps({"jsonrpc": "2.0", **each}) + "\n" for each in ASKED),
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath, "HOME": str(root.parent)},
+        timeout=60,
+        check=False,
+    )
+    assert server.returncode == 0, server.stderr
+    by_id = {each["id"]: each for each in map(json.loads, server.stdout.splitlines())}
+    return [block["text"] for block in by_id[1]["result"]["content"]]
+
+
+def caches(environment: Path) -> dict[str, tuple[int, int]]:
+    found = environment.glob("lib/*/site-packages/filewarden/config/__pycache__/*.startup*")
+    return {path.name.partition(".")[0]: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+
+def spoil(source: Path) -> None:
+    """Make a module one that cannot be imported, without a sign of it."""
+    state = source.stat()
+    source.write_bytes(b"raise SystemExit".ljust(state.st_size))
+    os.utime(source, ns=(state.st_atime_ns, state.st_mtime_ns))
+    for kept in (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"):
+        kept.unlink()
+
+
+def test_what_was_imported_once_is_read_at_once_by_the_next_start(environment: Path, root: Path) -> None:
+    assert answers(environment, root, "-B") == ["alpha\n"]
+    assert caches(environment) == {}
+    assert answers(environment, root) == ["alpha\n"]
+    first = caches(environment)
+    assert first.keys() == {"front-end", "zygote"}
+    (package,) = environment.glob("lib/*/site-packages/filewarden")
+    for module in ("broker/dispatcher.py", "config/settings.py", "workers/worker.py", "workers/wire.py"):
+        spoil(package / module)
+    assert answers(environment, root) == ["alpha\n"]
+    assert caches(environment) == first
