@@ -9,6 +9,7 @@ from filewarden.broker.link import Links
 from filewarden.broker.reactor import Reactor, Timer
 from filewarden.broker.roster import Roster
 from filewarden.broker.worker import Worker
+from filewarden.config.first_imports import load_msgpack
 
 STARTS_AT_ONCE = 2
 
@@ -102,6 +103,7 @@ class Nursery:
         self._backoff.started()
         gate, shelf = worker.open_gate(), worker.open_shelf()
         self._fork_server.spawn(worker.serial, worker.endpoint, worker.secret, gate, *shelf)
+        load_msgpack()  # the worker will report in it, and takes longer to begin
         return self._fork_server.is_ready
 
     def _retry_at(self, when: float) -> None:

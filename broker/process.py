@@ -129,7 +129,6 @@ class Process(Generic[Frame]):
         self._has_said_hello = True
         self._link.unlink()
         self._link.send(wire.pack(Go()))
-        wire.expect_report()
 
     def confined(self, ready: Ready, now: float) -> Report:
         """Accept the start report.

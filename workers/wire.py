@@ -233,11 +233,6 @@ def pack_report(report: Report) -> bytes:
     return pack(report)
 
 
-def expect_report() -> None:
-    """Load what a report is read with, while the worker that will send it confines itself."""
-    import msgpack  # noqa: F401
-
-
 def unpack_report(data: bytes) -> Report:
     """A start report, whose maps are open: bounded by MessagePack's limits before it becomes typed.
 

@@ -1,5 +1,6 @@
 """Characters in a text that a person does not see: counted, so that a reader can be told."""
 
+import functools
 import re
 
 _CONTROLS = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\f\r")
@@ -12,7 +13,12 @@ _TAGS = "\U000e0000-\U000e007f\U000e0100-\U000e01ef"
 _TAGS_BEGIN = b"\xf3\xa0"
 _LEADS = (b"\xc2", b"\xd8", b"\xe2", b"\xef", b"\xf3")
 """What all of them begin with in UTF-8. Many texts have none of these bytes, and need not be decoded for this."""
-_INVISIBLE = re.compile(f"[{''.join(_SINGLE)}{_TAGS}]")
+
+
+@functools.cache
+def _invisible() -> re.Pattern[str]:
+    """Made when it is needed, for it takes a millisecond: most texts have none."""
+    return re.compile(f"[{''.join(_SINGLE)}{_TAGS}]")
 
 
 def count_controls(text: bytes) -> int:
@@ -30,4 +36,4 @@ def count_invisible(text: bytes) -> int:
     characters = text.decode()
     if _TAGS_BEGIN not in text and not any(one in characters for one in _SINGLE):
         return 0
-    return len(_INVISIBLE.findall(characters))
+    return len(_invisible().findall(characters))

@@ -4,6 +4,7 @@ Bytes that are not UTF-8, control characters and characters that change the dire
 names; joiners and variation selectors stay, because scripts and emoji need them.
 """
 
+import functools
 import re
 
 MAX_BYTES = 400
@@ -16,7 +17,12 @@ _HIDDEN = (
     "\U000e0000-\U000e007f"  # tags
     "\ud800-\udfff"  # a byte that is not UTF-8
 )
-_UNSHOWABLE = re.compile(f"[{_HIDDEN}]")
+
+
+@functools.cache
+def _unshowable() -> re.Pattern[str]:
+    """Made when it is needed, for it takes a millisecond: most lines have none."""
+    return re.compile(f"[{_HIDDEN}]")
 
 
 def snippet(line: bytes, begin: int = 0) -> str:
@@ -39,7 +45,7 @@ def _character(line: bytes, at: int) -> int:
 
 def _shown(line: bytes) -> str:
     text = line.decode("utf-8", "surrogateescape")
-    return text if text.isprintable() else _UNSHOWABLE.sub(_escape, text)
+    return text if text.isprintable() else _unshowable().sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
