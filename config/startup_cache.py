@@ -6,32 +6,42 @@ it, unless Python is told not to write any (`-B`, PYTHONDONTWRITEBYTECODE); a mo
 size since is imported as ever; and one that is damaged in a way that shows is as good as none.
 """
 
+import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
 import marshal
 import os
 import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from mmap import ACCESS_READ, mmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported here
     from collections.abc import Iterator, Sequence
     from types import CodeType, ModuleType
 
-    Entry = tuple[CodeType, str, str, bool, int, int]
-    """Code, source, where Python keeps the code, whether it is a package, time of the source in ns, size in bytes."""
+    Entry = tuple[int, int, str, str, bool, int, int]
+    """Where its code begins and ends, source, where Python keeps the code, whether it is a package, time of the source
+    in ns, size in bytes."""
 
 _KEPT = __spec__.cached or ""
 """Where Python keeps the code of this module."""
 _HEAD = f"filewarden 1\0{sys.version}\0{sys.flags.optimize}\0{__file__}\0".encode("utf-8", "surrogateescape")
 """Without it a file is of another Python, or has come here with a copy of an installation that lies elsewhere."""
 _LENGTH_BYTES = 8
+_WRITING_S = 10
+"""How long a start waits at most until the file is written."""
 
 
 class StartupCache:
-    """A finder of modules (importlib.abc.MetaPathFinder) for one kind of process."""
+    """A finder of modules (importlib.abc.MetaPathFinder) for one kind of process.
+
+    The file is a head, its own length, where the list of modules begins, the code of one module after the other, and
+    that list. Code becomes objects module by module: together in memory with what the module makes of them.
+    """
 
     def __init__(self, kind: str) -> None:
         """`kind` names the file. Nothing is found before `open`."""
         self._path = f"{os.path.dirname(_KEPT)}/{kind}.{sys.implementation.cache_tag}.startup"
+        self._data: mmap | None = None
         self._entries: dict[str, Entry] = {}
         self._before: frozenset[str] = frozenset()
         """What was imported already."""
@@ -42,15 +52,17 @@ class StartupCache:
         """Find modules in the file from now on; without it, nothing changes."""
         self._before = frozenset(sys.modules)
         try:
+            # Mapped, for so much memory that is taken and given back would change what the allocator does afterwards.
             with open(self._path, "rb", buffering=0) as file:
-                data = file.readall()
-            start = len(_HEAD) + _LENGTH_BYTES
-            if data[:start] != _HEAD + len(data).to_bytes(_LENGTH_BYTES, "little"):
+                data = mmap(file.fileno(), 0, access=ACCESS_READ)
+            at, begin = len(_HEAD), len(_HEAD) + 2 * _LENGTH_BYTES
+            if data[: at + _LENGTH_BYTES] != _HEAD + _number(len(data)):
                 return
-            self._entries = dict(marshal.loads(memoryview(data)[start:]))  # noqa: S302 - trusted as what Python keeps
+            index = int.from_bytes(data[at + _LENGTH_BYTES : begin], "little")
+            self._entries = dict(marshal.loads(data[index:]))  # noqa: S302 - trusted as what Python keeps
         except (OSError, EOFError, ValueError, TypeError):
             return
-        self._is_right = True
+        self._data, self._is_right = data, True
         sys.meta_path.insert(0, self)
 
     def find_spec(
@@ -58,15 +70,16 @@ class StartupCache:
     ) -> ModuleSpec | None:
         """Say how a module is loaded that is in the file and has not changed since; see importlib.abc."""
         entry = self._entries.pop(name, None)
-        if entry is None:
+        if entry is None or self._data is None:
             return None
         try:
-            code, source, cached, is_package, changed_ns, size = entry
+            begin, end, source, cached, is_package, changed_ns, size = entry
             state = os.stat(source)
             is_same = (state.st_mtime_ns, state.st_size) == (changed_ns, size)
-        except (OSError, ValueError, TypeError):
-            is_same = False
-        if not is_same:
+            code = marshal.loads(self._data[begin:end]) if is_same else None  # noqa: S302 - likewise
+        except (OSError, EOFError, ValueError, TypeError):
+            code = None
+        if code is None:
             self._is_right = False
             return None
         spec = ModuleSpec(name, _Loader(name, source, code), origin=source, is_package=is_package)
@@ -78,28 +91,48 @@ class StartupCache:
     def close(self) -> None:
         """Find nothing any more. If the file was not there or not right, write it anew, of what is imported by now."""
         self._entries.clear()
-        if self in sys.meta_path:
+        if self._data is not None:
+            self._data.close()
+            self._data = None
             sys.meta_path.remove(self)
         if not self._is_right and _KEPT and not sys.dont_write_bytecode:
-            try:
-                self._write()
-            except (OSError, ImportError, ValueError):
-                return  # as Python does with its own
+            self._write_aside()
+
+    def _write_aside(self) -> None:
+        """Write it in a child, which takes the memory that this needs away with it."""
+        if pid := os.fork():
+            os.waitpid(pid, 0)
+            return
+        try:
+            _signal.alarm(_WRITING_S)
+            self._write()
+        except (OSError, ImportError, ValueError):
+            pass  # as with Python's own
+        finally:
+            os._exit(0)
 
     def _write(self) -> None:
         made = f"{self._path}.{os.getpid()}"
         fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
             with open(fd, "wb") as file:
-                code = marshal.dumps(dict(self._imported()))
-                length = len(_HEAD) + _LENGTH_BYTES + len(code)
-                file.write(_HEAD + length.to_bytes(_LENGTH_BYTES, "little") + code)
+                file.write(self._content())
             os.replace(made, self._path)
         except BaseException:
             os.unlink(made)
             raise
 
-    def _imported(self) -> "Iterator[tuple[str, Entry]]":
+    def _content(self) -> bytes:
+        code, entries = bytearray(), {}
+        begin = len(_HEAD) + 2 * _LENGTH_BYTES
+        for name, one, *facts in self._imported():
+            at = begin + len(code)
+            code += marshal.dumps(one)
+            entries[name] = (at, begin + len(code), *facts)
+        index, listed = begin + len(code), marshal.dumps(entries)
+        return b"".join((_HEAD, _number(index + len(listed)), _number(index), code, listed))
+
+    def _imported(self) -> "Iterator[tuple[str, CodeType, str, str, bool, int, int]]":
         for name, module in sorted(sys.modules.items()):
             spec = getattr(module, "__spec__", None)
             if name in self._before or spec is None or not isinstance(spec.loader, SourceFileLoader):
@@ -109,7 +142,7 @@ class StartupCache:
                 continue
             state, code = os.stat(source), spec.loader.get_code(name)
             if code is not None:
-                yield name, (code, source, cached, is_package, state.st_mtime_ns, state.st_size)
+                yield name, code, source, cached, is_package, state.st_mtime_ns, state.st_size
 
 
 class _Loader(SourceFileLoader):
@@ -123,3 +156,7 @@ class _Loader(SourceFileLoader):
         """The code, once: it is not held longer than it takes to run it."""
         code, self._code = self._code, None
         return super().get_code(fullname) if code is None else code
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(_LENGTH_BYTES, "little")

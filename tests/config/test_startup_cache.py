@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,16 +142,24 @@ def test_another_optimisation_is_another_file_content(place: Path) -> None:
 
 
 def damaged(content: bytes) -> Iterator[bytes]:
-    head = content.index(b"\0", content.index(b"startup_cache.py")) + 1 + 8
+    """Ways in which a disk, or somebody, may have damaged the file; the numbers in its head are left right in some."""
+    head = content.index(b"\0", content.index(b"startup_cache.py")) + 1
+    begin, index = head + 16, int.from_bytes(content[head + 8 : head + 16], "little")
+
+    def listing(value: Any) -> bytes:
+        told = marshal.dumps(value)
+        return content[:head] + (index + len(told)).to_bytes(8, "little") + content[head + 8 : index] + told
+
     yield b""
     yield content[: len(content) // 2]
     yield content + b"\0"
-    yield content[:head] + bytes(len(content) - head)
-    yield content[:head] + b"\xff" * (len(content) - head)
-    yield content[: len(content) // 2].ljust(len(content), b"\0")
-    for value in (marshal.dumps([1, 2]), marshal.dumps({"own.first": 1}), marshal.dumps({"own.first": (1, 2)})):
-        yield content[: head - 8] + (head + len(value)).to_bytes(8, "little") + value
     yield content.replace(b"filewarden", b"somebody")
+    for filler in (b"\0", b"\xff"):
+        yield content[:begin] + filler * (len(content) - begin)
+        yield content[:begin] + filler * (index - begin) + content[index:]
+        yield content[: len(content) // 2].ljust(len(content), filler)
+        yield content[: head + 8] + filler * 8 + content[begin:]
+    yield from map(listing, ([1, 2], {"own.first": 1}, {"own.first": (1, 2)}, {"own.first": (begin, index, *range(5))}))
 
 
 def test_a_damaged_file_is_as_good_as_none(place: Path) -> None:
