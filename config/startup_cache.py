@@ -4,6 +4,10 @@ A start imports hundreds of small modules, and to find, read and check each cost
 in `__pycache__` beside what Python keeps there, and the same holds for it: the first start that may write there makes
 it, unless Python is told not to write any (`-B`, PYTHONDONTWRITEBYTECODE); a module whose source has another time or
 size since is imported as ever; and one that is damaged in a way that shows is as good as none.
+
+Python keeps code beside its source, and whoever does not look there never runs it; this file is read by every start.
+So it holds only what is of the installation: our own modules, and those in the folders that Python looks in by itself.
+It counts as long as those are the same folders and nothing was added to them, and not where PYTHONPATH names others.
 """
 
 import _signal  # type: ignore[import-not-found]  # the built-in half of `signal`, without its enumerations
@@ -15,7 +19,7 @@ from mmap import ACCESS_READ, mmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported here
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import CodeType, ModuleType
 
     Entry = tuple[int, int, str, str, bool, int, int]
@@ -24,7 +28,9 @@ if TYPE_CHECKING:  # typing itself is not imported here
 
 _KEPT = __spec__.cached or ""
 """Where Python keeps the code of this module."""
-_HEAD = f"filewarden 1\0{sys.version}\0{sys.flags.optimize}\0{__file__}\0".encode("utf-8", "surrogateescape")
+_PACKAGE = __name__.partition(".")[0]
+_OWN = os.path.dirname(os.path.dirname(__file__)) + "/"
+_HEAD = f"filewarden 1\0{sys.version}\0{sys.flags.optimize}\0{__file__}\0"
 """Without it a file is of another Python, or has come here with a copy of an installation that lies elsewhere."""
 _LENGTH_BYTES = 8
 _WRITING_S = 10
@@ -43,20 +49,24 @@ class StartupCache:
         self._path = f"{os.path.dirname(_KEPT)}/{kind}.{sys.implementation.cache_tag}.startup"
         self._data: mmap | None = None
         self._entries: dict[str, Entry] = {}
-        self._before: frozenset[str] = frozenset()
-        """What was imported already."""
-        self._is_right = False
-        """Whether the file is there, and no source was found to have changed."""
+        self._head = b""
+        self._left_out: set[str] = set()
+        """What was imported already, and what is not ours to keep."""
+        self._is_right = not _KEPT or _goes_by_environment()
+        """Whether there is nothing to write: the file is there, and no source was found to have changed."""
 
     def open(self) -> None:
         """Find modules in the file from now on; without it, nothing changes."""
-        self._before = frozenset(sys.modules)
+        self._left_out.update(sys.modules)
+        if self._is_right:
+            return
+        self._head = _HEAD.encode("utf-8", "surrogateescape") + _state_of_search()
         try:
             # Mapped, for so much memory that is taken and given back would change what the allocator does afterwards.
             with open(self._path, "rb", buffering=0) as file:
                 data = mmap(file.fileno(), 0, access=ACCESS_READ)
-            at, begin = len(_HEAD), len(_HEAD) + 2 * _LENGTH_BYTES
-            if data[: at + _LENGTH_BYTES] != _HEAD + _number(len(data)):
+            at, begin = len(self._head), len(self._head) + 2 * _LENGTH_BYTES
+            if data[: at + _LENGTH_BYTES] != self._head + _number(len(data)):
                 return
             index = int.from_bytes(data[at + _LENGTH_BYTES : begin], "little")
             self._entries = dict(marshal.loads(data[index:]))  # noqa: S302 - trusted as what Python keeps
@@ -88,6 +98,10 @@ class StartupCache:
             spec.submodule_search_locations.append(os.path.dirname(source))
         return spec
 
+    def leave_out(self, names: "Iterable[str]") -> None:
+        """Keep no code of these modules."""
+        self._left_out.update(names)
+
     def close(self) -> None:
         """Find nothing any more. If the file was not there or not right, write it anew, of what is imported by now."""
         self._entries.clear()
@@ -95,7 +109,7 @@ class StartupCache:
             self._data.close()
             self._data = None
             sys.meta_path.remove(self)
-        if not self._is_right and _KEPT and not sys.dont_write_bytecode:
+        if not self._is_right and not sys.dont_write_bytecode:
             self._write_aside()
 
     def _write_aside(self) -> None:
@@ -124,21 +138,25 @@ class StartupCache:
 
     def _content(self) -> bytes:
         code, entries = bytearray(), {}
-        begin = len(_HEAD) + 2 * _LENGTH_BYTES
+        begin = len(self._head) + 2 * _LENGTH_BYTES
         for name, one, *facts in self._imported():
             at = begin + len(code)
             code += marshal.dumps(one)
             entries[name] = (at, begin + len(code), *facts)
         index, listed = begin + len(code), marshal.dumps(entries)
-        return b"".join((_HEAD, _number(index + len(listed)), _number(index), code, listed))
+        return b"".join((self._head, _number(index + len(listed)), _number(index), code, listed))
 
     def _imported(self) -> "Iterator[tuple[str, CodeType, str, str, bool, int, int]]":
+        folders = _searched()
         for name, module in sorted(sys.modules.items()):
             spec = getattr(module, "__spec__", None)
-            if name in self._before or spec is None or not isinstance(spec.loader, SourceFileLoader):
+            # What is derived from that loader may make other code of a source than Python would.
+            if name in self._left_out or spec is None or type(spec.loader) not in (SourceFileLoader, _Loader):
                 continue
             source, cached, is_package = spec.origin, spec.cached, spec.submodule_search_locations is not None
             if source is None or cached is None or spec.name != name:
+                continue
+            if not _is_of_installation(name, source, folders):
                 continue
             state, code = os.stat(source), spec.loader.get_code(name)
             if code is not None:
@@ -160,3 +178,31 @@ class _Loader(SourceFileLoader):
 
 def _number(value: int) -> bytes:
     return value.to_bytes(_LENGTH_BYTES, "little")
+
+
+def _goes_by_environment() -> bool:
+    return not sys.flags.ignore_environment and bool(os.environ.get("PYTHONPATH"))
+
+
+def _searched() -> list[str]:
+    """The folders that Python looks in by itself: without that of the program, or where it was started."""
+    return sys.path if sys.flags.safe_path else sys.path[1:]
+
+
+def _state_of_search() -> bytes:
+    """Another one when Python looks elsewhere, or when something was installed or removed."""
+    found = []
+    for folder in _searched():
+        try:
+            changed_ns = os.stat(folder).st_mtime_ns
+        except OSError:
+            changed_ns = 0
+        found.append(f"{folder}\0{changed_ns}\0")
+    return "".join(found).encode("utf-8", "surrogateescape")
+
+
+def _is_of_installation(name: str, source: str, folders: "Iterable[str]") -> bool:
+    if name.partition(".")[0] == _PACKAGE:
+        return source.startswith(_OWN)
+    stem = name.replace(".", "/")
+    return any(source in (f"{folder}/{stem}.py", f"{folder}/{stem}/__init__.py") for folder in folders)

@@ -6,6 +6,7 @@ It loads little more than it takes to tell the launcher what is served: the firs
 import contextlib
 import errno
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,10 @@ def prepare(
         ConfigError: with every problem found.
     """
     loaded = served(load(arguments, environ))
+    known = frozenset(sys.modules)
     catalogue = catalogue_with_plugins(loaded, catalogue)
+    if startup_cache is not None:  # somebody else's code, which not everybody may be able to read
+        startup_cache.leave_out(sys.modules.keys() - known)
     check_tool_names(loaded, catalogue)
     settings = loaded.settings
     if settings.profiles:

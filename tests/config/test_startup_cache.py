@@ -49,13 +49,13 @@ def place(tmp_path: Path) -> Path:
     return own.parent
 
 
-def run(place: Path, *options: str) -> list[str]:
+def run(place: Path, *options: str, program: str = PROGRAM, more: dict[str, str] | None = None) -> list[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
-        [sys.executable, *options, "-c", PROGRAM, str(place)],
+        [sys.executable, *options, "-c", program, str(place)],
         capture_output=True,
         text=True,
-        env=environ,
+        env={**environ, **(more or {})},
         timeout=60,
         check=False,
     )
@@ -143,7 +143,7 @@ def test_another_optimisation_is_another_file_content(place: Path) -> None:
 
 def damaged(content: bytes) -> Iterator[bytes]:
     """Ways in which a disk, or somebody, may have damaged the file; the numbers in its head are left right in some."""
-    head = content.index(b"\0", content.index(b"startup_cache.py")) + 1
+    head = content.index(len(content).to_bytes(8, "little"))
     begin, index = head + 16, int.from_bytes(content[head + 8 : head + 16], "little")
 
     def listing(value: Any) -> bytes:
@@ -183,3 +183,85 @@ def test_starts_at_the_same_time_leave_one_whole_file(place: Path) -> None:
         assert len(output.splitlines()) == 3
     assert run(place) == told("cache", "cache")
     assert [path.name for path in cache_of(place).parent.glob("kind*")] == [cache_of(place).name]
+
+
+FOREIGN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from own.startup_cache import StartupCache
+cache = StartupCache("kind")
+cache.open()
+sys.path.insert(0, sys.argv[1] + "/program")
+import foreign, wave, own.first
+{do}
+cache.close()
+for module in (foreign, wave, own.first):
+    came_from = "cache" if type(module.__loader__).__module__ == "own.startup_cache" else "file"
+    print(module.__name__, came_from)
+"""
+"""What takes one module from the folder of the program, one from the standard library, and one of ours."""
+
+
+def came(foreign: str, wave: str, own: str) -> list[str]:
+    return [f"foreign {foreign}", f"wave {wave}", f"own.first {own}"]
+
+
+@pytest.fixture
+def foreign(place: Path) -> Path:
+    (place / "program").mkdir()
+    (place / "program" / "foreign.py").write_text("VALUE = 'not of the installation'\n")
+    return place / "program"
+
+
+def test_a_module_that_is_not_of_the_installation_is_not_kept(place: Path, foreign: Path) -> None:
+    program = FOREIGN.format(do="")
+    assert run(place, program=program) == came("file", "file", "file")
+    assert b"not of the installation" not in cache_of(place).read_bytes()
+    assert run(place, program=program) == came("file", "cache", "cache")
+
+
+def test_a_module_is_left_out_on_demand(place: Path, foreign: Path) -> None:
+    program = FOREIGN.format(do="cache.leave_out({'wave'})")
+    run(place, program=program)
+    assert run(place, program=program) == came("file", "file", "cache")
+
+
+def test_a_module_that_another_loader_has_made_is_not_kept(place: Path, foreign: Path) -> None:
+    program = FOREIGN.format(
+        do="own.first.__spec__.loader = type('Other', (type(foreign.__loader__),), {})('own.first', own.first.__file__)"
+    )
+    run(place, program=program)
+    assert run(place, program=program) == came("file", "cache", "file")
+
+
+def test_what_pythonpath_names_is_neither_kept_nor_hidden(place: Path, foreign: Path) -> None:
+    program = FOREIGN.format(do="")
+    named = {"PYTHONPATH": str(foreign)}
+    assert run(place, program=program, more=named) == came("file", "file", "file")
+    assert not cache_of(place).exists()
+    run(place, program=program)
+    (foreign / "wave.py").write_text("")
+    assert run(place, program=program, more=named) == came("file", "file", "file")
+    assert run(place, "-E", program=program, more=named) == came("file", "cache", "cache")
+
+
+def test_a_module_that_is_installed_before_another_takes_its_place(place: Path, tmp_path: Path) -> None:
+    """As when a dependency is upgraded in a folder that comes before the one it is in."""
+    program = """
+import sys
+sys.path[1:1] = [sys.argv[1], sys.argv[1] + "/local", sys.argv[1] + "/distribution"]
+from own.startup_cache import StartupCache
+cache = StartupCache("kind")
+cache.open()
+import dependency
+cache.close()
+print(type(dependency.__loader__).__name__, dependency.VALUE)
+"""
+    for folder in ("local", "distribution"):
+        (place / folder).mkdir()
+    (place / "distribution" / "dependency.py").write_text("VALUE = 'old'\n")
+    assert run(place, program=program) == ["SourceFileLoader old"]
+    run(place, program=program)  # Python has made a folder for its own in between
+    assert run(place, program=program) == ["_Loader old"]
+    (place / "local" / "dependency.py").write_text("VALUE = 'new'\n")
+    assert run(place, program=program) == ["SourceFileLoader new"]

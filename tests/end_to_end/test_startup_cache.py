@@ -45,14 +45,14 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-def answers(environment: Path, root: Path, *options: str) -> list[str]:
+def answers(environment: Path, root: Path, *options: str, more: dict[str, str] | None = None) -> list[str]:
     code = "import sys; from filewarden.transports.cli import main; sys.exit(main())"
     server = subprocess.run(
         [str(environment / "bin" / "python"), *options, "-c", code, "serve", str(root)],
         input="".join(json.dumps({"jsonrpc": "2.0", **each}) + "\n" for each in ASKED),
         capture_output=True,
         text=True,
-        env={"PATH": os.defpath, "HOME": str(root.parent)},
+        env={"PATH": os.defpath, "HOME": str(root.parent), **(more or {})},
         timeout=60,
         check=False,
     )
@@ -86,3 +86,26 @@ def test_what_was_imported_once_is_read_at_once_by_the_next_start(environment: P
         spoil(package / module)
     assert answers(environment, root) == ["alpha\n"]
     assert caches(environment) == first
+
+
+PLUGIN = """
+from filewarden.workers.plugins.api import tool
+
+@tool
+def pass_on() -> str:
+    \"\"\"Say something that is nobody else's business.\"\"\"
+    return "a secret of the plugin"
+"""
+
+
+def test_a_plugin_is_not_kept_with_the_code_of_the_installation(environment: Path, root: Path) -> None:
+    """It may be readable to its owner alone, and be wanted no longer by the next start."""
+    own = root.parent / "own.py"
+    own.write_text(PLUGIN)
+    (packages,) = environment.glob("lib/*/site-packages")
+    (packages / "installed_plugin.py").write_text(PLUGIN.replace("pass_on", "pass_by"))
+    plugins = f"{own},installed_plugin"
+    assert answers(environment, root, more={"FILEWARDEN_TOOLS_PLUGINS": plugins}) == ["alpha\n"]
+    assert caches(environment).keys() == {"front-end", "zygote"}
+    for path in (packages / "filewarden" / "config" / "__pycache__").glob("*.startup"):
+        assert b"a secret of the plugin" not in path.read_bytes()
