@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported here
     from collections.abc import Iterable, Iterator, Sequence
     from types import CodeType, ModuleType
+    from typing import NoReturn
 
     Entry = tuple[int, int, str, str, bool, int, int]
     """Where its code begins and ends, source, where Python keeps the code, whether it is a package, time of the source
@@ -113,28 +114,45 @@ class StartupCache:
             self._write_aside()
 
     def _write_aside(self) -> None:
-        """Write it in a child, which takes the memory that this needs away with it."""
-        if pid := os.fork():
-            os.waitpid(pid, 0)
+        """Write it in a child, which takes the memory that this needs away with it; as with Python's own, or not."""
+        made = f"{self._path}.{os.getpid()}"
+        try:
+            fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError:
             return
+        status = 1
+        try:
+            if (pid := os.fork()) == 0:
+                self._write(fd, made)
+            status = os.waitpid(pid, 0)[1]
+        except OSError:
+            pass
+        os.close(fd)
+        if status != 0:
+            try:
+                os.unlink(made)
+            except OSError:
+                return
+
+    def _write(self, fd: int, made: str) -> "NoReturn":
+        """Live as that child, which ends what it has begun when its parent is killed."""
+        status = 1
         try:
             _signal.alarm(_WRITING_S)
-            self._write()
-        except (OSError, ImportError, ValueError):
-            pass  # as with Python's own
-        finally:
-            os._exit(0)
-
-    def _write(self) -> None:
-        made = f"{self._path}.{os.getpid()}"
-        fd = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        try:
             with open(fd, "wb") as file:
                 file.write(self._content())
             os.replace(made, self._path)
-        except BaseException:
-            os.unlink(made)
-            raise
+            status = 0
+            self._clear_away()
+        finally:
+            os._exit(status)
+
+    def _clear_away(self) -> None:
+        """Remove what others have left that were killed; one that still writes has nothing to do any more."""
+        folder, name = os.path.split(self._path)
+        for entry in os.listdir(folder):
+            if entry.startswith(f"{name}."):
+                os.unlink(f"{folder}/{entry}")
 
     def _content(self) -> bytes:
         code, entries = bytearray(), {}

@@ -265,3 +265,22 @@ print(type(dependency.__loader__).__name__, dependency.VALUE)
     assert run(place, program=program) == ["_Loader old"]
     (place / "local" / "dependency.py").write_text("VALUE = 'new'\n")
     assert run(place, program=program) == ["SourceFileLoader new"]
+
+
+def test_what_a_killed_start_has_left_is_removed(place: Path) -> None:
+    run(place)
+    cache_of(place).rename(cache_of(place).with_name(cache_of(place).name + ".7"))
+    assert run(place) == told("file", "file")
+    assert [path.name for path in cache_of(place).parent.glob("kind*")] == [cache_of(place).name]
+
+
+def test_a_child_that_cannot_be_made_or_that_is_killed_leaves_nothing(place: Path) -> None:
+    for done in ("raise BlockingIOError(11, 'no process')", "pid = made(); pid or os.kill(os.getpid(), 9); return pid"):
+        program = f"import os\nmade = os.fork\ndef fork():\n    {done}\nos.fork = fork\n{PROGRAM}"
+        assert run(place, program=program) == told("file", "file")
+        assert list(cache_of(place).parent.glob("kind*")) == []
+
+
+def test_no_child_is_made_where_nothing_can_be_written(place: Path) -> None:
+    (place / "own" / "__pycache__").write_text("")
+    assert run(place, program=f"import os\nos.fork = None\n{PROGRAM}") == told("file", "file")
