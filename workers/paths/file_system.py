@@ -4,6 +4,7 @@ import ctypes
 import struct
 
 from filewarden.workers.paths.handle import Handle
+from filewarden.workers.paths.statx import is_encrypted
 
 _EXT, _XFS, _TMPFS, _BTRFS, _F2FS = 0xEF53, 0x58465342, 0x01021994, 0x9123683E, 0xF2F52010
 _ZFS, _BCACHEFS, _OVERLAY = 0x2FC12FC1, 0xCA451A4E, 0x794C7630
@@ -18,6 +19,8 @@ _STAMPING = frozenset({_EXT, _XFS, _TMPFS, _BTRFS, _F2FS, _ZFS, _BCACHEFS, _OVER
 A server or a program behind a file system (NFS, FUSE) tells what it likes, or what it knew a while ago; and what shows
 the kernel itself (proc, sysfs) has folders that hold something else from one moment to the next.
 """
+_MERGED = 1
+"""The links of a folder in an overlay that is put together of several; its times are those of the uppermost alone."""
 _TYPE = struct.Struct("@l")
 _STATFS_BYTES = 256
 
@@ -35,8 +38,14 @@ class FileSystems:
         return folder.stat.st_nlink == 2 and self._type(folder) in _COUNTING
 
     def tell_changes(self, folder: Handle) -> bool:
-        """Whether the times of an open folder tell that something in it was changed."""
-        return self._type(folder) in _STAMPING
+        """Whether the times of an open folder tell that something in it was changed.
+
+        An encrypted folder has other names when its key comes or goes, and the times that it had.
+        """
+        kind = self._type(folder)
+        if kind not in _STAMPING or (kind == _OVERLAY and folder.stat.st_nlink == _MERGED):
+            return False
+        return not is_encrypted(folder.fd)
 
     def _type(self, folder: Handle) -> int | None:
         device = folder.stat.st_dev

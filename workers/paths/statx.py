@@ -16,6 +16,7 @@ _SIZE = 256
 _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_NO_AUTOMOUNT = 0x800
 _MOUNT_ROOT = 0x2000
+_ENCRYPTED = 0x800
 _ATTRIBUTES_AT = 8
 _ATTRIBUTES_KNOWN_AT = 56
 _BASIC_STATS = 0x7FF
@@ -63,6 +64,13 @@ def is_mount(fd: int, name: bytes = b"") -> bool | None:
     if not _bits(raw, _ATTRIBUTES_KNOWN_AT) & _MOUNT_ROOT:
         return None
     return bool(_bits(raw, _ATTRIBUTES_AT) & _MOUNT_ROOT)
+
+
+def is_encrypted(fd: int) -> bool:
+    """Whether the kernel encrypts the names in the folder `fd`, and the files (fscrypt), as far as it tells."""
+    if _number is None or _syscall(_number, fd, b"", _OF_ITSELF, 0, _buffer) != 0:
+        return False
+    return bool(_bits(_buffer.raw, _ATTRIBUTES_AT) & _ENCRYPTED)
 
 
 class Columns(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from filewarden.workers.paths import file_system
 from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.space import Space
 
-EXT4, BTRFS, FUSE = 0xEF53, 0x9123683E, 0x65735546
+EXT4, BTRFS, FUSE, OVERLAY = 0xEF53, 0x9123683E, 0x65735546, 0x794C7630
 
 
 def answers(space: Space, *paths: str) -> list[bool]:
@@ -34,6 +34,23 @@ def test_only_where_folders_are_counted_their_number_tells(
         pytest.skip("this file system does not count folders")
     monkeypatch.setattr(file_system, "file_system_type", lambda _fd: kind)
     assert answers(space, "sub/deep", "sub", ".") == [is_told, False, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"), [(EXT4, True), (BTRFS, True), (OVERLAY, True), (FUSE, False), (None, False)]
+)
+def test_times_tell_of_changes_on_file_systems_of_the_kernel(
+    space: Space, monkeypatch: pytest.MonkeyPatch, kind: int | None, is_told: bool
+) -> None:
+    monkeypatch.setattr(file_system, "file_system_type", lambda _fd: kind)
+    with space.open_directory("sub") as folder:
+        # What is merged has one link, and on Btrfs everything.
+        counted = folder.stat.st_nlink > 1
+        assert FileSystems().tell_changes(folder) is (is_told and (counted or kind != OVERLAY))
+        folder.stat = os.stat_result([*folder.stat[:3], 1, *folder.stat[4:]])
+        assert FileSystems().tell_changes(folder) is (is_told and kind != OVERLAY)
+        monkeypatch.setattr(file_system, "is_encrypted", lambda _fd: True)
+        assert not FileSystems().tell_changes(folder)
 
 
 def test_a_file_system_is_asked_once(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from filewarden.workers.paths.statx import MOST_AT_ONCE, is_mount, look_at_all
+from filewarden.workers.paths import statx
+from filewarden.workers.paths.statx import MOST_AT_ONCE, is_encrypted, is_mount, look_at_all
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="statx is Linux's")
 
@@ -50,3 +52,22 @@ def test_what_is_gone_is_not_taken_for_no_mount(tmp_path: Path) -> None:
             is_mount(folder, b"gone")
     finally:
         os.close(folder)
+
+
+def test_what_the_kernel_encrypts_is_told_by_its_attribute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    os.close(folder)
+    assert not is_encrypted(folder), "not open"
+
+    def answers(attributes: int) -> bool:
+        def ask(*arguments: Any) -> int:
+            raw = attributes.to_bytes(8, sys.byteorder)
+            arguments[-1][:] = bytes(8) + raw + bytes(240)
+            return 0
+
+        monkeypatch.setattr(statx, "_syscall", ask)
+        return is_encrypted(folder)
+
+    assert answers(0x800)
+    assert answers(0x2874)
+    assert not answers(0x2074)

@@ -10,11 +10,14 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.paths import file_system
+from filewarden.workers.paths.resolution import Resolver
+from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching import known_folders, walk
 from filewarden.workers.searching.known_folders import KnownFolders
 from filewarden.workers.tools.search_files import SearchFiles, run
 from filewarden.workers.tools.search_text import SearchText, run as search_text
+from tests.workers.own_mounts import mount, with_own_mounts
 
 MakeContext = Callable[..., Context]
 OpenSpace = Callable[..., Space]
@@ -148,6 +151,41 @@ def test_where_times_do_not_tell_of_changes_a_folder_is_read_each_time(
     for count in range(1, 5):
         assert names(context, "file00.txt") == ["file00.txt"]
         assert readings == [count]
+
+
+@pytest.mark.usefixtures("later")
+def test_a_folder_is_read_each_time_whose_names_come_and_go_with_a_key(
+    context: Context, many: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_system, "is_encrypted", lambda _fd: True)
+    for count in range(1, 5):
+        assert names(context, "file00.txt") == ["file00.txt"]
+        assert readings == [count]
+
+
+@pytest.mark.usefixtures("later", "readings")
+def test_what_comes_from_below_in_an_overlay_is_seen_at_once(
+    make_context: MakeContext, root: Path, resolver: Resolver
+) -> None:
+    """Its times are those of the uppermost folder alone."""
+    lower, upper, work = (root / name for name in ("lower", "upper", "work"))
+    for folder in (lower / "merged", lower / "plain", upper / "merged", work, root / "many"):
+        folder.mkdir(parents=True)
+
+    def layer() -> None:
+        mount("overlay", root / "many", kind="overlay", options=f"lowerdir={lower},upperdir={upper},workdir={work}")
+
+    def search() -> None:
+        opened = open_root("R", str(root))
+        context = make_context(Space((opened,), resolver=resolver))
+        for where in ("merged", "plain"):
+            for _ in range(3):
+                assert names(context, "*.txt", recursive=True, path=f"many/{where}") == []
+            (lower / where / "new.txt").touch()
+            assert names(context, "*.txt", recursive=True, path=f"many/{where}") == ["new.txt"]
+        os.close(opened.fd)
+
+    with_own_mounts(layer, search)
 
 
 @pytest.mark.usefixtures("later")
