@@ -111,3 +111,13 @@ def test_batches_tell_what_looking_at_each_entry_tells(
         assert found.has_marker == expected.has_marker
     assert in_order(again or Entries()) == in_order(expected)
     assert again is None or again.has_marker == expected.has_marker
+
+
+def test_what_is_kept_of_a_folder_tells_what_its_names_take() -> None:
+    names = [b"name%06d" % number for number in range(1000)]
+    least = sum(map(len, names))
+    nothing = Whole.of(Entries()).bytes
+    for one in (Entries(folders=names), Entries(files=names), Entries(links=names), Entries(specials=names)):
+        assert least < Whole.of(one).bytes - nothing < 6 * least
+    assert Whole.of(Entries(suspects=names)).bytes - nothing > least
+    assert Whole.of(Entries(files=names)).entries.files == [], "they are not kept twice"

@@ -10,10 +10,12 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.paths import file_system
+from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.resolution import Resolver
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching import known_folders, walk
+from filewarden.workers.searching.entries import Entries, Reading, Whole
 from filewarden.workers.searching.known_folders import KnownFolders
 from filewarden.workers.tools.search_files import SearchFiles, run
 from filewarden.workers.tools.search_text import SearchText, run as search_text
@@ -118,6 +120,47 @@ def test_nothing_is_kept_of_a_folder_that_was_changed_just_now(
     for count in range(1, 5):
         assert names(context, "file00.txt") == ["file00.txt"]
         assert readings == [count]
+
+
+@pytest.mark.usefixtures("later")
+def test_what_changes_is_seen_where_its_time_was_set_back(context: Context, many: Path, readings: list[int]) -> None:
+    before = many.stat()
+    for _ in range(3):
+        assert names(context, "*0.txt") == [".file00.txt", "file00.txt", "file10.txt"]
+    change(many, (many / "file20.txt").touch)
+    os.utime(many, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert names(context, "*0.txt") == [".file00.txt", "file00.txt", "file10.txt", "file20.txt"]
+
+
+@pytest.mark.usefixtures("later")
+def test_hidden_folders_are_known_and_not_entered(context: Context, many: Path, readings: list[int]) -> None:
+    for folder in (".hidden", "shown", "empty"):
+        (many / folder).mkdir()
+    for folder in (".hidden", "shown"):
+        (many / folder / "one.py").touch()
+    for _ in range(3):
+        assert names(context, "*.py", recursive=True) == ["one.py", "one.py"]
+        assert names(context, "*", path="many/empty") == []
+    before = readings[0]
+    assert names(context, "*.py", recursive=True, show_hidden=False) == ["one.py"]
+    assert names(context, "*", path="many/empty") == []
+    assert readings == [before]
+
+
+@pytest.mark.usefixtures("later")
+def test_a_folder_of_the_same_number_on_another_device_is_not_taken_for_it(space: Space, many: Path) -> None:
+    known, reading, systems = KnownFolders(), Reading(), FileSystems()
+    with space.open_directory("many") as folder:
+        for _ in range(2):
+            found = known.whole(folder, reading, systems)
+        assert found is not None
+        state = folder.stat
+        fields = list(state)
+        fields[2] += 1
+        told = ("st_mtime_ns", "st_ctime_ns")
+        folder.stat = os.stat_result(fields, {name: getattr(state, name) for name in told})
+        assert folder.stat.st_ctime_ns == state.st_ctime_ns
+        assert known.whole(folder, reading, systems) is None
 
 
 @pytest.mark.usefixtures("later")
@@ -237,8 +280,53 @@ def test_what_is_known_makes_way_only_after_a_rest(
     assert reads("other") == 0, "it was used meanwhile"
 
 
+@pytest.mark.usefixtures("later")
+def test_what_was_used_meanwhile_does_not_keep_what_rests_from_making_way(
+    context: Context, root: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_folders, "MOST_FOLDERS", 2)
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    (root / "other").mkdir()
+    (root / "other" / "d.py").touch()
+    for path in ("sub", "sub/deep"):
+        for _ in range(3):
+            names(context, "*.py", path=path)
+    now[0] += known_folders.RESTED_S
+    names(context, "*.py", path="sub")
+    for _ in range(2):
+        names(context, "*.py", path="other")
+    before = readings[0]
+    for path in ("sub", "other"):
+        names(context, "*.py", path=path)
+    assert readings == [before]
+
+
+@pytest.mark.usefixtures("later")
+def test_a_folder_that_changes_again_and_again_takes_no_more_room(
+    context: Context, many: Path, readings: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with context.space.open_directory("many") as folder:
+        whole = Whole.of(Reading().of(folder.fd) or Entries())
+    monkeypatch.setattr(known_folders, "MOST_BYTES", whole.bytes - 100)
+    for number in range(4):
+        change(many, (many / f"file{number:02}.txt").unlink)
+        for _ in range(2):
+            names(context, "*.py")
+        before = readings[0]
+        names(context, "*.py")
+        assert readings == [before]
+    for _ in range(3):
+        before = readings[0]
+        names(context, "*.py", path="sub")
+        assert readings == [before + 1], "there is no room"
+
+
 @pytest.mark.usefixtures("later", "readings")
 def test_a_closed_object_stays_closed(open_space: OpenSpace, make_context: MakeContext, many: Path) -> None:
+    context = make_context(open_space())
+    for _ in range(4):
+        assert names(context, "file0[0-2].txt") == ["file00.txt", "file01.txt", "file02.txt"]
     state = (many / "file01.txt").stat()
     context = make_context(open_space(denied=frozenset({(state.st_dev, state.st_ino)})))
     for _ in range(4):

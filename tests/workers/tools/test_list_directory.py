@@ -10,6 +10,7 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
+from filewarden.workers.paths import file_system
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching.budget import Budget
@@ -18,6 +19,7 @@ from filewarden.workers.tools import list_directory
 from filewarden.workers.tools.list_directory import ListDirectory, Listed, Listing
 
 MakeContext = Callable[..., Context]
+EXT4, FUSE = 0xEF53, 0x65735546
 
 
 def run(context: Context, arguments: ListDirectory) -> Listing:
@@ -364,6 +366,24 @@ def test_a_long_folder_that_changes_between_pages_is_read_again(context: Context
     (root / "long" / "file-0000").unlink()
     (root / "long" / "file-2000").touch()
     assert pages(context, "long") == [*made[1:], "file-2000"]
+
+
+@pytest.mark.parametrize(("kind", "readings"), [(EXT4, 1), (FUSE, 2)])
+def test_a_long_folder_is_read_again_where_times_do_not_tell_of_changes(
+    context: Context, root: Path, monkeypatch: pytest.MonkeyPatch, later: None, kind: int, readings: int
+) -> None:
+    make_long(root)
+    monkeypatch.setattr(file_system, "file_system_type", lambda _fd: kind)
+    scandir, read = os.scandir, []
+
+    def counted(fd: int) -> object:
+        read.append(fd)
+        return scandir(fd)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    for _ in range(2):
+        run(context, ListDirectory(path="long"))
+    assert len(read) == readings
 
 
 def test_a_long_folder_shows_entries_as_they_are_now(context: Context, root: Path, later: None) -> None:
