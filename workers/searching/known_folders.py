@@ -22,7 +22,7 @@ MOST_NAMES = 2048
 """In one folder. Of a larger one none is kept."""
 MOST_FOLDERS = 4096
 MOST_BYTES = 2 * 1024 * 1024
-"""Of memory, for all names. With what is noted of the folders it may take twice as much."""
+"""Of memory, for all names. With what is noted of the folders it may take three times as much."""
 RESTED_S = 60.0
 
 _Place = tuple[int, int]
