@@ -90,18 +90,24 @@ def _write_whole(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def _bytecode_options() -> "list[str]":
+    """What the environment may have told this interpreter, which the other one does not ask."""
+    writes_none = ["-B"] if sys.dont_write_bytecode else []
+    return [*writes_none, "-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else writes_none
+
+
 def launch(program: "Sequence[str]" = ("-c", LAUNCHER_MODULE)) -> Launched:
     """Spawn the launcher in a fresh isolated interpreter that inherits nothing but its control socket.
 
     `program` is what the interpreter runs. Its standard error is a pipe of ours, so that whatever runs in a worker can
-    neither reach the terminal nor flood it. Where this one writes no bytecode, nor does that.
+    neither reach the terminal nor flood it. Where this one writes bytecode or not holds for that as well.
     """
     ours, theirs = attached.pair()
     errors_fd, errors_write = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)
     pid = os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", *(["-B"] if sys.dont_write_bytecode else []), "-X", "utf8", *program],
+        [sys.executable, "-I", *_bytecode_options(), "-X", "utf8", *program],
         {"LC_ALL": "C.UTF-8", "PATH": os.defpath},
         file_actions=[
             # In this order: descriptor 3 may itself be one of those that are still to be duplicated.

@@ -109,3 +109,11 @@ def test_a_plugin_is_not_kept_with_the_code_of_the_installation(environment: Pat
     assert caches(environment).keys() == {"front-end", "zygote"}
     for path in (packages / "filewarden" / "config" / "__pycache__").glob("*.startup"):
         assert b"a secret of the plugin" not in path.read_bytes()
+
+
+def test_all_processes_of_a_server_keep_their_code_where_python_is_told_to(environment: Path, root: Path) -> None:
+    elsewhere = root.parent / "elsewhere"
+    assert answers(environment, root, more={"PYTHONPYCACHEPREFIX": str(elsewhere)}) == ["alpha\n"]
+    found = {path.name.partition(".")[0] for path in elsewhere.rglob("*.startup")}
+    assert found == {"front-end", "zygote"}
+    assert not [*environment.glob("lib/*/site-packages/filewarden/**/__pycache__")]
