@@ -151,7 +151,7 @@ class StartupCache:
         """Remove what others have left that were killed; one that still writes has nothing to do any more."""
         folder, name = os.path.split(self._path)
         for entry in os.listdir(folder):
-            if entry.startswith(f"{name}."):
+            if entry.startswith(f"{name}.") and entry.rpartition(".")[2].isdigit():
                 os.unlink(f"{folder}/{entry}")
 
     def _content(self) -> bytes:
