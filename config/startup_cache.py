@@ -1,4 +1,4 @@
-"""The code of all modules that a process of a start imports, in one file: read at once instead of one by one.
+"""The code of all modules that a process of a start imports, in one file: found there and not looked for one by one.
 
 A start imports hundreds of small modules, and to find, read and check each costs a quarter of the time. The file lies
 in `__pycache__` beside what Python keeps there, and the same holds for it: the first start that may write there makes
