@@ -43,3 +43,23 @@ def test_zeromq_has_the_same_constants() -> None:
     assert ours == constants("python")
     assert isinstance(ours[0], dict)
     assert len(ours[0]) > 100
+
+
+DATES = """
+import sys
+from filewarden.config.first_imports import begin, load_msgpack
+begin("none")
+load_msgpack()
+assert sys.version_info >= (3, 12) or "datetime" not in sys.modules
+import datetime, msgpack, msgspec
+assert sys.modules["datetime"] is datetime and datetime.__file__.endswith("datetime.py")
+moment = datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+assert msgspec.json.decode(msgspec.json.encode(moment), type=datetime.datetime) == moment
+assert msgspec.inspect.type_info(datetime.timedelta) == msgspec.inspect.TimeDeltaType()
+assert msgpack.unpackb(msgpack.packb(moment, datetime=True), timestamp=3) == moment
+"""
+
+
+def test_what_stands_in_for_dates_is_the_same_to_whoever_has_some() -> None:
+    done = subprocess.run([sys.executable, "-I", "-c", DATES], capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
