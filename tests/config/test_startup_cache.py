@@ -286,3 +286,18 @@ def test_a_child_that_cannot_be_made_or_that_is_killed_leaves_nothing(place: Pat
 def test_no_child_is_made_where_nothing_can_be_written(place: Path) -> None:
     (place / "own" / "__pycache__").write_text("")
     assert run(place, program=f"import os\nos.fork = None\n{PROGRAM}") == told("file", "file")
+
+
+def test_a_start_does_not_wait_for_ever_until_it_is_written(place: Path) -> None:
+    stuck = "import time, own.startup_cache as cache; cache._WRITING_S = 1\n"
+    stuck += "cache.StartupCache._content = lambda _self: time.sleep(600)\n"
+    program = PROGRAM.replace('cache = StartupCache("kind")\n', f'{stuck}cache = cache.StartupCache("kind")\n')
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(place)],
+        capture_output=True,
+        env={"PATH": os.defpath},
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert list(cache_of(place).parent.glob("kind*")) == []
