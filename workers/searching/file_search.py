@@ -8,7 +8,7 @@ import msgspec
 from filewarden.workers.searching.first_look import BINARY_HEAD_BYTES
 from filewarden.workers.searching.match_page import Form, Match, MatchPage
 from filewarden.workers.text import decoding
-from filewarden.workers.text.patterns import Find, Span
+from filewarden.workers.text.literals import Find, Span
 from filewarden.workers.text.short_text import matching_lines
 from filewarden.workers.text.snippets import snippet
 from filewarden.workers.text.text_window import BEGINNING, Hit, LineSearch, Place, Wanted, Window, plain, wide

@@ -32,7 +32,7 @@ class FirstLook:
     def __init__(self, buffer: bytearray, pattern: Pattern, is_overdue: Callable[[], bool]) -> None:
         self._buffer = buffer
         self._view = memoryview(buffer)
-        self._may_hold = pattern.over(buffer).may_hold
+        self._found = pattern.over(buffer)
         self._is_overdue = is_overdue
         self.files = 0
         """Files that are done with, those named here included."""
@@ -95,7 +95,7 @@ class FirstLook:
         count = len(batch.starts)
         if self._buffer.find(0, 0, batch.end) >= 0:
             return chain.from_iterable(self._search(batch, first, behind) for first, behind in self._texts(batch))
-        match = self._may_hold(0, batch.end - 1) if count else None
+        match = self._found.may_hold_in_text(0, batch.end - 1) if count else None
         if match is None:
             self.files += count
             return ()
@@ -108,7 +108,7 @@ class FirstLook:
         starts = batch.starts
         end = starts[behind] if behind < len(starts) else batch.end
         while first < behind:
-            match = self._may_hold(starts[first], end - 1)
+            match = self._found.may_hold(starts[first], end - 1)
             if match is None:
                 break
             found = bisect_right(starts, match[0], first) - 1

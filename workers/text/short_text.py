@@ -6,7 +6,7 @@ caches: what counts here is how little that is.
 
 from collections.abc import Iterator
 
-from filewarden.workers.text.patterns import Find
+from filewarden.workers.text.literals import Find
 
 _LINE_FEED = 10
 

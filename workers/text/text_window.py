@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from filewarden.workers.text.codec import decoder_of
-from filewarden.workers.text.patterns import Find, Span
+from filewarden.workers.text.literals import Find, Span
 
 CAPACITY = 256 * 1024
 OVERLAP_SHARE = 64
