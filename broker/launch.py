@@ -8,9 +8,11 @@ from filewarden.workers import attached
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is not imported here
     from collections.abc import Sequence
+    from typing import Any
 
 LAUNCHER_MODULE = "from filewarden.workers.launcher import main; main()"
 CONTROL_FD = 3
+_INSTALLED_IN = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
 
 class Launched:
@@ -96,12 +98,28 @@ def _bytecode_options() -> "list[str]":
     return [*writes_none, "-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else writes_none
 
 
+def where_to_look() -> str:
+    """What code begins with that an isolated interpreter (-I) runs, so that it finds what this one runs.
+
+    Such a one does not ask the environment (PYTHONPATH), nor look where one user installs (`pip install --user`). Only
+    where this package lies in such a place is it told: to look where this one does, but not in the folder that merely
+    is the current one, or the program's.
+    """
+    site: Any = sys.modules.get("site")
+    if site is None or _INSTALLED_IN not in sys.path or _INSTALLED_IN in site.getsitepackages():
+        return ""
+    folders = sys.path if sys.flags.safe_path else sys.path[1:]
+    return f"import sys; sys.path[:] = {folders!a}\n"
+
+
 def launch(program: "Sequence[str]" = ("-c", LAUNCHER_MODULE)) -> Launched:
     """Spawn the launcher in a fresh isolated interpreter that inherits nothing but its control socket.
 
-    `program` is what the interpreter runs. Its standard error is a pipe of ours, so that whatever runs in a worker can
-    neither reach the terminal nor flood it. Where this one writes bytecode or not holds for that as well.
+    `program` is what the interpreter runs, code or a file. Its standard error is a pipe of ours, so that whatever runs
+    in a worker can neither reach the terminal nor flood it. Where this one writes bytecode or not holds for that too.
     """
+    if program[0] == "-c":
+        program = ("-c", where_to_look() + program[1])
     ours, theirs = attached.pair()
     errors_fd, errors_write = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)

@@ -10,13 +10,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+from filewarden.broker.launch import where_to_look
 from filewarden.transports.demo.facts import DemoFailure
 from filewarden.transports.demo.http_client import Address
 
 START_S = 10.0
 STOP_S = 5.0
 # -I: the folder we were started in may be one that nobody should import from.
-COMMAND = (sys.executable, "-I", "-c", "from filewarden.transports.cli import main; raise SystemExit(main())", "serve")
+CODE = f"{where_to_look()}from filewarden.transports.cli import main; raise SystemExit(main())"
+COMMAND = (sys.executable, "-I", "-c", CODE, "serve")
 _LISTENS = re.compile(rb"Filewarden listens on http://\[?([^/]*?)\]?:(\d+)/mcp")
 
 
