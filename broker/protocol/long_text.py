@@ -90,12 +90,39 @@ class LongText:
         return self._bytes
 
 
+class MadePiece:
+    """JSON of a text, without the quotes, that was made before it is written."""
+
+    __slots__ = ("_json",)
+
+    def __init__(self, json: memoryview) -> None:
+        self._json = json
+
+    def as_json(self) -> memoryview:
+        """It is that already."""
+        return self._json
+
+
+class MadeText:
+    """A text of which all is JSON already, in at least one piece."""
+
+    __slots__ = ("_bytes", "pieces")
+
+    def __init__(self, made: Iterable[memoryview]) -> None:
+        self.pieces = [MadePiece(json) for json in made]
+        self._bytes = sum(len(piece.as_json()) for piece in self.pieces)
+
+    def __len__(self) -> int:
+        """How many bytes are held."""
+        return self._bytes
+
+
 class LongResponse:
     """A response with a long text in it: its JSON is `head`, with a quote at the end, the text, and `tail`."""
 
     __slots__ = ("head", "tail", "text")
 
-    def __init__(self, head: bytes, text: LongText, tail: bytes) -> None:
+    def __init__(self, head: bytes, text: LongText | MadeText, tail: bytes) -> None:
         self.head = head
         self.text = text
         self.tail = tail

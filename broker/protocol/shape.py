@@ -8,7 +8,7 @@ import msgspec
 from filewarden.broker.protocol.blocks import content_block, resource_contents
 from filewarden.broker.protocol.errors import ErrorCode, ProtocolError, RequestId
 from filewarden.broker.protocol.identity import STAMP, STAMP_MEMBER
-from filewarden.broker.protocol.long_text import LongResponse, LongText, Reply
+from filewarden.broker.protocol.long_text import LongResponse, LongText, MadeText, Reply
 from filewarden.broker.protocol.notifications import SUBSCRIPTION_KEY
 from filewarden.broker.protocol.outcome import Asked, Failed, Outcome, Succeeded
 from filewarden.broker.protocol.response import HEAD, encode, error_response, result_response
@@ -59,10 +59,23 @@ def call_answer(request_id: RequestId, tool: str, outcome: Outcome, revision: Re
     else:
         return _result(request_id, _input_required(outcome))
     opening = _MODERN_OPENING if revision.has_result_type else _OPENING
-    if isinstance(outcome, Succeeded) and isinstance(outcome.text, LongText):
+    long_text = _long_text(outcome) if isinstance(outcome, Succeeded) else None
+    if long_text is not None:
         head = b"".join((HEAD, encode(request_id), opening, _TEXT, b'"'))
-        return LongResponse(head, outcome.text, b"".join((b'"', *parts, b"}}")))
+        return LongResponse(head, long_text, b"".join((b'"', *parts, b"}}")))
     return b"".join((HEAD, encode(request_id), opening, *parts, b"}}"))
+
+
+def _long_text(outcome: Succeeded) -> LongText | MadeText | None:
+    """A text that is written piece by piece."""
+    text = outcome.text
+    if isinstance(text, str):
+        return MadeText((*outcome.begun, *_rest(text))) if outcome.begun else None
+    return text
+
+
+def _rest(text: str) -> tuple[memoryview, ...]:
+    return (memoryview(encode(text))[1:-1],) if text else ()
 
 
 def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
@@ -73,31 +86,22 @@ def _structured(outcome: Succeeded, revision: Revision) -> tuple[bytes, ...]:
     return (_TEXT, text, b"}]", _STRUCTURED, document, *_meta(b"", revision))
 
 
-def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes | memoryview, ...]:
+def _content(outcome: Succeeded, tool: str, revision: Revision) -> tuple[bytes, ...]:
     """The blocks, from the inside of their list on, and what follows; of a long text, what follows."""
     if outcome.text is None:
-        blocks: tuple[bytes | memoryview, ...] = (
-            encode([content_block(block, revision) for block in outcome.blocks or ()])[1:],
-        )
+        blocks: tuple[bytes, ...] = (encode([content_block(block, revision) for block in outcome.blocks or ()])[1:],)
     else:
         # The text alone in its block; what a reader must know of it, which nobody shows from `_meta`, in a second one.
         notice = getattr(outcome.result, "notice", msgspec.UNSET)
         second = () if notice is msgspec.UNSET else (b"},", _TEXT, encode(notice))
-        blocks = (*_text(outcome.text, outcome.begun), *second, b"}]")
+        is_long = outcome.begun or isinstance(outcome.text, LongText)
+        blocks = (*(() if is_long else (_TEXT, encode(outcome.text))), *second, b"}]")
     if not revision.has_object_meta:
         return blocks
     facts = _facts_key(tool) + encode(outcome.result)
     if revision.has_result_type:
         return (*blocks, *_meta(facts, revision))
     return (*blocks, _META, facts, b"}")
-
-
-def _text(text: str | LongText, begun: tuple[memoryview, ...]) -> tuple[bytes | memoryview, ...]:
-    if isinstance(text, LongText):
-        return ()
-    if begun:
-        return (_TEXT, b'"', *begun, memoryview(encode(text))[1:])
-    return (_TEXT, encode(text))
 
 
 @functools.cache

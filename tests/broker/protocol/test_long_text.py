@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from filewarden.broker.protocol.long_text import LongResponse, LongText
+from filewarden.broker.protocol.long_text import LongResponse, LongText, MadeText
 from filewarden.broker.protocol.response import encode
 
 PIECE_BYTES = 1000
@@ -35,6 +35,14 @@ def test_it_can_be_read_more_than_once() -> None:
     response = LongResponse(b'"', LongText([b"one"]), b'"')
     assert bytes(response) == bytes(response) == b'"one"'
     assert len(response) == 5
+
+
+def test_what_is_json_already_goes_out_as_it_is() -> None:
+    made = [memoryview(encode(text))[1:-1] for text in ('a "line"\n', "\u00fc\x01")]
+    response = LongResponse(b'{"a":"', MadeText(made), b'"}')
+    assert msgspec.json.decode(bytes(response)) == {"a": 'a "line"\n\u00fc\x01'}
+    assert len(response) == len(bytes(response))
+    assert [part for parts in response.parts() for part in parts] == [b'{"a":"', *made, b'"}']
 
 
 @pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"x" * 9 + b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80"])
