@@ -112,7 +112,7 @@ def _find_and_keep(find: Callable[[], TextFacts], handle: Handle, part: Part) ->
 
 def _facts(path: str, piece: Piece, encoding: Encoding, *, is_changed: bool) -> TextFacts:
     text = piece.decoded.text
-    controls, invisible = count_controls(text), count_invisible(text)
+    controls, invisible = count_controls(text), 0 if piece.decoded.is_ascii else count_invisible(text)
     reaches_end = not piece.has_more and bool(text)
     return TextFacts(
         path=path,

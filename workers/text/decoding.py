@@ -144,6 +144,8 @@ class Decoded(msgspec.Struct, frozen=True):
 
     text: bytes
     encoding: str
+    is_ascii: bool = False
+    """Whether it is known to hold nothing else."""
     unused: int = 0
     """Bytes at the end that begin a character and do not end it."""
     confidence: float | None = None
@@ -155,7 +157,7 @@ def decode(data: bytes, encoding: Encoding, *, is_cut: bool = False) -> Decoded 
     if not encoding.allows_nul and b"\0" in data:
         return None
     if data.isascii() and encoding.name == "utf-8":
-        return Decoded(data, encoding.name)
+        return Decoded(data, encoding.name, is_ascii=True)
     found = _decode(data, encoding.name, is_cut=is_cut)
     if found is None and encoding.is_guess:
         guessed = guess(data)
@@ -172,7 +174,7 @@ def _decode(data: bytes, name: str, *, is_cut: bool) -> Decoded | None:
     try:
         if is_cut:
             text, unused = codec.decode_begun(data, name)
-            return Decoded(text.encode(), name, unused)
+            return Decoded(text.encode(), name, unused=unused)
         text = codec.decode(data, name)
         return Decoded(data if name == "utf-8" else text.encode(), name)
     except UnicodeError:

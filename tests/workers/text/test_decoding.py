@@ -84,7 +84,7 @@ def test_a_mark_decides_where_it_may(asked: str, head: bytes, settled: Encoding)
 @pytest.mark.parametrize(
     ("data", "encoding", "decoded"),
     [
-        (b"abc", Encoding("utf-8"), Decoded(b"abc", "utf-8")),
+        (b"abc", Encoding("utf-8"), Decoded(b"abc", "utf-8", is_ascii=True)),
         ("é".encode(), Encoding("utf-8"), Decoded("é".encode(), "utf-8")),
         (b"\xe9", Encoding("utf-8"), None),
         (b"\xed\xa0\x80", Encoding("utf-8"), None),
@@ -92,7 +92,7 @@ def test_a_mark_decides_where_it_may(asked: str, head: bytes, settled: Encoding)
         (b"\xe9", Encoding("latin-1"), Decoded("é".encode(), "latin-1")),
         (b"a\0b", Encoding("utf-8"), None),
         (b"a\0b", Encoding("utf-8", is_guess=True), None),
-        (b"a\0b", Encoding("utf-8", 3), Decoded(b"a\0b", "utf-8")),
+        (b"a\0b", Encoding("utf-8", 3), Decoded(b"a\0b", "utf-8", is_ascii=True)),
         (b"a\0b\0", Encoding("utf-16-le"), Decoded(b"ab", "utf-16-le")),
         (b"\x00\xd8", Encoding("utf-16-le"), None),
         (b"\x81", Encoding("cp1252"), None),
