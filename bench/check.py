@@ -58,7 +58,8 @@ def _run() -> tuple[list[Figure], list[str]]:
 
 def _show(figures: Sequence[Figure], recorded: Mapping[str, float]) -> None:
     for name, value in ratios(figures).items():
-        print(f"{name:32}  ours / floor {value:8.2f}   recorded {recorded.get(name, 0.0):8.2f}")
+        before = f"recorded {recorded[name]:8.2f}" if name in recorded else "not recorded"
+        print(f"{name:32}  ours / floor {value:8.2f}   {before}")
 
 
 def _fail(sentences: Sequence[str]) -> int:
