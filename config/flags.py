@@ -78,8 +78,8 @@ def read_flags(arguments: Sequence[str]) -> CommandLine:
     return CommandLine(source, config, allows_writing)
 
 
-def flag_help() -> str:
-    """One paragraph for each flag: what it does, its bounds and its default."""
+def flag_help(width: int) -> str:
+    """One paragraph for each flag, in lines of so many characters: what it does, its bounds and its default."""
     import textwrap
 
     paragraphs = []
@@ -87,7 +87,7 @@ def flag_help() -> str:
         head = f"  {flag.name} {flag.metavar}".rstrip()
         text = textwrap.fill(
             flag.sentence + _facts(flag.option),
-            100,
+            width,
             initial_indent=" " * 26,
             subsequent_indent=" " * 26,
             break_on_hyphens=False,

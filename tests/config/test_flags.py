@@ -20,11 +20,11 @@ def test_the_flags_are_those_of_the_design() -> None:
 
 
 def test_the_help_explains_every_flag_with_bounds_and_default() -> None:
-    text = flag_help()
+    text = flag_help(80)
     for flag in flags().values():
         assert f"  {flag.name} {flag.metavar}".rstrip() in text
     assert "0 to 65535; default 8765" in " ".join(text.split())
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_roots_add_up_in_their_order(loaded: Load, tmp_path: Path) -> None:

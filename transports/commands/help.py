@@ -1,13 +1,16 @@
 """What `--help` prints, made from the table of commands."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from filewarden.transports.commands.command import Command, Flag
 from filewarden.transports.commands.table import COMMANDS
 
-WIDTH = 100
+WIDTH = 80
 COLUMN = 26
+_BLANK = "\0"
+"""Stands for one at which no line ends."""
 
 INTRODUCTION = """\
 Filewarden: a local MCP file server for agents you do not trust.
@@ -19,20 +22,21 @@ commands:
 """
 
 FIRST_STEPS = """
-  filewarden COMMAND --help explains one command; filewarden --version prints the version.
+  filewarden COMMAND --help explains one command; filewarden --version prints
+  the version.
 
 first steps:
-  filewarden demo                          see it work
-  filewarden serve ~/project               serve one folder, read-only, on stdio (this is what clients start)
-  filewarden client cursor ~/project       what to put into a client's settings
-  filewarden serve ~/project --http        serve it to many clients at http://127.0.0.1:8765/mcp
+  filewarden demo                      see it work
+  filewarden serve ~/project           serve a folder, read-only, as clients do
+  filewarden client cursor ~/project   what to put into a client's settings
+  filewarden serve ~/project --http    for many, at http://127.0.0.1:8765/mcp
 """
 
 
 def overview() -> str:
     """The whole command line on one screen."""
-    rows = [(f"{command.name} {command.operand_usage}".rstrip(), command.summary) for command in COMMANDS]
-    return INTRODUCTION + "".join(f"  {left:<{COLUMN}} {right}\n" for left, right in rows) + FIRST_STEPS
+    rows = [_paragraph(f"{command.name} {command.operand_usage}".rstrip(), command.summary) for command in COMMANDS]
+    return INTRODUCTION + "".join(f"{row}\n" for row in rows) + FIRST_STEPS
 
 
 def help_of(commands: Sequence[Command]) -> str:
@@ -41,13 +45,14 @@ def help_of(commands: Sequence[Command]) -> str:
 
 
 def _lines(command: Command) -> Iterator[str]:
-    yield f"usage: {command.usage}" + (" [flags]" if command.name == "serve" else "")
+    usage = f"usage: {command.usage}" + (" [flags]" if command.name == "serve" else "")
+    yield _filled(_joined(usage), subsequent_indent=" " * len("usage: filewarden ")).replace(_BLANK, " ")
     yield ""
-    yield textwrap.fill(command.text, WIDTH)
+    yield _filled(command.text)
     if command.name == "serve":
         from filewarden.config.flags import flag_help
 
-        yield "\nflags:\n" + flag_help().rstrip("\n")
+        yield "\nflags:\n" + flag_help(WIDTH).rstrip("\n")
     elif command.flags or command.has_serve_flags:
         yield "\nflags:"
         yield from (_flag(flag) for flag in command.flags)
@@ -58,7 +63,7 @@ def _lines(command: Command) -> Iterator[str]:
         yield from (f"  {example.line}\n{' ' * 6}{example.sentence}" for example in command.examples)
     if command.exit_statuses:
         yield ""
-        yield textwrap.fill(f"Exit status: {command.exit_statuses}", WIDTH)
+        yield _filled(f"Exit status: {command.exit_statuses}")
 
 
 def _flag(flag: Flag) -> str:
@@ -67,5 +72,21 @@ def _flag(flag: Flag) -> str:
 
 def _paragraph(head: str, sentence: str) -> str:
     blank = " " * COLUMN
-    text = textwrap.fill(sentence, WIDTH, initial_indent=blank, subsequent_indent=blank).lstrip()
+    text = _filled(sentence, initial_indent=blank, subsequent_indent=blank).lstrip()
     return f"  {head:<{COLUMN - 3}} {text}" if len(head) < COLUMN - 2 else f"  {head}\n{blank}{text}"
+
+
+def _joined(usage: str) -> str:
+    """What is in brackets stays on one line."""
+    return re.sub(r"\[[^]]*]", lambda part: part[0].replace(" ", _BLANK), usage)
+
+
+def _filled(text: str, *, initial_indent: str = "", subsequent_indent: str = "") -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=initial_indent,
+        subsequent_indent=subsequent_indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
