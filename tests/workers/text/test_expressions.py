@@ -1,0 +1,127 @@
+import random
+import re
+
+import pytest
+
+from filewarden.workers.errors import ToolFailure
+from filewarden.workers.text.expressions import required_text
+from filewarden.workers.text.patterns import Pattern
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("needle", "needle"),
+        ("^def needle\\(", "def needle("),
+        (r"\bneedle\b", "needle"),
+        (r"needle\d+", "needle"),
+        (r"a\.b\*c", "a.b*c"),
+        ("colou?r", "colo"),
+        ("ab*cd", "cd"),
+        ("ab+cd", "ab"),
+        ("abc{0,2}de", "ab"),
+        ("ab{2}", "a"),
+        ("abc{de", "abc"),
+        ("a{,2}b", ",2}b"),
+        ("x(?:y|z)needle", "needle"),
+        ("(needle)?ab", "ab"),
+        ("one.*three", "three"),
+        ("[a-z]needle[^]x]", "needle"),
+        (r"\Qa.b\Ecd", "cd"),
+        ("größe", "größe"),
+        ("needle|pin", ""),
+        ("(?i)needle", ""),
+        ("(?s:a)needle", "needle"),
+        ("(?mi)needle", ""),
+        ("(?P<name>x)needle", "needle"),
+        (r"\x41BC", ""),
+        (r"\x{41}BC", ""),
+        (r"\pNabc", ""),
+        (r"\p{Greek}abc", ""),
+        (r"\101abc", ""),
+        (r"\d+\s*", ""),
+        ("((a)", ""),
+        ("", ""),
+    ],
+)
+def test_what_every_match_holds(expression: str, text: str) -> None:
+    assert required_text(expression) == text
+
+
+PIECES = (
+    *(
+        "ab",
+        "b",
+        "c",
+        ".",
+        "a?",
+        "b*",
+        "c+",
+        "(ab|c)",
+        "(?:b)?",
+        "[ab]",
+        "[^a]",
+        r"\b",
+        "^",
+        "$",
+        "a{2}",
+        "b{0,1}",
+        "c{1,}",
+    ),
+    *(r"\.", r"\w", "(a(b)?c)*", "a+?", "bc??", r"\Qab\E", "é", "{", "}", ",", "]", "-"),
+)
+"""Of expressions that are put together by chance."""
+
+
+@pytest.mark.parametrize("expression", ["abc\\", "[abc", "(abc", "abc)", "a**", "(?"])
+def test_what_is_no_expression_is_refused_as_ever(expression: str) -> None:
+    with pytest.raises(ToolFailure, match="RE2"):
+        Pattern(expression, regex=True)
+
+
+def test_no_match_lacks_it_and_none_is_missed_for_it() -> None:
+    chance = random.Random(11)
+    compiled = found = guided = 0
+    for _ in range(4000):
+        expression = "".join(chance.choices(PIECES, k=chance.randint(1, 6)))
+        try:
+            pattern = Pattern(expression, regex=True)
+        except ToolFailure:
+            continue
+        compiled += 1
+        text = "".join(chance.choices(("a", "b", "c", ".", "é", "{", ",", "\n", "\r\n", "ab", "abc"), k=60)) + "\n"
+        buffer = bytearray(text.encode())
+        alone = bytearray(buffer)
+        plainly = Pattern(f"(?:{expression})", regex=True).over(alone)  # a group: nothing is known of it
+        ways = pattern.over(buffer)
+        held = required_text(expression).encode()
+        guided += bool(held)
+        begin = 0
+        while (span := plainly.find(begin, len(alone) - 1)) is not None:
+            assert ways.find(begin, len(buffer) - 1) == span, (expression, text)
+            assert held in alone[span[0] : span[1]], (expression, text)
+            for look in (ways.may_hold, ways.may_hold_in_text):
+                may = look(begin, len(buffer) - 1)
+                assert may is not None, (expression, text)
+                assert may[0] <= span[0], (expression, text)
+            found += 1
+            begin = alone.find(b"\n", span[1]) + 1
+            if begin >= len(alone):
+                break
+        else:
+            assert ways.find(begin, len(buffer) - 1) is None, (expression, text)
+        assert buffer == alone == text.encode()
+    assert min(compiled, found, guided) > 1000
+
+
+def test_a_text_that_is_everywhere_does_not_lead_to_more_than_a_few_lines() -> None:
+    buffer = bytearray(b"import this\n" * 50_000 + b"import that\n")
+    find = Pattern(r"import \w+t\b", regex=True).over(buffer).find
+    for _ in range(100):
+        span = find(0, len(buffer) - 1)
+        assert span is not None
+        assert bytes(buffer[slice(*span)]) == b"import that"
+
+
+def test_what_is_escaped_is_text() -> None:
+    assert required_text(re.escape("a.b*(c)[d]{2}")) == "a.b*(c)[d]{2}"
