@@ -7,25 +7,25 @@ TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*+
 _FOLDS_CASE = re.compile(r"\(\?[A-Za-z-]*i")
 _REACHES_ON = frozenset("pPx0123456789")
 """Escapes of which more follows than one character."""
+_FREQUENT = frozenset(" etaoinsrldcu")
 
 
-def required_text(expression: str) -> str:
-    """The longest text that every match has in it, as far as it is easily told; "" where it is not.
+def required_texts(expression: str) -> tuple[str, ...]:
+    """Texts of which every match has at least one in it, as far as that is easily told; none where it is not.
 
-    Takes what RE2 has compiled, to be case-sensitive. Groups are passed over, and whatever may mean something else than
-    itself ends a text.
+    One for each alternative: what tells the most of what it holds for certain. Takes what RE2 has compiled, to be
+    case-sensitive. Groups are passed over, and whatever may mean something else than itself ends a text.
     """
     if _FOLDS_CASE.search(expression):
-        return ""
-    texts, run, depth = [""], "", 0
-    for found in TOKEN.finditer(expression):
-        part = found[0]
+        return ()
+    held, texts, run, depth = [], [""], "", 0
+    for part in (*TOKEN.findall(expression), "|"):
         if part in ("(", ")"):
             depth += 1 if part == "(" else -1
         elif depth:
             continue
-        elif part == "|" or (part[0] == "\\" and part[1] in _REACHES_ON):
-            return ""
+        elif part[0] == "\\" and part[1] in _REACHES_ON:
+            return ()
         elif is_text(part):
             run += part[-1]
             continue
@@ -33,7 +33,15 @@ def required_text(expression: str) -> str:
             run = run[:-1]  # that may be absent
         texts.append(run)
         run = ""
-    return max(*texts, run, key=len)
+        if part == "|":
+            held.append(max(texts, key=_weight))
+            texts = [""]
+    return tuple(held) if all(held) else ()
+
+
+def _weight(text: str) -> int:
+    """How much it tells: a letter that is everywhere counts half."""
+    return sum(1 if char in _FREQUENT else 2 for char in text)
 
 
 def is_text(part: str) -> bool:

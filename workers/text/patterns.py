@@ -6,13 +6,14 @@ word search, before RE2 judges their line.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from re2 import Options, _re2
 
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.names import echo
-from filewarden.workers.text.expressions import TOKEN, required_text
+from filewarden.workers.text.expressions import TOKEN, required_texts
 from filewarden.workers.text.literals import Find, Span, literal_find
 
 MAX_PATTERN_CHARS = 4096
@@ -21,6 +22,8 @@ MAX_PROGRAM = 50_000
 MAX_COMPILED_BYTES = 4 * 1024 * 1024
 LEAST_BYTES = 2
 """What a match is known to hold has to be as long to be looked for: shorter ones are nearly everywhere."""
+MOST_LITERALS = 4
+"""So many of an expression's alternatives are looked for one after the other."""
 MOST_IN_VAIN = 4
 """So many lines are looked at for nothing before an expression is left to find its way alone: each costs a call."""
 
@@ -64,15 +67,16 @@ class Pattern:
     """One compiled pattern; raises ToolFailure(invalid_argument) that names what is wrong with it."""
 
     def __init__(self, text: str, *, regex: bool = False, ignore_case: bool = False, word: bool = False) -> None:
-        raw = _encoded(text)
+        _check_encodable(text)
         if not regex and ("\n" in text or "\r" in text):
             raise _invalid(text, "holds a line break; lines are searched one by one, so search for one of its lines")
         self._expression: _re2.RE2 | None = None
         self._asks_for_returns = regex and _RETURN.search(text) is not None
         if regex:
             _compile(text, text, ignore_case=ignore_case)  # by itself, so that an error tells of nothing else
-        self._literal = b"" if ignore_case else required_text(text).encode() if regex else raw
-        """What every match has in it, if that is known."""
+        texts = () if ignore_case else required_texts(text) if regex else (text,)
+        self._literals = tuple(each.encode() for each in texts)
+        """What every match has one of in it, as far as that is known."""
         if word:
             inner = _one_line(text) if regex else re.escape(text)
             around = f"(?:^|{_NO_WORD})(?:{inner})(?:$|{_NO_WORD})"
@@ -82,21 +86,21 @@ class Pattern:
 
     def over(self, buffer: bytearray) -> Found:
         """Bind the pattern to a buffer, whose size must not change from now on."""
-        anywhere = literal_find(buffer, self._literal)
-        in_text = literal_find(buffer, self._literal, is_free_of_nul=True)
+        anywhere = _first_of([literal_find(buffer, each) for each in self._literals])
+        in_text = _first_of([literal_find(buffer, each, is_free_of_nul=True) for each in self._literals])
         if self._expression is None:
             return Found(anywhere, in_text, anywhere)
         expression = _expression_find(buffer, self._expression)
         exact = expression if self._asks_for_returns else _line_find(buffer, expression)
-        if len(self._literal) < LEAST_BYTES:
+        if not 0 < len(self._literals) <= MOST_LITERALS or min(map(len, self._literals)) < LEAST_BYTES:
             return Found(expression, expression, exact)
         quick, quick_in_text = (_guided_find(buffer, look, expression) for look in (anywhere, in_text))
         return Found(quick, quick_in_text, _guided_find(buffer, anywhere, exact))
 
 
-def _encoded(text: str) -> bytes:
+def _check_encodable(text: str) -> None:
     try:
-        return text.encode()
+        text.encode()
     except UnicodeEncodeError:
         raise _invalid(text, "holds half a surrogate pair") from None
 
@@ -111,8 +115,20 @@ def _expression_find(buffer: bytearray, expression: _re2.RE2) -> Find:
     return find
 
 
+def _first_of(looks: Sequence[Find]) -> Find:
+    """Find whatever comes first."""
+    if len(looks) == 1:
+        return looks[0]
+
+    def find_first(begin: int, end: int) -> Span | None:
+        spans = [span for look in looks if (span := look(begin, end)) is not None]
+        return min(spans, default=None)
+
+    return find_first
+
+
 def _guided_find(buffer: bytearray, look: Find, find: Find) -> Find:
-    """Look with an expression only at lines that hold what each of its matches holds, where those are few."""
+    """Look with an expression only at lines that hold what its matches hold, where those are few."""
 
     def find_guided(begin: int, end: int) -> Span | None:
         for _ in range(MOST_IN_VAIN):

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from filewarden.workers.errors import ToolFailure
-from filewarden.workers.text.expressions import required_text
+from filewarden.workers.text.expressions import required_texts
 from filewarden.workers.text.patterns import Pattern
 
 
@@ -29,7 +29,6 @@ from filewarden.workers.text.patterns import Pattern
         ("[a-z]needle[^]x]", "needle"),
         (r"\Qa.b\Ecd", "cd"),
         ("größe", "größe"),
-        ("needle|pin", ""),
         ("(?i)needle", ""),
         ("(?s:a)needle", "needle"),
         ("(?mi)needle", ""),
@@ -45,7 +44,31 @@ from filewarden.workers.text.patterns import Pattern
     ],
 )
 def test_what_every_match_holds(expression: str, text: str) -> None:
-    assert required_text(expression) == text
+    assert required_texts(expression) == ((text,) if text else ())
+
+
+@pytest.mark.parametrize(
+    ("expression", "texts"),
+    [
+        ("needle|pin", ("needle", "pin")),
+        (r"^def needle\(|\bpin\b|(x)ab", ("def needle(", "pin", "ab")),
+        ("needle|", ()),
+        (r"needle|\Qpin", ()),
+        ("|needle", ()),
+        (r"needle|\d+", ()),
+        (r"needle|\x41", ()),
+        (r"needle\|pin", ("needle|pin",)),
+        ("[|]needle", ("needle",)),
+        ("(a|b)needle", ("needle",)),
+    ],
+)
+def test_every_match_of_an_alternative_holds_something(expression: str, texts: tuple[str, ...]) -> None:
+    assert required_texts(expression) == texts
+
+
+def test_of_several_texts_the_one_is_taken_that_tells_the_most() -> None:
+    assert required_texts(r"def \w+_qqq") == ("_qqq",)
+    assert required_texts(r"x.return") == ("return",)
 
 
 PIECES = (
@@ -68,7 +91,7 @@ PIECES = (
         "b{0,1}",
         "c{1,}",
     ),
-    *(r"\.", r"\w", "(a(b)?c)*", "a+?", "bc??", r"\Qab\E", "é", "{", "}", ",", "]", "-"),
+    *("|", r"\.", r"\w", "(a(b)?c)*", "a+?", "bc??", r"\Qab\E", "é", "{", "}", ",", "]", "-"),
 )
 """Of expressions that are put together by chance."""
 
@@ -94,12 +117,12 @@ def test_no_match_lacks_it_and_none_is_missed_for_it() -> None:
         alone = bytearray(buffer)
         plainly = Pattern(f"(?:{expression})", regex=True).over(alone)  # a group: nothing is known of it
         ways = pattern.over(buffer)
-        held = required_text(expression).encode()
+        held = [each.encode() for each in required_texts(expression)]
         guided += bool(held)
         begin = 0
         while (span := plainly.find(begin, len(alone) - 1)) is not None:
             assert ways.find(begin, len(buffer) - 1) == span, (expression, text)
-            assert held in alone[span[0] : span[1]], (expression, text)
+            assert not held or any(each in alone[span[0] : span[1]] for each in held), (expression, text)
             for look in (ways.may_hold, ways.may_hold_in_text):
                 may = look(begin, len(buffer) - 1)
                 assert may is not None, (expression, text)
@@ -124,4 +147,4 @@ def test_a_text_that_is_everywhere_does_not_lead_to_more_than_a_few_lines() -> N
 
 
 def test_what_is_escaped_is_text() -> None:
-    assert required_text(re.escape("a.b*(c)[d]{2}")) == "a.b*(c)[d]{2}"
+    assert required_texts(re.escape("a.b*(c)[d]{2}")) == ("a.b*(c)[d]{2}",)
