@@ -3,7 +3,9 @@
 A start imports hundreds of small modules, and to find, read and check each costs a quarter of the time. The file lies
 in `__pycache__` beside what Python keeps there, and the same holds for it: the first start that may write there makes
 it, unless Python is told not to write any (`-B`, PYTHONDONTWRITEBYTECODE); a module whose source has another time or
-size since is imported as ever; and one that is damaged in a way that shows is as good as none.
+size since is imported as ever; and one that is damaged in a way that shows is as good as none. It has the name of what
+Python would keep of a module that nobody imports: so whatever removes a version of the package, or puts another in its
+place, removes this with the rest, and never leaves old code behind new sources that all have one time.
 
 Python keeps code beside its source, and whoever does not look there never runs it; this file is read by every start.
 So it holds only what is of the installation: our own modules, and those in the folders that Python looks in by itself.
@@ -29,6 +31,8 @@ if TYPE_CHECKING:  # typing itself is not imported here
 
 _KEPT = __spec__.cached or ""
 """Where Python keeps the code of this module."""
+_KEPT_AS = os.path.basename(_KEPT).removeprefix(__name__.rpartition(".")[2])
+"""How its name ends there: by the interpreter and the optimisation."""
 _PACKAGE = __name__.partition(".")[0]
 _OWN = os.path.dirname(os.path.dirname(__file__)) + "/"
 _HEAD = f"filewarden 1\0{sys.version}\0{sys.flags.optimize}\0{__file__}\0"
@@ -46,14 +50,14 @@ class StartupCache:
     """
 
     def __init__(self, kind: str) -> None:
-        """`kind` names the file. Nothing is found before `open`."""
-        self._path = f"{os.path.dirname(_KEPT)}/{kind}.{sys.implementation.cache_tag}.startup"
+        """`kind` is the module beside this one in whose place the file lies. Nothing is found before `open`."""
+        self._path = f"{os.path.dirname(_KEPT)}/{kind}{_KEPT_AS}"
         self._data: mmap | None = None
         self._entries: dict[str, Entry] = {}
         self._head = b""
         self._left_out: set[str] = set()
         """What was imported already, and what is not ours to keep."""
-        self._is_right = not _KEPT or _goes_by_environment()
+        self._is_right = _KEPT in ("", __file__) or _goes_by_environment()
         """Whether there is nothing to write: the file is there, and no source was found to have changed."""
 
     def open(self) -> None:

@@ -70,7 +70,7 @@ def _serve(arguments: "Sequence[str]") -> int:
     launched = launch(("-c", LAUNCHER))
     from filewarden.config.first_imports import begin
 
-    startup_cache = begin("front-end")
+    startup_cache = begin("start_of_front_end")
     from filewarden.transports.serve import serve
     from filewarden.workers.catalogue import CATALOGUE
 

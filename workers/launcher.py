@@ -50,7 +50,7 @@ def serve_product(control: attached.Socket, isolation: "Isolation") -> None:
     """Become a zygote that knows the product's tools."""
     from filewarden.config.first_imports import begin
 
-    startup_cache = begin("zygote")
+    startup_cache = begin("start_of_zygote")
     from filewarden.workers.catalogue import CATALOGUE
     from filewarden.workers.zygote import serve
 

@@ -1,5 +1,6 @@
 """A small package whose modules come from a cache, in processes of their own."""
 
+import compileall
 import marshal
 import os
 import shutil
@@ -64,7 +65,7 @@ def run(place: Path, *options: str, program: str = PROGRAM, more: dict[str, str]
 
 
 def cache_of(place: Path) -> Path:
-    return place / "own" / "__pycache__" / f"kind.{sys.implementation.cache_tag}.startup"
+    return place / "own" / "__pycache__" / f"kind.{sys.implementation.cache_tag}.pyc"
 
 
 def told(first: str, second: str, value: int = 1, last: str | None = None) -> list[str]:
@@ -136,9 +137,33 @@ def test_a_copy_of_an_installation_is_not_led_back_to_where_it_came_from(place: 
     assert run(place) == told("cache", "cache")
 
 
-def test_another_optimisation_is_another_file_content(place: Path) -> None:
+def test_another_optimisation_has_another_file(place: Path) -> None:
     run(place)
     assert run(place, "-O") == told("file", "file")
+    assert run(place) == run(place, "-O") == told("cache", "cache")
+
+
+def test_what_python_keeps_in_its_place_is_as_good_as_none(place: Path) -> None:
+    """As installers let it."""
+    (place / "own" / "kind.py").write_text("VALUE = 0\n")
+    again = PROGRAM + "import own.kind\n"
+    assert run(place, program=again) == told("file", "file")
+    assert run(place) == told("file", "file")
+    assert run(place, program=again) == told("cache", "cache")
+    assert run(place) == told("file", "file")
+
+
+def test_nothing_is_written_where_there_is_no_source(place: Path) -> None:
+    """What Python would keep is then what is installed."""
+    own = place / "own"
+    compileall.compile_dir(own, quiet=2, legacy=True)
+    for path in own.rglob("*.py"):
+        path.unlink()
+    (own / "kind.pyc").write_text("what is installed")
+    program = PROGRAM[: PROGRAM.index("import own.first")] + "cache.close()\n"
+    assert run(place, program=program) == []
+    assert sorted(path.name for path in own.glob("kind*")) == ["kind.pyc"]
+    assert (own / "kind.pyc").read_text() == "what is installed"
 
 
 def damaged(content: bytes) -> Iterator[bytes]:

@@ -62,7 +62,7 @@ def answers(environment: Path, root: Path, *options: str, more: dict[str, str] |
 
 
 def caches(environment: Path) -> dict[str, tuple[int, int]]:
-    found = environment.glob("lib/*/site-packages/filewarden/config/__pycache__/*.startup*")
+    found = environment.glob("lib/*/site-packages/filewarden/config/__pycache__/start_of_*")
     return {path.name.partition(".")[0]: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 
 
@@ -80,7 +80,7 @@ def test_what_was_imported_once_is_read_at_once_by_the_next_start(environment: P
     assert caches(environment) == {}
     assert answers(environment, root) == ["alpha\n"]
     first = caches(environment)
-    assert first.keys() == {"front-end", "zygote"}
+    assert first.keys() == {"start_of_front_end", "start_of_zygote"}
     (package,) = environment.glob("lib/*/site-packages/filewarden")
     for module in ("broker/dispatcher.py", "config/settings.py", "workers/worker.py", "workers/wire.py"):
         spoil(package / module)
@@ -106,14 +106,45 @@ def test_a_plugin_is_not_kept_with_the_code_of_the_installation(environment: Pat
     (packages / "installed_plugin.py").write_text(PLUGIN.replace("pass_on", "pass_by"))
     plugins = f"{own},installed_plugin"
     assert answers(environment, root, more={"FILEWARDEN_TOOLS_PLUGINS": plugins}) == ["alpha\n"]
-    assert caches(environment).keys() == {"front-end", "zygote"}
-    for path in (packages / "filewarden" / "config" / "__pycache__").glob("*.startup"):
+    assert caches(environment).keys() == {"start_of_front_end", "start_of_zygote"}
+    for path in (packages / "filewarden" / "config" / "__pycache__").glob("start_of_*"):
         assert b"a secret of the plugin" not in path.read_bytes()
 
 
 def test_all_processes_of_a_server_keep_their_code_where_python_is_told_to(environment: Path, root: Path) -> None:
     elsewhere = root.parent / "elsewhere"
     assert answers(environment, root, more={"PYTHONPYCACHEPREFIX": str(elsewhere)}) == ["alpha\n"]
-    found = {path.name.partition(".")[0] for path in elsewhere.rglob("*.startup")}
-    assert found == {"front-end", "zygote"}
+    found = {path.name.partition(".")[0] for path in elsewhere.rglob("start_of_*")}
+    assert found == {"start_of_front_end", "start_of_zygote"}
     assert not [*environment.glob("lib/*/site-packages/filewarden/**/__pycache__")]
+
+
+def record(packages: Path) -> None:
+    """Say of the product's modules, as an installer does, that they are installed."""
+    about = packages / "filewarden-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: filewarden\nVersion: 1\n")
+    (about / "INSTALLER").write_text("pip\n")
+    modules = (path.relative_to(packages) for path in packages.glob("filewarden/**/*") if path.is_file())
+    told = [f"filewarden-1.dist-info/{name}" for name in ("METADATA", "INSTALLER", "RECORD")]
+    (about / "RECORD").write_text("".join(f"{path},,\n" for path in [*map(str, modules), *told]))
+
+
+def test_it_goes_with_the_installation(environment: Path, root: Path) -> None:
+    """So that an upgrade, which removes what was there, leaves no old code to be found, whatever time files have."""
+    pytest.importorskip("pip")
+    (packages,) = environment.glob("lib/*/site-packages")
+    record(packages)
+    assert answers(environment, root) == ["alpha\n"]
+    assert caches(environment).keys() == {"start_of_front_end", "start_of_zygote"}
+    (packages / "others.pth").unlink()
+    python = str(environment / "bin" / "python")
+    removed = subprocess.run(
+        [sys.executable, "-I", "-m", "pip", "--python", python, "uninstall", "--yes", "filewarden"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert removed.returncode == 0, removed.stderr
+    assert [path for path in packages.glob("filewarden*/**/*") if path.is_file()] == []
