@@ -195,6 +195,8 @@ def _one_line(text: str) -> str:
         piece = found[0]
         if piece in (r"\n", "\n"):
             raise _invalid(text, "means a line break; lines are searched one by one, so search for one of its lines")
+        if piece == r"\C":
+            raise _invalid(text, r"asks for any byte (\C), a line break too; a dot stands for any character of a line")
         out.append(r"(?:\r?$)" if piece == "$" else piece)
     return "".join(out)
 

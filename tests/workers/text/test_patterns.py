@@ -101,6 +101,7 @@ def test_s03_a_construct_that_re2_lacks_is_named(pattern: str, named: str) -> No
         (r"a\nb", True, "line break"),
         ("a\nb", True, "line break"),
         ("a\nb", False, "line break"),
+        (r"\Ca", True, "any byte"),
         ("\ud800", False, "surrogate"),
         ("\ud800", True, "surrogate"),
     ],
