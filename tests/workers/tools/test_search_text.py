@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
@@ -330,14 +330,22 @@ def test_files_of_several_names_are_closed_where_the_root_says_so(make_context: 
         os.close(strict.fd)
 
 
+BEHIND_NUL = b"y" * 9000 + b"\0" + b"z\n" * 9000 + b"needle\n"
+"""A text all the same, as its beginning tells."""
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     contents=st.lists(
-        st.sampled_from([b"needle\n", b"nothing\n", b"x\0needle\n", b"\0", b"needle\n" + b"y" * 9000 + b"\0", b""]),
+        st.sampled_from(
+            [b"needle\n", b"nothing\n", b"x\0needle\n", b"\0", b"needle\n" + b"y" * 9000 + b"\0", BEHIND_NUL, b""]
+        ),
         max_size=9,
     ),
     regex=st.booleans(),
 )
+@example(contents=[BEHIND_NUL, b"\0", BEHIND_NUL], regex=False)
+@example(contents=[100 * BEHIND_NUL], regex=False)
 def test_text_among_binary_files_is_found(
     tmp_path_factory: pytest.TempPathFactory, make_context: MakeContext, contents: list[bytes], regex: bool
 ) -> None:
@@ -345,10 +353,10 @@ def test_text_among_binary_files_is_found(
     for number, content in enumerate(contents):
         (top / f"{number}").write_bytes(content)
     root = open_root("main", str(top))
-    found = search(make_context(Space([root])), "need[l]e" if regex else "needle", regex=regex)
+    found = search(make_context(Space([root])), "need[l]e" if regex else "needle", regex=regex, mode="files")
     os.close(root.fd)
     assert [match.path for match in found.matches] == [
-        f"{number}" for number, content in enumerate(contents) if content.startswith(b"needle")
+        f"{number}" for number, content in enumerate(contents) if b"needle" in content and b"\0" not in content[:8192]
     ]
     assert found.files_searched == len(contents)
     assert (found.binary or 0) == sum(b"\0" in content[:8192] for content in contents)
