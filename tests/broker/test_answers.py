@@ -9,10 +9,10 @@ import pytest
 
 from filewarden.broker.answers import AnswerReader
 from filewarden.broker.process import Violation
-from filewarden.broker.protocol.long_text import LongText
+from filewarden.broker.protocol.long_text import LongResponse, LongText
 from filewarden.broker.protocol.outcome import Asked, Failed, Succeeded
 from filewarden.broker.protocol.revisions import NEWEST_LEGACY, REVISIONS
-from filewarden.broker.protocol.shape import call_response
+from filewarden.broker.protocol.shape import call_answer, call_response
 from filewarden.workers import wire
 from filewarden.workers.content import ResourceBlock, TextBlock
 from filewarden.workers.errors import Code, ToolFailure
@@ -26,6 +26,7 @@ SURE = ["elicitation/create", {"message": "Sure?"}]
 
 class Facts(msgspec.Struct, frozen=True):
     size: int
+    notice: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def tool_of(kind: Kind) -> Tool:
@@ -63,13 +64,30 @@ def test_what_a_worker_writes_by_hand_is_an_answer(reader: AnswerReader, call: i
     assert heard(reader, b"".join(wire.answer(call, Facts(size)))) == Succeeded(Facts(size))
 
 
-def test_a_text_that_went_ahead_is_put_together(reader: AnswerReader) -> None:
+@pytest.mark.parametrize("rest", ["", '"end"'])
+@pytest.mark.parametrize("notice", ["[Cut.]", msgspec.UNSET])
+def test_a_text_that_went_ahead_is_put_together(
+    reader: AnswerReader, rest: str, notice: str | msgspec.UnsetType
+) -> None:
     begun = tuple(memoryview(msgspec.json.encode(piece))[1:-1] for piece in ('a "line"\n', "\u00fc\x01"))
-    message = wire.unpack_from_worker(b"".join(wire.answer(1, Facts(1), b"end")))
-    assert isinstance(message, wire.Answer)
-    outcome = reader.outcome(tool_of(Kind.TEXT), message, no_shelf, begun)
-    whole = Succeeded(Facts(1), text='a "line"\n\u00fc\x01end')
-    assert call_response(7, "t", outcome, NEWEST_LEGACY) == call_response(7, "t", whole, NEWEST_LEGACY)
+    facts = Facts(1, notice)
+    outcome = heard(reader, b"".join(wire.answer(1, facts, rest.encode())), Kind.TEXT, begun=begun)
+    whole = Succeeded(facts, text='a "line"\n\u00fc\x01' + rest)
+    for revision in REVISIONS.values():
+        assert call_response(7, "t", outcome, revision) == call_response(7, "t", whole, revision)
+
+
+def test_a_text_that_went_ahead_is_not_copied(reader: AnswerReader) -> None:
+    begun = (memoryview(b"one"), memoryview(b"two"))
+    outcome = heard(reader, b"".join(wire.answer(1, Facts(1), b"three")), Kind.TEXT, begun=begun)
+    response = call_answer(7, "t", outcome, NEWEST_LEGACY)
+    assert isinstance(response, LongResponse)
+    one, two = begun
+    first, second, last = response.parts()
+    assert first[-1] is one
+    assert second == (two,)
+    assert second[0] is two
+    assert last[0] == b"three"
 
 
 @pytest.mark.parametrize("text", ["x", 'a "line"\n' * 9, "\u00fc\U0001f600\x01\x7f" * 100_000])

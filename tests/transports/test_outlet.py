@@ -3,13 +3,13 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
 
 from filewarden.broker.holdings import Holdings
-from filewarden.broker.protocol.long_text import LongResponse, LongText
+from filewarden.broker.protocol.long_text import LongResponse, LongText, MadeText
 from filewarden.broker.reactor import EpollReactor
 from filewarden.transports.outlet import MANY_BYTES, PIPE_BYTES, Outlet
 
@@ -116,8 +116,16 @@ def test_that_nobody_reads_is_told_at_the_end_of_the_tick_alone() -> None:
     os.close(outlet.fd)
 
 
+def of_made_json(text: str) -> MadeText:
+    made = memoryview(msgspec.json.encode(text))[1:-1]
+    return MadeText(made[begin : begin + PIECE_BYTES] for begin in range(0, len(made), PIECE_BYTES))
+
+
+@pytest.mark.parametrize("long_text", [lambda text: LongText(in_pieces(text.encode())), of_made_json])
 @pytest.mark.parametrize("room", [4096, PIPE_BYTES])
-def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(ends: tuple[int, int], room: int) -> None:
+def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(
+    ends: tuple[int, int], room: int, long_text: Callable[[str], LongText | MadeText]
+) -> None:
     reactor, holdings = EpollReactor(), Holdings()
     outlet = Outlet(ends[1], reactor, holdings, lambda: None, lambda: None)
     fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, room)
@@ -125,7 +133,7 @@ def test_long_answers_are_made_as_they_are_taken_and_stay_in_their_places(ends: 
     texts = [("line \u00fc\n" * 100_000), "short", '"' * 600_000]
     outlet.write(b'"before"')
     for text in texts:
-        outlet.write(LongResponse(b'"', LongText(in_pieces(text.encode())), b'"'))
+        outlet.write(LongResponse(b'"', long_text(text), b'"'))
         outlet.write(b'"between"')
     received = b""
     while not outlet.is_empty:
