@@ -5,6 +5,8 @@ import re
 TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*+\]|\{\d+(?:,\d*)?\}|.", re.DOTALL)
 """What stands for something by itself, in what RE2 (its wiki, Syntax) has compiled."""
 _FOLDS_CASE = re.compile(r"\(\?[A-Za-z-]*i")
+_REPEATS_ANOTHER = re.compile(r"(?:\(\?[A-Za-z-]*\)|\\E)[*?{]")
+"""Behind flags or an empty quote, what repeats is about the character before those."""
 _REACHES_ON = frozenset("pPx0123456789")
 """Escapes of which more follows than one character."""
 _FREQUENT = frozenset(" etaoinsrldcu")
@@ -16,7 +18,7 @@ def required_texts(expression: str) -> tuple[str, ...]:
     One for each alternative: what tells the most of what it holds for certain. Takes what RE2 has compiled, to be
     case-sensitive. Groups are passed over, and whatever may mean something else than itself ends a text.
     """
-    if _FOLDS_CASE.search(expression):
+    if _FOLDS_CASE.search(expression) or _REPEATS_ANOTHER.search(expression):
         return ()
     held, texts, run, depth = [], [""], "", 0
     for part in (*TOKEN.findall(expression), "|"):
