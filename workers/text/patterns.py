@@ -24,6 +24,9 @@ LEAST_BYTES = 2
 """What a match is known to hold has to be as long to be looked for: shorter ones are nearly everywhere."""
 MOST_LITERALS = 4
 """So many of an expression's alternatives are looked for one after the other."""
+NEAR_BYTES, TIMES_FARTHER = 256, 8
+"""So far all of them are looked for first, and then so many times as far each time: one that is nowhere would else be
+looked for through the whole text for each line that holds another."""
 MOST_IN_VAIN = 4
 """So many lines are looked at for nothing before an expression is left to find its way alone: each costs a call."""
 
@@ -86,8 +89,8 @@ class Pattern:
 
     def over(self, buffer: bytearray) -> Found:
         """Bind the pattern to a buffer, whose size must not change from now on."""
-        anywhere = _first_of([literal_find(buffer, each) for each in self._literals])
-        in_text = _first_of([literal_find(buffer, each, is_free_of_nul=True) for each in self._literals])
+        anywhere = _first_of(buffer, [literal_find(buffer, each) for each in self._literals])
+        in_text = _first_of(buffer, [literal_find(buffer, each, is_free_of_nul=True) for each in self._literals])
         if self._expression is None:
             return Found(anywhere, in_text, anywhere)
         expression = _expression_find(buffer, self._expression)
@@ -115,14 +118,20 @@ def _expression_find(buffer: bytearray, expression: _re2.RE2) -> Find:
     return find
 
 
-def _first_of(looks: Sequence[Find]) -> Find:
+def _first_of(buffer: bytearray, looks: Sequence[Find]) -> Find:
     """Find whatever comes first."""
     if len(looks) == 1:
         return looks[0]
 
     def find_first(begin: int, end: int) -> Span | None:
-        spans = [span for look in looks if (span := look(begin, end)) is not None]
-        return min(spans, default=None)
+        far = NEAR_BYTES
+        while True:
+            stop = buffer.find(b"\n", begin + far, end)
+            stop = end if stop < 0 else stop
+            spans = [span for look in looks if (span := look(begin, stop)) is not None]
+            if spans or stop == end:
+                return min(spans, default=None)
+            begin, far = stop, TIMES_FARTHER * far
 
     return find_first
 

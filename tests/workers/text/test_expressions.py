@@ -4,7 +4,9 @@ import re
 import pytest
 
 from filewarden.workers.errors import ToolFailure
+from filewarden.workers.text import patterns
 from filewarden.workers.text.expressions import required_texts
+from filewarden.workers.text.literals import Find, Span, literal_find
 from filewarden.workers.text.patterns import Pattern
 
 
@@ -167,6 +169,33 @@ def test_a_text_that_is_everywhere_does_not_lead_to_more_than_a_few_lines() -> N
         span = find(0, len(buffer) - 1)
         assert span is not None
         assert bytes(buffer[slice(*span)]) == b"import that"
+
+
+def test_alternatives_are_not_looked_for_far_behind_what_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+
+    def counting(buffer: bytearray, literal: bytes, *, is_free_of_nul: bool = False) -> Find:
+        find = literal_find(buffer, literal, is_free_of_nul=is_free_of_nul)
+
+        def counted(begin: int, end: int) -> Span | None:
+            nonlocal looked_at
+            looked_at += end - begin
+            return find(begin, end)
+
+        return counted
+
+    monkeypatch.setattr(patterns, "literal_find", counting)
+    buffer = bytearray(b"pin\n" * 20_000)
+    find = Pattern("needle|pin|bolt", regex=True).over(buffer).find
+    begin = found = 0
+    while begin < len(buffer) and (span := find(begin, len(buffer) - 1)) is not None:
+        begin, found = span[1] + 1, found + 1
+    assert found == 20_000
+    assert looked_at < 3 * found * 400, "to the end for each line it would be 2,400,000,000"
+    buffer[:] = b"-" * 40_000 + b"\n" + b"-\n" * 19_995 + b"bolt\n" + b"x" * 4
+    looked_at = 0
+    assert find(0, len(buffer) - 1) == (79_991, 79_995)
+    assert looked_at < 3 * 2 * len(buffer)
 
 
 def test_what_is_escaped_is_text() -> None:
