@@ -61,3 +61,11 @@ def test_a_server_finds_its_parts(environ: dict[str, str], tmp_path: Path) -> No
     )
     assert server.returncode == 0, server.stderr
     assert json.loads(server.stdout.splitlines()[-1])["result"]["content"] == [{"type": "text", "text": "alpha\n"}]
+
+
+def test_a_server_of_the_demonstration_is_found(environ: dict[str, str]) -> None:
+    code = "from filewarden.transports.demo.server import COMMAND; import os; "
+    code += "os.execv(COMMAND[0], [*COMMAND[:-1], '--version'])"
+    shown = subprocess.run([PYTHON, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("filewarden ")
