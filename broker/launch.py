@@ -108,7 +108,9 @@ def where_to_look() -> str:
     site: Any = sys.modules.get("site")
     if site is None or _INSTALLED_IN not in sys.path or _INSTALLED_IN in site.getsitepackages():
         return ""
-    folders = sys.path if sys.flags.safe_path else sys.path[1:]
+    path: list[Any] = sys.path if sys.flags.safe_path else sys.path[1:]
+    # What is no text imports pass over (importlib), and the code of a pathlib.Path would be none here.
+    folders = [each for each in path if isinstance(each, str)]
     return f"import sys; sys.path[:] = {folders!a}\n"
 
 

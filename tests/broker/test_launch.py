@@ -2,6 +2,7 @@ import os
 import site
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_an_isolated_interpreter_is_told_only_what_it_would_not_find(monkeypatch
 def test_it_looks_where_this_one_does_but_for_the_folder_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     odd = "/home/añ\udcff'\n"
     assert told(monkeypatch, ["", "/usr/lib", HERE, odd], ["/usr/local"]) == ["/usr/lib", HERE, odd]
+
+
+@pytest.mark.skipif(sys.flags.safe_path, reason="no folder was put first")
+def test_what_imports_pass_over_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    path: list[Any] = ["", HERE, Path("/added/by/a/hook"), b"/bytes", None]
+    assert told(monkeypatch, path, []) == [HERE]
 
 
 def test_without_that_folder_all_others_count(monkeypatch: pytest.MonkeyPatch) -> None:
