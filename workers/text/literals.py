@@ -4,6 +4,9 @@ Measured with glibc 2.36 on 384 KiB of source text: strstr(3) takes a third of m
 eighteenth for three where the processor knows AVX-512, still a ninth there with AVX2, and hardly more anywhere. It ends
 at a NUL byte, though, and for a long text its time can grow with the product of both lengths; one that fits a register
 of 64 bytes costs less even at its worst. What is longer is memmem's, which is the faster the longer it is.
+
+It looks for the first bytes of a text, and wherever they stand it has to look closer. So a text that begins as many
+words do is looked for from where few words begin like it: in source text that takes half the time.
 """
 
 import ctypes
@@ -16,6 +19,13 @@ Find = Callable[[int, int], Span | None]
 
 MOST_BYTES = 64
 """Up to here a text is looked for by strstr."""
+LEAST_BYTES = 4
+"""Of a text so many bytes are looked for at least: fewer stand where it does not."""
+MOST_IN_VAIN = 4
+"""So many places may have the end of a text without its beginning before all of it is looked for."""
+_BY_FREQUENCY = b" etsarnoildchpfum.g,y()b/'`w_v*-\"=:kxT0S[]|E1#I2RA;OCNj{}PqMF>3ULD645<\\8B9Hz+W!7?%@&VG$JKYXZ~Q^"
+"""From what there is the most of in programs and what is written about them; what is not here is rarer."""
+_RARITY = bytes(_BY_FREQUENCY.find(byte) % 256 for byte in range(256))
 
 
 class _Functions(NamedTuple):
@@ -60,15 +70,17 @@ def literal_find(buffer: bytearray, literal: bytes, *, is_free_of_nul: bool = Fa
         address = memmem(start + begin, end - begin, literal, size)
         return None if address is None else (address - start, address - start + size)
 
+    ahead, first = _rarest(literal), _first_by(strstr, buffer, start, literal)
+
     def find_in_text(begin: int, end: int) -> Span | None:
+        if begin + ahead > end:
+            return None
         behind, buffer[end] = buffer[end], 0  # where strstr ends
         try:
-            address = strstr(start + begin, literal)
+            address = first(start + begin)
         finally:
             buffer[end] = behind
-        if address is not None:
-            return address - start, address - start + size
-        return None
+        return None if address is None else (address - start, address - start + size)
 
     def find_around_nul(begin: int, end: int) -> Span | None:
         span = find_in_text(begin, end)
@@ -79,3 +91,29 @@ def literal_find(buffer: bytearray, literal: bytes, *, is_free_of_nul: bool = Fa
     if size > MOST_BYTES or 0 in literal:
         return find_anywhere
     return find_in_text if is_free_of_nul else find_around_nul
+
+
+def _first_by(
+    strstr: Callable[[int, bytes], int | None], buffer: bytearray, start: int, literal: bytes
+) -> Callable[[int], int | None]:
+    """Tell how to find the first one from an address in the buffer on, which begins at `start`, before a NUL byte."""
+    ahead = _rarest(literal)
+    head, tail = literal[:ahead], literal[ahead:]
+
+    def first(address: int) -> int | None:
+        found = strstr(address + ahead, tail)
+        for _ in range(MOST_IN_VAIN):
+            if found is None:
+                return None
+            if buffer.startswith(head, found - ahead - start):
+                return found - ahead
+            found = strstr(found + 1, tail)
+        return None if found is None else strstr(found - ahead, literal)
+
+    return first if ahead else lambda address: strstr(address, literal)
+
+
+def _rarest(literal: bytes) -> int:
+    """Where in a text two bytes follow each other that seldom do, and enough of it behind them."""
+    places = range(max(1, len(literal) - LEAST_BYTES + 1))
+    return max(places, key=lambda at: sum(_RARITY[byte] for byte in literal[at : at + 2]))

@@ -51,6 +51,18 @@ class TestLiteralFind:
         assert found_in(text, b"a\0c", 0, len(text) - 1) == 7
         assert found_in(text, b"a\0", 0, len(text) - 1) == 3
 
+    @pytest.mark.parametrize("literal", [b"needle_haystack", b"anne_x", b"ee_zq", b"_zqx"])
+    def test_the_end_of_it_alone_is_nothing_however_often_it_comes(self, literal: bytes) -> None:
+        for count in range(8):
+            ends = b"-".join(literal[at:] for at in range(1, len(literal) - 2)) * count
+            text = ends + literal[1:] + b"\n"
+            assert found_in(text, literal, 0, len(text) - 1) == -1
+            text = ends + literal + b"\n"
+            assert found_in(text, literal, 0, len(text) - 1) == len(ends)
+            assert found_in(text, literal, len(ends) + 1, len(text) - 1) == -1
+            for end in range(len(ends), len(text) - 1):
+                assert found_in(text, literal, len(ends), end) == -1
+
     def test_where_there_is_no_nul_byte_nobody_looks_for_one(self) -> None:
         buffer = bytearray(b"needle\0needle\n")
         in_text, anywhere = literal_find(buffer, b"needle", is_free_of_nul=True), literal_find(buffer, b"needle")
@@ -62,7 +74,8 @@ class TestLiteralFind:
         for _ in range(3000):
             letters = chance.choice((b"ab", b"ab\0", b"abcdefgh\n"))
             text = bytes(chance.choices(letters, k=chance.randint(1, 300))) + b"\n"
-            literal = bytes(chance.choices(letters[:2], k=chance.choice((1, 2, 3, 8, MOST_BYTES, MOST_BYTES + 1))))
+            size = chance.choice((1, 2, 3, 5, 8, MOST_BYTES, MOST_BYTES + 1))
+            literal = bytes(chance.choices(chance.choice((letters[:2], letters[-4:-1] or letters)), k=size))
             begin = chance.randrange(len(text))
             end = chance.randrange(begin, len(text))
             assert found_in(text, literal, begin, end) == text.find(literal, begin, end)
