@@ -70,7 +70,8 @@ def literal_find(buffer: bytearray, literal: bytes, *, is_free_of_nul: bool = Fa
         address = memmem(start + begin, end - begin, literal, size)
         return None if address is None else (address - start, address - start + size)
 
-    ahead, first = _rarest(literal), _first_by(strstr, buffer, start, literal)
+    ahead = _rarest(literal)
+    first = _first_by(strstr, buffer, start, (literal, ahead))
 
     def find_in_text(begin: int, end: int) -> Span | None:
         if begin + ahead > end:
@@ -94,10 +95,13 @@ def literal_find(buffer: bytearray, literal: bytes, *, is_free_of_nul: bool = Fa
 
 
 def _first_by(
-    strstr: Callable[[int, bytes], int | None], buffer: bytearray, start: int, literal: bytes
+    strstr: Callable[[int, bytes], int | None], buffer: bytearray, start: int, wanted: tuple[bytes, int]
 ) -> Callable[[int], int | None]:
-    """Tell how to find the first one from an address in the buffer on, which begins at `start`, before a NUL byte."""
-    ahead = _rarest(literal)
+    """Tell how to find the first one from an address in the buffer on, which begins at `start`, before a NUL byte.
+
+    `wanted` is what is looked for, and how far from its beginning it is rarest.
+    """
+    literal, ahead = wanted
     head, tail = literal[:ahead], literal[ahead:]
 
     def first(address: int) -> int | None:
