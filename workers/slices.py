@@ -6,6 +6,10 @@ scan's slice has ended, which Linux notices at the next tick: some 3.5 ms, more 
 Linux 6.12 a thread may have a slice of its own (sched_setattr(2), sched_runtime), and one that wakes up takes the
 processor at once from one with a longer slice. Nobody gets more processor time by it, and no right is needed. Older
 kernels take no notice.
+
+A slice shorter than one call takes would be over in the middle of it: then a tick gives the processor back to the scan
+until the next tick. And who wakes up gets the processor only where its slice ends before what is left of the scan's,
+which is the rarer the longer that one is.
 """
 
 import contextlib
@@ -14,10 +18,10 @@ import struct
 
 from filewarden.workers.confine.syscalls import syscall
 
-ANSWERING_S = 0.0001
-"""The shortest that Linux takes."""
-SCANNING_S = 0.02
-"""Longer than anybody's default (3 ms at most), and short enough for scans to take turns with each other."""
+ANSWERING_S = 0.0005
+"""Enough for a small read, and shorter than anybody's default (0.7 ms at least)."""
+SCANNING_S = 0.1
+"""The longest that Linux takes, and short enough for scans to take turns with each other."""
 
 _ATTRIBUTES = struct.Struct("=IIQiIQ24x")
 """struct sched_attr: size, policy, flags, niceness, priority, runtime in nanoseconds; the rest is not for us."""
