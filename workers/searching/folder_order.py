@@ -1,7 +1,7 @@
 """The order in which the entries of one folder are shown, page by page.
 
 Types come from reading the folder, and what is sorted by size or time is looked at for it; what else is told of an
-entry is found out when it is shown. The order of a long folder is kept until the next long one is listed.
+entry is found out when it is shown. Orders are kept (`kept_orders.py`).
 """
 
 import bisect
@@ -9,7 +9,6 @@ import heapq
 import itertools
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import Literal
@@ -18,6 +17,7 @@ from filewarden.workers.context import Context
 from filewarden.workers.errors import Code, ToolFailure
 from filewarden.workers.paths.file_system import FileSystems
 from filewarden.workers.paths.handle import Entry, Handle, is_settled
+from filewarden.workers.searching.kept_orders import KeptOrders, Key, Question
 
 _AT_ONCE = 1024
 """Entries, after which it is time to look at the clock."""
@@ -26,35 +26,13 @@ _MANY = 32
 """From here on it pays to make keys together."""
 _MOST_SORTED = 50_000
 """So many keys fit a worker's memory easily; of more, only a page is kept at a time."""
-_CONTINUED_S = 60.0
-"""How long the order by size or time that one page began with is good enough for the next."""
 _inode_of = os.DirEntry.inode
 _ENCODING = sys.getfilesystemencoding()
 
 SortBy = Literal["name", "size", "modified"]
-Key = tuple[int, str, bytes]
-"""A number by what is sorted by, and the name twice: without its case, and as it is."""
 
 
-class _Recent:
-    """The sorted keys of the long folder that was listed last: its further pages need not read and sort it again."""
-
-    def __init__(self) -> None:
-        self._question: tuple[object, ...] = ()
-        self._keys: list[Key] = []
-        self._is_lasting = False
-        self._kept_at = 0.0
-
-    def answer(self, question: tuple[object, ...], *, is_continued: bool) -> list[Key] | None:
-        """Give the keys; an order that other things than the folder decide on only to whom it was shown before."""
-        holds = self._is_lasting or (is_continued and time.monotonic() - self._kept_at < _CONTINUED_S)
-        return self._keys if holds and question == self._question else None
-
-    def keep(self, question: tuple[object, ...], keys: list[Key], *, is_lasting: bool) -> None:
-        self._question, self._keys, self._is_lasting, self._kept_at = question, keys, is_lasting, time.monotonic()
-
-
-_recent = _Recent()
+_kept = KeptOrders()
 
 
 class FolderOrder:
@@ -76,7 +54,7 @@ class FolderOrder:
     def keys(self, after: Key | None) -> tuple[list[Key], int]:
         """Find keys in order, and where the next ones begin: more than `most` of them where there are as many."""
         question = self._question()
-        ordered = _recent.answer(question, is_continued=after is not None)
+        ordered = _kept.answer(question, is_continued=after is not None)
         if ordered is None:
             ordered = []
             with os.scandir(self._folder.fd) as entries:
@@ -86,16 +64,29 @@ class FolderOrder:
                         all_keys = itertools.chain(ordered, itertools.chain.from_iterable(batches))
                         return heapq.nsmallest(self.most + 1, (key for key in all_keys if not after or key > after)), 0
             _sort(ordered)
-            if len(ordered) > self.most and is_settled(self._folder):
-                is_lasting = self._sort_by == "name" and not self._depends_on_others
-                is_lasting = is_lasting and FileSystems().tell_changes(self._folder)
-                _recent.keep(question, ordered, is_lasting=is_lasting)
+            self._keep(question, ordered)
         return ordered, 0 if after is None else bisect.bisect_right(ordered, after)
 
-    def _question(self) -> tuple[object, ...]:
+    def _question(self) -> Question:
         folder, state = self._folder, self._folder.stat
-        stamps = (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns)
-        return (self._space, folder.root, folder.names, stamps, self._show_hidden, self._sort_by)
+        return Question(
+            (self._space, folder.root.fd, folder.names, self._show_hidden, self._sort_by),
+            (state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns),
+        )
+
+    def _keep(self, question: Question, keys: list[Key]) -> None:
+        """Keep what will stay true for as long as the folder is the same, or until its next page is asked for."""
+        is_long = len(keys) > self.most
+        is_lasting = self._sort_by == "name" and not self._depends_on_others and not self.skipped
+        if not is_long and not (is_lasting and _kept.is_again(question)):
+            return
+        if not is_settled(self._folder):
+            return
+        is_lasting = is_lasting and FileSystems().tell_changes(self._folder)
+        if is_long:
+            _kept.keep_long(question, keys, is_lasting=is_lasting)
+        elif is_lasting:
+            _kept.keep_short(question, keys)
 
     def _batches(self, entries: "Iterator[os.DirEntry[str]]") -> Iterator[Iterable[Key]]:
         count = 0

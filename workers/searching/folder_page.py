@@ -16,7 +16,8 @@ from filewarden.workers.paths.names import show_all
 from filewarden.workers.paths.space import Space
 from filewarden.workers.paths.statx import MOST_AT_ONCE, Columns, look_at_all
 from filewarden.workers.searching.budget import Budget, json_chars
-from filewarden.workers.searching.folder_order import Key, shown_size
+from filewarden.workers.searching.folder_order import shown_size
+from filewarden.workers.searching.kept_orders import Key
 
 _FIRST_AT_ONCE = 64
 """As many as tell how long entries are here."""

@@ -12,8 +12,9 @@ from filewarden.workers.tool import Tool
 if TYPE_CHECKING:
     from filewarden.workers.context import Context
     from filewarden.workers.searching.budget import Budget
-    from filewarden.workers.searching.folder_order import FolderOrder, Key
+    from filewarden.workers.searching.folder_order import FolderOrder
     from filewarden.workers.searching.folder_page import FolderPage
+    from filewarden.workers.searching.kept_orders import Key
 
 
 _BARE_ITEM_CHARS = 51

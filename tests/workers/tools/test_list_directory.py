@@ -14,7 +14,8 @@ from filewarden.workers.paths import file_system
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching.budget import Budget
-from filewarden.workers.searching.folder_order import FolderOrder, Key
+from filewarden.workers.searching.folder_order import FolderOrder
+from filewarden.workers.searching.kept_orders import Key
 from filewarden.workers.tools import list_directory
 from filewarden.workers.tools.list_directory import ListDirectory, Listed, Listing
 
