@@ -2,6 +2,8 @@
 
 import re
 
+from filewarden.workers.text.rarity import FREQUENT
+
 TOKEN = re.compile(r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*+\]|\{\d+(?:,\d*)?\}|.", re.DOTALL)
 """What stands for something by itself, in what RE2 (its wiki, Syntax) has compiled."""
 _FOLDS_CASE = re.compile(r"\(\?[A-Za-z-]*i")
@@ -9,7 +11,6 @@ _REPEATS_ANOTHER = re.compile(r"(?:\(\?[A-Za-z-]*\)|\\E)[*?{]")
 """Behind flags or an empty quote, what repeats is about the character before those."""
 _REACHES_ON = frozenset("pPx0123456789")
 """Escapes of which more follows than one character."""
-_FREQUENT = frozenset(" etaoinsrldcu")
 
 
 def required_texts(expression: str) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def required_texts(expression: str) -> tuple[str, ...]:
 
 def _weight(text: str) -> int:
     """How much it tells: a letter that is everywhere counts half."""
-    return sum(1 if char in _FREQUENT else 2 for char in text)
+    return sum(1 if char in FREQUENT else 2 for char in text)
 
 
 def is_text(part: str) -> bool:

@@ -13,6 +13,8 @@ import ctypes
 from collections.abc import Callable
 from typing import NamedTuple
 
+from filewarden.workers.text.rarity import RARITY
+
 Span = tuple[int, int]
 Find = Callable[[int, int], Span | None]
 """The first match between two positions of a buffer, of which the second is a line's end."""
@@ -23,9 +25,6 @@ LEAST_BYTES = 4
 """Of a text so many bytes are looked for at least: fewer stand where it does not."""
 MOST_IN_VAIN = 4
 """So many places may have the end of a text without its beginning before all of it is looked for."""
-_BY_FREQUENCY = b" etsarnoildchpfum.g,y()b/'`w_v*-\"=:kxT0S[]|E1#I2RA;OCNj{}PqMF>3ULD645<\\8B9Hz+W!7?%@&VG$JKYXZ~Q^"
-"""From what there is the most of in programs and what is written about them; what is not here is rarer."""
-_RARITY = bytes(_BY_FREQUENCY.find(byte) % 256 for byte in range(256))
 
 
 class _Functions(NamedTuple):
@@ -120,4 +119,4 @@ def _first_by(
 def _rarest(literal: bytes) -> int:
     """Where in a text two bytes follow each other that seldom do, and enough of it behind them."""
     places = range(max(1, len(literal) - LEAST_BYTES + 1))
-    return max(places, key=lambda at: sum(_RARITY[byte] for byte in literal[at : at + 2]))
+    return max(places, key=lambda at: sum(RARITY[byte] for byte in literal[at : at + 2]))
