@@ -18,7 +18,7 @@ import struct
 
 from filewarden.workers.confine.syscalls import syscall
 
-ANSWERING_S = 0.0005
+ANSWERING_S = 0.0003
 """Enough for a small read, and shorter than anybody's default (0.7 ms at least)."""
 SCANNING_S = 0.1
 """The longest that Linux takes, and short enough for scans to take turns with each other."""
