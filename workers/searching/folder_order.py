@@ -43,7 +43,7 @@ class FolderOrder:
         self._space = context.space
         self._folder = folder
         self._show_hidden, self._sort_by = show_hidden, sort_by
-        self._depends_on_others = context.space.judges_objects
+        self._depends_on_others = False
         """Whether more than the folder itself decides on the order, such as what a link leads to."""
         self._looks_at_each = sort_by != "name" or context.space.judges_names
         self.skipped = 0
@@ -77,7 +77,7 @@ class FolderOrder:
     def _keep(self, question: Question, keys: list[Key]) -> None:
         """Keep what will stay true for as long as the folder is the same, or until its next page is asked for."""
         is_long = len(keys) > self.most
-        is_lasting = self._sort_by == "name" and not self._depends_on_others and not self.skipped
+        is_lasting = self._sort_by == "name" and not self._depends_on_others
         if not is_long and not (is_lasting and _kept.is_again(question)):
             return
         if not is_settled(self._folder):
@@ -140,7 +140,6 @@ class FolderOrder:
 
     def _number(self, name: bytes) -> int | None:
         """Make the first part of the sort key of what must be looked at for it."""
-        self._depends_on_others = True
         found = self._examine(name)
         if found is None:
             return None
@@ -152,6 +151,7 @@ class FolderOrder:
         return 1 if size is None else -size
 
     def _examine(self, name: bytes) -> Entry | None:
+        self._depends_on_others = True
         try:
             return self._space.examine(self._folder, name)
         except OSError:

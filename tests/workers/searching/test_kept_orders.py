@@ -1,6 +1,7 @@
 """A folder that is listed again, by the tool that does: told as it is now, and read no more than it must be."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,13 +9,16 @@ import pytest
 
 from filewarden.workers.context import Context
 from filewarden.workers.paths import file_system
+from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching.folder_order import SortBy
 from filewarden.workers.searching.kept_orders import MOST_FOLDERS, MOST_KEYS, KeptOrders, Key, Question
 from filewarden.workers.tools import list_directory
 from filewarden.workers.tools.list_directory import ListDirectory
+from tests.workers.own_mounts import mount, with_own_mounts
 
 MakeContext = Callable[..., Context]
+OpenSpace = Callable[..., Space]
 Read = list[int]
 FUSE = 0x65735546
 
@@ -55,12 +59,28 @@ def test_from_the_third_listing_on_a_folder_is_not_read(context: Context, few: P
 
 @pytest.mark.parametrize("name", ["c.txt", ".other"])
 def test_a_change_is_seen_at_once(context: Context, few: Path, later: None, name: str) -> None:
+    os.utime(few, (1, 1))  # so that its time is another one after a change, however coarse the clock
     for _ in range(3):
         names(context, show_hidden=True)
     (few / name).touch()
     (few / "a.txt").unlink()
     for _ in range(3):
         assert names(context, show_hidden=True) == ["folder", *sorted(["b.txt", ".hidden", name])]
+
+
+def test_a_change_is_seen_where_the_time_of_change_is_set_back(context: Context, few: Path, later: None) -> None:
+    os.utime(few, (1, 1))
+    for _ in range(3):
+        names(context)
+    before = few.stat().st_ctime_ns
+    (few / "c.txt").touch()
+    give_up_at = time.monotonic() + 20
+    while few.stat().st_ctime_ns == before:
+        assert time.monotonic() < give_up_at, "the clock of the file system stands still"
+        (few / ".passing").touch()
+        (few / ".passing").unlink()
+    os.utime(few, (1, 1))
+    assert names(context) == ["folder", "a.txt", "b.txt", "c.txt"]
 
 
 def test_entries_are_told_as_they_are_now(context: Context, few: Path, later: None) -> None:
@@ -96,6 +116,33 @@ def test_a_folder_with_links_is_read(context: Context, few: Path, later: None, r
     assert names(context) == ["a.txt", "b.txt", "folder", "link"]
 
 
+def test_what_a_denied_number_decided_on_is_read(
+    open_space: OpenSpace, make_context: MakeContext, root: Path, few: Path, later: None
+) -> None:
+    link, target, other = few / "link", root / "target", root / "other"
+    target.touch()
+    other.touch()
+    link.symlink_to("../target")
+    closed, same_number_elsewhere = target.stat(), link.lstat()
+    denied = {(closed.st_dev, closed.st_ino), (same_number_elsewhere.st_dev + 1, same_number_elsewhere.st_ino)}
+    context = make_context(open_space(denied=frozenset(denied)))
+    for _ in range(4):
+        assert names(context) == ["folder", "a.txt", "b.txt"]
+    other.replace(target)
+    assert names(context) == ["folder", "a.txt", "b.txt", "link"]
+
+
+def test_where_hard_links_are_refused_a_folder_is_read(
+    open_space: OpenSpace, make_context: MakeContext, root: Path, few: Path, later: None
+) -> None:
+    (root / "other").hardlink_to(few / "a.txt")
+    context = make_context(open_space(open_root("R", str(root), refuses_hard_links=True)))
+    for _ in range(4):
+        assert names(context) == ["folder", "b.txt"]
+    (root / "other").unlink()
+    assert names(context) == ["folder", "a.txt", "b.txt"]
+
+
 def test_where_times_do_not_tell_of_changes_a_folder_is_read(
     context: Context, few: Path, later: None, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +153,7 @@ def test_where_times_do_not_tell_of_changes_a_folder_is_read(
 
 
 def test_other_questions_have_other_answers(
-    open_space: Callable[..., Space], make_context: MakeContext, root: Path, few: Path, later: None
+    open_space: OpenSpace, make_context: MakeContext, root: Path, few: Path, later: None
 ) -> None:
     (few / "folder" / "inner").touch()
     loose, strict = make_context(open_space()), make_context(open_space(deny=("a.*",)))
@@ -124,6 +171,20 @@ def test_a_folder_that_takes_the_place_of_another_is_read(context: Context, root
     few.mkdir()
     assert names(context) == []
     assert names(context, "moved") == ["folder", "a.txt", "b.txt"]
+
+
+def test_one_folder_in_two_places_has_the_rules_of_each(
+    make_context: MakeContext, root: Path, few: Path, later: None
+) -> None:
+    (root / "again").mkdir()
+
+    def listed() -> None:
+        context = make_context(Space([open_root("R", str(root), deny=("again/a.*",))]))
+        for _ in range(3):
+            assert names(context, "again") == ["folder", "b.txt"]
+        assert names(context) == ["folder", "a.txt", "b.txt"]
+
+    with_own_mounts(lambda: mount(few, root / "again"), listed)
 
 
 # What is kept.
