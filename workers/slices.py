@@ -8,8 +8,8 @@ processor at once from one with a longer slice. Nobody gets more processor time 
 kernels take no notice.
 
 A slice shorter than one call takes would be over in the middle of it: then a tick gives the processor back to the scan
-until the next tick. And who wakes up gets the processor only where its slice ends before what is left of the scan's,
-which is the rarer the longer that one is.
+until the next tick. And who wakes up gets the processor only where its slice ends before what is left of the scan's:
+the longer that one is, the more often it does.
 """
 
 import contextlib
