@@ -12,7 +12,7 @@ from filewarden.workers.paths import file_system
 from filewarden.workers.paths.root import open_root
 from filewarden.workers.paths.space import Space
 from filewarden.workers.searching.folder_order import SortBy
-from filewarden.workers.searching.kept_orders import MOST_FOLDERS, MOST_KEYS, KeptOrders, Key, Question
+from filewarden.workers.searching.kept_orders import CONTINUED_S, MOST_FOLDERS, MOST_KEYS, KeptOrders, Key, Question
 from filewarden.workers.tools import list_directory
 from filewarden.workers.tools.list_directory import ListDirectory
 from tests.workers.own_mounts import mount, with_own_mounts
@@ -252,3 +252,13 @@ def test_a_long_folder_is_kept_beside_short_ones() -> None:
     assert kept.answer(question(1, 7), is_continued=True) is None
     assert kept.answer(question(3), is_continued=False) is None
     assert kept.answer(question(3), is_continued=True) is long
+
+
+def test_what_others_decide_on_is_continued_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, long, now = KeptOrders(), keys(3), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    kept.keep_long(question(1), long, is_lasting=False)
+    now[0] += CONTINUED_S - 1
+    assert kept.answer(question(1), is_continued=True) is long
+    now[0] += 1
+    assert kept.answer(question(1), is_continued=True) is None
